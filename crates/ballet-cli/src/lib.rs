@@ -20,10 +20,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::author::{
     asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
 };
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::looks::ByCommand;
+use crate::operator::looks::CommandLooks;
 use crate::operator::{
     audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
     topology,
@@ -50,7 +50,7 @@ enum Command {
     /// The AsyncAPI 3 document of the system, or of one service
     #[command(after_help = asyncapi::EXAMPLES)]
     Asyncapi(asyncapi::Args),
-    /// Whether all that must hold does, in the running demo or in any system
+    /// Check that all that must hold does, in the running demo or in any system
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
     /// The events of the system: who publishes and who consumes each, and its fields
@@ -74,7 +74,7 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
-    /// Which steps, refusals, compensations, deadlines and retries were ever seen: what has never run comes first
+    /// Count how often each step, refusal, compensation, deadline and retry was seen; those never seen come first
     #[command(after_help = coverage::EXAMPLES)]
     Coverage(coverage::Args),
     /// Readers of telemetry: how far they are, what they missed; rewind one
@@ -92,18 +92,18 @@ enum Command {
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
-    /// What is wrong with the system's servers, and what to do
+    /// Check the system's servers: problems, and how to solve them
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
     /// A new message id, or the one that services derive for a message without a UUID
-    Id(id::Arguments),
-    /// What has come to the services and waits, and a retry now
+    Id(id::IdArgs),
+    /// Messages that have come to the services and wait, and a retry now
     #[command(subcommand)]
     Inbox(inbox::Command),
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
-    /// The manual's page of this command, or the pages of all commands
+    /// The manual page of this command, or the pages of all commands
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(manual::ManArgs),
     /// Begin a system of your own, or a service of a system
@@ -112,7 +112,7 @@ enum Command {
     /// Events that are not published yet, and those that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
-    /// Whether a service in any language keeps what a participant owes
+    /// Check that a service in any language keeps what a participant owes
     #[command(subcommand)]
     Participant(participant::Command),
     /// Publish events from a file, once the contracts have accepted all of them
@@ -137,37 +137,37 @@ enum Command {
     /// The broker's exchanges, queues, bindings and policies
     #[command(subcommand)]
     Topology(topology::Command),
-    /// Say of messages in a file whether the services would take them, without a broker
-    Validate(validate::Arguments),
+    /// Say whether the services would take the messages in a file, without a broker
+    Validate(validate::ValidateArgs),
 }
 
-/// Where a system is, for [`looks`].
+/// The addresses of a system, for [`looks`].
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SystemAddresses<'a> {
     /// The folder with the contracts of its services.
     pub contracts: &'a str,
-    /// The broker, with a user who may see all.
+    /// The broker's URL, with a user who may see all.
     pub amqp_url: &'a str,
     /// RabbitMQ's management API, with user and password.
     pub management_url: &'a str,
-    /// The services' databases, with `{service}` in it.
+    /// The URL of the services' databases, with `{service}` in it.
     pub database_url: &'a str,
 }
 
-/// Looks at a system, for a console that another program has started, with what `ballet doctor` and `ballet audit` do.
+/// Returns the checks of `ballet doctor` and `ballet audit` for a console that another program has started.
 ///
 /// # Errors
 ///
 /// The contracts cannot be read.
-pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
-    let Place { contracts, amqp_url, management_url, database_url } = place;
+pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Looks>> {
+    let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
     let given =
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
     let given = given.into_iter().flat_map(|(option, value)| [option, value]);
     let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
     systems::name(args.options.contracts.as_deref());
     systems::contracts()?;
-    Ok(Arc::new(ByCommand::new(args.options, Some(management_url.to_owned()))))
+    Ok(Arc::new(CommandLooks::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.
@@ -180,18 +180,18 @@ pub fn main() -> ExitCode {
     let ours = Targets::new().with_target("ballet", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
     match start(args).and_then(written) {
-        Ok(Done::All) => ExitCode::SUCCESS,
-        Ok(Done::Partly | Done::Different) => ExitCode::from(exit::PARTLY),
-        Ok(Done::Failed) => ExitCode::FAILURE,
+        Ok(ExitStatus::All) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Partly | ExitStatus::Different) => ExitCode::from(exit::PARTLY),
+        Ok(ExitStatus::Failed) => ExitCode::FAILURE,
         Err(error) => {
-            ui::say(&format!("{} {}", ui::bad("error:"), exit::words(&error)));
+            ui::say(&format!("{} {}", ui::bad("error:"), exit::error_text(&error)));
             ExitCode::from(exit::code(&error))
         }
     }
 }
 
-/// A result that was not written whole is none.
-fn written(done: Done) -> anyhow::Result<Done> {
+/// Turns a result that could not be written whole into an error.
+fn written(done: ExitStatus) -> anyhow::Result<ExitStatus> {
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),
         None => Ok(done),
@@ -199,12 +199,12 @@ fn written(done: Done) -> anyhow::Result<Done> {
 }
 
 /// Runs the command on a thread of the runtime, because the main thread has a smaller stack.
-fn start(args: Args) -> anyhow::Result<Done> {
+fn start(args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async { tokio::spawn(run(args)).await? })
 }
 
-async fn run(args: Args) -> anyhow::Result<Done> {
+async fn run(args: Args) -> anyhow::Result<ExitStatus> {
     systems::name(args.options.contracts.as_deref());
     match args.command {
         Command::Asyncapi(given) => asyncapi::run(&given),

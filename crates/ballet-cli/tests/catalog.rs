@@ -1,5 +1,4 @@
-//! What the command says of a system without any server: its events, its AsyncAPI document, and its own
-//! manual.
+//! Commands that need no server: the system's events, its AsyncAPI document, and the command's own manual.
 
 use std::fs;
 use std::path::Path;
@@ -99,7 +98,7 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
         }
     });
     unknown.ends_with(1).tells(&["no such field: it has the fields customer_id, points"]);
-    // Nobody would tell it that the order was cancelled.
+    // It would hear nothing of the order's cancellation.
     let by_hand: Value = serde_json::from_str(&by_hand).expect("JSON");
     let mut unaware = by_hand.clone();
     unaware["sagas"][0].as_object_mut().expect("a saga").remove("abort");

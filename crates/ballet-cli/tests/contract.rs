@@ -8,15 +8,15 @@ use ballet_testkit::ended::Ended;
 use serde_json::Value;
 
 /// A copy of the shop's contracts, to be changed.
-struct Copied(PathBuf);
+struct ContractsCopy(PathBuf);
 
-impl Drop for Copied {
+impl Drop for ContractsCopy {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
-impl Copied {
+impl ContractsCopy {
     fn new(name: &str) -> Self {
         let at = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
         fs::create_dir_all(&at).expect("a folder");
@@ -40,7 +40,7 @@ fn diff(arguments: &[&Path]) -> Ended {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// Writes a contract to this folder from what a program, given as a script, does.
+/// Writes a contract to this folder from a program, given as a script.
 fn write(folder: &Path, script: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
@@ -53,7 +53,7 @@ fn said_by(command: &mut Command) -> Ended {
 
 #[test]
 fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
-    let (before, after) = (Copied::new("before"), Copied::new("after"));
+    let (before, after) = (ContractsCopy::new("before"), ContractsCopy::new("after"));
     assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing changed\n");
 
     after.edit("inventory", "Everything that an order needs is held for it.", "It is held.");
@@ -74,11 +74,11 @@ fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
 
 #[test]
 fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
-    let (before, after) = (Copied::new("one-before"), Copied::new("one-after"));
+    let (before, after) = (ContractsCopy::new("one-before"), ContractsCopy::new("one-after"));
     let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
     fs::rename(before.0.join("payments.json"), &old).expect("renamed");
     assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
-    // Whoever reads the reason of a declined payment.
+    // A consumer that reads the reason of a declined payment.
     after.edit(
         "payments",
         "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
@@ -89,7 +89,7 @@ fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
 
 #[test]
 fn what_cannot_be_compared_is_a_wrong_usage() {
-    let before = Copied::new("usage");
+    let before = ContractsCopy::new("usage");
     let payments = before.0.join("payments.json");
     for (one, other, said) in [
         (&*before.0, &*payments, "two folders, or two files"),
@@ -102,14 +102,14 @@ fn what_cannot_be_compared_is_a_wrong_usage() {
 
 #[test]
 fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
-    let (before, after) = (Copied::new("refers"), Copied::new("refers-nowhere"));
+    let (before, after) = (ContractsCopy::new("refers"), ContractsCopy::new("refers-nowhere"));
     after.edit("payments", "\"#/$defs/Address\"", "\"https://example.com/address.json\"");
     let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
     let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
-    // So it is mended.
+    // The change back mends it.
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
@@ -120,7 +120,7 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
 
 #[test]
 fn a_contract_is_written_whole_or_not_at_all() {
-    let shop = Copied::new("write");
+    let shop = ContractsCopy::new("write");
     let file = shop.0.join("payments.json");
     let whole = fs::read_to_string(&file).expect("a contract");
     let print = format!("cat {}", shop.0.join("printed").display());
@@ -130,7 +130,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
 
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
-    // What `> payments.json` leaves when the build fails.
+    // An empty file, as `> payments.json` leaves it when the build fails.
     fs::write(&file, "").expect("written");
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
@@ -151,14 +151,14 @@ fn a_contract_is_written_whole_or_not_at_all() {
 
 #[test]
 fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
-    let shop = Copied::new("unreadable");
+    let shop = ContractsCopy::new("unreadable");
     let check = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         said_by(command.arg("--contracts").arg(&shop.0).arg("check"))
     };
     check().ends_with(0);
 
-    // A new service, whose contract did not come through: nobody waits for its events yet.
+    // A new service without a readable contract: nobody waits for its events yet.
     fs::write(shop.0.join("loyalty.json"), "").expect("written");
     let Ended { out, err, .. } = check().ends_with(3);
     assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
@@ -178,7 +178,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 
-    // Cut off in its middle, and with a word that no contract has.
+    // A file cut off in its middle, and one with a word that no contract has.
     let orders = shop.0.join("orders.json");
     let whole = fs::read_to_string(&orders).expect("a contract");
     let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));

@@ -1,4 +1,4 @@
-//! `ballet copies`: who copies what, which rows differ, and how they are brought anew.
+//! `ballet copies`: lists the copies, names the rows that differ, and rebuilds copies.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl EntityEvent for BookChanged {
     }
 }
 
-/// Ids that are numbers: they are in another order than their texts.
+/// The ids are numbers: their order differs from that of their texts.
 const SHELF: &[Migration] = &[Migration {
     name: "0001_book",
     sql: "create table book (book_id bigint primary key, version bigint not null, title text); \
@@ -170,7 +170,7 @@ async fn copies_are_listed_compared_and_brought_anew() {
     let said = library.ballet(&["check", "--patience", "0"]).await.both();
     assert!(said.contains("missing") && said.contains("copies rebuild --service"), "{said}");
 
-    // A rebuild leaves what is newer than the owner's, and what the owner does not know.
+    // A rebuild leaves rows that are newer than the owner's, or that the owner does not know.
     library.ballet(&["rebuild", "--dry-run"]).await.ends_with(0);
     let said = library.ballet(&["rebuild"]).await.ends_with(0).both();
     assert!(said.contains("desk has every book of shelf: 12,000"), "{said}");
@@ -216,11 +216,11 @@ async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later() {
     library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
     library.ballet(&["check"]).await.ends_with(0);
 
-    // Which database?
+    // No database is given.
     let mut without = library.command(&["list"]);
     without.env_remove("DATABASE_URL");
     ended(without).await.ends_with(2);
-    // Nobody is there.
+    // No server is there.
     let mut away = library.command(&["list"]);
     away.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}");
     ended(away).await.ends_with(4);

@@ -73,7 +73,7 @@ impl Tower {
         ended(self.command(arguments)).await
     }
 
-    /// A directory that has a retry killed at a point.
+    /// Makes a directory that has a retry killed at a point.
     fn aim(&self, point: FaultPoint) -> PathBuf {
         let place = format!("outbox-{}-{}-{}", self.env.vhost(), point.name(), std::process::id());
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
@@ -89,7 +89,7 @@ impl Tower {
         ids.into_iter().map(|(id,)| id).collect()
     }
 
-    /// Waits until the sessions of processes that were killed hold no event.
+    /// Waits until the sessions of killed processes hold no event.
     async fn until_free(&self) {
         let free =
             "select count(*) from (select from ballet.outbox_dead for update skip locked) as free";
@@ -110,7 +110,7 @@ impl Tower {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// Waits until the service says this of itself, and is ready.
+    /// Waits until the service reports this, and is ready.
     async fn until_said(&self, path: &str, words: &str) {
         wait_until(words, SOON, || async {
             let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
@@ -158,7 +158,7 @@ async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten(
     std::fs::remove_file(&kept).expect("removed");
     assert_eq!(tower.dead().await, Vec::<String>::new());
     assert_eq!(tower.published(), dead[..2]);
-    // Who did it is in the transactions in which it was done.
+    // The same transactions hold the acts and who did them.
     let noted = "select act, done_by, count(*) from ballet.intervention group by 1, 2 order by 1";
     let noted: Vec<(String, String, i64)> =
         sqlx::query_as(noted).fetch_all(&mut tower.db().await).await.expect("notes");

@@ -1,4 +1,4 @@
-//! `ballet topology` as whoever rolls a release out uses it, as the user that may do no more.
+//! `ballet topology` as in the rollout of a release, with only the rights of its user.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use tokio::process::Command;
 const TICKED: &str = "clock.ticked.v1";
 const STRUCK: &str = "clock.struck.v1";
 
-/// A clock, and a bell that follows these of its events.
+/// The definitions of a clock, and of a bell that follows these of its events.
 fn declared(follows: &[&'static str]) -> Value {
     topology::definitions(&tower(follows, &[]), |_| String::new())
 }
 
-/// The same with further services, which do nothing.
+/// The system of clock and bell with further services, which do nothing.
 fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     let clock = Part {
         service: "clock",
@@ -33,14 +33,14 @@ fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     System { name: "tower", parts: [clock, bell].into_iter().chain(more).collect() }
 }
 
-struct World {
+struct TopologyWorld {
     env: TestEnv,
     place: PathBuf,
     management_url: String,
 }
 
-impl World {
-    /// A broker that has been given these definitions.
+impl TopologyWorld {
+    /// Makes a broker with these definitions.
     async fn new(name: &str, definitions: &Value) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let env = TestEnv::new(servers, name, definitions, &[]).await.expect("a test environment");
@@ -54,7 +54,7 @@ impl World {
         Self { env, place, management_url }
     }
 
-    /// Runs `ballet topology`, for a system that declares this.
+    /// Runs `ballet topology` for a system with these definitions.
     async fn topology(&self, definitions: &Value, arguments: &[&str]) -> Ended {
         let file = self.place.join("definitions.json");
         std::fs::write(&file, definitions.to_string()).expect("written");
@@ -65,7 +65,7 @@ impl World {
         ended(command).await
     }
 
-    /// Waits until a check ends with a code and names all of these.
+    /// Waits until a check ends with this code and names all of these.
     async fn until_check(&self, definitions: &Value, code: i32, named: &[&str]) {
         wait_until(&format!("a check with {code}"), Duration::from_secs(60), || async {
             let found = self.topology(definitions, &["check"]).await;
@@ -77,7 +77,7 @@ impl World {
         .expect("a check");
     }
 
-    /// Any call of the management API, as an administrator.
+    /// Calls the management API as an administrator.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
         let mut whole = vec![path[0], self.env.vhost()];
         whole.extend(&path[1..]);
@@ -100,7 +100,7 @@ impl World {
 #[tokio::test]
 async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("other", &wanted).await;
+    let world = TopologyWorld::new("other", &wanted).await;
     world.topology(&wanted, &["check"]).await.ends_with(0).tells(&["the broker is as declared"]);
 
     world.call(Method::DELETE, &["queues", "bell"], None).await;
@@ -114,7 +114,7 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
         "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ]);
-    // What can be mended is mended; a queue that may hold messages is not touched.
+    // All that can be repaired is repaired; a queue that may hold messages is not touched.
     world.topology(&wanted, &["apply"]).await.ends_with(3).tells(&["by hand  queue `bell`"]);
     assert!(world.reaches_bell(TICKED).await);
     world.call(Method::DELETE, &["queues", "bell"], None).await;
@@ -125,7 +125,7 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
 #[tokio::test]
 async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_out() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("policed", &wanted).await;
+    let world = TopologyWorld::new("policed", &wanted).await;
     let policy = json!({ "pattern": "^bell", "apply-to": "queues", "priority": 1,
         "definition": { "max-length": 20 } });
     for (section, clear) in
@@ -152,8 +152,8 @@ async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_ou
 #[tokio::test]
 async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
     let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
-    let world = World::new("unsubscribed", &before).await;
-    // Somebody else listens, too.
+    let world = TopologyWorld::new("unsubscribed", &before).await;
+    // Another consumer's binding.
     let queue = json!({ "durable": true, "arguments": {} });
     world.call(Method::PUT, &["queues", "stranger"], Some(&queue)).await;
     let key = json!({ "routing_key": STRUCK });
@@ -163,7 +163,7 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
     let said = world.topology(&after, &["apply", "--dry-run"]).await.ends_with(0).both();
     assert!(said.contains(&format!("prune    {gone} is no longer declared")), "{said}");
-    // The event has nobody else now: it goes to the journal, and not to what is unrouted.
+    // The event has no other consumer now: it goes to the journal, but not to `unrouted`.
     assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
     assert!(said.contains("queue `stranger`") && said.contains("is not ours and stays"), "{said}");
     assert!(world.reaches_bell(STRUCK).await, "a dry run does nothing");
@@ -184,13 +184,13 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
  {
     let wanted = declared(&[TICKED]);
     let before = topology::definitions(&tower(&[TICKED], &["gong"]), |_| String::new());
-    let world = World::new("less", &before).await;
+    let world = TopologyWorld::new("less", &before).await;
     let remedy = |queue: &str| format!("rabbitmqctl delete_queue -p {} {queue}", world.env.vhost());
     let both = ["gong", "gong.dead"].map(remedy);
     world.until_check(&wanted, 1, &both.each_ref().map(|remedy| &**remedy)).await;
     world.topology(&before, &["check"]).await.ends_with(0);
 
-    // As long as a process of it runs, its dead letters are not left alone either.
+    // While a process of it runs, its dead letters are not abandoned either.
     let broker = RabbitMq::new(world.env.amqp_url("gong")).expect("a URL");
     let session = broker.connect("gong").await.expect("a session");
     let reader = session.consume("gong", "gong", 1).await.expect("a consumer");
@@ -208,7 +208,7 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
 #[tokio::test]
 async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("missing", &wanted).await;
+    let world = TopologyWorld::new("missing", &wanted).await;
     for exchange in ["events", "route", "unrouted", "dead", "retry.5s"] {
         world.call(Method::DELETE, &["exchanges", exchange], None).await;
     }
@@ -224,7 +224,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     assert!(said.contains(&changed), "{said}");
     assert!(world.reaches_bell(TICKED).await);
 
-    // What the release before keeps longer it may need.
+    // The previous release may need what it keeps longer.
     let mut policies = wanted["policies"].as_array().expect("a list").iter();
     let longer = policies.find(|one| one["name"] == topology::JOURNAL_POLICY);
     let mut longer = longer.expect("a policy").clone();
@@ -234,7 +234,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     assert!(said.contains("prune    policy") && !said.contains(&changed), "{said}");
     world.topology(&wanted, &["apply", "--prune"]).await.ends_with(0).tells(&[&changed]);
 
-    // Another queue of that virtual host is none of its business.
+    // Another queue of that virtual host is ignored.
     let mut more = declared(&[TICKED]);
     let mut queue = more["queues"][0].clone();
     queue["name"] = json!("somebody");
@@ -247,7 +247,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
 #[tokio::test]
 async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     let (before, after) = (tower(&[TICKED], &[]), tower(&[TICKED], &["gong"]));
-    let world = World::new("more", &declared(&[TICKED])).await;
+    let world = TopologyWorld::new("more", &declared(&[TICKED])).await;
     let wanted = topology::definitions(&after, |_| String::new());
     let said = world.topology(&wanted, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
@@ -262,7 +262,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     std::fs::create_dir_all(&contracts).expect("a directory");
     for part in &after.parts {
         let file = contracts.join(format!("{}.json", part.service));
-        // What it handles gives it no rights.
+        // The events that the user handles give it no rights.
         let contract = json!({ "contract": 1, "service": part.service, "events": [] });
         std::fs::write(file, contract.to_string()).expect("written");
     }
@@ -274,7 +274,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     assert_eq!(sections, ["explanation", "permissions", "topic_permissions"]);
     for section in ["permissions", "topic_permissions"] {
         let entries = rights[section].as_array_mut().expect("a list");
-        // It is that of the servers, and of all tests on them.
+        // The user is that of the servers, and of all tests on them.
         entries.retain(|entry| entry["user"] != topology::OPS);
         for entry in entries {
             entry["vhost"] = json!(world.env.vhost());
@@ -284,7 +284,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     management.call(Method::POST, &["definitions"], Some(&rights)).await.expect("imported");
 
     world.topology(&wanted, &["apply"]).await.ends_with(0).tells(&["created: queue `gong`"]);
-    // The user `topology` has logged in by the password that it had. The new one has that of its own.
+    // The user `topology` has logged in with its earlier password. The new user has its own.
     let url = world.env.amqp_url("bell").replace(&format!("bell{suffix}"), &user);
     let (start, _) = url.split_once("://").expect("a URL");
     let (_, place) = url.split_once('@').expect("a URL");
@@ -312,9 +312,9 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
 #[tokio::test]
 async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     let wanted = declared(&[TICKED]);
-    let world = World::new("held", &wanted).await;
+    let world = TopologyWorld::new("held", &wanted).await;
     let management = world.env.management();
-    // What no queue takes goes to `unrouted`, which is full.
+    // `unrouted`, which takes the events that no other queue takes, is full.
     let full = json!({"pattern": "^unrouted$", "apply-to": "queues", "priority": 99,
         "definition": {"max-length": 1, "overflow": "reject-publish"}});
     let policy = ["policies", world.env.vhost(), "full"];
@@ -335,7 +335,7 @@ async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     })
     .await
     .expect("held");
-    // Which policy is in force for a queue, the broker says some moments later.
+    // The broker reports some moments later which policy is in force for a queue.
     let held = "held     1 message in queue `retry.5s` waited longer";
     world.until_check(&wanted, 1, &["in force: policy `full`", held]).await;
     world.close().await;

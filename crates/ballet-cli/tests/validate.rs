@@ -1,4 +1,4 @@
-//! `ballet validate` and `ballet id`: what a producer can learn before a message is published, without any
+//! `ballet validate` and `ballet id`: the checks that a producer can make before a message is published, without any
 //! server.
 
 use std::io::{ErrorKind, Write};
@@ -21,7 +21,7 @@ fn ballet(arguments: &[&str], input: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    // Whoever refuses its arguments may end before it has read anything.
+    // A command that refuses its arguments may end before it has read anything.
     let written = child.stdin.take().expect("its input").write_all(input.as_bytes());
     let is_unread = |error: &std::io::Error| error.kind() == ErrorKind::BrokenPipe;
     assert!(written.as_ref().err().is_none_or(is_unread), "{written:?}");
@@ -70,7 +70,7 @@ fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
     );
 }
 
-/// A message may come from anybody, and what is wrong with it is said in its own words.
+/// A message may come from anybody, and its problems are printed with its own words.
 #[test]
 fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     let mut hostile = checkout();
@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
     let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
-    // A program gets it as it is.
+    // A program gets the text as it is.
     let out = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
     assert!(out.contains('\u{202e}'), "{out:?}");
 }
@@ -92,7 +92,7 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     forged["app_id"] = json!("orders");
     let mut unknown = message(&checkout());
     unknown["type"] = json!("cart.checked_out.v9");
-    // As the management API shows a message.
+    // A message as the management API shows it.
     let taken = json!({ "exchange": "events", "routing_key": CHECKED_OUT, "payload_encoding": "string",
         "payload": checkout().to_string(),
         "properties": { "message_id": "0193f7a0-0000-7000-8000-00000000a001", "headers": {} } });
@@ -178,9 +178,9 @@ fn ids_are_derived_as_the_page_about_producers_says() {
         id(&[&of_content[..], &["--correlation-id", saga]].concat(), body),
     ];
     assert_eq!(printed, derived.concat());
-    // The command is on the page, with what it says.
+    // The command and its output are on the page.
     assert!(page.contains(&format!("$ cargo ballet id booking-17\n{}", derived[0])));
-    // What is a UUID is the id itself, and without anything the id is new.
+    // A UUID is the id itself, and without any input the id is new.
     assert_eq!(id(&["id", saga], ""), format!("{saga}\n"));
     let new = [id(&["id"], ""), id(&["id"], "")];
     assert!(new[0] != new[1] && new[0].as_bytes()[14] == b'7', "{new:?}");

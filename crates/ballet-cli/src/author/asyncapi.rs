@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ballet_check::asyncapi;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     service: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Done> {
+pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
     let contracts = contracts()?;
     let (system, all) = (contracts.system(), contracts.contracts());
     let document = match &args.service {
@@ -33,5 +33,5 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
         })?,
     };
     ui::raw(document.trim_end());
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

@@ -6,7 +6,7 @@ use ballet_check::listing::{self, ListedEvent};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
@@ -21,15 +21,15 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One event with all its fields: its name, or the part of it between the points
+    /// One event with all its fields: its full name, or the part between the points
     event: Option<String>,
 }
 
-pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let events = listing::events(contracts()?);
     let chosen: Vec<&ListedEvent> = match &args.event {
         None => events.iter().collect(),
-        Some(name) => named(&events, name)?,
+        Some(name) => find_events(&events, name)?,
     };
     if options.output != Output::Table {
         ui::print_json(options.output, chosen.into_iter().map(row));
@@ -38,11 +38,11 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     } else {
         show(&chosen);
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// The event of this name, or all whose middle part it is.
-fn named<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
+/// The event of this name, or all events whose middle part it is.
+fn find_events<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
     let whole: Vec<_> = events.iter().filter(|one| one.event.name() == name).collect();
     let found = if whole.is_empty() {
         events.iter().filter(|one| one.event.event() == name).collect()
@@ -68,17 +68,17 @@ fn show(events: &[&ListedEvent]) {
         consumers.dedup();
         table.row([
             Cell::from(listed.event.name()),
-            Cell::from(all(&listed.publishers)),
-            Cell::from(all(&listed.sagas)),
-            Cell::from(all(&consumers)),
+            Cell::from(joined(&listed.publishers)),
+            Cell::from(joined(&listed.sagas)),
+            Cell::from(joined(&consumers)),
         ]);
     }
     ui::show(&table);
     ui::say("show one with its fields: ballet catalog <event>");
 }
 
-/// The items in a row, or nothing.
-fn all(items: &[&str]) -> Option<String> {
+/// The items separated by commas, or None if there are none.
+fn joined(items: &[&str]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
 
@@ -125,7 +125,7 @@ fn show_one(listed: &ListedEvent) {
     ui::show(&table);
 }
 
-/// What an event's role means for its correlation id.
+/// The meaning of an event's role for its correlation id.
 const fn role(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain: of no saga",

@@ -4,15 +4,15 @@ use anyhow::Result;
 use ballet_check::Contracts;
 use serde_json::json;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
 use crate::base::ui::{self, Output};
 
-/// What a file breaks that cannot be read.
+/// The rule that an unreadable file breaks.
 const READABLE: &str = "a contract can be read";
 
-pub(crate) fn run(options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     let read = Contracts::readable(&folder);
     let (contracts, unreadable) =
@@ -21,9 +21,9 @@ pub(crate) fn run(options: &GlobalOptions) -> Result<Done> {
         unreadable.into_iter().map(|error| format!("{:#}", anyhow::Error::from(error))).collect();
     let (system, problems) = (contracts.system(), contracts.problems());
     let done = match (problems.len(), unreadable.len()) {
-        (0, 0) => Done::All,
-        (0, _) if !system.parts.is_empty() => Done::Partly,
-        _ => Done::Failed,
+        (0, 0) => ExitStatus::All,
+        (0, _) if !system.parts.is_empty() => ExitStatus::Partly,
+        _ => ExitStatus::Failed,
     };
     let broken = unreadable.iter().map(|detail| (READABLE, detail));
     let broken = broken.chain(problems.iter().map(|problem| (problem.rule, &problem.detail)));

@@ -1,11 +1,11 @@
-//! `ballet diagram`: a saga as a picture.
+//! `ballet diagram`: draws a saga.
 
 use anyhow::Result;
 use ballet::core::Graph;
 use ballet_check::{lanes, mermaid};
 use clap::ValueEnum;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
@@ -19,19 +19,19 @@ pub(crate) struct Args {
     /// The saga [default: the only one]
     saga: Option<String>,
     /// The form of the picture
-    #[arg(long, value_enum, default_value_t = Form::Svg)]
-    form: Form,
+    #[arg(long, value_enum, default_value_t = DiagramForm::Svg)]
+    form: DiagramForm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum DiagramForm {
     /// A lane for each service, time downwards
     Svg,
     /// A Mermaid flowchart, for Markdown
     Mermaid,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Done> {
+pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
     let graph = Graph::new(contracts()?.system().clone());
     let sagas: Vec<&str> = graph.sagas().into_iter().collect();
     let saga = match (&args.saga, &sagas[..]) {
@@ -44,11 +44,11 @@ pub(crate) fn run(args: &Args) -> Result<Done> {
         (None, all) => return Err(usage(format!("name one of the sagas: {}", all.join(", ")))),
     };
     let picture = match args.form {
-        Form::Svg => lanes::svg(&graph, saga),
-        Form::Mermaid => {
+        DiagramForm::Svg => lanes::svg(&graph, saga),
+        DiagramForm::Mermaid => {
             mermaid::flowchart(&graph.in_version(saga, graph.begun_version(saga)), saga)
         }
     };
     ui::print(picture.trim_end());
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

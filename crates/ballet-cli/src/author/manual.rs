@@ -1,4 +1,4 @@
-//! `ballet completions` and `ballet man`: what a shell and `man` need to know of the command.
+//! `ballet completions` and `ballet man`: the command described for a shell and for `man`.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::ui;
 
 pub(crate) const COMPLETIONS_EXAMPLES: &str = "\
@@ -35,13 +35,13 @@ pub(crate) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn completions(args: &CompletionsArgs, mut command: Command) -> Result<Done> {
+pub(crate) fn completions(args: &CompletionsArgs, mut command: Command) -> Result<ExitStatus> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "ballet", &mut script);
     write(&script)
 }
 
-pub(crate) fn man(args: &ManArgs, command: Command) -> Result<Done> {
+pub(crate) fn man(args: &ManArgs, command: Command) -> Result<ExitStatus> {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page)?;
@@ -51,13 +51,13 @@ pub(crate) fn man(args: &ManArgs, command: Command) -> Result<Done> {
     fs::create_dir_all(dir).with_context(context)?;
     clap_mangen::generate_to(command, dir).with_context(context)?;
     ui::say(&format!("the pages are in {}", dir.display()));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// Writes to standard output. A reader that goes away early has what it wanted.
-fn write(bytes: &[u8]) -> Result<Done> {
+/// Writes to standard output. A reader that goes away early is no error.
+fn write(bytes: &[u8]) -> Result<ExitStatus> {
     match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(Done::All),
+        _ => Ok(ExitStatus::All),
     }
 }

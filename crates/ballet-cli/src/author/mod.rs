@@ -1,5 +1,5 @@
-//! Subcommands for who writes services: they work on contracts and code, without a running system.
-//! `trials` calls the project's own program for that.
+//! Subcommands for the authors of services: they work on contracts and code, without a running system. `trials` calls
+//! the project's own program for that.
 
 pub(crate) mod asyncapi;
 pub(crate) mod catalog;

@@ -1,4 +1,4 @@
-//! `ballet participant`: whether a program in any language keeps what a participant owes.
+//! `ballet participant`: checks that a program in any language keeps what a participant owes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use anyhow::Result;
 use ballet_testkit::participant::{Contract, Outcome, Program, Scenario, Suite};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Only these scenarios
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// How long the end of a saga is waited for while nothing changes, in seconds
+    /// Stop waiting for the end of a saga after this many seconds without a change
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
     /// The program and its arguments
@@ -46,14 +46,14 @@ pub(crate) struct Args {
     program: Vec<OsString>,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     let Command::Try(Args { case, only, patience, program }) = command;
     let contract = Contract::read(&case).map_err(usage)?;
     let [program, arguments @ ..] = &program[..] else { return Err(usage("name the program")) };
     let program = Program::new(program).args(arguments);
     let service = contract.part.service;
     let suite = Suite::new(program, contract).patience(Duration::from_secs(patience));
-    let scenarios = chosen(&suite, &only)?;
+    let scenarios = chosen_scenarios(&suite, &only)?;
     ui::say(&format!("{service} goes through {} scenarios", scenarios.len()));
     let fitting = suite.scenarios();
     let left_out = Scenario::ALL.iter().filter(|one| !fitting.contains(one));
@@ -78,14 +78,14 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     let failed = outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count();
     if failed == 0 {
         ui::say(&format!("{service} keeps what a participant owes"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     ui::say(&format!("{service} fails {failed} of {} scenarios", outcomes.len()));
-    Ok(Done::Failed)
+    Ok(ExitStatus::Failed)
 }
 
-/// The scenarios that are asked for, or all that fit.
-fn chosen(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
+/// The scenarios that were asked for, or all that fit.
+fn chosen_scenarios(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();
     if let Some(unknown) = only.iter().find(|name| !names.contains(*name)) {

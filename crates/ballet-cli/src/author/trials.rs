@@ -1,4 +1,4 @@
-//! `ballet chaos` and its like: a system tries itself, by the program that its workspace has for that.
+//! `ballet chaos` and its like: run a trial with the program that the system's workspace has for that.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::base::cargo::cargo;
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 
-/// The alias of cargo that runs the program.
+/// The cargo alias that runs the program.
 const ALIAS: &str = "trials";
 
 #[derive(Debug, clap::Args)]
@@ -19,8 +19,8 @@ pub(crate) struct Args {
     args: Vec<OsString>,
 }
 
-/// Becomes the program of this workspace. It returns only with an error.
-pub(crate) fn run(trial: &str, args: &Args) -> Result<Done> {
+/// Replaces this process with the program of this workspace. Returns only with an error.
+pub(crate) fn run(trial: &str, args: &Args) -> Result<ExitStatus> {
     if !are_here()? {
         return Err(usage(format!(
             "there are no trials here: {trial} is `cargo {ALIAS} {trial}`, an alias that the \
@@ -36,11 +36,11 @@ pub(crate) fn are_here() -> Result<bool> {
     Ok(here.ancestors().any(has_alias))
 }
 
-/// Becomes the program. It returns only with an error.
-pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<Done> {
+/// Replaces this process with the program. Returns only with an error.
+pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<ExitStatus> {
     let mut cargo = cargo();
     cargo.arg(ALIAS).arg(trial).args(args);
-    // So that signals reach the program, and its exit code is ours.
+    // Replacing this process lets signals reach the program, and its exit code become ours.
     Err(cargo.exec()).context("cannot run cargo")
 }
 

@@ -1,11 +1,11 @@
-//! The question before something is lost.
+//! The confirmation before something is lost.
 
 use anyhow::{Result, bail};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::usage;
 
-/// Asks the user to type this word, unless `--yes` is given. `verb` is what is done: `delete`.
+/// Asks the user to type this word, unless `--yes` is given. `verb` names the act: `delete`.
 pub(crate) fn confirm(yes: bool, verb: &str, question: &str, word: &str) -> Result<()> {
     if yes {
         return Ok(());

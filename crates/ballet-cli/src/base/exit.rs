@@ -13,20 +13,20 @@ const USAGE: u8 = 2;
 pub(crate) const PARTLY: u8 = 3;
 const UNREACHABLE: u8 = 4;
 
-/// How much a command has done.
+/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum ExitStatus {
     All,
     /// Something is left, and the command has said what.
     Partly,
-    /// What was compared differs, and the command has said how.
+    /// The compared things differ, and the command has said how.
     Different,
-    /// Nothing is done, and the command has said why.
+    /// Nothing was done, and the command has said why.
     Failed,
 }
 
-impl Done {
-    /// Says what is away, and how a list without it ends.
+impl ExitStatus {
+    /// Prints a note for each unreachable server. The result is `Partly` if there is one.
     pub(crate) fn listed_without(away: &[String]) -> Self {
         for away in away {
             ui::note(&format!("{away}; the rest is listed"));
@@ -35,40 +35,40 @@ impl Done {
     }
 }
 
-/// Why a command refuses to go on.
+/// The reasons for which a command stops before it has done anything.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum CommandError {
     /// An option is missing or wrong.
     Usage(String),
     /// A server cannot be reached.
     Unreachable(String),
-    /// A server is there, and TLS with it fails.
+    /// The server is there, but TLS with it fails.
     Tls(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Usage(message) | Self::Unreachable(message) | Self::Tls(message)) = self;
         f.write_str(message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for CommandError {}
 
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
-    Refusal::Usage(message.into()).into()
+    CommandError::Usage(message.into()).into()
 }
 
-/// How the services' databases are given.
+/// The advice on how to give the services' databases.
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
 
-/// What somebody wants is in the services' databases, and no URL is given.
+/// The error of a command that needs the services' databases and has no URL of them.
 pub(crate) fn without_databases(what: &str) -> anyhow::Error {
     usage(format!("{what}: {GIVE_DATABASES}"))
 }
 
-/// An unreachable broker is reported with what to do: this command does not retry.
+/// Adds advice to the error of an unreachable broker: this command does not retry.
 pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
     match &error {
         RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
@@ -76,7 +76,7 @@ pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
                 "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
                  its address with AMQP_URL or --amqp-url"
             );
-            Refusal::Unreachable(message).into()
+            CommandError::Unreachable(message).into()
         }
         _ => error.into(),
     }
@@ -90,8 +90,8 @@ pub(crate) fn of_journal(error: JournalError) -> anyhow::Error {
     }
 }
 
-/// What went wrong, with its causes. Some say what the error before them has said.
-pub(crate) fn words(error: &anyhow::Error) -> String {
+/// The error with its causes. A cause that the text before it already has is left out.
+pub(crate) fn error_text(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if words.is_empty() {
@@ -106,9 +106,9 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
 /// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
-        match error.downcast_ref::<Refusal>() {
-            Some(Refusal::Usage(_)) => return Some(USAGE),
-            Some(Refusal::Unreachable(_) | Refusal::Tls(_)) => return Some(UNREACHABLE),
+        match error.downcast_ref::<CommandError>() {
+            Some(CommandError::Usage(_)) => return Some(USAGE),
+            Some(CommandError::Unreachable(_) | CommandError::Tls(_)) => return Some(UNREACHABLE),
             None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
@@ -127,18 +127,18 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(found).unwrap_or(FAILED)
 }
 
-/// Whether a server cannot be reached.
+/// Whether the error says that a server cannot be reached.
 pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
     code(error) == UNREACHABLE
 }
 
-/// Whether a server is away and may come back by itself. What fails by TLS does so until somebody mends it.
+/// Whether a server is away and may come back by itself. A TLS failure lasts until somebody repairs it.
 pub(crate) fn is_away(error: &anyhow::Error) -> bool {
     let answer = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
     let code = answer.and_then(|answer| answer.code());
-    // Of Postgres: connections, resources, and a server that starts, recovers or shuts down.
+    // The classes of Postgres: connections, resources, and a server that starts, recovers or shuts down.
     let classes = ["08", "53", "57P"];
-    matches!(error.downcast_ref(), Some(Refusal::Unreachable(_)))
+    matches!(error.downcast_ref(), Some(CommandError::Unreachable(_)))
         || code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
 }
 

@@ -1,10 +1,10 @@
-//! What every subcommand stands on: options, exit codes, output, the contracts that are read.
+//! The common ground of all subcommands: options, exit codes, output, and the contracts.
 
 pub(crate) mod cargo;
 pub(crate) mod confirm;
 pub(crate) mod exit;
 pub(crate) mod input;
-pub(crate) mod moment;
 pub(crate) mod options;
 pub(crate) mod systems;
+pub(crate) mod time_or_age;
 pub(crate) mod ui;

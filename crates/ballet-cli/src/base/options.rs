@@ -16,18 +16,18 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::base::exit::{Refusal, usage, without_databases};
+use crate::base::exit::{CommandError, usage, without_databases};
 use crate::base::systems::system;
 use crate::base::ui::Output;
 
-/// A database that works lets us in within this time.
+/// The longest time that a healthy database takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Unlike a service, a command asks once.
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 /// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
-/// The management API of the broker: the address that is given, else that of the services.
+/// The URL of the broker's management API: the given one, else that of the services.
 pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
     let named = |name: &str| std::env::var(name).ok();
     given
@@ -103,9 +103,10 @@ impl GlobalOptions {
         self.broker_as(REDRIVE)
     }
 
-    /// The broker; if no URL is given, this development user of the one on this machine.
+    /// The broker; without a URL, the one on this machine with this development user.
     pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
-        let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let given =
+            given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let url = match given {
             Some(url) => url,
             None => development(user)?,
@@ -121,9 +122,10 @@ impl GlobalOptions {
 
     /// The broker's URL and that of the databases, if both are given.
     pub(crate) fn servers(&self) -> Result<(String, String)> {
-        let broker = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let broker =
+            given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
         let file = self.database_url_file.as_deref();
-        let databases = given(self.database_url.as_ref(), file, "DATABASE_URL")?;
+        let databases = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")?;
         let both = broker.zip(databases);
         let (broker, databases) = both.ok_or_else(|| {
             usage("the servers have to be given: set AMQP_URL and DATABASE_URL, with an administrator")
@@ -135,26 +137,26 @@ impl GlobalOptions {
     /// Whether the databases' URL is given.
     pub(crate) fn has_databases(&self) -> bool {
         let file = self.database_url_file.as_deref();
-        !matches!(given(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
+        !matches!(given_or_set(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
     }
 
     /// The service's database, if its URL is given.
     pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
         let file = self.database_url_file.as_deref();
-        let Some(url) = given(self.database_url.as_ref(), file, "DATABASE_URL")? else {
+        let Some(url) = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")? else {
             return Ok(None);
         };
         let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
         let options = connect_options(&url, &tls).with_context(context)?;
-        // A command that is stopped (Ctrl-Z), or whose network is gone, keeps no lock for long.
+        // A command that is stopped (Ctrl-Z) or cut off from the network keeps no lock for long.
         let options = options
             .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
         Ok(Some(options.application_name("ballet")))
     }
 
-    /// The databases of these services. Without a URL this is a wrong usage.
+    /// The databases of these services. Without a URL this is a usage error.
     pub(crate) fn databases(&self, services: &[String]) -> Result<Vec<(String, PgConnectOptions)>> {
         let database = |service: &String| {
             let found = self.database(service)?;
@@ -177,10 +179,10 @@ impl GlobalOptions {
         };
         let opened = opened.unwrap_or_else(|_| Err(no_answer())).map_err(|error| {
             match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
-                (Some(problem), _) => Refusal::Tls(problem).into(),
+                (Some(problem), _) => CommandError::Tls(problem).into(),
                 (None, sqlx::Error::Io(cause)) => {
                     let (host, port) = (options.get_host(), options.get_port());
-                    Refusal::Unreachable(format!(
+                    CommandError::Unreachable(format!(
                         "Postgres at {host}:{port} cannot be reached: {cause}. Check that it is \
                          running, or set its address with DATABASE_URL or --database-url"
                     ))
@@ -193,14 +195,14 @@ impl GlobalOptions {
     }
 }
 
-/// A broker on this machine that has loaded the system's definitions.
+/// The broker on this machine, which has loaded the system's definitions.
 fn development(user: &str) -> Result<String> {
     let vhost = system()?.name;
     Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
-/// The URL that was given to this command; else the one that a service would take.
-fn given(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
+/// The URL given to this command, else the one that a service would take.
+fn given_or_set(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);
     match (url, file) {

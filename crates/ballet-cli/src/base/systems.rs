@@ -20,8 +20,7 @@ pub(crate) fn name(folder: Option<&Path>) {
     }
 }
 
-/// The contracts of the folder that was named, or of the one that belongs to the current directory. They are read
-/// when something first needs them.
+/// The contracts of the named folder, or of the one that belongs to the current directory. They are read on first use.
 pub(crate) fn contracts() -> Result<&'static Contracts> {
     if let Some(contracts) = CONTRACTS.get() {
         return Ok(contracts);
@@ -32,13 +31,13 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     Ok(CONTRACTS.get_or_init(|| contracts))
 }
 
-/// The contracts, if they say what a body is: what is behind a reference that leads nowhere would count as anything.
-pub(crate) fn resolved(contracts: &Contracts) -> Result<&Contracts> {
+/// The contracts, if all their references resolve: a body behind a broken reference would pass as anything.
+pub(crate) fn require_resolved(contracts: &Contracts) -> Result<&Contracts> {
     let first = contracts.unresolved().into_iter().next();
     first.map_or(Ok(contracts), |problem| Err(usage(problem.detail)))
 }
 
-/// This folder of contracts, or the one that belongs to the current directory.
+/// The named folder of contracts, or the one that belongs to the current directory.
 pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = named {
         return Ok(folder.to_owned());
@@ -66,8 +65,8 @@ pub(crate) fn system() -> Result<&'static System> {
     Ok(contracts()?.system())
 }
 
-/// The system, if something has needed its contracts: a stream is shown and replayed without.
-pub(crate) fn known() -> Option<&'static System> {
+/// The system, if its contracts have been read: a stream is shown and replayed without them.
+pub(crate) fn loaded_system() -> Option<&'static System> {
     CONTRACTS.get().map(Contracts::system)
 }
 

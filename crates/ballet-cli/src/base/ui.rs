@@ -24,9 +24,9 @@ pub(crate) enum Output {
     Jsonl,
 }
 
-/// The command as it was called here, for a hint that names another.
+/// The name under which the command was called here, for hints that name another command.
 pub(crate) fn ballet() -> &'static str {
-    // Here, and in a system that `ballet new system` has written.
+    // The package is `ballet-cli` here, and `command` in a system that `ballet new system` has written.
     let runs = |package| package == "ballet-cli" || package == "command";
     let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(runs);
     if by_cargo { "cargo ballet" } else { "ballet" }
@@ -47,12 +47,12 @@ pub(crate) fn print_json(output: Output, rows: impl IntoIterator<Item = Value>) 
     }
 }
 
-/// Text on one line, with a dash for what is not there.
+/// The text on one line, or a dash if there is none.
 pub(crate) fn cell(text: Option<&str>) -> String {
     plain(text.unwrap_or("–"))
 }
 
-/// Text as one word of a command to paste, for a shell as well as for a person. It may come from a message.
+/// The text as one word of a command to paste, safe for the shell and for the reader: it may come from a message.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = plain(text);
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
@@ -62,7 +62,7 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Says what the user should know beside the result.
+/// Prints a note beside the result.
 pub(crate) fn note(text: &str) {
     say(&format!("{} {text}", bad("note:")));
 }

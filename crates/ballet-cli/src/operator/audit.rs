@@ -1,4 +1,4 @@
-//! `ballet audit`: whether all holds that must hold in a running system.
+//! `ballet audit`: checks that all that must hold in a running system does.
 
 use std::ffi::OsString;
 
@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::author::trials;
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output};
@@ -24,14 +24,14 @@ Examples:
 It reads the ledgers, inboxes, outboxes, calls, deadlines and copies of all services (DATABASE_URL), and the
 broker's queues and dead letters (RABBITMQ_MANAGEMENT_URL, a user with the tag administrator), and writes
 nothing. It knows the system by its contracts, so it needs no checkout. In the workspace of a system that has
-a trial program, it runs that one, which knows in addition what must hold between the system's own tables;
-what stands behind the command is passed on (`ballet audit --endpoints FILE`). With --contracts or
+a trial program, it runs that program, which also knows what must hold between the system's own tables;
+it passes its arguments on (`ballet audit --endpoints FILE`). With --contracts or
 BALLET_CONTRACTS it does not. Exit code 0: all holds; 1: something is wrong, or waits for a person; 3:
-somebody did not answer.";
+a server did not answer.";
 
-/// The number of dead letters of a service that are named with their reasons.
+/// The most dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
-/// After so many seconds without a change a saga is quiescent.
+/// A saga is quiescent after this many seconds without a change.
 pub(crate) const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     trial: Vec<OsString>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if options.contracts.is_none() && trials::are_here()? {
         let mut passed = vec!["--quiescent-after".into(), args.quiescent_after.to_string().into()];
         passed.extend((options.output != Output::Table).then(|| "--json".into()));
@@ -65,13 +65,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let report = report(args.management_url.as_ref(), quiescent_after, options).await?;
     show(&report, services()?.len(), quiescent_after, options)?;
     Ok(match (report.needs_nobody(), report.away.is_empty()) {
-        (true, true) => Done::All,
-        (true, false) => Done::Partly,
-        (false, _) => Done::Failed,
+        (true, true) => ExitStatus::All,
+        (true, false) => ExitStatus::Partly,
+        (false, _) => ExitStatus::Failed,
     })
 }
 
-/// What is found in the system whose contracts were read.
+/// Audits the system of the contracts.
 pub(crate) async fn report(
     management_url: Option<&String>,
     quiescent_after: SignedDuration,
@@ -84,13 +84,13 @@ pub(crate) async fn report(
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// What the broker holds now, or why it cannot be read.
+/// Returns what the broker holds now, or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,
     options: &GlobalOptions,
 ) -> Result<BrokerSnapshot> {
-    // A virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the folder of the contracts.
     let vhost = match options.broker()?.connect("ballet audit").await {
         Ok(session) => {
             let vhost = session.peer().vhost.clone();

@@ -13,15 +13,15 @@ use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
-use crate::operator::looks::ByCommand;
+use crate::operator::looks::CommandLooks;
 
-/// The name of the console's database, where services have theirs.
+/// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
-/// Somebody else's password is not shorter.
+/// The fewest characters of a password.
 const SHORTEST: usize = 8;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -39,30 +39,30 @@ and prints its password once.";
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Where it listens
+    /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
-    /// Browsers reach it through HTTPS: its cookie is for that alone
+    /// Browsers reach it through HTTPS: restrict its cookie to that
     #[arg(long)]
     behind_tls: bool,
-    /// The gateway in front says in this header who the person is, and nobody logs in. The gateway has to remove it from
-    /// what others send
+    /// The header in which the gateway in front says who the person is; nobody logs in. The gateway has to remove it
+    /// from requests of others
     #[arg(long, value_name = "NAME")]
     trust_header: Option<String>,
-    /// The address of the gateway that may say it [default: this machine]
+    /// The address of the gateway that may set it [default: this machine]
     #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
     trust_from: Vec<IpAddr>,
     /// The folder to which discarded dead letters are written
     #[arg(long, value_name = "DIR", default_value = ".")]
     archive: PathBuf,
-    /// How long entries of the journal are kept
+    /// The age up to which entries of the journal are kept
     #[arg(long, value_name = "AGE", default_value = "7d", value_parser = age)]
     keep: SignedDuration,
-    /// How long after its cause a step is late, if nothing is known to hinder it
+    /// The time after its cause from which a step is late, if nothing is known to hinder it
     #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
     patience: SignedDuration,
-    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than it are then
-    /// with `ballet sagas open` alone
+    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than the journal
+    /// are then known to `ballet sagas open` alone
     #[arg(long)]
     rebuild: bool,
 }
@@ -73,7 +73,7 @@ enum Command {
     Account {
         /// The person's name
         name: String,
-        /// What the person may do: `viewer` or `operator`
+        /// The person's role: `viewer` or `operator`
         #[arg(long, default_value = "viewer", value_parser = role)]
         role: Role,
     },
@@ -83,7 +83,7 @@ fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "it is viewer or operator".to_owned())
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let database = options.database(DATABASE)?;
     let database = database.ok_or_else(|| {
         usage("the console has a database of its own: set DATABASE_URL, with {service} in it")
@@ -94,7 +94,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<Done> {
+async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<ExitStatus> {
     if std::io::stdin().is_terminal() {
         ui::say("type the password, and end it with Ctrl-D");
     }
@@ -106,10 +106,14 @@ async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<D
     }
     Console::set_account(database, name, role, password).await?;
     ui::say(&format!("{name} is {} of the console", role.as_str()));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions) -> Result<Done> {
+async fn serve(
+    args: &Args,
+    options: &GlobalOptions,
+    database: PgConnectOptions,
+) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let console = Console::open(Options {
         contracts: contracts()?,
@@ -120,7 +124,7 @@ async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions)
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
-        looks: Some(Arc::new(ByCommand::new(options.clone(), None))),
+        looks: Some(Arc::new(CommandLooks::new(options.clone(), None))),
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();
@@ -143,5 +147,5 @@ async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions)
         _ = tokio::signal::ctrl_c() => {}
         _ = ended.recv() => {}
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

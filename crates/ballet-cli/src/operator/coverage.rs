@@ -1,4 +1,4 @@
-//! `ballet coverage`: which of the declared outcomes of a choreography the journal shows.
+//! `ballet coverage`: the declared outcomes of a choreography that the journal shows, and those that it does not.
 
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
@@ -8,13 +8,13 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::json;
 
-use crate::base::exit::Done;
-use crate::base::moment::Moment;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::JournalRange;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -22,39 +22,40 @@ Examples:
   ballet coverage --since 1h --min 90
   ballet coverage -o jsonl | jq -r 'select(.count == 0) | .place'
 
-It reads the journal. What has never run comes first. A retry needs a failure, so it is listed and does not count
-in the percentage. Exit code 1: less than --min was seen.";
+It reads the journal. Outcomes that were never seen come first. A retry needs a failure, so it is listed
+and does not count in the percentage. Exit code 1: less than --min was seen.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// When the window begins: an age such as 10m, or a time such as 2026-11-22T09:00:00Z [default: where the
     /// journal begins]
     #[arg(long, value_name = "AGE|TIME")]
-    since: Option<Moment>,
-    /// Fail if less than this percentage of what is declared was seen
+    since: Option<TimeOrAge>,
+    /// Fail if less than this percentage of the declared outcomes was seen
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min: Option<u8>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    // Without contracts the journal is read for nothing.
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
+    // Before the journal is read, which would be for nothing without contracts.
     let system = system()?;
     let now = options.clock.now();
     let since = args.since.map(|since| since.before(now)).transpose()?;
-    let range = Range::until_the_end();
+    let range = JournalRange::until_the_end();
     let start = since.map_or(Start::First, Start::Time);
-    let mut feed = Feed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
+    let mut feed =
+        EventFeed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
     let mut sightings = Sightings::default();
     let ended = loop {
         match feed.next().await? {
-            // The broker begins with what it keeps together with the first that is wanted.
+            // The broker delivers whole chunks, so events from before the window come first.
             Ok(record) if record.time < since => {}
             Ok(record) => sightings.add_record(&record),
             Err(ended) => break ended,
         }
     };
     feed.close().await;
-    if ended == Stopped::Interrupted {
+    if ended == StopReason::Interrupted {
         bail!("it was stopped");
     }
     let coverage = Coverage::of(system, &sightings);
@@ -65,9 +66,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     match args.min {
         Some(min) if percent < usize::from(min) => {
             ui::say(&format!("{} at least {min} % is wanted", ui::bad("too little:")));
-            Ok(Done::Failed)
+            Ok(ExitStatus::Failed)
         }
-        _ => Ok(Done::All),
+        _ => Ok(ExitStatus::All),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, services_or_all, system};
 use crate::base::ui;
 
-/// The dead-letter queue of a service, and the service's declarations if there is a contract.
+/// The dead-letter queue of a service, and the service's declarations if it has a contract.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
     pub(crate) dead_letters: DeadLetters,
@@ -54,8 +54,8 @@ impl ServiceQueue {
     }
 }
 
-/// Opens the queues of the named services. Without names it opens those of all services of
-/// the system that have one.
+/// Opens the queues of the named services. Without names it opens the queues of all services of the system that have
+/// one.
 pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
     let broker = options.broker()?;
     let parts = &system()?.parts;

@@ -1,5 +1,4 @@
-//! The notes of what a person does to single messages, in the database of their service, with what the command says
-//! about them. `sagas show` reads them.
+//! Notes on what a person does to single messages, in the database of their service, where `sagas show` reads them.
 
 use ballet_ops::redrive::{self, DeadLetter, Note};
 use ballet_store::operators::interventions::Act;
@@ -7,13 +6,13 @@ use ballet_store::operators::interventions::Act;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 
-/// Writes notes while the work goes on.
-pub(crate) struct Notes {
+/// Writes notes in the background.
+pub(crate) struct NoteWriter {
     service: String,
     notes: redrive::Notes,
 }
 
-impl Notes {
+impl NoteWriter {
     /// Opens the database of the service, if its URL is given.
     pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
         let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));
@@ -21,13 +20,13 @@ impl Notes {
         Self { service: service.to_owned(), notes: redrive::Notes::open(opened, act, note) }
     }
 
-    /// Notes a message.
+    /// Adds a note on a message.
     pub(crate) fn add(&self, message: &DeadLetter) {
         self.notes.add(message);
     }
 
-    /// Waits for the last note. What could not be written is said, and nothing else is done for it: the
-    /// messages have been dealt with, and the journal says by whom.
+    /// Waits for the last note. A note that could not be written is reported and no more: the message has been dealt
+    /// with, and the journal says by whom.
     pub(crate) async fn close(self) {
         let Err(why) = self.notes.close().await else { return };
         ui::note(&format!(

@@ -1,4 +1,4 @@
-//! What a console has this command find out: findings and audits.
+//! The checks that a console has this command make: findings and audits.
 
 use ballet_console::Looks;
 use ballet_ops::audit::Report;
@@ -6,36 +6,36 @@ use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
-use crate::base::exit::words;
+use crate::base::exit::error_text;
 use crate::base::options::GlobalOptions;
 use crate::operator::{audit, doctor};
 
-/// Looks by the functions of the other commands.
+/// Looks with the functions of the other commands.
 #[derive(Debug)]
-pub(crate) struct ByCommand {
+pub(crate) struct CommandLooks {
     options: GlobalOptions,
     /// The broker's management API, if it is not that of the environment.
     management_url: Option<String>,
 }
 
-impl ByCommand {
+impl CommandLooks {
     pub(crate) const fn new(options: GlobalOptions, management_url: Option<String>) -> Self {
         Self { options, management_url }
     }
 }
 
-impl Looks for ByCommand {
+impl Looks for CommandLooks {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::findings(self.management_url.as_ref(), &self.options).await;
-            found.map_err(|error| words(&error))
+            found.map_err(|error| error_text(&error))
         })
     }
 
     fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::of_broker(self.management_url.as_ref(), &self.options).await;
-            found.map_err(|error| words(&error))
+            found.map_err(|error| error_text(&error))
         })
     }
 
@@ -44,7 +44,7 @@ impl Looks for ByCommand {
             let quiescent_after = SignedDuration::from_secs(audit::QUIESCENT_AFTER.into());
             let address = self.management_url.as_ref();
             let report = audit::report(address, quiescent_after, &self.options).await;
-            report.map_err(|error| words(&error))
+            report.map_err(|error| error_text(&error))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Subcommands for who runs a system: they read its broker and databases, and repair.
+//! Subcommands for the people who run a system: they read its broker and databases, and repair.
 
 pub(crate) mod audit;
 pub(crate) mod console;
@@ -10,7 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod interventions;
 pub(crate) mod looks;
-pub(crate) mod lost;
+pub(crate) mod lost_messages;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;

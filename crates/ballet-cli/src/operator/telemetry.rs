@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{Done, Refusal, usage, without_databases};
+use crate::base::exit::{CommandError, ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -21,17 +21,17 @@ pub(crate) enum Command {
     /// List how far each reader is in each stream, who reads, and what was missed or set aside
     List,
     /// Have a reader read again, from the beginning with its rows deleted, or from a place of your choice
-    Rewind(Rewind),
+    Rewind(RewindArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Rewind {
+pub(crate) struct RewindArgs {
     /// The service that reads
     service: String,
     /// The reader, as `ballet telemetry list` names it
     reader: String,
-    /// Where it goes on. `first`: its rows are deleted, and it begins at the beginning. An offset (with --stream), or a
-    /// time such as 2026-11-25T08:00:00Z: nothing is deleted, so it counts again what it has counted
+    /// The place to go on from. `first`: the beginning, after the reader's rows are deleted. An offset (with --stream),
+    /// or a time such as 2026-11-25T08:00:00Z: nothing is deleted, so the reader counts again what it has counted
     #[arg(long, value_name = "first|OFFSET|TIME")]
     to: String,
     /// Only this stream, by its type and partition, such as playback.heartbeat.v1.0
@@ -45,7 +45,7 @@ pub(crate) struct Rewind {
     dry_run: bool,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List => list(options).await,
         Command::Rewind(rewind) => run_rewind(&rewind, options).await,
@@ -57,7 +57,7 @@ async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection>
     connected.ok_or_else(|| without_databases("readers are in the services' databases"))
 }
 
-async fn list(options: &GlobalOptions) -> Result<Done> {
+async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
     let known = system()?.parts.iter();
     let mut rows: Vec<(&'static str, Listed)> = Vec::new();
     let mut missed: Vec<(&'static str, Missed)> = Vec::new();
@@ -70,7 +70,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             Err(error)
                 if matches!(
                     error.downcast_ref(),
-                    Some(Refusal::Unreachable(_) | Refusal::Tls(_))
+                    Some(CommandError::Unreachable(_) | CommandError::Tls(_))
                 ) =>
             {
                 away.push(format!("{error:#}"));
@@ -95,11 +95,11 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             })
         };
         ui::print_json(options.output, rows.iter().map(row));
-        return Ok(Done::listed_without(&away));
+        return Ok(ExitStatus::listed_without(&away));
     }
     if rows.is_empty() && away.is_empty() {
         ui::print("no service reads telemetry");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let header =
         ["service", "reader", "stream", "next", "behind", "missed", "aside", "process", "state"];
@@ -141,10 +141,10 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         };
         ui::note(&format!("{reader} of {service} {what} ({at})"));
     }
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
-async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
+async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let to = place(rewind, options)?;
     let (service, reader) = (&rewind.service, &rewind.reader);
     let Some(part) = system()?.parts.iter().find(|part| part.service == service) else {
@@ -152,7 +152,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
     };
     let readers = part.readers.iter().filter(|one| !one.in_memory);
     let readers: Vec<&str> = readers.map(|one| one.name).collect();
-    // A release that runs may have one that its contract here has not.
+    // A release that runs may have a reader that the contract here does not have.
     let mut db = connect(service, options).await?;
     let mut rows =
         listed::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
@@ -175,7 +175,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         return Err(usage(format!("{reader} of {service} reads other streams: {streams}")));
     }
     for one in &rows {
-        // It would pass over everything up to there, and nobody would be told.
+        // The reader would silently pass over everything up to there.
         if let (RewindTo::Offset(offset), Some(end)) = (to, one.end_offset)
             && offset > end
         {
@@ -192,16 +192,16 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
     }
     for one in &rows {
-        ui::print(&told(rewind, to, one));
+        ui::print(&outcome(rewind, to, one));
     }
     if !rewind.dry_run && rows.iter().all(|one| one.holder.is_none()) {
         ui::note(&format!("nobody reads now: it happens when a process of {service} runs"));
     }
     db.close().await?;
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
+fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
     match (rewind.to.as_str(), rewind.to.parse::<i64>()) {
         ("first", _) if rewind.stream.is_some() => {
             Err(usage("`first` deletes all rows of the reader: leave out --stream"))
@@ -213,7 +213,7 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
             let time: jiff::Timestamp = time.parse().map_err(|_| {
                 usage("--to is `first`, an offset, or a time such as 2026-11-25T08:00:00Z")
             })?;
-            // It would pass over all that comes until then.
+            // The reader would pass over all that comes until then.
             if time > options.clock.now() {
                 return Err(usage(format!("{time} has not come yet")));
             }
@@ -222,8 +222,8 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
     }
 }
 
-/// What happens to the place in one stream.
-fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
+/// The sentence on what happens to the reader's place in one stream.
+fn outcome(rewind: &RewindArgs, to: RewindTo, one: &Listed) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };
     let was =

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 
 use crate::hostile::ESCAPES;
-use crate::shop::{Shop, checkout};
+use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-async fn audit(shop: &Shop, more: &[&str]) -> Ended {
+async fn audit(shop: &ShopWorld, more: &[&str]) -> Ended {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let named = ["audit", "--contracts", contracts, "--quiescent-after", "0"];
     let mut command = shop.command(&[&named, more].concat());
@@ -17,8 +17,8 @@ async fn audit(shop: &Shop, more: &[&str]) -> Ended {
     ended(command).await
 }
 
-/// Waits until it ends with this code, and says this.
-async fn until(shop: &Shop, code: i32, words: &str) -> Ended {
+/// Waits until the audit ends with this code, and says this.
+async fn until(shop: &ShopWorld, code: i32, words: &str) -> Ended {
     wait_until(&format!("an audit with {words:?}"), SOON, || async {
         let said = audit(shop, &[]).await;
         let is_said = said.code == Some(code) && said.out.contains(words);
@@ -30,7 +30,7 @@ async fn until(shop: &Shop, code: i32, words: &str) -> Ended {
 
 #[tokio::test]
 async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
-    let shop = Shop::open("audited").await;
+    let shop = ShopWorld::open("audited").await;
     let order = shop.new_order(&checkout()).await;
     shop.order_is(&order, "completed").await;
     until(&shop, 0, "everything is quiescent").await.prints(&[
@@ -39,13 +39,13 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
         "not judged: what must hold between",
     ]);
 
-    // Something waits for a person.
-    shop.drop(&Shop::new_id(), "no JSON").await;
+    // A dead letter waits for a person.
+    shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let waits = until(&shop, 1, "go on only when a person acts").await;
     assert!(waits.out.contains("dead letter of orders"), "{waits:#?}");
-    // Whatever it is called, the terminal is told nothing by it.
-    let forged = Shop::new_id();
+    // The name of an event must not steer the terminal.
+    let forged = ShopWorld::new_id();
     let properties = json!({ "message_id": forged, "type": ESCAPES });
     let management = shop.env.management();
     let published = management.publish("events", "cart.checked_out.v1", &properties, "{}").await;
@@ -57,7 +57,7 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     assert!(shown.contains("discarded by ada") && !shown.contains('\u{1b}'), "{shown:?}");
     until(&shop, 0, "everything is quiescent").await;
 
-    // A row is wrong.
+    // A wrong row.
     let mut db = shop.database("payments").await;
     db.execute("delete from ballet.inbox").await.expect("deleted");
     let wrong = until(&shop, 1, "which is not in the inbox").await;
@@ -67,7 +67,7 @@ async fn any_system_is_audited_by_its_contracts_and_addresses_alone() {
     assert_eq!(report[0]["own_tables"], "not judged");
     assert!(report[0]["violations"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
 
-    // Who does not answer is named.
+    // A server that does not answer is named.
     let mut away = shop.command(&["audit", "--contracts", "nowhere"]);
     away.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
     ended(away).await.ends_with(2).says(&["nowhere"]);

@@ -8,11 +8,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::world::{TICKED, World, publish_all};
+use crate::world::{CounterWorld, TICKED, publish_all};
 use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
 
 /// Publishes an event with a body that says it is gzip.
-async fn publish_packed(world: &World, id: &str, body: Vec<u8>) {
+async fn publish_packed(world: &CounterWorld, id: &str, body: Vec<u8>) {
     let properties = BasicProperties::default()
         .with_message_id(id.into())
         .with_type(TICKED.into())
@@ -30,7 +30,7 @@ fn gzip(text: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn t81_a_packed_body_is_shown_and_edited_as_text() {
-    let world = World::new("packed").await;
+    let world = CounterWorld::new("packed").await;
     let id = world.new_id();
     publish_packed(&world, &id, gzip(r#"{"nummer": 5}"#)).await;
     world.dead(1).await;
@@ -51,7 +51,7 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
 
 #[tokio::test]
 async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
-    let world = World::new("broken").await;
+    let world = CounterWorld::new("broken").await;
     let id = world.new_id();
     publish_packed(&world, &id, vec![0x1f, 0x8b, 0xff, 0xff]).await;
     world.dead(1).await;
@@ -64,10 +64,10 @@ async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
     world.close().await;
 }
 
-/// As the broker puts them there: nobody has taken out what cannot be read.
+/// The broker puts them there as they are: no program has taken out the unreadable ones.
 #[tokio::test]
 async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded() {
-    let world = World::new("unreadable").await;
+    let world = CounterWorld::new("unreadable").await;
     let readable = world.dead_ticks(1).await;
     let (no_type, no_app) = (world.new_id(), world.new_id());
     let body = br#"{"number": 3}"#;
@@ -106,12 +106,12 @@ async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_
 
 #[tokio::test]
 async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent_back() {
-    let world = World::new("nested").await;
+    let world = CounterWorld::new("nested").await;
     let mut headers = Vec::new();
     while headers.len() < 120_000 {
         headers = [&short(b"")[..], b"F", &long(&headers)].concat();
     }
-    // Where the broker puts what has ended its reader too often: as it came.
+    // The broker puts a message that has ended its reader too often there as it came.
     let properties = [(Property::Type, TICKED.as_bytes()), (Property::Headers, &headers)];
     let body = br#"{"number": 0}"#;
     let poison = Raw { queue: "counter.dead", properties: &properties, body };
@@ -129,7 +129,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
 
 #[tokio::test]
 async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten() {
-    let world = World::new("editors").await;
+    let world = CounterWorld::new("editors").await;
     let id = world.new_id();
     world.poison(&id, r#"{"nummer": 5}"#).await;
     std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");

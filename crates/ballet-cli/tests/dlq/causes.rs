@@ -3,10 +3,10 @@
 use ballet_stage::wait_until;
 use serde_json::json;
 
-use crate::world::{SOON, TICKED, World};
+use crate::world::{CounterWorld, SOON, TICKED};
 
-/// Puts a dead letter of a tick there, as it is after a failure with this detail.
-async fn dead_tick(world: &World, detail: &str, body: &str) -> String {
+/// Puts a dead letter of a tick there, as a failure with this detail leaves it.
+async fn dead_tick(world: &CounterWorld, detail: &str, body: &str) -> String {
     let id = world.new_id();
     let properties = json!({ "message_id": id, "type": TICKED, "headers": {
         "x-dead-reason": "permanent", "x-dead-step": "count_ticks", "x-dead-detail": detail,
@@ -18,7 +18,7 @@ async fn dead_tick(world: &World, detail: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by_their_words() {
-    let world = World::new("causes").await;
+    let world = CounterWorld::new("causes").await;
     let causes = [
         "the shelf is full",
         "the shelf is locked",
@@ -61,7 +61,7 @@ async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by
 
 #[tokio::test]
 async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
-    let world = World::new("edits").await;
+    let world = CounterWorld::new("edits").await;
     let mut ids = Vec::new();
     for number in 0..5 {
         ids.push(
@@ -69,7 +69,7 @@ async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
         );
     }
     world.dead(5).await;
-    // The second edit is no better than what was there.
+    // The second edit is no better than the first.
     for (at, body) in
         [(2, r#"{"number": "two"}"#), (3, r#"{"number": 3}"#), (4, r#"{"number": 4}"#)]
     {
@@ -78,7 +78,7 @@ async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
     }
     world.ballet(&["groups"]).await.ends_with(0).prints(&["edited since; it was: missing field"]);
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
-    // Whichever of the edited ones was their canary.
+    // The canary may have been any of the edited ones.
     assert!(done.err.contains("4 dead letters sent back"), "{done:?}");
     assert!(done.err.contains("1 were not sent"), "{done:?}");
     world.are_counted(2).await;

@@ -1,5 +1,5 @@
-//! `ballet doctor`, on a system that is well, and then is broken on purpose, one thing after the other.
-//! What is broken comes first, whatever follows from it.
+//! `ballet doctor`, on a healthy system that is then broken on purpose, one thing after the other. The broken thing
+//! comes first, before all that follows from it.
 
 use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};
@@ -9,18 +9,18 @@ use sqlx::Executor;
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, TICKED, World, ballet, counter};
+use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
-/// A system with a broker of its own, and whoever examines it.
-pub(crate) struct Patient {
-    pub(crate) world: World,
+/// A system with a broker of its own, and the command that examines it.
+pub(crate) struct ExaminedSystem {
+    pub(crate) world: CounterWorld,
     management: String,
     database: String,
 }
 
-impl Patient {
+impl ExaminedSystem {
     pub(crate) async fn new(servers: &Servers) -> Self {
-        let world = World::with_plain_names(servers, "doctor").await;
+        let world = CounterWorld::with_plain_names(servers, "doctor").await;
         contracts(&world);
         let management = world.env.management_url();
         let database = world.env.database_url("counter").to_owned();
@@ -29,7 +29,7 @@ impl Patient {
         patient
     }
 
-    /// An empty journal takes the broker some seconds to tell from one that is slow.
+    /// Puts an event into the journal: the broker needs some seconds to tell an empty journal from a slow one.
     async fn begin_journal(&self, number: u64) {
         self.world.tick(TICKED, number).await;
     }
@@ -38,7 +38,7 @@ impl Patient {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
-    /// Gives the counter the rights that are declared, but for the one to configure.
+    /// Gives the counter its declared rights, except for this one to configure.
     async fn give_rights(&self, configure: &str) {
         let vhost = self.world.env.vhost();
         let system = contract::system(vhost, vec![counter().part()]);
@@ -61,7 +61,7 @@ impl Patient {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// The command beside all servers.
+    /// The command, with access to all servers.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
@@ -71,7 +71,7 @@ impl Patient {
         command
     }
 
-    /// The exit code, and what is not well: the check and what was found.
+    /// The exit code, and the problems: the check and what it found.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = ended.json();
@@ -87,7 +87,7 @@ impl Patient {
         self.find(check, found, false).await;
     }
 
-    /// Waits until this check finds this, with whatever it is the cause of.
+    /// Waits until this check finds this, also behind other findings.
     pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
@@ -104,7 +104,7 @@ impl Patient {
         .expect("it is found");
     }
 
-    /// Does what `ballet doctor` advises about the topology.
+    /// Follows the advice of `ballet doctor` about the topology.
     pub(crate) async fn apply(&self) {
         let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
         ended(self.command(&apply)).await.succeeds();
@@ -130,7 +130,7 @@ impl Patient {
         .expect("it is well");
     }
 
-    /// No process reads the queue, and tomorrow has no partition. Then the service starts.
+    /// No process reads the queue, and tomorrow has no partition, until the service starts.
     async fn has_both_until_started(&mut self) {
         wait_until("a queue without readers", SOON, || async {
             let (_, all) = self.examined().await;
@@ -146,7 +146,7 @@ impl Patient {
 #[tokio::test]
 async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     patient.give_rights(".*").await;
@@ -211,7 +211,7 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
 #[tokio::test]
 async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_first() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     patient.delete(&["exchanges", "route"]).await;
@@ -260,19 +260,19 @@ async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_
         // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
         return;
     }
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     let rabbitmq = servers.rabbitmq();
     let process = format!("whereis('{}_counter')", patient.world.env.vhost());
-    // Its supervisor gives up after a few deaths.
+    // The supervisor gives up after a few deaths.
     let kill = format!(
         "[begin catch exit({process}, kill), timer:sleep(100) end || _ <- lists:seq(1, 6)], {process}."
     );
     assert_eq!(rabbitmq.control(&["eval", &kill]).await.expect("killed").trim(), "undefined");
     patient.has("queue", "counter stands still").await;
     patient.has_also("ready", "queues: queue `counter`: its process at the broker does not").await;
-    // What it advises.
+    // The advised remedy.
     rabbitmq.kill().await.expect("killed");
     rabbitmq.start().await.expect("started");
     patient.is_well().await;
@@ -283,7 +283,7 @@ async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_
 #[tokio::test]
 async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bounded_time() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
 
     let user = "alter role current_user set synchronous_commit = off";
@@ -296,7 +296,7 @@ async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bo
         let mut db = patient.world.database().await;
         let lock = format!("begin; lock table {table} in access exclusive mode");
         db.execute(sqlx::AssertSqlSafe(lock)).await.expect("locked");
-        // Each run ends, although everything that is asked of such a table waits.
+        // Each run ends, although every query on such a table waits.
         let name = table.rsplit('.').next().expect("a name");
         patient.has("locks", &format!(".{name} is locked by the server process")).await;
         db.execute("rollback").await.expect("free");

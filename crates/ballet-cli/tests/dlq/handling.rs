@@ -1,4 +1,4 @@
-//! What becomes of dead letters that are sent back, changed, moved or thrown away.
+//! The fate of dead letters that are sent back, changed, moved or thrown away.
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
@@ -7,11 +7,11 @@ use ballet_testkit::ended::ended;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::world::{SOON, TICKED, World};
+use crate::world::{CounterWorld, SOON, TICKED};
 
 #[tokio::test]
 async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone() {
-    let world = World::new("redriven").await;
+    let world = CounterWorld::new("redriven").await;
     let ids = world.dead_ticks(2).await;
     world.ballet(&["show", &ids[0][30..]]).await.ends_with(0).prints(&[
         &ids[0],
@@ -35,7 +35,7 @@ async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gon
 
 #[tokio::test]
 async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
-    let world = World::new("twice").await;
+    let world = CounterWorld::new("twice").await;
     world.dead_ticks(60).await;
     let arguments = ["redrive", "--all", "--no-canary", "--rate", "100"];
     let (one, other) = tokio::join!(world.ballet(&arguments), world.ballet(&arguments));
@@ -44,12 +44,12 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
         .filter_map(|ended| ended.err.lines().find(|line| line.contains(" sent back")))
         .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
         .sum();
-    // Whoever came second may have seen none, or only a part of them.
+    // The second command may have seen none, or only a part of them.
     let again = world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
     let rest = if again.out.contains("no dead letters match") { 0 } else { 60 - sent };
     assert_eq!(sent + rest, 60, "{one:?} {other:?} {again:?}");
     world.all_counted_once(60).await;
-    // And what was handled before is not handled again.
+    // Messages that were handled before are not handled again.
     let mut db = world.database().await;
     let known: (i64,) =
         sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&mut db).await.expect("rows");
@@ -59,7 +59,7 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
 
 #[tokio::test]
 async fn t80_a_copy_of_what_was_handled_is_dropped() {
-    let world = World::new("copy").await;
+    let world = CounterWorld::new("copy").await;
     let ids = world.dead_ticks(1).await;
     let dead_letters = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     let again = || async {
@@ -81,7 +81,7 @@ async fn t80_a_copy_of_what_was_handled_is_dropped() {
 
 #[tokio::test]
 async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
-    let world = World::new("edited").await;
+    let world = CounterWorld::new("edited").await;
     crate::publish::contracts(&world);
     let id = world.new_id();
     world.poison(&id, r#"{"nummer": 5}"#).await;
@@ -110,7 +110,7 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
 
 #[tokio::test]
 async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
-    let world = World::new("editor").await;
+    let world = CounterWorld::new("editor").await;
     let id = world.new_id();
     world.poison(&id, r#"{"nummer": 5}"#).await;
     let edit = |editor: &str| {
@@ -127,7 +127,7 @@ async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
 
 #[tokio::test]
 async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop() {
-    let world = World::new("again").await;
+    let world = CounterWorld::new("again").await;
     let ids = world.dead_ticks(3).await;
     world.trouble("tick", true).await;
     let all_at_once = ["redrive", "--all", "--no-canary"];
@@ -164,7 +164,7 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
 
 #[tokio::test]
 async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
-    let mut world = World::new("silent").await;
+    let mut world = CounterWorld::new("silent").await;
     world.dead_ticks(3).await;
     world.stop().await;
     let held = world.ballet(&["redrive", "--all", "--patience", "1"]).await.ends_with(3);
@@ -177,8 +177,8 @@ async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
     world.close().await;
 }
 
-/// The broker dead-letters from a service's queue only if an earlier release declared it.
-async fn declared_by_an_earlier_release(world: &World) {
+/// Declares the queue as an earlier release did: the broker itself dead-letters only from such a queue.
+async fn declared_by_an_earlier_release(world: &CounterWorld) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     management.delete_queue("counter").await.expect("deleted");
     let queue = json!({ "durable": true, "arguments": { "x-queue-type": "quorum",
@@ -192,7 +192,7 @@ async fn declared_by_an_earlier_release(world: &World) {
 
 #[tokio::test]
 async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
-    let mut world = World::new("broker").await;
+    let mut world = CounterWorld::new("broker").await;
     world.stop().await;
     declared_by_an_earlier_release(&world).await;
     let id = world.tick(TICKED, 0).await;
@@ -218,8 +218,8 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     world.close().await;
 }
 
-/// What the form "Move messages" of RabbitMQ's console does: a shovel that ends by itself.
-async fn move_back(world: &World) {
+/// Moves messages with a shovel that ends by itself, as the form "Move messages" of RabbitMQ's console does.
+async fn move_back(world: &CounterWorld) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let here = format!("amqp:///{vhost}");
     let shovel = json!({ "value": {
@@ -241,12 +241,12 @@ async fn move_back(world: &World) {
 
 #[tokio::test]
 async fn what_the_console_moves_back_as_it_is_is_handled() {
-    let world = World::new("moved").await;
+    let world = CounterWorld::new("moved").await;
     world.trouble("tick", true).await;
-    // No property but the routing key, which a move does not keep.
+    // The message has no property but the routing key, which a move does not keep.
     world.publish(TICKED, &json!({}), r#"{"number": 0}"#).await;
     world.dead(1).await;
-    // Too early: it is the same dead letter, told anew.
+    // Too early: it becomes the same dead letter again.
     move_back(&world).await;
     // The broker's counts may still be those of before.
     let dead_letter = wait_until("its dead letter", SOON, || async {
@@ -266,7 +266,7 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
 
 #[tokio::test]
 async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
-    let world = World::new("who").await;
+    let world = CounterWorld::new("who").await;
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let deliveries = session.consume(JOURNAL, "test", 100).await.expect("a reader");
@@ -305,7 +305,7 @@ async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
     world.close().await;
 }
 
-/// What has come into the journal: routing key, message id, headers that are texts, body.
+/// Reads the next messages of the journal: routing key, message id, headers that are texts, body.
 async fn journal(mut deliveries: Deliveries) -> Vec<(String, String, Value, String)> {
     let mut notes = Vec::new();
     // Two events, two dead letters, the edited one, and three notes.

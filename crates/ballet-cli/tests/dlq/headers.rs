@@ -1,17 +1,16 @@
-//! Headers that are ours: they do not count against a producer's limit, and other tools may encode
-//! their numbers anew.
+//! Our own headers: they do not count against a producer's limit, and other tools may encode their numbers differently.
 
 use ballet_amqp::headers::{ATTEMPTS, REDRIVES};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, World, publish_all};
+use crate::world::{CounterWorld, TICKED, publish_all};
 
 /// The most headers that a service accepts by default, and their size in bytes.
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 
-/// As many headers as a producer may send, as big as they may be together.
+/// As many headers as a producer may send, with the greatest total size.
 fn headers_at_the_limit() -> Value {
     let size = MOST_BYTES / MOST_HEADERS;
     let header = |number| {
@@ -23,7 +22,7 @@ fn headers_at_the_limit() -> Value {
 }
 
 /// Publishes a tick with headers of any type, straight to a queue or to the dead letters.
-async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQPValue)]) {
+async fn publish(world: &CounterWorld, exchange: &str, id: &str, headers: &[(&str, AMQPValue)]) {
     let mut table = FieldTable::default();
     for (name, value) in headers {
         table.insert((*name).into(), value.clone());
@@ -44,7 +43,7 @@ async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQP
 
 #[tokio::test]
 async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() {
-    let world = World::new("limit").await;
+    let world = CounterWorld::new("limit").await;
     let id = world.new_id();
     world.trouble("tick", true).await;
     let properties = json!({ "message_id": id, "type": TICKED, "headers": headers_at_the_limit() });
@@ -69,7 +68,7 @@ async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() 
 
 #[tokio::test]
 async fn counts_that_another_tool_encoded_anew_are_kept() {
-    let world = World::new("encoded").await;
+    let world = CounterWorld::new("encoded").await;
     let retried = world.new_id();
     world.trouble("tick", true).await;
     // A retry that another tool has moved: it comes through the default exchange.

@@ -4,14 +4,14 @@ use ballet_testkit::ended::ended;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
-use crate::world::{TICKED, World};
+use crate::world::{CounterWorld, TICKED};
 
-/// What sets the title of a terminal.
+/// The escape codes that set the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
 
 #[tokio::test]
 async fn a_type_that_postgres_refuses_costs_no_note_of_what_is_discarded() {
-    let world = World::new("nul").await;
+    let world = CounterWorld::new("nul").await;
     let properties = json!({ "message_id": world.new_id(), "type": "a\0b" });
     world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
     world.dead(1).await;
@@ -33,7 +33,7 @@ async fn a_type_that_postgres_refuses_costs_no_note_of_what_is_discarded() {
 
 #[tokio::test]
 async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
-    let world = World::new("hostile").await;
+    let world = CounterWorld::new("hostile").await;
     let kind = "a;b 'c' $(d)";
     for number in 0..3 {
         let properties = json!({ "message_id": world.new_id(), "type": kind });
@@ -43,12 +43,12 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
     let groups = world.ballet(&["groups"]).await.ends_with(0);
     let quoted = r"discard --service counter --reason forged_type --type 'a;b '\''c'\'' $(d)'";
     assert!(groups.err.contains(quoted), "{groups:?}");
-    // As the shell reads the words.
+    // The words as the shell reads them.
     let chosen = ["redrive", "--reason", "forged_type", "--type", kind, "--dry-run"];
     let chosen = world.ballet(&chosen).await.ends_with(0);
     assert!(chosen.err.contains("0 dead letters would be sent back"), "{chosen:?}");
     assert!(chosen.err.contains("3 dead letters are forged and not sent: discard"), "{chosen:?}");
-    // Nobody would compare their type with the routing key any more.
+    // Nothing would compare their type with the routing key any more.
     let sent = ["redrive", "--reason", "forged_type", "--type", kind, "--no-canary"];
     let sent = world.ballet(&sent).await.ends_with(3);
     assert_eq!(sent.err.matches("it is not sent back").count(), 3, "{sent:?}");
@@ -68,7 +68,7 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal() {
 /// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
 #[tokio::test]
 async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() {
-    let world = World::new("forged_letter").await;
+    let world = CounterWorld::new("forged_letter").await;
     let ids = world.dead_ticks(1).await;
     let id = world.new_id();
     let properties = json!({ "message_id": id, "type": TICKED, "app_id": "clock",
@@ -101,10 +101,10 @@ async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent() 
     world.close().await;
 }
 
-/// The broker guards the routing key. Anybody may write what caused an event.
+/// The broker guards the routing key. Any producer may write the cause of an event.
 #[tokio::test]
 async fn that_another_service_names_a_letter_as_its_cause_does_not_show_that_it_was_handled() {
-    let mut world = World::new("false_word").await;
+    let mut world = CounterWorld::new("false_word").await;
     let ids = world.dead_ticks(3).await;
     world.stop().await;
     let sending = ["redrive", "--all", "--patience", "5"];

@@ -1,4 +1,4 @@
-//! `ballet inbox` and `ballet outbox waiting`: what waits, since when, and a retry now.
+//! `ballet inbox` and `ballet outbox waiting`: the waiting messages, since when they wait, and a retry now.
 
 use ballet::Clock;
 use ballet_stage::{Method, wait_until};
@@ -9,25 +9,25 @@ use serde_json::Value;
 use sqlx::{Connection, Executor};
 use tokio::process::Command;
 
-use crate::world::{FOR_A_WHILE, SOON, TICKED, World, ballet};
+use crate::world::{CounterWorld, FOR_A_WHILE, SOON, TICKED, ballet};
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+fn command(world: &CounterWorld, arguments: &[&str]) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command.args(arguments).env("DATABASE_URL", world.env.database_url("counter"));
     command
 }
 
-async fn run(world: &World, arguments: &[&str]) -> Ended {
+async fn run(world: &CounterWorld, arguments: &[&str]) -> Ended {
     ended(command(world, arguments)).await
 }
 
-async fn rows(world: &World, arguments: &[&str], code: i32) -> Vec<Value> {
+async fn rows(world: &CounterWorld, arguments: &[&str], code: i32) -> Vec<Value> {
     let arguments = [arguments, &["--service", "counter", "-o", "json"]].concat();
     run(world, &arguments).await.ends_with(code).json()
 }
 
-/// `inbox waiting` of a user who may see all queues.
-async fn waiting(world: &World) -> Value {
+/// Runs `inbox waiting` as a user who may see all queues.
+async fn waiting(world: &CounterWorld) -> Value {
     let mut waiting = command(world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
     waiting.env("AMQP_URL", world.env.ops_amqp_url());
     let rows: Vec<Value> = ended(waiting).await.ends_with(0).json();
@@ -42,9 +42,9 @@ fn next_at(row: &Value) -> Option<Timestamp> {
     row["next_at"].as_str().map(|at| at.parse().expect("a time"))
 }
 
-/// Waits until all of these have so many attempts behind them, and waits for the next one. Returns when
-/// the first of these is.
-async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
+/// Waits until this many messages have this many attempts behind them, and wait for the next one. Returns the time of
+/// the first of these attempts.
+async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     // Each look of the command is a process.
     let there = format!(
         "select count(*) from ballet.failure where attempts >= {attempts} and next_at > now()"
@@ -57,7 +57,7 @@ async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
         let there: Vec<&Value> = listed.iter().filter(is_there).collect();
         let next = there.iter().filter_map(|row| next_at(row)).min();
         match next {
-            // Not one that is due: it is on its way back.
+            // A message that is due does not count: it is on its way back.
             Some(next) if there.len() == count && next > now() => Ok(Some(next)),
             _ => Err(format!("{listed:?}")),
         }
@@ -66,9 +66,9 @@ async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
     .expect("they wait")
 }
 
-/// A world whose retries come after as long as for everybody.
-async fn patient(name: &str) -> World {
-    let world = World::new(name).await;
+/// A world whose retries come as late as in production.
+async fn patient(name: &str) -> CounterWorld {
+    let world = CounterWorld::new(name).await;
     let path = ["policies", world.env.vhost(), "quick-retries"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     world
@@ -82,7 +82,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     for number in 0..20 {
         ids.push(world.tick(TICKED, number).await);
     }
-    // For half a minute.
+    // They wait for half a minute.
     waits(&world, 20, 6).await;
     let retry = |more: &'static [&'static str]| [&["inbox", "retry", "counter"], more].concat();
     let all = retry(&["--all"]);
@@ -113,7 +113,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
 
 #[tokio::test]
 async fn t152_calls_to_the_outside_are_made_due_in_batches() {
-    let mut world = World::new("calls").await;
+    let mut world = CounterWorld::new("calls").await;
     world.stop().await;
     let mut db = world.database().await;
     db.execute(
@@ -134,7 +134,7 @@ async fn t152_calls_to_the_outside_are_made_due_in_batches() {
     assert!(one.err.contains("1,250 calls of counter"), "{one:?}");
     let all = run(&world, &["inbox", "retry", "counter", "--all"]).await.ends_with(0);
     assert!(all.err.contains("1,250 calls of counter"), "{all:?}");
-    // Those that a process is making are left to it.
+    // Calls that a process is making are left to it.
     let due: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.expect("a number");
     assert_eq!(due, 2_500);
     run(&world, &["inbox", "retry", "counter"]).await.ends_with(2).says(&["say what to try again"]);
@@ -165,7 +165,7 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
     );
     world.stop().await;
     world.tick(TICKED, 1).await;
-    // What was delivered to the process returns a moment after its end.
+    // Messages that were delivered to the process return a moment after its end.
     let waits = wait_until("a message in the queue", SOON, || async {
         let waits = waiting(&world).await;
         let is = waits["ready"].as_u64() >= Some(1) && waits["readers"] == 0;
@@ -193,7 +193,7 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
 
 #[tokio::test]
 async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
-    let mut world = World::new("unpublished").await;
+    let mut world = CounterWorld::new("unpublished").await;
     let empty = rows(&world, &["outbox", "waiting"], 0).await;
     assert_eq!((&empty[0]["waiting"], &empty[0]["why"]), (&0.into(), &Value::Null), "{empty:?}");
     world.stop().await;
@@ -222,9 +222,10 @@ async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
 
 #[tokio::test]
 async fn messages_that_a_process_has_taken_are_counted() {
-    let world = World::new("taken").await;
+    let world = CounterWorld::new("taken").await;
     let mut db = world.database().await;
-    // Nothing is begun while it is locked, so the messages stay taken: a broker may count them only every five seconds.
+    // No transaction begins while it is locked, so the messages stay taken: a broker may count them only every five
+    // seconds.
     db.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("locked");
     for number in 0..5 {
         world.tick(TICKED, number).await;
@@ -247,7 +248,7 @@ async fn messages_that_a_process_has_taken_are_counted() {
 
 #[tokio::test]
 async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
-    let mut world = World::new("hidden").await;
+    let mut world = CounterWorld::new("hidden").await;
     world.stop().await;
     world.tick(TICKED, 0).await;
     wait_until("a message in the queue", SOON, || async {
@@ -261,7 +262,7 @@ async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
     let seen = run(&world, &arguments).await;
     let row = &seen.json::<Vec<Value>>()[0];
     if row["ready"].is_null() {
-        // RabbitMQ 4.2.6 or later.
+        // From RabbitMQ 4.2.6 on.
         assert_eq!(row["dead"], 0, "{seen:?}");
         assert!(seen.ends_with(3).err.contains("ACCESS_REFUSED"));
     } else {

@@ -4,10 +4,10 @@ use ballet::core::MessageId;
 use serde_json::{Value, json};
 
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout, declined_checkout};
+use crate::shop::{ShopWorld, checkout, declined_checkout};
 
 /// The sagas of a listing, in its order.
-async fn ids(shop: &Shop, arguments: &[&str]) -> Vec<Value> {
+async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
     let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
     let listed = shop.ballet(&listed).await.ends_with(0).lines();
     listed.into_iter().map(|row| row["saga"].clone()).collect()
@@ -15,18 +15,18 @@ async fn ids(shop: &Shop, arguments: &[&str]) -> Vec<Value> {
 
 #[tokio::test]
 async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
-    let shop = Shop::open("listed").await;
+    let shop = ShopWorld::open("listed").await;
     shop.ballet(&["sagas", "list"]).await.ends_with(0).prints(&["no saga fits"]);
 
-    let done = Shop::new_id();
+    let done = ShopWorld::new_id();
     let mut body = checkout();
-    let customer = Shop::new_id();
+    let customer = ShopWorld::new_id();
     body["customer_id"] = json!(customer);
     shop.drop(&done, &body.to_string()).await;
     shop.order_is(&done, "completed").await;
-    // Ids of one millisecond have no order.
+    // Ids of the same millisecond have no order.
     let declined = shop.new_order(&declined_checkout()).await;
-    // Told as it goes on, each event once, to the end.
+    // It prints each event once as the saga goes on, to the end.
     let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
     let told = shop.ballet(&watched).await.ends_with(0).lines();
     let count = |event: &str| told.iter().filter(|line| line["event"] == event).count();
@@ -56,15 +56,15 @@ async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events()
     let first = shop.ballet(&["sagas", "list", "--limit", "1"]).await.ends_with(0);
     assert!(first.err.contains(&format!("--after {declined}")), "{first:?}");
 
-    let late = ["sagas", "watch", &Shop::new_id(), "--timeout", "1s"];
+    let late = ["sagas", "watch", &ShopWorld::new_id(), "--timeout", "1s"];
     shop.ballet(&late).await.ends_with(3).says(&["has not ended in time"]);
     shop.close().await;
 }
 
 #[tokio::test]
 async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
-    let shop = Shop::open("keyed").await;
-    let (customer, cart) = (Shop::new_id(), Shop::new_id());
+    let shop = ShopWorld::open("keyed").await;
+    let (customer, cart) = (ShopWorld::new_id(), ShopWorld::new_id());
     let of_cart = || {
         let mut body = checkout();
         body["customer_id"] = json!(customer);
@@ -73,7 +73,7 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     };
     let other = shop.new_order(&checkout()).await;
     shop.order_is(&other, "completed").await;
-    let declined = Shop::new_id();
+    let declined = ShopWorld::new_id();
     let mut body = of_cart();
     body["card_token"] = json!("card_declined");
     shop.drop(&declined, &body.to_string()).await;
@@ -95,7 +95,7 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
         ids(&shop, &["product=mug", "--after", &done, "--with", &customer]).await,
         [json!(declined)]
     );
-    // A value of another key is none of this one, nor is a part of a value.
+    // Neither a value of another key nor a part of a value matches.
     assert_eq!(ids(&shop, &[&key("order", &customer)]).await, [Value::Null; 0]);
     assert_eq!(ids(&shop, &["product=mu"]).await, [Value::Null; 0]);
 
@@ -117,7 +117,8 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     let several = shop.ballet(&["sagas", "show", &key("cart", &cart)]).await.ends_with(2);
     assert!(several.err.contains("2 sagas have cart="), "{several:?}");
     assert!(several.err.contains(&done) && several.err.contains(&declined), "{several:?}");
-    let none = shop.ballet(&["sagas", "watch", &key("order", &Shop::new_id())]).await.ends_with(2);
+    let none =
+        shop.ballet(&["sagas", "watch", &key("order", &ShopWorld::new_id())]).await.ends_with(2);
     assert!(none.err.contains("no saga has order="), "{none:?}");
     for command in ["list", "show", "watch", "stuck"] {
         let unknown = shop.ballet(&["sagas", command, "invoice=17"]).await.ends_with(2);
@@ -130,9 +131,9 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     }
 
     // A saga that no ledger knows: its first event is a dead letter.
-    let dead = Shop::new_id();
+    let dead = ShopWorld::new_id();
     let mut wrong = of_cart();
-    let lost = Shop::new_id();
+    let lost = ShopWorld::new_id();
     wrong["cart_id"] = json!(lost);
     wrong["lines"][0]["quantity"] = json!("one");
     shop.drop(&dead, &wrong.to_string()).await;
@@ -143,16 +144,16 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
     assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
 
-    // One that a producer has given an id of its own.
+    // A message whose id its producer has chosen.
     let derived = MessageId::derived_from_text("order 17").0.to_string();
-    let (basket, mut foreign) = (Shop::new_id(), checkout());
+    let (basket, mut foreign) = (ShopWorld::new_id(), checkout());
     foreign["cart_id"] = json!(basket);
     shop.drop("order 17", &foreign.to_string()).await;
     shop.order_is(&derived, "completed").await;
     assert_eq!(ids(&shop, &[&key("cart", &basket)]).await, [json!(derived)]);
-    // An event outside of sagas has the key, too, and is none.
+    // An event outside of sagas has the key, too, but is no saga.
     let cleared = json!({ "cart_id": basket, "customer_id": customer, "reason": "customer" });
-    let (properties, own) = (json!({ "message_id": Shop::new_id() }), "cart.cleared.v1");
+    let (properties, own) = (json!({ "message_id": ShopWorld::new_id() }), "cart.cleared.v1");
     let management = shop.env.management();
     let told = management.publish("events", own, &properties, &cleared.to_string()).await;
     assert!(told.expect("published"));

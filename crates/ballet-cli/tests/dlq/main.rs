@@ -1,29 +1,29 @@
-//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real
-//! databases, as the user that may do no more than this.
+//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
+//! with only the rights of their user.
 
 mod audit;
 mod bodies;
 mod causes;
+mod companies;
 mod doctor;
 mod handling;
 mod headers;
 mod hostile;
 mod inbox;
-mod interrupted;
+mod interruptions;
 mod listed_sagas;
-mod lost;
+mod lost_messages;
 mod memory;
-mod missed;
-mod outside;
+mod missed_events;
 mod persons;
-mod picking;
 mod pty;
 mod publish;
-mod restored;
-mod restored_letters;
-mod restored_outside;
+mod restore;
+mod restore_letters;
+mod restore_outside;
 mod rights;
 mod sagas;
+mod selection;
 mod shop;
 mod solved;
 mod terminal;

@@ -1,9 +1,9 @@
-//! Dead letters that are older than what the inbox remembers.
+//! Dead letters that are too old for the inbox to remember.
 
 use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::CounterWorld;
 
 /// An id of eight days ago.
 fn old_id() -> String {
@@ -13,8 +13,8 @@ fn old_id() -> String {
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }
 
-/// The dead letter that lies there, as the broker has it.
-async fn dead_letter(world: &World) -> Value {
+/// The dead letter as the broker has it.
+async fn dead_letter(world: &CounterWorld) -> Value {
     let mut dead_letters =
         world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     dead_letters.pop().expect("a dead letter")
@@ -22,14 +22,14 @@ async fn dead_letter(world: &World) -> Value {
 
 #[tokio::test]
 async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_else_remembers() {
-    let world = World::new("beyond").await;
+    let world = CounterWorld::new("beyond").await;
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
     let found = world.list(&["--reason", "too_old_to_deduplicate"]).await;
     assert_eq!(found[0]["id"], id);
     let copy = dead_letter(&world).await;
 
-    // Nobody is there to be asked, and a subscription has no ledger: it stays.
+    // No terminal is there for a question, and a subscription has no ledger: the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
     assert!(world.counted().await.is_empty());
     world.dead(1).await;
@@ -57,7 +57,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
 
 #[tokio::test]
 async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
-    let world = World::new("keeps").await;
+    let world = CounterWorld::new("keeps").await;
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
     world.trouble("tick", true).await;

@@ -1,4 +1,4 @@
-//! Who did what: a person's edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
+//! The acts of people: edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::ended::ended;
@@ -6,39 +6,39 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 
 use crate::sagas::{until_failed, until_said};
-use crate::shop::{Shop, checkout, wrong_checkout};
+use crate::shop::{ShopWorld, checkout, wrong_checkout};
 use crate::solved::tap;
 use crate::world::SOON;
 
 const PLACED: &str = "orders.order_placed.v1";
 
-/// While this is there, inventory fails at reserving stock.
+/// A trigger that makes inventory fail at reserving stock.
 const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// From here on retries come as late as everybody's do, and no longer at once as in tests.
-async fn retries_take_their_time(shop: &Shop) {
+/// From here on retries come as late as in production, and no longer at once as in tests.
+async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
-/// What persons have done to the messages of a saga: the act, who, and why.
-async fn acts(shop: &Shop, saga: &str) -> Vec<(String, String, Value)> {
+/// The acts of people on the messages of a saga: the act, by whom, and why.
+async fn acts(shop: &ShopWorld, saga: &str) -> Vec<(String, String, Value)> {
     let shown: Value = shop.ballet(&["sagas", "show", saga, "-o", "json"]).await.json();
     let acts = shown[0]["interventions"].as_array().expect("a list").iter();
     let text = |act: &Value, name: &str| act[name].as_str().expect("a text").to_owned();
     acts.map(|act| (text(act, "act"), text(act, "by"), act["why"].clone())).collect()
 }
 
-/// What the journal has of a saga.
-async fn seen_of(shop: &Shop, saga: &str) -> String {
+/// The events of a saga in the journal.
+async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }
 
 #[tokio::test]
 async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
-    let mut shop = Shop::open("persons").await;
+    let mut shop = ShopWorld::open("persons").await;
     // A checkout with a mistake is corrected and sent back.
     let saga = shop.new_order(&wrong_checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;
@@ -49,7 +49,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let letter = shop.ballet(&["dlq", "show", &saga]).await.succeeds();
     assert!(letter.contains("edited") && letter.contains("by bob"), "{letter}");
     assert!(letter.contains("case 4711"), "{letter}");
-    // Without --by it is the user; without --why there is no reason.
+    // Without --by it is the current user; without --why there is no reason.
     shop.ballet(&["dlq", "redrive", "--id", &saga]).await.ends_with(0);
     shop.order_is(&saga, "completed").await;
     let expected = [
@@ -65,7 +65,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &saga).await;
     assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
 
-    // What waits for its next attempt is tried again now: there has to be something to move.
+    // A retry now needs a message that waits for its next attempt.
     retries_take_their_time(&shop).await;
     shop.database("inventory").await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = shop.new_order(&checkout()).await;
@@ -83,7 +83,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     shop.database("inventory").await.execute(mend).await.expect("mended");
     let act = ("retried".to_owned(), "ada".to_owned(), json!("it is dry again"));
     assert_eq!(acts(&shop, &retried).await[0], act);
-    // One that was moved before may have failed meanwhile, and wait again.
+    // A message that was moved before may have failed meanwhile, and wait again.
     wait_until("it to be handled", SOON, || async {
         shop.ballet(&retry).await.ends_with(0);
         let stuck = shop.ballet(&["sagas", "stuck"]).await;
@@ -114,8 +114,8 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
     let seen = seen_of(&shop, &discarded).await;
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
-    // A tool that knows no database works as ever, and says where the note is.
-    shop.drop(&Shop::new_id(), "no JSON").await;
+    // A tool that knows no database works all the same, and says where the note is.
+    shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);
     alone.env_remove("DATABASE_URL");
@@ -125,7 +125,7 @@ async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason(
 
 #[tokio::test]
 async fn t227_what_was_sent_back_a_moment_ago_is_marked_and_not_advised_again() {
-    let mut shop = Shop::open("sent-back").await;
+    let mut shop = ShopWorld::open("sent-back").await;
     // The message must not have died by itself before the service is stopped.
     retries_take_their_time(&shop).await;
     let mut db = shop.database("inventory").await;

@@ -1,4 +1,4 @@
-//! Runs the command in a pseudo terminal, and looks at what it draws there.
+//! Runs the command in a pseudo terminal, and reads its output there.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -13,12 +13,12 @@ use tokio::sync::oneshot;
 
 use crate::world::SOON;
 
-/// What a command printed on a terminal.
+/// The output of a command on a terminal.
 #[derive(Debug)]
-pub(crate) struct Drawn {
-    /// With its colours.
+pub(crate) struct TerminalOutput {
+    /// The output with colours.
     pub(crate) raw: String,
-    /// Without them.
+    /// The lines without colours.
     pub(crate) lines: Vec<String>,
     columns: usize,
     pub(crate) code: Option<i32>,
@@ -38,8 +38,8 @@ fn terminal(columns: u16) -> (File, File) {
     (File::from(controller), terminal)
 }
 
-/// Runs the command for somebody at a terminal, who answers its question once `meanwhile` is over. Returns what was
-/// said there, and the exit code.
+/// Runs the command for a person at a terminal, who answers its question once `meanwhile` is over. Returns the output
+/// and the exit code.
 pub(crate) async fn answered(
     mut command: Command,
     question: &str,
@@ -50,7 +50,7 @@ pub(crate) async fn answered(
     command.stdin(terminal.try_clone().expect("a terminal")).stderr(terminal);
     command.stdout(Stdio::null());
     let mut child = command.spawn().expect("it starts");
-    // The terminal ends when nobody has its other end any more.
+    // The terminal ends when its other end is closed.
     drop(command);
     let mut writer = controller.try_clone().expect("a terminal");
     let (asks, asked) = oneshot::channel();
@@ -77,12 +77,12 @@ pub(crate) async fn answered(
 }
 
 /// Runs the command with a terminal of this width as its standard output.
-pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
+pub(crate) async fn drawn(mut command: Command, columns: u16) -> TerminalOutput {
     let (mut controller, terminal) = terminal(columns);
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
     command.stdout(terminal).stderr(Stdio::null());
     let mut child = command.spawn().expect("it starts");
-    // The terminal ends when nobody has its other end any more.
+    // The terminal ends when its other end is closed.
     drop(command);
     let reader = tokio::task::spawn_blocking(move || {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
@@ -95,7 +95,7 @@ pub(crate) async fn drawn(mut command: Command, columns: u16) -> Drawn {
     let raw = reader.await.expect("it was read").replace('\r', "");
     let lines = uncoloured(&raw).lines().map(str::to_owned).collect();
     let code = status.expect("a status").code();
-    Drawn { raw, lines, columns: columns.into(), code }
+    TerminalOutput { raw, lines, columns: columns.into(), code }
 }
 
 fn uncoloured(text: &str) -> String {
@@ -112,12 +112,12 @@ fn width(line: &str) -> usize {
     line.chars().count()
 }
 
-impl Drawn {
+impl TerminalOutput {
     pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// No line is wider than the terminal. How cells line up below their names is tested with the table.
+    /// Checks that no line is wider than the terminal. The table's own tests check how cells line up below their names.
     pub(crate) fn fits(&self) {
         let wide = self.lines.iter().find(|line| width(line) > self.columns);
         assert_eq!(wide, None, "{} columns:\n{}", self.columns, self.text());

@@ -1,4 +1,4 @@
-//! `ballet publish`: what the contracts accept goes out and has its effect once; nothing else leaves.
+//! `ballet publish`: messages that the contracts accept go out and have their effect once; nothing else leaves.
 
 use std::fs;
 
@@ -6,10 +6,10 @@ use ballet_stage::Method;
 use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 
-use crate::world::{TICKED, TOCKED, World, ballet};
+use crate::world::{CounterWorld, TICKED, TOCKED, ballet};
 
 /// The counter's contract, as its command finds it.
-pub(crate) fn contracts(world: &World) {
+pub(crate) fn contracts(world: &CounterWorld) {
     let schema = json!({ "type": "object", "required": ["number"],
         "properties": { "number": { "type": "integer", "format": "int64" } } });
     let event = |name: &str| json!({ "name": name, "role": "plain", "schema": schema });
@@ -23,7 +23,7 @@ pub(crate) fn contracts(world: &World) {
     fs::write(folder.join("counter.json"), contract.to_string()).expect("a contract");
 }
 
-async fn publish(world: &World, user: &str, text: &str, arguments: &[&str]) -> Ended {
+async fn publish(world: &CounterWorld, user: &str, text: &str, arguments: &[&str]) -> Ended {
     let file = world.place.join("messages");
     fs::write(&file, text).expect("written");
     let mut command = ballet(&world.env, &world.place);
@@ -36,7 +36,7 @@ async fn publish(world: &World, user: &str, text: &str, arguments: &[&str]) -> E
 
 #[tokio::test]
 async fn what_is_published_has_its_effect_once() {
-    let world = World::new("publish").await;
+    let world = CounterWorld::new("publish").await;
     contracts(&world);
     let id = world.new_id();
     let lines = [
@@ -61,7 +61,7 @@ async fn what_is_published_has_its_effect_once() {
 
 #[tokio::test]
 async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
-    let world = World::new("publish-wrong").await;
+    let world = CounterWorld::new("publish-wrong").await;
     contracts(&world);
     let text = "{\"number\":0}\n{\"number\":\"one\"}\n{}\n";
     let wrong = publish(&world, "ops", text, &["--type", TICKED]).await.ends_with(1);
@@ -93,14 +93,14 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
 
 #[tokio::test]
 async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
-    let world = World::new("publish-refused").await;
+    let world = CounterWorld::new("publish-refused").await;
     contracts(&world);
-    // Its rights are to redrive.
+    // This user has the rights to redrive only.
     let refused =
         publish(&world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");
     assert!(refused.out.contains("ACCESS_REFUSED"), "{refused:?}");
-    // Nothing takes it, not even the journal, so the broker returns it.
+    // No queue takes it, not even the journal, so the broker returns it.
     world.env.management().delete_queue("journal").await.expect("deleted");
     let path = ["exchanges", world.env.vhost(), "route"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("deleted");

@@ -1,10 +1,10 @@
-//! Who may do what with dead letters is a matter of the broker's users.
+//! The rights on dead letters are those of the broker's users.
 
 use ballet_testkit::ended::{Ended, ended};
 
-use crate::world::World;
+use crate::world::CounterWorld;
 
-async fn as_user(world: &World, user: &str, arguments: &[&str]) -> Ended {
+async fn as_user(world: &CounterWorld, user: &str, arguments: &[&str]) -> Ended {
     let mut command = world.command(arguments);
     command.env("AMQP_URL", world.env.amqp_url(user));
     ended(command).await
@@ -12,7 +12,7 @@ async fn as_user(world: &World, user: &str, arguments: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn t163_who_may_only_look_can_mend_nothing_and_a_stranger_cannot_look() {
-    let world = World::new("rights").await;
+    let world = CounterWorld::new("rights").await;
     let ids = world.dead_ticks(1).await;
     std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
 

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
-use crate::shop::{Shop, checkout, declined_checkout, wrong_checkout};
+use crate::shop::{ShopWorld, checkout, declined_checkout, wrong_checkout};
 use crate::world::SOON;
 
 /// Waits until something of a saga has failed in a service. Each look of the command is a process, with a session in
 /// every database.
-pub(crate) async fn until_failed(shop: &Shop, service: &str, saga: &str) {
+pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     let db = PgConnection::connect(shop.env.admin_database_url(service)).await;
     let db = Mutex::new(db.expect("a database"));
     wait_until(&format!("a failure of saga {saga}"), SOON, || async {
@@ -26,7 +26,7 @@ pub(crate) async fn until_failed(shop: &Shop, service: &str, saga: &str) {
 }
 
 /// Waits until a listing has this word.
-pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> String {
+pub(crate) async fn until_said(shop: &ShopWorld, arguments: &[&str], word: &str) -> String {
     wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
         let said = shop.ballet(arguments).await;
         let is_said = said.code == Some(0) && said.out.contains(word);
@@ -38,7 +38,7 @@ pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> S
 
 #[tokio::test]
 async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
-    let mut shop = Shop::open("lanes").await;
+    let mut shop = ShopWorld::open("lanes").await;
     let done = shop.new_order(&checkout()).await;
     shop.order_is(&done, "completed").await;
     until_said(&shop, &["sagas", "open"], "no saga is open").await;
@@ -85,7 +85,7 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
 
     a_call_of_a_service_that_is_away_is_said_to_wait_for_it(&shop).await;
 
-    let unknown = shop.ballet(&["sagas", "show", &Shop::new_id()]).await.ends_with(2);
+    let unknown = shop.ballet(&["sagas", "show", &ShopWorld::new_id()]).await.ends_with(2);
     assert!(unknown.err.contains("no service has recorded anything"), "{unknown:?}");
     shop.start("payments", None).await;
     shop.order_is(&waits, "completed").await;
@@ -93,8 +93,8 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     shop.close().await;
 }
 
-/// Nobody has made one call, and the other has failed. First no process is alive, then one is frozen.
-async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &Shop) {
+/// One call has not been made, and the other has failed. First no process is alive, then one is frozen.
+async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &ShopWorld) {
     let mut db = PgConnection::connect(shop.env.database_url("payments")).await.expect("connected");
     let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
          attempts, next_at, last_error) select gen_random_uuid(), gen_random_uuid(), 'authorize_payment', \
@@ -129,7 +129,7 @@ async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &Shop) {
 
 #[tokio::test]
 async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
-    let mut shop = Shop::open("shown").await;
+    let mut shop = ShopWorld::open("shown").await;
     let dead = shop.new_order(&wrong_checkout()).await;
     shop.dead("orders").await;
     let shown = shop.ballet(&["sagas", "show", &dead]).await.ends_with(0).prints(&[
@@ -139,7 +139,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     ]);
     assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
 
-    // Of a saga whose first event was discarded, the note is all that there is.
+    // The note is all that there is of a saga whose first event was discarded.
     let discard =
         ["dlq", "discard", "--id", &dead, "--yes", "--by", "ada", "--why", "a test order"];
     shop.ballet(&discard).await.ends_with(0);
@@ -176,7 +176,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
 #[tokio::test]
 async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_goes_on_when_it_is_resumed()
  {
-    let mut shop = Shop::open("paused").await;
+    let mut shop = ShopWorld::open("paused").await;
     let pause = ["inbox", "pause", "payments"];
     shop.ballet(&pause).await.ends_with(2).says(&["--why"]);
     shop.ballet(&["inbox", "pause", "payment", "--why", "x"]).await.ends_with(2);
@@ -207,7 +207,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
         listed.contains("payments: it is paused by ada: the provider charges twice"),
         "{listed}"
     );
-    // What a person has typed is one line.
+    // Text that a person has typed is shown on one line.
     let shown = shop.ballet(&["sagas", "show", &order]).await.succeeds();
     let blocked =
         "blocked by payments: it is paused by ada: the provider charges twice all is well";
@@ -238,7 +238,7 @@ async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_g
 
 #[tokio::test]
 async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
-    let shop = Shop::open("torn").await;
+    let shop = ShopWorld::open("torn").await;
     for _ in 0..6 {
         for _ in 0..3 {
             shop.new_order(&checkout()).await;

@@ -18,30 +18,30 @@ use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
-use crate::outside::Companies;
+use crate::companies::Companies;
 use crate::sagas::until_said;
 use crate::world::{SOON, ballet, place};
 
-pub(crate) struct Shop {
+pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
-    /// The URL of the database with which each service was started last.
+    /// The URL of the database with which each service was last started.
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
     /// The bank and the carrier, if they are companies of their own.
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
-    /// The port of the database server to which services are moved that start from now on.
+    /// The port of the database server for services that start from now on.
     pub(crate) moved: Option<u16>,
 }
 
-impl Shop {
+impl ShopWorld {
     pub(crate) async fn open(name: &str) -> Self {
         Self::open_on(Servers::shared().await.expect("servers"), name).await
     }
 
-    /// With a bank and a carrier that are in none of its databases.
+    /// Opens a shop with a bank and a carrier that are in none of its databases.
     pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
         Self::open_with(servers, name, Some(companies)).await
@@ -73,7 +73,7 @@ impl Shop {
         shop
     }
 
-    /// Starts a service; a small limit makes poison of everything that it is sent.
+    /// Starts a service. A small `max_body` turns every message to it into poison.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
         let database_url = self.moved(self.env.database_url(name));
         self.databases.insert(name.to_owned(), database_url.clone());
@@ -143,7 +143,7 @@ impl Shop {
         assert!(published.expect("published"));
     }
 
-    /// The same under a new id, which it returns.
+    /// Drops a checkout under a new id, and returns the id.
     pub(crate) async fn new_order(&self, checkout: &Value) -> String {
         let id = Self::new_id();
         self.drop(&id, &checkout.to_string()).await;
@@ -216,14 +216,14 @@ pub(crate) fn checkout() -> Value {
     })
 }
 
-/// One whose payment is declined.
+/// A checkout whose payment is declined.
 pub(crate) fn declined_checkout() -> Value {
     let mut declined = checkout();
     declined["card_token"] = json!("card_declined");
     declined
 }
 
-/// One with a mistake.
+/// A checkout with a mistake.
 pub(crate) fn wrong_checkout() -> Value {
     let mut wrong = checkout();
     wrong["lines"][0]["quantity"] = json!("one");
@@ -232,7 +232,7 @@ pub(crate) fn wrong_checkout() -> Value {
 
 #[tokio::test]
 async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes_the_saga() {
-    let mut shop = Shop::open("f11").await;
+    let mut shop = ShopWorld::open("f11").await;
     let of_a_saga = shop::system().parts.into_iter().filter(|part| !part.sagas.is_empty());
     for service in of_a_saga.map(|part| part.service) {
         shop.stop(service).await;
@@ -263,13 +263,13 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
 
 #[tokio::test]
 async fn t26_t81_a_checkout_with_a_mistake_is_mended_and_becomes_an_order() {
-    let shop = Shop::open("mended").await;
+    let shop = ShopWorld::open("mended").await;
     let id = "0193f7a0-0000-4000-8000-00000000f11a";
     let wrong = wrong_checkout();
     let other = "0193f7a0-0000-4000-8000-00000000f11b";
     for (id, body) in [(id, wrong.to_string()), (other, String::new())] {
         shop.drop(id, &body).await;
-        // The broker's counts may still be those of the one before.
+        // The broker's counts may still be those of before.
         until_said(&shop, &["dlq", "list", "-o", "json"], id).await;
         std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
         shop.ballet(&["dlq", "edit", id, "--body", "body.json"]).await.ends_with(0);

@@ -1,5 +1,5 @@
-//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, says what
-//! became of a call, and stops a saga.
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, reports how
+//! a call ended, and stops a saga.
 
 use ballet_fault::FaultPoint;
 use ballet_stage::wait_until;
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 use crate::sagas::{until_failed, until_said};
-use crate::shop::{Shop, checkout, declined_checkout};
+use crate::shop::{ShopWorld, checkout, declined_checkout};
 use crate::world::SOON;
 
 const RELEASED: &str = "inventory.stock_released.v1";
@@ -17,7 +17,7 @@ const STEP: [&str; 2] = ["--step", "reserve_stock"];
 const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
 
 /// From now on inventory cannot release stock.
-async fn forbid(shop: &Shop) {
+async fn forbid(shop: &ShopWorld) {
     let forbid = "create function forbid() returns trigger language plpgsql as \
              $$ begin raise exception 'the warehouse has burnt down'; end $$; \
          create trigger forbid before update on reservation for each row \
@@ -26,7 +26,7 @@ async fn forbid(shop: &Shop) {
 }
 
 /// An order that is cancelled, and whose stock is not released.
-async fn stuck(shop: &Shop) -> String {
+async fn stuck(shop: &ShopWorld) -> String {
     let id = shop.new_order(&declined_checkout()).await;
     until_failed(shop, "inventory", &id).await;
     until_said(shop, &["sagas", "stuck"], &id).await;
@@ -34,16 +34,16 @@ async fn stuck(shop: &Shop) -> String {
     id
 }
 
-fn command(shop: &Shop, saga: &str, more: &[&str]) -> Command {
+fn command(shop: &ShopWorld, saga: &str, more: &[&str]) -> Command {
     shop.command(&[&["sagas", "solved", saga], &STEP[..], more].concat())
 }
 
-async fn solved(shop: &Shop, saga: &str, more: &[&str]) -> Ended {
+async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> Ended {
     ended(command(shop, saga, more)).await
 }
 
 /// Runs the command, which dies at this point.
-async fn dies(shop: &Shop, mut command: Command, point: FaultPoint, label: &str) {
+async fn dies(shop: &ShopWorld, mut command: Command, point: FaultPoint, label: &str) {
     let place = shop.place.join(format!("{}-{label}", point.name()));
     std::fs::create_dir_all(&place).expect("a directory");
     std::fs::write(place.join("aim"), format!("{}@{label}", point.name())).expect("an aim");
@@ -51,7 +51,7 @@ async fn dies(shop: &Shop, mut command: Command, point: FaultPoint, label: &str)
     assert_eq!(killed.status.code(), None, "{killed:?}");
 }
 
-async fn count(shop: &Shop, what: &str) -> i64 {
+async fn count(shop: &ShopWorld, what: &str) -> i64 {
     let statement = format!("select count(*) from {what}");
     let mut db = shop.database("inventory").await;
     sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut db).await.expect("a number")
@@ -59,7 +59,7 @@ async fn count(shop: &Shop, what: &str) -> i64 {
 
 #[tokio::test]
 async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
-    let shop = Shop::open("solved").await;
+    let shop = ShopWorld::open("solved").await;
     let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
     forbid(&shop).await;
@@ -73,7 +73,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
         (&saga, &[WHY[0], WHY[1], "--key", "seven"], 1, "has not run for this key"),
         (&saga, &[WHY[0], WHY[1], "--event", "nowhere.json"], 2, "cannot read nowhere.json"),
         (&completed, &WHY, 1, "has received no abort of this saga"),
-        (&Shop::new_id(), &WHY, 1, "has done nothing in saga"),
+        (&ShopWorld::new_id(), &WHY, 1, "has done nothing in saga"),
     ] {
         solved(&shop, saga, more).await.ends_with(code).says(&[said]);
     }
@@ -87,7 +87,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
     assert_eq!(count(&shop, "ballet.solved").await, 0);
 
-    // It dies before it has committed, and after that.
+    // The command dies before it has committed, and after that.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
         dies(&shop, command(&shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(&shop, "ballet.solved").await, left);
@@ -108,7 +108,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
     let handled = count(&shop, "ballet.inbox").await;
     let properties = json!({
-        "message_id": Shop::new_id(), "correlation_id": saga, "app_id": "orders",
+        "message_id": ShopWorld::new_id(), "correlation_id": saga, "app_id": "orders",
         "content_type": "application/json",
     });
     let body = json!({ "order_id": saga, "reason": "payment_declined" }).to_string();
@@ -159,7 +159,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
 
 #[tokio::test]
 async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_aside() {
-    let shop = Shop::open("told").await;
+    let shop = ShopWorld::open("told").await;
     let url = shop.env.admin_database_url("payments");
     let mut payments = PgConnection::connect(url).await.expect("a database");
     let away = "alter table sandbox_operation rename to away";
@@ -167,7 +167,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     let saga = shop.new_order(&checkout()).await;
     until_failed(&shop, "payments", &saga).await;
     until_said(&shop, &["sagas", "stuck"], &saga).await;
-    // As a call is whose key the bank may have forgotten.
+    // The bank may have forgotten the key of such a call.
     wait_until("a pause between two attempts", SOON, || async {
         let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
         let aside = "update ballet.call set next_at = 'infinity' \
@@ -212,8 +212,8 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     shop.close().await;
 }
 
-/// What the journal has.
-pub(crate) async fn tap(shop: &Shop, arguments: &[&str]) -> String {
+/// The events of the journal.
+pub(crate) async fn tap(shop: &ShopWorld, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
     ended(command).await.succeeds()
@@ -221,7 +221,7 @@ pub(crate) async fn tap(shop: &Shop, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
-    let mut shop = Shop::open("stopped").await;
+    let mut shop = ShopWorld::open("stopped").await;
     let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
     shop.stop("payments").await;
@@ -235,11 +235,11 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
         (&saga, &[][..], 2, "--why TEXT"),
         (&saga, &[why[0], why[1], "--saga", "nothing"], 2, "can be stopped: order_fulfillment"),
         (&completed, &why, 1, "it is decided or aborted, has not begun"),
-        (&Shop::new_id(), &why, 1, "it is decided or aborted, has not begun"),
+        (&ShopWorld::new_id(), &why, 1, "it is decided or aborted, has not begun"),
     ] {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }
-    // It dies before it has committed, so nothing is done; and, with another saga, after that.
+    // The command dies before it has committed, so nothing is done; and, with another saga, after that.
     let another = shop.new_order(&checkout()).await;
     until_said(&shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
@@ -256,7 +256,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     shop.start("payments", None).await;
     let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
     has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
-    // What a person has typed is one line.
+    // Text that a person has typed is shown on one line.
     has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
     assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
 use crate::pty::{answered, drawn};
-use crate::shop::{Shop, checkout};
-use crate::world::{SOON, World, ballet};
+use crate::shop::{ShopWorld, checkout};
+use crate::world::{CounterWorld, SOON, ballet};
 
 const WIDTHS: [u16; 3] = [80, 120, 200];
 const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, \
@@ -19,16 +19,16 @@ const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, posit
 
 #[tokio::test]
 async fn every_table_fits_the_terminal() {
-    let mut shop = Shop::open("widths").await;
+    let mut shop = ShopWorld::open("widths").await;
     // An order that waits for payments, of which no process is alive.
     shop.stop("payments").await;
-    let (waits, wrong) = (Shop::new_id(), Shop::new_id());
+    let (waits, wrong) = (ShopWorld::new_id(), ShopWorld::new_id());
     shop.drop(&waits, &checkout().to_string()).await;
     let mut body = checkout();
     body["lines"][0]["quantity"] =
         json!("twelve or, if there are not so many, as many as there are");
     shop.drop(&wrong, &body.to_string()).await;
-    shop.drop(&Shop::new_id(), "no JSON").await;
+    shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut orders =
         PgConnection::connect(shop.env.database_url("orders")).await.expect("a database");
@@ -68,7 +68,7 @@ async fn every_table_fits_the_terminal() {
             lanes.fits();
         }
     }
-    // Nobody reads any more what is watched, and the saga does not end.
+    // The reader of the output is gone, and the saga does not end.
     let mut watch = shop.command(&["sagas", "watch", &waits]);
     let mut watch = watch.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("it runs");
     drop(watch.stdout.take());
@@ -79,7 +79,7 @@ async fn every_table_fits_the_terminal() {
 
 #[tokio::test]
 async fn events_that_come_while_somebody_is_asked_are_not_forgotten_and_the_others_are_in_a_file() {
-    let world = World::new("forgotten").await;
+    let world = CounterWorld::new("forgotten").await;
     let mut db = world.database().await;
     db.execute(UNPUBLISHABLE).await.expect("an event");
     let mut command = ballet(&world.env, &world.place);

@@ -6,11 +6,11 @@ use ballet_stage::{Authority, Options, Servers};
 use ballet_testkit::ended::ended;
 use tokio::process::Command;
 
-use crate::world::World;
+use crate::world::CounterWorld;
 
-/// `ballet dlq redrive --all`, told of these servers and certificates.
+/// `ballet dlq redrive --all` with these servers and certificates.
 fn redrive(
-    world: &World,
+    world: &CounterWorld,
     amqp: &str,
     database: &str,
     amqp_ca: &Path,
@@ -29,11 +29,11 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
     let servers = Servers::private(Options::fast().tls(&identity)).await.expect("servers");
     let Some(port) = servers.rabbitmq().tls_port() else {
         use std::io::Write;
-        // Past the harness, which keeps what a test that passes prints.
+        // Written past the harness, which keeps the output of a test that passes.
         writeln!(std::io::stderr(), "SKIPPED: TLS needs servers from local programs").ok();
         return;
     };
-    let world = World::on(&servers, "tls").await;
+    let world = CounterWorld::on(&servers, "tls").await;
     let file = |name: &str, text: &str| {
         let path = world.place.join(name);
         std::fs::write(&path, text).expect("written");

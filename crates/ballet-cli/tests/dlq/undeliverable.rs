@@ -1,23 +1,24 @@
-//! The journal is read past messages that the broker delivers to nobody.
+//! The journal is read past messages that the broker can deliver to no reader.
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::wait_until;
 use serde_json::Value;
 
-use crate::missed::CONFIRMED;
-use crate::shop::Shop;
+use crate::missed_events::CONFIRMED;
+use crate::shop::ShopWorld;
 use crate::world::{SOON, publish_all};
 
-/// A typing error, which nobody consumes.
+/// A misspelt type, which nobody consumes.
 const MISSPELT: &str = "cart.checkedout.v1";
 const REDRIVE: [&str; 5] = ["dlq", "redrive", "--from-journal", "shipping", "--since"];
 
-/// A stream takes these headers. The broker cannot write them as the property `type`.
+/// The headers of an undeliverable message: a stream takes them, but the broker cannot write them as the property
+/// `type`.
 fn undeliverable() -> [AMQPValue; 2] {
     [AMQPValue::LongInt(5), AMQPValue::LongString("t".repeat(256).into())]
 }
 
-impl Shop {
+impl ShopWorld {
     /// Publishes events at once, so that the journal may take them as one chunk. An event without an
     /// id has the header, and is undeliverable.
     async fn burst(&self, events: &[Result<String, AMQPValue>]) {
@@ -44,7 +45,7 @@ impl Shop {
         publish_all(self.env.ops_amqp_url(), events.iter().map(message)).await;
     }
 
-    /// What a dry run lists: the ids, and the offsets of what could not be read.
+    /// The result of a dry run: the ids, and the offsets of unreadable messages.
     async fn listed(&self) -> (Vec<String>, Vec<u64>) {
         let arguments = [&REDRIVE[..], &["1h", "--dry-run", "-o", "json"]].concat();
         let listed: Vec<Value> = self.ballet(&arguments).await.ends_with(3).json();
@@ -65,7 +66,7 @@ impl Shop {
 
 #[tokio::test]
 async fn t175_the_journal_is_read_past_messages_that_no_reader_gets_and_they_are_counted() {
-    let shop = Shop::open("undeliverable").await;
+    let shop = ShopWorld::open("undeliverable").await;
     shop.unbind("shipping", CONFIRMED).await;
     let mut orders = shop.order(2).await;
     shop.all_are(&orders, "confirmed").await;
@@ -101,10 +102,10 @@ async fn t175_the_journal_is_read_past_messages_that_no_reader_gets_and_they_are
 
 #[tokio::test]
 async fn t175_good_events_among_undeliverable_ones_are_all_found() {
-    let shop = Shop::open("among").await;
+    let shop = ShopWorld::open("among").await;
     shop.unbind("shipping", CONFIRMED).await;
     let [number, long] = undeliverable();
-    let good = || Ok(Shop::new_id());
+    let good = || Ok(ShopWorld::new_id());
     let bad = || Err(number.clone());
     // The first message, and some one by one.
     let mut bursts = vec![vec![bad()], vec![good()], vec![Err(long)], vec![bad(), bad(), good()]];

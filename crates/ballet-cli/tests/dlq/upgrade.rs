@@ -1,4 +1,4 @@
-//! `ballet topology` beside a service that runs, as whoever rolls a release out uses it.
+//! `ballet topology` beside a running service, as in the rollout of a release.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, TICKED, TOCKED, World, ballet};
+use crate::world::{CounterWorld, SOON, TICKED, TOCKED, ballet};
 
-/// The command with the rights to mend the topology.
+/// The command with the rights to repair the topology.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
     let user = env.amqp_url("topology").trim_start_matches("amqp://");
     let (user, _) = user.split_once('@').expect("a user");
@@ -23,7 +23,7 @@ pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) ->
     command
 }
 
-impl World {
+impl CounterWorld {
     async fn topology(&self, arguments: &[&str]) -> Ended {
         let mut command = topology(&self.env, &self.place, arguments).await;
         command.env("BALLET_CONTRACTS", self.place.join("clocks"));
@@ -48,7 +48,7 @@ impl World {
 
 #[tokio::test]
 async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are_pruned() {
-    let mut world = World::new("upgrade").await;
+    let mut world = CounterWorld::new("upgrade").await;
     contracts(&world);
     // The new release follows one event less.
     let file = world.place.join("clocks/counter.json");
@@ -58,7 +58,7 @@ async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are
     fs::write(&file, contract.to_string()).expect("written");
 
     world.topology(&["apply"]).await.ends_with(0);
-    // It compares when it starts.
+    // The service compares its bindings when it starts.
     world.stop().await;
     world.start().await;
     world.is_ready().await;
@@ -77,7 +77,7 @@ async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are
 
 #[tokio::test]
 async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event() {
-    let mut world = World::new("anew").await;
+    let mut world = CounterWorld::new("anew").await;
     contracts(&world);
     world.is_ready().await;
     world.stop().await;
@@ -88,7 +88,7 @@ async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event()
     management.call(Method::PUT, &path, Some(&classic)).await.expect("declared");
     let check = world.topology(&["check"]).await.ends_with(1);
 
-    // By hand, as it says, while others go on publishing.
+    // By hand, as advised, while other services go on publishing.
     management.delete_queue("counter").await.expect("deleted");
     world.tick(TICKED, 0).await;
     world.topology(&["apply"]).await.ends_with(0);

@@ -26,7 +26,7 @@ ballet_testkit::events! {
     Tocked = plain "clock.tocked.v1" { number: i64 }
 }
 
-/// No key on the number: what is counted twice is seen.
+/// The number has no key, so that a number counted twice is seen.
 const TABLES: &[Migration] = &[Migration {
     name: "0001_counted",
     sql: "create table counted (number bigint not null, word text not null); \
@@ -54,7 +54,7 @@ impl Projection for CountTocks {
     }
 }
 
-/// What fails like this may succeed later.
+/// The detail of a failure that may pass.
 pub(crate) const FOR_A_WHILE: &str = "away for a while";
 
 /// Fails while the table `trouble` says so.
@@ -84,17 +84,17 @@ fn definitions() -> Value {
     topology::definitions(&system, |_| String::new())
 }
 
-pub(crate) struct World {
+pub(crate) struct CounterWorld {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
-    /// Where the command runs.
+    /// The command's working directory.
     pub(crate) place: PathBuf,
-    /// A session that is kept: it costs the server more than what was counted.
+    /// A pool that is kept: new sessions cost the server more than the counting.
     counts: PgPool,
     context: Clock,
 }
 
-impl World {
+impl CounterWorld {
     pub(crate) async fn new(name: &str) -> Self {
         Self::on(Servers::shared().await.expect("servers"), name).await
     }
@@ -104,7 +104,7 @@ impl World {
         Self::of(env.expect("a test environment"), name).await
     }
 
-    /// On servers of its own, where vhost and users have the names that are declared.
+    /// Makes a world on servers of its own, where vhost and users have the declared names.
     pub(crate) async fn with_plain_names(servers: &Servers, name: &str) -> Self {
         let env = TestEnv::with_plain_names(servers, &definitions(), &["counter"]).await;
         Self::of(env.expect("a test environment"), name).await
@@ -145,14 +145,13 @@ impl World {
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
-    /// As if the retry had been due so long ago that its message is lost.
+    /// Sets the retry back as if it had been due so long ago that its message is lost.
     pub(crate) async fn retry_is_overdue(&self) {
         let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
     }
 
-    /// Loses the one message that waits for a retry. While the service runs, nobody knows in which queue
-    /// it is.
+    /// Loses the one message that waits for a retry. While the service runs, the message may be in either queue.
     pub(crate) async fn lose_what_waits(&mut self) {
         self.stop().await;
         self.has_ready("counter", 1).await;
@@ -172,12 +171,12 @@ impl World {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// From now on the events of one word fail, or no more.
+    /// Makes the events of one word fail from now on, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
         self.trouble_of(word, is.then_some("the counter is full")).await;
     }
 
-    /// From now on the events of one word fail like this, or no more.
+    /// Makes the events of one word fail with this kind from now on, or no more.
     pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
         let statement = match kind {
             Some(_) => "insert into trouble values ($1, $2)",
@@ -211,7 +210,7 @@ impl World {
         self.dead(1).await;
     }
 
-    /// How often each dead letter was redriven, in order.
+    /// The number of redrives of each dead letter, in order.
     pub(crate) async fn redrives(&self) -> Vec<u64> {
         let listed = self.list(&[]).await;
         let mut redrives: Vec<u64> =
@@ -232,7 +231,7 @@ impl World {
         ids
     }
 
-    /// Waits until this many dead letters lie there.
+    /// Waits until this many dead letters are in the queue.
     pub(crate) async fn dead(&self, count: u64) {
         self.has_ready("counter.dead", count).await;
     }
@@ -244,7 +243,7 @@ impl World {
         counted.expect("so many messages");
     }
 
-    /// Each number that was counted, with how often, in order.
+    /// Each number that was counted, with its count, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
@@ -261,14 +260,14 @@ impl World {
         .expect("counted");
     }
 
-    /// Waits until the numbers up to this are counted, and makes sure that each is once.
+    /// Waits until the numbers up to this are counted, and checks that each was counted once.
     pub(crate) async fn all_counted_once(&self, count: i64) {
         self.are_counted(count).await;
         let expected: Vec<(i64, i64)> = (0..count).map(|number| (number, 1)).collect();
         assert_eq!(self.counted().await, expected);
     }
 
-    /// The command as its user has it: with the rights to redrive and no others.
+    /// The command with the rights to redrive and no others, as its user has it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);
@@ -277,12 +276,12 @@ impl World {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
         ended(self.command(arguments)).await
     }
 
-    /// Starts it.
+    /// Starts the command.
     pub(crate) fn started(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stderr(Stdio::null()).spawn().expect("started")
     }
@@ -293,7 +292,7 @@ impl World {
         shown[0].clone()
     }
 
-    /// What a listing says, as JSON.
+    /// The rows of a listing, as JSON.
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
@@ -331,7 +330,7 @@ pub(crate) fn place(name: &str) -> PathBuf {
     place
 }
 
-/// The command, told where the broker is, and nothing that is set around this test.
+/// The command with the address of the broker, and without this test's environment.
 pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command

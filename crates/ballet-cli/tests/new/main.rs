@@ -1,18 +1,18 @@
-//! `ballet new`: what it writes, and what it does not.
+//! `ballet new`: the files that it writes, and its refusals.
 
-mod place;
 mod second_team;
+mod test_directory;
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::place::{BALLET, Place, edit, said_by};
+use crate::test_directory::{BALLET, TestDirectory, edit, said_by};
 
 #[tokio::test]
 async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
-    let place = Place::new("misfits");
+    let place = TestDirectory::new("misfits");
     place.ballet(&["new", "system", "harbour"], "").await;
     place.ballet(&["new", "service", "pantry"], "harbour").await;
     let contract = place.at("harbour/contracts/harbour/pantry.json");
@@ -41,7 +41,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
 
 #[tokio::test]
 async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
-    let place = Place::new("names");
+    let place = TestDirectory::new("names");
     place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
     edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
@@ -64,7 +64,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
 
 #[tokio::test]
 async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
-    let place = Place::new("broker");
+    let place = TestDirectory::new("broker");
     place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../ballet-stage/broker/rabbitmq.conf");
     let ours = fs::read_to_string(ours).expect("our settings");
@@ -77,9 +77,9 @@ async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
 
 #[tokio::test]
 async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
-    let place = Place::new("private_key");
+    let place = TestDirectory::new("private_key");
     place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    // As `ballet-gateway keys keys` does it.
+    // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
     fs::create_dir(place.at("harbour/keys")).expect("a directory");
     fs::write(place.at("harbour").join(key), "{}").expect("written");
@@ -95,7 +95,7 @@ async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() 
 
 #[tokio::test]
 async fn a_service_joins_the_shop_with_one_command() {
-    let place = Place::new("joining");
+    let place = TestDirectory::new("joining");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::copy(root.join("Cargo.toml"), place.at("Cargo.toml")).expect("copied");
     for folder in ["docs/contracts/shop", "crates/shop"] {
@@ -123,7 +123,7 @@ async fn a_service_joins_the_shop_with_one_command() {
 
 #[tokio::test]
 async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
-    let place = Place::new("versions");
+    let place = TestDirectory::new("versions");
     place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
     let file = place.at("harbour/contracts/harbour/desk.json");
     let text = fs::read(&file).expect("a contract");

@@ -1,5 +1,5 @@
-//! A second workspace, outside of this one, with services of its own. It is built and tested as it is written, and the
-//! command works on it while it runs.
+//! A second workspace, outside of this one, with services of its own. It is built and tested as `ballet new` writes it,
+//! and the command works on it while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,17 +12,17 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
-use crate::place::{BALLET, PATIENCE, Place, edit, said_by};
+use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
-/// By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+/// Run by its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
-/// Where a colleague has cloned the system that another has begun.
+/// The place where a colleague has cloned the system that another has begun.
 const CLONE: &str = "colleague/harbour";
 
-/// Builds with the target directory of this workspace. A further package gives all dependencies the features
-/// that they are built with here, so that none of them is built again. Their profile is the same, too, unless
-/// somebody changes it: where nothing has debug information, cargo strips all, and builds all.
-async fn share_build(place: &Place, workspace: &str) -> PathBuf {
+/// Builds with the target directory of this workspace. A further package gives all dependencies the features that they
+/// have in this workspace, so that none of them is built again. Their profile is the same, too. If nothing has debug
+/// information, cargo strips all, and builds all again.
+async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
     let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
@@ -39,7 +39,7 @@ async fn share_build(place: &Place, workspace: &str) -> PathBuf {
     let mut text =
         "[package]\nname = \"shared\"\nedition = \"2024\"\n\n[dependencies]\n".to_owned();
     for (number, ((name, version), features)) in features.iter().enumerate() {
-        // Of some there are two versions.
+        // Some have two versions.
         text += &format!(
             "of_{number} = {{ package = {name:?}, version = \"={version}\", default-features = false, \
              features = {features:?} }}\n",
@@ -59,7 +59,7 @@ async fn share_build(place: &Place, workspace: &str) -> PathBuf {
 
 /// Starts the demo, and waits for the variables that it gives to a shell.
 async fn start_demo(
-    place: &Place,
+    place: &TestDirectory,
     workspace: &str,
     target: &Path,
 ) -> (Child, Vec<(String, String)>) {
@@ -89,7 +89,7 @@ async fn start_demo(
 
 #[tokio::test]
 async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
-    let place = Place::new("second-team");
+    let place = TestDirectory::new("second-team");
     let checkout = place.path_to_checkout();
     let first =
         ["new", "system", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
@@ -104,7 +104,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
-    // A part like that of the service before, and its events have the same names.
+    // A part like that of the previous service, whose events have the same names.
     let cellar = ["new", "service", "cellar", "--on", "pantry.part_done.v1"];
     place.ballet(&cellar, CLONE).await.ends_with(0);
 
@@ -115,8 +115,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let mut formatted = place.command(CARGO, &["fmt", "--check"], CLONE);
     said_by(&mut formatted).await.ends_with(0);
     let target = share_build(&place, CLONE).await;
-    // Without unit tests, of which there are none, only half as many programs are linked. With the feature of
-    // the trials, which run next, the framework is not built twice.
+    // There are no unit tests, so only half as many programs are linked. With the feature of the trials, which run
+    // next, the framework is not built twice.
     let only = ["front_desk", "pantry", "cellar"].map(|name| ["--test", name]).concat();
     let only = [&["test", "--offline", "--features", "trials/faults"], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
@@ -134,7 +134,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         assert!(said.contains(&format!("test {name} ... ok")), "{name} is not in:\n{said}");
     }
 
-    // What a service prints is its file, and the file is what the broker is made from.
+    // A service prints its contract file, and the broker's definitions are made from the file.
     let program = target.join("debug/pantry").display().to_string();
     let mut print = place.command(&program, &["--print-contract"], CLONE);
     let file = fs::read_to_string(place.at(&format!("{CLONE}/contracts/harbour/pantry.json")));
@@ -154,8 +154,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
-/// A short chaos, by what the system says about itself.
-async fn is_tried(place: &Place, target: &Path) {
+/// Runs a short chaos, by the system's own trial program.
+async fn is_tried(place: &TestDirectory, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
     let mut chaos = place.command(BALLET, &chaos, CLONE);
@@ -174,7 +174,7 @@ async fn is_tried(place: &Place, target: &Path) {
 }
 
 /// Clones what the author has committed.
-async fn clone(place: &Place) {
+async fn clone(place: &TestDirectory) {
     let git = async |arguments: &[&str], below: &str| {
         said_by(&mut place.command("git", arguments, below)).await.ends_with(0);
     };
@@ -186,7 +186,7 @@ async fn clone(place: &Place) {
 }
 
 /// A service that is killed is started again at its address, and the demo goes on.
-async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, String)]) {
+async fn outlives_a_service(place: &TestDirectory, demo: &mut Child, env: &[(String, String)]) {
     let url = env.iter().find(|(name, _)| name == "FRONT_DESK_URL").map(|(_, url)| url.as_str());
     let ready = format!("{}/readyz", url.expect("a URL"));
     let killed = processes(place);
@@ -203,7 +203,7 @@ async fn outlives_a_service(place: &Place, demo: &mut Child, env: &[(String, Str
 }
 
 /// The processes of front_desk in the demo.
-fn processes(place: &Place) -> Vec<i32> {
+fn processes(place: &TestDirectory) -> Vec<i32> {
     let here = place.at(CLONE).canonicalize().expect("a directory");
     let pid = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<i32>().ok();
     let is_it = |pid: &i32| {
@@ -215,8 +215,8 @@ fn processes(place: &Place) -> Vec<i32> {
     all.filter_map(pid).filter(is_it).collect()
 }
 
-/// What an operator does with the running system.
-async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
+/// Observes the running system as an operator does.
+async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, CLONE);
         command.envs(env.iter().map(|(name, value)| (name, value)));
@@ -239,7 +239,7 @@ async fn observe(place: &Place, env: &[(String, String)], target: &Path) {
     };
     let management = Management::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
     let key = "front_desk.request_answered.v1";
-    // It does not say of which request it is.
+    // The body does not name its request.
     let properties = json!({ "type": key, "content_type": "application/json" });
     let published = management.expect("an address").publish("events", key, &properties, "{}").await;
     assert!(published.expect("published"), "{key} reaches nobody");

@@ -1,4 +1,4 @@
-//! Big bodies, and a journal that has lost what it promises to keep.
+//! Big bodies, and a journal that has lost events that it promises to keep.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
 use ballet_stage::{Options, Servers, wait_until};
 use futures_util::StreamExt;
 
-use crate::world::{SOON, World, definitions, numbers, tick, with_short_journal};
+use crate::world::{SOON, StreamWorld, definitions, numbers, tick, with_short_journal};
 
 const MIB: usize = 1 << 20;
 
@@ -16,7 +16,7 @@ fn filled(number: u64, bytes: usize) -> Publish {
 
 #[tokio::test]
 async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
-    let world = World::new("refused").await;
+    let world = StreamWorld::new("refused").await;
     world.ticks(0..100).await;
     let broker = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
     for number in 100..110 {
@@ -29,7 +29,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
         };
         assert!(*code == 406 && text.contains("message size"), "{code} {text}");
     }
-    // What the biggest services take goes in.
+    // Bodies as big as the biggest services take go in.
     world.publish(vec![filled(110, MIB)]).await;
     let all = ["tap", "-o", "jsonl", "--from", "first", "--until", "now"];
     let lines = world.ballet(&all).await.ends_with(0).lines();
@@ -40,11 +40,11 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
 
 #[tokio::test]
 async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
-    let world = World::with("lost", &with_short_journal()).await;
+    let world = StreamWorld::with("lost", &with_short_journal()).await;
     let clock = ballet::Clock::system();
     let fresh = |number: u64| {
         let message = filled(number, 10_000);
-        // Every other one is of a producer who names no time.
+        // Every other event is from a producer that gives no time.
         let id = number.is_multiple_of(2).then(|| clock.new_id(clock.now()).to_string().into());
         let properties =
             ballet_amqp::BasicProperties::default().with_type("clock.ticked.v1".into());
@@ -67,7 +67,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
             .await
             .expect("seen");
     assert!(begins < clock.now());
-    // Of a week ago nothing is expected any more.
+    // The journal need not keep events of a week ago.
     let week = jiff::SignedDuration::from_hours(8 * 24);
     let later = ballet_stream::begins_too_late(&broker, clock.now() + week).await;
     assert_eq!(later.expect("an answer"), None);
@@ -77,19 +77,19 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
 #[tokio::test]
 async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
     let servers = Servers::own_broker(Options::fast()).await.expect("servers of our own");
-    let world = World::on(&servers, "big", &definitions()).await;
-    // Small ones first: the reader has taken heart when it comes to the big ones.
+    let world = StreamWorld::on(&servers, "big", &definitions()).await;
+    // Small events first: the reader asks for many at once when it comes to the big ones.
     world.ticks(0..500).await;
     for round in 0..40 {
         let of_round = round * 12 + 500..round * 12 + 512;
         world.publish(of_round.map(|number| filled(number, MIB)).collect()).await;
     }
-    // Looked at more often than every 2.5 s: what is used now is known, and no peak is overlooked.
+    // Looked at more often than every 2.5 s, so that the figure is fresh and no peak is overlooked.
     let often = "vm_memory_monitor:set_check_interval(100).";
     servers.rabbitmq().control(&["eval", often]).await.expect("set");
     let used = "element(1, vm_memory_monitor:get_memory_use(bytes)).";
     let used = servers.rabbitmq().control(&["eval", used]).await.expect("a figure");
-    // Less than the bodies together, and more than a reader needs.
+    // Less than all bodies together, and more than a reader needs.
     let limit = (used.parse::<u64>().expect("a figure") + 300_000_000).to_string();
     let low = ["set_vm_memory_high_watermark", "absolute", &limit];
     servers.rabbitmq().control(&low).await.expect("set");
@@ -105,7 +105,7 @@ async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
             }
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
-        // The broker tells who publishes while it blocks.
+        // The broker tells publishers while it blocks.
         world.ticks(number..number + 1).await;
         number += 1;
         assert!(!*blocked.borrow(), "after {number} ticks publishing is blocked");

@@ -1,4 +1,4 @@
-//! What a person meets: a reader that stops reading, a question in a terminal, and words that are wrong.
+//! The command with a person: a reader that stops reading, a question in a terminal, and wrong words.
 
 use std::process::Stdio;
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World};
+use crate::world::{SOON, StreamWorld};
 
 #[tokio::test]
 async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
-    let world = World::new("stuck").await;
+    let world = StreamWorld::new("stuck").await;
     world.ticks(0..4_000).await;
     let arguments = ["tap", "-o", "jsonl", "--from", "first"];
     let mut tap = world.command(&arguments).spawn().expect("started");
     let mut out = tap.stdout.take().expect("output");
-    // A pipe takes no more than some of it, so after the first bytes the command is held up.
+    // A pipe takes only a part of it, so after the first bytes the command is held up.
     timeout(SOON, out.read_u8()).await.expect("in time").expect("a byte");
     let id = tap.id().expect("it runs");
     wait_until("a write that is held up", SOON, || async move {
@@ -38,7 +38,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
 
 #[tokio::test]
 async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
-    let world = World::new("steps").await;
+    let world = StreamWorld::new("steps").await;
     world.ticks(0..3).await;
     let file = world.record("steps.jsonl").await;
     let ballet = env!("CARGO_BIN_EXE_ballet");
@@ -70,8 +70,8 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// The command in a terminal of its own, with the exit code of the command: a shell that stayed
-/// would hear the Ctrl-C as well, and some end with a code of their own then.
+/// Runs the command in a terminal of its own, with the exit code of the command. A shell that stayed would hear the
+/// Ctrl-C as well, and some then end with a code of their own.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
     let line = format!("exec {line}");
@@ -88,7 +88,7 @@ fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Comm
 
 #[tokio::test]
 async fn a_replay_that_finds_no_exchange_leaves_nothing_to_resume() {
-    let world = World::new("nowhere").await;
+    let world = StreamWorld::new("nowhere").await;
     world.ticks(0..3).await;
     let file = world.record("run.jsonl").await;
     let ops = world.env.ops_amqp_url();
@@ -104,12 +104,12 @@ async fn a_replay_that_finds_no_exchange_leaves_nothing_to_resume() {
 
 #[tokio::test]
 async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
-    let world = World::new("words").await;
+    let world = StreamWorld::new("words").await;
     world.ticks(0..3).await;
     let file = world.record("run.jsonl").await;
     let ops = world.env.ops_amqp_url();
     let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
-    // A user that may write nothing: the replay is interrupted before its first event.
+    // This user may write nothing: the replay is interrupted before its first event.
     ended(world.command_at(world.env.amqp_url("tap"), &begun)).await.ends_with(1);
     let said = ended(world.command_at(ops, &["replay", &file, "--resume"])).await.ends_with(2).err;
     let words = "clock.# --where /body/number=1 --new-ids";
@@ -122,7 +122,7 @@ async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
 
 #[tokio::test]
 async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothing_say_so() {
-    let world = World::new("filters").await;
+    let world = StreamWorld::new("filters").await;
     world.ticks(0..5).await;
     for (wrong, why) in [
         (&["orders..v1"][..], "words with dots between them"),
@@ -150,7 +150,7 @@ async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothi
 
 #[tokio::test]
 async fn tap_as_json_is_one_document() {
-    let world = World::new("document").await;
+    let world = StreamWorld::new("document").await;
     world.ticks(0..3).await;
     for (limit, count) in [("2", 2), ("0", 0)] {
         let arguments = ["tap", "-o", "json", "--from", "first", "--limit", limit];
@@ -162,7 +162,7 @@ async fn tap_as_json_is_one_document() {
 
 #[tokio::test]
 async fn a_recording_says_what_to_do_about_the_file() {
-    let world = World::new("files").await;
+    let world = StreamWorld::new("files").await;
     world.ticks(0..20).await;
     let file = world.file("run.jsonl");
     let now = ["--from", "first", "--until", "now"];

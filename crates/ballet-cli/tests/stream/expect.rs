@@ -1,4 +1,4 @@
-//! `ballet replay --expect`: what differs between two builds of a service.
+//! `ballet replay --expect`: the differences between two builds of a service.
 
 use ballet::{Clock, Event, EventType, Failure, Participant, Projection, Running, Service};
 use ballet::{Settings, Tx};
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{RANG, SOON, TICKED, World, definitions, event};
+use crate::world::{RANG, SOON, StreamWorld, TICKED, definitions, event};
 
 ballet_testkit::events! {
     Ticked = plain "clock.ticked.v1" { number: i64, visitor: Uuid }
 }
 
-/// What the bell answers: with an id and a time of its own.
+/// The bell's answer, with an id and a time of its own.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Rang {
     ring: Uuid,
@@ -34,19 +34,19 @@ impl Event for Rang {
 
 /// A build of the bell, with or without bugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Build {
+enum BellBuild {
     Good,
     Broken,
 }
 
-struct Ring(Build);
+struct Ring(BellBuild);
 
 impl Projection for Ring {
     const NAME: &'static str = "ring";
     type On = Ticked;
 
     async fn apply(&self, tx: &mut Tx<'_>, event: Ticked) -> Result<(), Failure> {
-        let bug = |number| self.0 == Build::Broken && event.number == number;
+        let bug = |number| self.0 == BellBuild::Broken && event.number == number;
         let tone = if bug(3) { 4 } else { event.number };
         let visitor = if bug(6) { tx.new_id() } else { event.visitor };
         let loud = bug(8).then_some(true);
@@ -61,17 +61,17 @@ impl Projection for Ring {
     }
 }
 
-/// A bell that has this build, until it is stopped.
-async fn bell(world: &World, build: Build) -> Running {
+/// Starts a bell of this build, until it is stopped.
+async fn bell(world: &StreamWorld, build: BellBuild) -> Running {
     let bell = Service::new(Participant::new("bell").publishes::<Rang>().projects(Ring(build)));
     let settings = Settings::new(world.env.amqp_url("bell"), world.env.database_url("bell"));
     bell.start(settings).await.expect("started")
 }
 
-/// Replays a recording into a new world with this build. Returns what the command said.
-async fn replayed(file: &str, build: Build, more: &[&str]) -> Ended {
+/// Replays a recording into a new world with this build. Returns the command's output.
+async fn replayed(file: &str, build: BellBuild, more: &[&str]) -> Ended {
     let name = format!("expect-{build:?}-{}", more.len()).to_lowercase();
-    let world = World::with_databases(&name, &definitions(), &["bell"]).await;
+    let world = StreamWorld::with_databases(&name, &definitions(), &["bell"]).await;
     let running = bell(&world, build).await;
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let arguments =
@@ -84,8 +84,8 @@ async fn replayed(file: &str, build: Build, more: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_otherwise() {
-    let recorded = World::with_databases("expect", &definitions(), &["bell"]).await;
-    let running = bell(&recorded, Build::Good).await;
+    let recorded = StreamWorld::with_databases("expect", &definitions(), &["bell"]).await;
+    let running = bell(&recorded, BellBuild::Good).await;
     let clock = Clock::system();
     let ids: Vec<Uuid> = (0..10).map(|_| clock.new_id(clock.now())).collect();
     let visitor = clock.new_id(clock.now());
@@ -104,7 +104,8 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     running.stop().await;
 
     for more in [&["--expect-same"][..], &["--expect", &file, "--new-ids"]] {
-        let Ended { out, err: said, .. } = replayed(&file, Build::Good, more).await.ends_with(0);
+        let Ended { out, err: said, .. } =
+            replayed(&file, BellBuild::Good, more).await.ends_with(0);
         assert!(
             said.contains("10 events sent") && said.contains("10 of 10 are the same"),
             "{said}"
@@ -112,7 +113,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
         assert_eq!(out, "", "{more:?}");
     }
     let more = ["--expect-same", "-o", "jsonl"];
-    let Ended { out, err: said, .. } = replayed(&file, Build::Broken, &more).await.ends_with(3);
+    let Ended { out, err: said, .. } = replayed(&file, BellBuild::Broken, &more).await.ends_with(3);
     assert!(said.contains("5 of 10 sagas differ"), "{said}");
     let mut differences = lines(&out);
     for difference in &mut differences {
@@ -140,7 +141,8 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     assert_eq!(without_saga(of(8)[0]), field("/loud", Value::Null, json!(true)));
     assert_eq!(differences.len(), 5, "{differences:?}");
     let ignored = ["--expect-same", "--new-ids", "--ignore", "tones", "--ignore", "loud"];
-    let Ended { out, err: said, .. } = replayed(&file, Build::Broken, &ignored).await.ends_with(3);
+    let Ended { out, err: said, .. } =
+        replayed(&file, BellBuild::Broken, &ignored).await.ends_with(3);
     assert!(said.contains("3 of 10 sagas differ"), "{said}");
     assert!(out.contains("- bell.rang.v1 is missing: {"), "{out}");
     assert!(out.contains(&format!("~ bell.rang.v1 /visitor: expected \"{visitor}\"")), "{out}");

@@ -6,13 +6,13 @@ use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
 use crate::replay::{published, replay};
-use crate::world::{World, event};
+use crate::world::{StreamWorld, event};
 
 #[tokio::test]
 async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let definitions = topology::definitions(&shop::system(), |_| String::new());
-    let recorded = World::with("keys", &definitions).await;
+    let recorded = StreamWorld::with("keys", &definitions).await;
     let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000{number:04}");
     let (order, shipment, customer, cart, before) = (id(1), id(2), id(3), id(4), id(5));
     let of = |number: u32, name: &str, body: Value| {
@@ -25,7 +25,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
         .publish(vec![
             of(1, "cart.checked_out.v1", json!({ "cart_id": cart, "customer_id": customer })),
             of(11, "orders.order_placed.v1", json!({ "order_id": order, "customer_id": customer })),
-            // It comes before the event that makes the shipment.
+            // The event comes before the one that makes the shipment.
             of(
                 12,
                 "shipping.shipment_dispatched.v1",
@@ -44,7 +44,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
                 json!({ "order_id": order,
                 "shipment_id": shipment }),
             ),
-            // Scheduled before the recording began.
+            // The shipment was scheduled before the recording began.
             of(
                 15,
                 "shipping.shipment_delivered.v1",
@@ -54,7 +54,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
         ])
         .await;
     let file = recorded.record("keys.jsonl").await;
-    let test = World::with("keys-target", &definitions).await;
+    let test = StreamWorld::with("keys-target", &definitions).await;
     let arguments = [&*file, "--pace", "max", "--new-ids"];
     let said = ended(replay(&test, &[&arguments[..], &["--contracts", contracts]].concat()))
         .await
@@ -87,7 +87,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let all = bodies().await.split_off(6);
     assert_ne!(text(&all[1]["order_id"]), order);
     assert_eq!(text(&all[3]["shipment_id"]), shipment);
-    // Those that are named have to be there.
+    // Contracts that are named have to be there.
     let nowhere = [&arguments[..], &["--contracts", "nowhere"]].concat();
     ended(replay(&test, &nowhere)).await.ends_with(2).says(&["cannot read nowhere"]);
     test.close().await;

@@ -1,4 +1,4 @@
-//! `ballet tap --queue`: copies of what goes into a service's queue.
+//! `ballet tap --queue`: copies of the messages that go into a service's queue.
 
 use ballet::core::topology;
 use ballet_amqp::{
@@ -13,16 +13,16 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World, event, numbers};
+use crate::world::{SOON, StreamWorld, event, numbers};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 /// The most messages that the broker keeps for a tap, those on their way, and those that the tap keeps.
 const MOST: u64 = 10_000;
 
-async fn shop(name: &str) -> World {
+async fn shop(name: &str) -> StreamWorld {
     let contracts = Contracts::read(CONTRACTS.as_ref()).expect("contracts");
-    World::with(name, &topology::definitions(contracts.system(), |_| String::new())).await
+    StreamWorld::with(name, &topology::definitions(contracts.system(), |_| String::new())).await
 }
 
 fn checkout(number: u64) -> Publish {
@@ -31,9 +31,13 @@ fn checkout(number: u64) -> Publish {
     event(CHECKED_OUT, properties, &json!({ "number": number }))
 }
 
-/// A tap of this queue that has begun, and the rest of what it says. It may stand still for longer than
-/// the heartbeats of a usual connection allow.
-async fn tap(world: &World, queue: &str, more: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
+/// Starts a tap of this queue, and returns it with the rest of its output. It may stand still for longer than the
+/// heartbeats of a usual connection allow.
+async fn tap(
+    world: &StreamWorld,
+    queue: &str,
+    more: &[&str],
+) -> (Child, Lines<BufReader<ChildStderr>>) {
     let arguments = [&["tap", "-o", "jsonl", "--contracts", CONTRACTS, "--queue", queue], more];
     let url = format!("{}?heartbeat=60", world.env.ops_amqp_url());
     let mut tap = world.command_at(&url, &arguments.concat()).spawn().expect("started");
@@ -49,7 +53,7 @@ async fn shown(tap: Child) -> Vec<Value> {
 }
 
 /// The names and lengths of the queues with copies.
-async fn copies(world: &World) -> Result<Vec<(String, u64)>, String> {
+async fn copies(world: &StreamWorld) -> Result<Vec<(String, u64)>, String> {
     let path = ["queues", world.env.vhost()];
     let queues = world.env.management().call(Method::GET, &path, None).await;
     let queues = queues.map_err(|error| error.to_string())?;
@@ -60,7 +64,7 @@ async fn copies(world: &World) -> Result<Vec<(String, u64)>, String> {
     Ok(named.collect())
 }
 
-async fn no_copy_is_left(world: &World) {
+async fn no_copy_is_left(world: &StreamWorld) {
     wait_until("the copy to be gone", SOON, || async {
         let left = copies(world).await?;
         if left.is_empty() { Ok(Some(())) } else { Err(format!("{left:?}")) }
@@ -94,13 +98,13 @@ async fn tap_shows_what_goes_into_a_queue_and_takes_nothing_from_it() {
     world.publish(vec![again]).await;
 
     let of_orders = shown(orders).await;
-    // What comes back to be tried again is seen, too.
+    // Messages that come back to be tried again are seen, too.
     assert_eq!(numbers(&of_orders), [1, 2, 4]);
     assert_eq!(of_orders[2]["routing_key"], "orders");
     assert_eq!(numbers(&shown(dead).await), [3]);
     assert_eq!(numbers(&shown(odd).await), [2]);
     no_copy_is_left(&world).await;
-    // The queue has what it was sent, also before. What comes back may reach the copy first.
+    // The queue has its messages, also the earlier ones. A message that comes back may reach the copy first.
     let kept = world.env.management().until_depth("orders", SOON, |depth| depth.ready == 4).await;
     kept.expect("four messages in the queue");
     world.close().await;
@@ -144,7 +148,7 @@ async fn a_reader_that_is_slow_is_told_how_many_messages_it_has_missed() {
     if is_exact {
         assert_eq!(shown + missed, whole);
     } else {
-        // The broker does not tell whether it has dropped any.
+        // The broker does not report how many it has dropped.
         assert!(shown + missed <= whole, "{shown} shown, {missed} missed");
     }
     world.close().await;
@@ -209,8 +213,8 @@ async fn a_queue_that_cannot_be_copied_is_named_with_what_to_do() {
     world.close().await;
 }
 
-/// For a queue of the older kind its arguments win over a policy. One that is bound to `route`, takes nothing and
-/// refuses what comes stops all who publish.
+/// For a queue of the older kind its arguments win over a policy. If it is bound to `route` and refuses all messages,
+/// it stops every publisher.
 #[tokio::test]
 async fn the_user_tap_can_make_no_queue_that_fills_the_broker() {
     let world = shop("bounded").await;

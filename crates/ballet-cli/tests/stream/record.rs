@@ -7,7 +7,7 @@ use ballet_testkit::ended::ended;
 use std::path::Path;
 use tokio::process::Command;
 
-use crate::world::{SOON, World, tick};
+use crate::world::{SOON, StreamWorld, tick};
 
 fn records(file: &str) -> Vec<Record> {
     let recording = Recording::open(Path::new(file)).expect("a recording");
@@ -24,7 +24,7 @@ fn upto(end: u64) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
-    let world = World::new("recorded").await;
+    let world = StreamWorld::new("recorded").await;
     let bodies: [&[u8]; 4] =
         [b"{\"number\":  1.0}", b"{\n\"number\":1}\n", b"no JSON", &[0xff, 0xfe, 0]];
     let odd = |(at, body): (u64, &&'static [u8])| Publish {
@@ -37,7 +37,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
         let begin = ["record", &file, "--from", "first", "--until", "now"];
         world.ballet(&begin).await.ends_with(0).says(&["recorded in", "up to offset"]);
         assert_eq!(records(&file)[..4].iter().map(|r| &r.body[..]).collect::<Vec<_>>(), bodies);
-        // It is there already.
+        // The file exists already.
         world.ballet(&begin).await.ends_with(1);
     }
     world.ticks(4..50).await;
@@ -57,7 +57,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
     assert!(packed < std::fs::metadata(world.file("run.jsonl")).expect("a file").len());
 
     // Another journal: its events would follow those of the first.
-    let other = World::new("other").await;
+    let other = StreamWorld::new("other").await;
     let into = ["record", &world.file("run.jsonl"), "--append", "--until", "now"];
     other.ballet(&into).await.ends_with(2).says(&["is a recording of vhost"]);
     other.close().await;
@@ -66,7 +66,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
 
 #[tokio::test]
 async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
-    let world = World::new("anew").await;
+    let world = StreamWorld::new("anew").await;
     world.ticks(0..5).await;
     let file = world.record("run.jsonl").await;
     world.env.journal_anew().await.expect("another journal");
@@ -81,9 +81,9 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
 
 #[tokio::test]
 async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
-    // Shorter than what was recorded, and longer.
+    // Once shorter than the recording, and once longer.
     for (name, own) in [("anew-short", 100..103), ("anew-long", 100..108)] {
-        let world = World::new(name).await;
+        let world = StreamWorld::new(name).await;
         world.ticks(0..5).await;
         let file = world.file("run.jsonl");
         let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
@@ -107,7 +107,7 @@ async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
 
 #[tokio::test]
 async fn a_recording_that_is_killed_can_be_used_and_continued() {
-    let world = World::new("killed").await;
+    let world = StreamWorld::new("killed").await;
     world.ticks(0..500).await;
     for name in ["killed.jsonl", "killed.jsonl.gz"] {
         let file = world.file(name);
@@ -135,14 +135,14 @@ async fn a_recording_that_is_killed_can_be_used_and_continued() {
 
 #[tokio::test]
 async fn a_full_disk_leaves_a_file_that_can_be_used_and_continued() {
-    let world = World::new("full").await;
+    let world = StreamWorld::new("full").await;
     world.ticks(0..8_000).await;
     for name in ["full.jsonl", "full.jsonl.gz"] {
         let file = world.file(name);
         let ballet = world.command(&[]);
         let program = ballet.as_std().get_program().to_owned();
         let mut command = Command::new("sh");
-        // Files of at most 24 KiB; the signal of that is ignored, so that the write fails.
+        // Files are limited to 24 KiB; the signal for that is ignored, so that the write fails.
         let script = "trap '' XFSZ; ulimit -f 48; exec \"$@\"";
         command.args(["-c", script, "sh"]).arg(program);
         command.args(["record", &file, "--from", "first", "--until", "now"]);

@@ -1,4 +1,4 @@
-//! `ballet rehearse`: orders of the shop, recorded, against releases with and without a bug.
+//! `ballet rehearse`: recorded orders of the shop, against releases with and without a bug.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -16,16 +16,16 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::release::{BROKEN, release, script, service};
-use crate::world::{SOON, World, event};
+use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
-/// A whole rehearsal with servers of its own, on a machine that has much else to do.
+/// The longest time for a whole rehearsal with servers of its own, on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
-/// What is on the shelves before the orders come. There are no lamps.
+/// The stock before the orders come. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
-/// What the shop sells, as orders has copied it. There are lamps in the catalogue.
+/// The products of the shop, as orders has copied them. There are lamps in the catalogue.
 const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
         'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \
@@ -33,22 +33,22 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
         'changed_at', '2026-01-01T00:00:00Z') \
     from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
 
-/// A shop of today that has been recorded.
-struct Recorded {
-    world: World,
+/// A recording of a shop of today.
+struct ShopRecording {
+    world: StreamWorld,
     file: String,
     /// The orders of teapots.
     teapots: Vec<Uuid>,
     release: String,
 }
 
-impl Recorded {
-    /// Orders that complete, one that is not paid, and one of what is not there.
+impl ShopRecording {
+    /// Records orders that complete, one that is not paid, and one for a product that is not in stock.
     async fn new() -> Self {
         let shop = shop::system();
         let names: Vec<_> = shop.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&shop, |_| String::new());
-        let world = World::with_databases("rehearse", &definitions, &names).await;
+        let world = StreamWorld::with_databases("rehearse", &definitions, &names).await;
         let mut running: Vec<Running> = Vec::new();
         for name in names {
             let settings = Settings::new(world.env.amqp_url(name), world.env.database_url(name));
@@ -98,7 +98,7 @@ impl Recorded {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command
             .args(["rehearse", &self.release, &self.file, "--contracts", CONTRACTS])
-            // A silence that is no end, on a machine that has much else to do.
+            // Longer than a silence in the middle on a busy machine.
             .args(["--settle", "20s"])
             .args(prepare)
             .args(options)
@@ -113,7 +113,7 @@ impl Recorded {
         command
     }
 
-    /// What is there of a rehearsal that said this: virtual hosts and databases have its number.
+    /// The virtual hosts and databases that are left of a rehearsal with this output, which names their number.
     async fn left(&self, said: &str) -> Vec<String> {
         let (_, number) = said.split_once("_rehearsal_").expect("it names its virtual host");
         let number = format!("_rehearsal_{}", &number[..6]);
@@ -132,7 +132,7 @@ impl Recorded {
     }
 }
 
-/// Whoever is told where the logs are has them.
+/// Removes the logs: a command that says where the logs are leaves them.
 fn remove_logs(said: &str) {
     if let Some((_, folder)) = said.split_once("the services' logs are in ") {
         let folder = Path::new(folder.lines().next().expect("a folder"));
@@ -141,7 +141,7 @@ fn remove_logs(said: &str) {
     }
 }
 
-/// No test: what prepares the services of a rehearsal.
+/// Not a test: prepares the services of a rehearsal.
 #[tokio::test]
 async fn shelves() {
     let of_a_rehearsal = std::env::var_os("BALLET_TEST_PREPARE").is_some();
@@ -159,8 +159,8 @@ async fn prepare(database_url: &str, rows: &'static str) {
     session.close().await.expect("closed");
 }
 
-/// A checkout of a producer that is no service of the shop.
-async fn checkout(world: &World, id: Uuid, sku: &str, quantity: u64, card: &str) {
+/// Publishes a checkout of a producer that is no service of the shop.
+async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
         "lines": [{ "sku": sku, "quantity": quantity,
@@ -176,7 +176,7 @@ async fn checkout(world: &World, id: Uuid, sku: &str, quantity: u64, card: &str)
 }
 
 /// Waits until there are this many events of a type.
-async fn answers(world: &World, of: &str, count: usize) {
+async fn answers(world: &StreamWorld, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;
         if all.len() >= count { Ok(Some(())) } else { Err(format!("{} so far", all.len())) }
@@ -187,8 +187,8 @@ async fn answers(world: &World, of: &str, count: usize) {
 
 #[tokio::test]
 async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sagas_of_a_bug() {
-    let recorded = Recorded::new().await;
-    // Of payments nobody hears where it serves HTTP, as if it did not.
+    let recorded = ShopRecording::new().await;
+    // A build of payments that does not say where it serves HTTP.
     let silent = recorded.world.place.join("silent");
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
     let silent = format!("payments={}", silent.display());
@@ -216,7 +216,7 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     sagas.sort_by_key(Value::to_string);
     assert_eq!(json!(sagas), json!(recorded.teapots));
 
-    // What is left out is the same; a selection is compared alone.
+    // Ignored fields are the same; a selection is compared alone.
     let options = ["--on-given-servers", "--program", &broken, "--ignore", "quantity"];
     let saga = recorded.teapots[0].to_string();
     let alone = [&options[..], &["--saga", &saga]].concat();
@@ -226,10 +226,10 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
 
 #[tokio::test]
 async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
-    let world = World::new("rehearse-fails").await;
+    let world = StreamWorld::new("rehearse-fails").await;
     world.ticks(0..1).await;
     let file = world.record("run.jsonl").await;
-    let recorded = Recorded {
+    let recorded = ShopRecording {
         release: release(&world.place).display().to_string(),
         file,
         world,
@@ -259,7 +259,7 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     assert!(said.contains("`exit 9` ended with exit status: 9"), "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
-    // Ctrl-C while a service is waited for.
+    // Ctrl-C during the wait for a service.
     script(
         &place.join("waits"),
         &format!("echo $$ > '{}'; exec sleep 600", place.join("pid").display()),

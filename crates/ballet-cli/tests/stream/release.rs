@@ -1,5 +1,5 @@
-//! Releases of the shop to rehearse: directories with a program for each service, which is this test
-//! program itself, so that no other build is needed.
+//! Releases of the shop to rehearse: directories with a program for each service, which is this test program itself, so
+//! that no other build is needed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserve
 use shop_events::orders::OrderPlaced;
 use sqlx::PgConnection;
 
-/// Names the service that this program is to be.
+/// The variable that names the service which this program is to be.
 const SERVICE: &str = "BALLET_TEST_RELEASE";
 /// The inventory of the release that has a bug.
 pub(crate) const BROKEN: &str = "inventory-with-a-bug";
@@ -44,7 +44,7 @@ pub(crate) fn release(place: &Path) -> PathBuf {
     release
 }
 
-/// What the program is called with, and the settings of every service.
+/// The arguments of the program, and the settings of every service.
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct Args {
     nocapture: bool,
 }
 
-/// No test: what a program of a release runs.
+/// Not a test: the entry point of a release's programs.
 #[test]
 fn program() -> ExitCode {
     let Ok(name) = std::env::var(SERVICE) else { return ExitCode::SUCCESS };

@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::world::{SOON, STRUCK, TICKED, World, definitions, event, numbers, tick};
+use crate::world::{SOON, STRUCK, StreamWorld, TICKED, definitions, event, numbers, tick};
 
 ballet_testkit::events! {
     Ticked = plain "clock.ticked.v1" { number: i64 }
@@ -38,19 +38,19 @@ impl Projection for Hear {
 }
 
 /// `ballet replay` into this world, as its operator.
-pub(crate) fn replay(into: &World, arguments: &[&str]) -> Command {
+pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
 /// The same, to the same broker under another name.
-fn by_another_name(into: &World, arguments: &[&str]) -> Command {
+fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
     assert_ne!(url, into.env.ops_amqp_url());
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// The numbers that the bell has heard, when there are this many.
-async fn heard(world: &World, count: usize) -> Vec<i64> {
+/// The numbers that the bell has heard, once there are this many.
+async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;
         let mut db = connected.map_err(|error| error.to_string())?;
@@ -62,8 +62,8 @@ async fn heard(world: &World, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// What was published there, without its offsets.
-pub(crate) async fn published(world: &World) -> Vec<Value> {
+/// The messages published there, without their offsets.
+pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {
         record.as_object_mut().expect("an object").remove("offset");
@@ -71,7 +71,7 @@ pub(crate) async fn published(world: &World) -> Vec<Value> {
     all
 }
 
-/// A tick of now: services refuse what is older than they remember.
+/// A tick of now: services refuse events that are older than their memory.
 fn now_tick(number: u64) -> Publish {
     let clock = ballet::Clock::system();
     let id = clock.new_id(clock.now()).to_string();
@@ -81,7 +81,7 @@ fn now_tick(number: u64) -> Publish {
 
 #[tokio::test]
 async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_else() {
-    let recorded = World::new("source").await;
+    let recorded = StreamWorld::new("source").await;
     recorded.publish((0..300).map(now_tick).collect()).await;
     // A dead letter, which the other system makes by itself if it has to.
     let dead = Publish { exchange: "dead".to_owned(), routing_key: "bell".to_owned(), ..tick(1) };
@@ -89,7 +89,7 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     let before = published(&recorded).await;
     let file = recorded.record("source.jsonl.gz").await;
 
-    let test = World::with_databases("target", &definitions(), &["bell"]).await;
+    let test = StreamWorld::with_databases("target", &definitions(), &["bell"]).await;
     let bell = Service::new(Participant::new("bell").projects(Hear)).migrations(TABLES);
     let settings = Settings::new(test.env.amqp_url("bell"), test.env.database_url("bell"));
     let running = bell.start(settings).await.expect("started");
@@ -104,11 +104,11 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
     test.publish(vec![now_tick(300)]).await;
     assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
-    // Nothing went to where it was recorded, and nothing does without being asked.
+    // Nothing went to where it was recorded: that needs a confirmation.
     assert_eq!(published(&recorded).await, before);
     ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
     assert_eq!(published(&recorded).await, before);
-    // By another name it is the same system.
+    // It is the same system by another name.
     let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
@@ -119,10 +119,10 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
 
 #[tokio::test]
 async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_question() {
-    let world = World::new("rebuilt").await;
+    let world = StreamWorld::new("rebuilt").await;
     world.ticks(0..20).await;
     let file = world.record("before.jsonl").await;
-    // As it is on the broker of a test that is made for each run, and later on, with events of its own.
+    // Like the journal of a test, which is made anew for each run: first empty, later with events of its own.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
@@ -134,7 +134,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
 
 #[tokio::test]
 async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted() {
-    let recorded = World::new("bytes").await;
+    let recorded = StreamWorld::new("bytes").await;
     let mut headers = FieldTable::default();
     headers.insert("tiny".into(), AMQPValue::ShortShortInt(-3));
     headers.insert("half".into(), AMQPValue::Double(0.5));
@@ -150,14 +150,14 @@ async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted(
     let spaced = Publish { body: bytes::Bytes::from_static(b"{ \"number\":1e0 }"), ..tick(1) };
     recorded.publish(vec![tick(0), odd, spaced]).await;
     let file = recorded.record("bytes.jsonl").await;
-    let test = World::new("bytes-target").await;
+    let test = StreamWorld::new("bytes-target").await;
     ended(replay(&test, &[&file, STRUCK, "--pace", "max"])).await.ends_with(0);
     assert_eq!(published(&test).await, published(&recorded).await[1..2]);
     ended(replay(&test, &[&file, "clock.ticked.*", "--pace", "max"])).await.ends_with(0);
     let all = published(&recorded).await;
     assert_eq!(published(&test).await, [all[1].clone(), all[0].clone(), all[2].clone()]);
 
-    // A file that is cut off is sent up to there.
+    // A file that is cut off is sent up to the cut.
     let text = std::fs::read(&file).expect("a file");
     std::fs::write(&file, &text[..text.len() - 10]).expect("written");
     let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
@@ -171,7 +171,7 @@ async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted(
 
 #[tokio::test]
 async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
-    let recorded = World::new("ids").await;
+    let recorded = StreamWorld::new("ids").await;
     let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000000{}", number % 10);
     let saga = id(1);
     let foreign = "6ba7b810-9dad-51d1-80b4-00c04fd430c8";
@@ -197,7 +197,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
         ])
         .await;
     let file = recorded.record("ids.jsonl").await;
-    let test = World::new("ids-target").await;
+    let test = StreamWorld::new("ids-target").await;
     let clock = ballet::Clock::system();
     let before = clock.now();
     ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
@@ -223,7 +223,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
     }
     assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
     assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
-    // Again: other ids.
+    // The second time with other ids.
     ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let again = published(&test).await;
     assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
@@ -233,7 +233,7 @@ async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
 
 #[tokio::test]
 async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_connection() {
-    let recorded = World::new("pace").await;
+    let recorded = StreamWorld::new("pace").await;
     // 40 events in ten seconds, by their ids.
     let event_at = |number: u64| {
         let id = format!("0193f7a0-{:04x}-7000-8000-{number:012}", number * 250);
@@ -242,7 +242,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     };
     recorded.publish((0..40).map(event_at).collect()).await;
     let file = recorded.record("pace.jsonl").await;
-    let test = World::new("pace-target").await;
+    let test = StreamWorld::new("pace-target").await;
     let began = std::time::Instant::now();
     ended(replay(&test, &[&file, "--pace", "5x"])).await.ends_with(0);
     assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
@@ -268,17 +268,17 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
     once.dedup();
     assert_eq!(once, (0..40).collect::<Vec<_>>(), "{sent:?}");
 
-    // Connections that are lost on the way: nothing is missing.
+    // Connections are lost on the way, and nothing is missing.
     recorded.ticks(40..12_000).await;
     let file = recorded.record("many.jsonl").await;
-    let test = World::new("lost-target").await;
+    let test = StreamWorld::new("lost-target").await;
     let proxy = Proxy::to(test.env.ops_amqp_url()).await.expect("a proxy");
     proxy.set(Link::Slow(Duration::from_millis(100)));
     let arguments = ["replay", &file, "--pace", "max"];
     let mut child = test.command_at(proxy.url(), &arguments).spawn().expect("started");
     let mut sent = 0;
     for _ in 0..3 {
-        // Written every second.
+        // The progress is written every second.
         sent = wait_until("more to be sent", SOON, || async {
             let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
             let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
@@ -301,7 +301,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_co
 
 #[tokio::test]
 async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() {
-    let recorded = World::new("hour").await;
+    let recorded = StreamWorld::new("hour").await;
     // Two events, an hour apart by their ids.
     let events = ["0193f7a0-0000", "0193f7d6-ee80"].into_iter().zip(0..).map(|(time, number)| {
         let id = format!("{time}-7000-8000-00000000000{number}");
@@ -310,7 +310,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     });
     recorded.publish(events.collect()).await;
     let file = recorded.record("hour.jsonl").await;
-    let test = World::new("hour-target").await;
+    let test = StreamWorld::new("hour-target").await;
     let arguments = [&*file, "--new-ids"];
     let mut child = replay(&test, &arguments).spawn().expect("started");
     wait_until("the first to be sent", SOON, || async {
@@ -324,7 +324,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"])).await.ends_with(0);
     let sent = published(&test).await;
     assert_eq!(numbers(&sent), [0, 1]);
-    // Services refuse an id that is ahead of the clock, as the second's was that was due in an hour.
+    // Services refuse an id that is ahead of the clock, as the id of the second event, due in an hour, would be.
     let id = sent[1]["properties"]["message_id"].as_str().expect("text");
     let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");
@@ -334,7 +334,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
 
 #[tokio::test]
 async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
-    let world = World::new("outside").await;
+    let world = StreamWorld::new("outside").await;
     let message = |name: &str, cause: Option<&str>| {
         let mut headers = FieldTable::default();
         if let Some(cause) = cause {

@@ -1,4 +1,4 @@
-//! What of a recording `ballet replay --expect-same` sends and compares, by the contracts.
+//! The events of a recording that `ballet replay --expect-same` sends and compares, by the contracts.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::world::{World, event};
+use crate::world::{StreamWorld, event};
 
 const ARRIVED: &str = "guest.arrived.v1";
 const WELCOMED: &str = "host.welcomed.v1";
@@ -58,7 +58,7 @@ ballet_testkit::events! {
     Welcomed = plain "host.welcomed.v1" { name: String }
 }
 
-/// The host, who may forget how guests are called.
+/// The host's step. A bug may make it forget the guests' names.
 struct Welcome {
     forgets: bool,
 }
@@ -99,15 +99,15 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     contracts(&folder);
     let system = Contracts::read(&folder).expect("contracts").system().clone();
     let definitions = ballet::core::topology::definitions(&system, |_| String::new());
-    let world = World::with("scope", &definitions).await;
+    let world = StreamWorld::with("scope", &definitions).await;
     let (anna, nothing) = (json!({ "name": "Anna" }), json!({}));
     let welcomed = |saga, by, cause| of(saga, cause, WELCOMED, by, &anna);
     let events = vec![
-        // A guest of our own: what `guest` answers is not repeated.
+        // A guest of our own: the answers of `guest` are not repeated.
         of(1, 0, ARRIVED, "guest", &anna),
         welcomed(1, "host", 1),
         of(1, 2, THANKED, "guest", &nothing),
-        // Somebody from the street.
+        // A guest from the street.
         of(2, 0, ARRIVED, "street", &anna),
         welcomed(2, "host", 1),
         // Let in by a request.
@@ -135,7 +135,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "15s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
     for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
-        let into = World::with_databases(name, &definitions, &["host"]).await;
+        let into = StreamWorld::with_databases(name, &definitions, &["host"]).await;
         let host = Participant::new("host").publishes::<Welcomed>();
         let host = Service::new(host.projects(Welcome { forgets }));
         let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));

@@ -9,11 +9,11 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
-use crate::world::{SOON, STRUCK, TICKED, World, event, numbers, tick, with_short_journal};
+use crate::world::{SOON, STRUCK, StreamWorld, TICKED, event, numbers, tick, with_short_journal};
 
 #[tokio::test]
 async fn tap_shows_what_is_wanted_and_nothing_else() {
-    let world = World::new("wanted").await;
+    let world = StreamWorld::new("wanted").await;
     let empty = world.tap(&["--from", "first", "--until", "now"]).await;
     assert!(empty.is_empty(), "{empty:?}");
     world.ticks(0..4).await;
@@ -57,16 +57,16 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
     assert!(rows.iter().any(|row| row.contains("0000abcd clock")), "{table}");
     assert!(rows.iter().any(|row| row.contains(" bell ") && row.contains("DEAD")), "{table}");
     assert!(!table.contains('\u{1b}'), "colours are for terminals: {table}");
-    // The service still has what it was sent.
+    // The service still has its messages.
     assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
     world.close().await;
 }
 
 #[tokio::test]
 async fn tap_since_a_time_after_the_last_event_ends() {
-    let world = World::new("nothing_since").await;
+    let world = StreamWorld::new("nothing_since").await;
     world.ticks(0..1).await;
-    // Until the event is older than that.
+    // Waits until the event is older than that.
     let nothing =
         async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
     timeout(SOON, nothing).await.expect("an end");
@@ -75,11 +75,11 @@ async fn tap_since_a_time_after_the_last_event_ends() {
 
 #[tokio::test]
 async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
-    let world = World::new("live").await;
+    let world = StreamWorld::new("live").await;
     world.ticks(0..3).await;
     let mut tap = world.command(&["tap", "-o", "jsonl"]).spawn().expect("started");
     let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
-    // Nothing says when it has begun: publish until it shows something.
+    // Nothing shows when the tap has begun, so this publishes until it prints something.
     let mut next = 3;
     let first = loop {
         world.ticks(next..next + 1).await;
@@ -104,7 +104,7 @@ async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
 
 #[tokio::test]
 async fn tap_goes_on_after_a_lost_connection_without_gap_or_double() {
-    let world = World::new("lost").await;
+    let world = StreamWorld::new("lost").await;
     let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
     world.ticks(0..2_000).await;
     let arguments = ["tap", "-o", "jsonl", "--from", "first", "--limit", "4000"];
@@ -138,7 +138,7 @@ async fn tap_goes_on_after_a_lost_connection_without_gap_or_double() {
 
 #[tokio::test]
 async fn tap_says_what_retention_has_cut() {
-    let world = World::with("cut", &with_short_journal()).await;
+    let world = StreamWorld::with("cut", &with_short_journal()).await;
     let big = |number| Publish { body: vec![b'0'; 10_000].into(), ..tick(number) };
     for round in 0..20 {
         world.publish((round * 10..round * 10 + 10).map(big).collect()).await;
@@ -173,7 +173,7 @@ async fn tap_says_what_retention_has_cut() {
 
 #[tokio::test]
 async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
-    let world = World::new("rights").await;
+    let world = StreamWorld::new("rights").await;
     let refused = world.command_at(world.env.amqp_url("bell"), &["tap"]);
     ended(refused).await.ends_with(1).says(&["needs the right to read the queue `journal`"]);
     let nowhere = world.command_at("amqp://tap:x@127.0.0.1:1/tower", &["tap"]);
@@ -195,7 +195,7 @@ async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
 
 #[tokio::test]
 async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted() {
-    let world = World::new("rare").await;
+    let world = StreamWorld::new("rare").await;
     world.ticks(0..12_000).await;
     let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
     // Some hundred events a second.

@@ -9,14 +9,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::replay::{published, replay};
-use crate::world::{TICKED, World, event, numbers};
+use crate::world::{StreamWorld, TICKED, event, numbers};
 
 #[tokio::test]
 async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes_none_old() {
-    let recorded = World::new("ahead").await;
+    let recorded = StreamWorld::new("ahead").await;
     let now = Clock::system().now();
     let a_year_ahead = now + SignedDuration::from_hours(365 * 24);
-    // As services do, the journal takes what they then refuse.
+    // The journal takes events that services then refuse.
     let events = (0..).zip([now, a_year_ahead, now]).map(|(number, at)| {
         let id = Clock::standing(at, number).new_id(at).to_string();
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -24,8 +24,8 @@ async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes
     });
     recorded.publish(events.collect()).await;
     let file = recorded.record("ahead.jsonl").await;
-    let test = World::new("ahead-target").await;
-    // The first at the pace of the recording.
+    let test = StreamWorld::new("ahead-target").await;
+    // The first event at the pace of the recording.
     ended(replay(&test, &[&file])).await.ends_with(0);
     ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let sent = published(&test).await;

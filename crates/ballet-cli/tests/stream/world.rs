@@ -37,7 +37,7 @@ pub(crate) fn definitions() -> Value {
     topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
 }
 
-/// The same, with a journal that keeps only the last of its events.
+/// The same definitions, with a journal that keeps only the last of its events.
 pub(crate) fn with_short_journal() -> Value {
     let mut definitions = definitions();
     let policies = definitions["policies"].as_array_mut().expect("policies");
@@ -51,14 +51,14 @@ pub(crate) fn with_short_journal() -> Value {
     definitions
 }
 
-pub(crate) struct World {
+pub(crate) struct StreamWorld {
     pub(crate) env: TestEnv,
     pub(crate) place: PathBuf,
     session: Arc<dyn Session>,
     confirms: tokio::sync::Mutex<ballet_amqp::Confirms>,
 }
 
-impl World {
+impl StreamWorld {
     pub(crate) async fn new(name: &str) -> Self {
         Self::with(name, &definitions()).await
     }
@@ -102,12 +102,12 @@ impl World {
         self.place.join(name).display().to_string()
     }
 
-    /// Whether the broker blocks who publishes.
+    /// Whether the broker blocks publishers.
     pub(crate) fn blocked(&self) -> tokio::sync::watch::Receiver<bool> {
         self.session.blocked()
     }
 
-    /// Publishes these, and waits until the broker has them.
+    /// Publishes messages, and waits until the broker has them.
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = 0;
@@ -128,7 +128,7 @@ impl World {
         self.publish(numbers.map(tick).collect()).await;
     }
 
-    /// The command as the user `tap` has it.
+    /// The command with the rights of the user `tap`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(self.env.amqp_url("tap"), arguments)
     }
@@ -147,19 +147,19 @@ impl World {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
         ended(self.command(arguments)).await
     }
 
-    /// Records all that is there. Returns the file.
+    /// Records all events that are there. Returns the file.
     pub(crate) async fn record(&self, name: &str) -> String {
         let file = self.file(name);
         self.ballet(&["record", &file, "--from", "first", "--until", "now"]).await.ends_with(0);
         file
     }
 
-    /// What a tap prints as JSON lines.
+    /// The lines that a tap prints as JSON.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();
         self.ballet(&all).await.ends_with(0).lines()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
-use ballet_cli::{Place, looks};
+use ballet_cli::{SystemAddresses, looks};
 use ballet_console::{Console, Looks, Options};
 use ballet_core::topology::REDRIVE;
 use ballet_stage::{Database, Stage, TestEnv, variables};
@@ -40,13 +40,13 @@ fn looks_at(
     let named: Vec<_> = services.iter().map(|service| (*service, "")).collect();
     let found = variables(env, &named).into_iter().find(|(name, _)| name == "BALLET_DATABASE_URL");
     let Some((_, database_url)) = found else { return Ok(None) };
-    let place = Place {
+    let addresses = SystemAddresses {
         contracts: contracts.to_str().context("the folder of the contracts is no text")?,
         amqp_url: env.ops_amqp_url(),
         management_url: &env.management_url(),
         database_url: &database_url,
     };
-    looks(place).map(Some)
+    looks(addresses).map(Some)
 }
 
 /// Starts a console of these services on any free port, and says where it is. `logs` is the run's folder.

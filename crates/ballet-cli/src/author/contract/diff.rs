@@ -9,9 +9,9 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::{Value, json};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::resolved;
+use crate::base::systems::require_resolved;
 use crate::base::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -20,8 +20,8 @@ Examples:
   ballet contract diff orders-before.json orders.json
   ballet contract diff -o json before after | jq '.[] | select(.breaking)'
 
-Of two folders, the readers and publishers are those in the folders. Of two files, somebody may read
-all that the service writes. Exit code 3: something breaks.";
+For two folders, the readers and publishers are the services in them. For two files, every field that the
+service writes counts as read. Exit code 3: something breaks.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,10 +31,12 @@ pub(crate) struct Args {
     new: PathBuf,
 }
 
-pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    // What leads nowhere in the old ones is mended by the new ones.
+pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
+    // A broken reference in the old contracts is no error: the new ones mend it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
-        (true, true) => Diff::of_systems(&folder(&args.old)?, resolved(&folder(&args.new)?)?),
+        (true, true) => {
+            Diff::of_systems(&folder(&args.old)?, require_resolved(&folder(&args.new)?)?)
+        }
         (false, false) => {
             let (old, new) = (file(&args.old)?, file(&args.new)?);
             if old.system().name != new.system().name {
@@ -46,12 +48,12 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                     new.system().name
                 )));
             }
-            Diff::of_services(&old, resolved(&new)?)
+            Diff::of_services(&old, require_resolved(&new)?)
         }
         _ => return Err(usage("name two folders, or two files")),
     };
     show(&diff, options);
-    Ok(if diff.breaking.is_empty() { Done::All } else { Done::Different })
+    Ok(if diff.breaking.is_empty() { ExitStatus::All } else { ExitStatus::Different })
 }
 
 fn folder(folder: &Path) -> Result<Contracts> {
@@ -74,7 +76,7 @@ fn show(diff: &Diff, options: &GlobalOptions) {
             table.row([
                 Cell::from(change.breaks.join(", ")).styled(Style::new().red()),
                 Cell::from(&change.subject),
-                Cell::from(said(change)),
+                Cell::from(advice_on(change)),
             ]);
         }
         ui::show(&table);
@@ -90,8 +92,8 @@ fn show(diff: &Diff, options: &GlobalOptions) {
     }
 }
 
-/// What is wrong, and what to do instead.
-fn said(change: &Change) -> String {
+/// The problem, and what to do instead.
+fn advice_on(change: &Change) -> String {
     match change.advice.as_str() {
         "" => change.what.clone(),
         advice => format!("{}. Instead: {advice}", change.what),

@@ -5,12 +5,12 @@ mod write;
 
 use anyhow::Result;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// What changed between two versions of a system's contracts, and who breaks by it
+    /// Show the changes between two versions of a system's contracts, and who breaks by them
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Args),
     /// Write the contract of a service to its file, from the service's program
@@ -18,7 +18,7 @@ pub(crate) enum Command {
     Write(write::Args),
 }
 
-pub(crate) fn run(command: &Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) fn run(command: &Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::Diff(args) => diff::run(args, options),
         Command::Write(args) => write::run(args, options),

@@ -1,4 +1,4 @@
-//! `ballet contract write`: the file of a service's contract, whole or not at all.
+//! `ballet contract write`: writes the file of a service's contract, whole or not at all.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use ballet::core::ServiceContract;
 
 use crate::base::cargo::cargo;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{systems, ui};
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     program: Vec<OsString>,
 }
 
-pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     if let [program, arguments @ ..] = &args.program[..] {
         let mut command = Command::new(program);
@@ -45,10 +45,10 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         command.args(["run", "--quiet", "--package", package, "--"]);
         write(&folder, package, command)?;
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// Writes what a program prints.
+/// Writes the contract that a program prints.
 fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     program.arg("--print-contract").stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = program.output();
@@ -73,7 +73,7 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     Ok(())
 }
 
-/// A reader finds the old file or the new one, also after a crash.
+/// Replaces the file. A reader finds the old file or the new one, also after a crash.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("json.{}", std::process::id()));
     let written = fs::File::create(&beside)

@@ -1,4 +1,4 @@
-//! How a new system depends on ballet: by a version, a git repository, or the path of a checkout.
+//! The dependency of a new system on ballet: a version, a git repository, or the path of a checkout.
 
 use std::env;
 use std::fmt;
@@ -8,20 +8,20 @@ use anyhow::{Context as _, Result};
 
 use crate::base::exit::usage;
 
-/// How a system depends on ballet.
+/// The form in which a system depends on ballet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dependency {
     /// A version from the registry.
     Version(String),
     /// A git repository, at a revision if one is named.
     Git { url: String, revision: Option<String> },
-    /// The path of a checkout, as it stands in the system's manifest.
+    /// A checkout, with its path as the system's manifest has it.
     Path { written: PathBuf, checkout: PathBuf },
 }
 
 impl Dependency {
-    /// What `--ballet` says for a system in this directory, which need not exist. Without it: the checkout that
-    /// this command is of, or its version if it was installed.
+    /// Reads the value of `--ballet` for a system in this directory, which need not exist. Without it: the checkout
+    /// that this command was built from, or its version if it was installed.
     pub(super) fn of(named: Option<&str>, root: &Path) -> Result<Self> {
         let Some(named) = named else {
             return match own_checkout() {
@@ -64,7 +64,7 @@ impl Dependency {
         }
     }
 
-    /// A line of the manifest for each of these crates.
+    /// The manifest's lines for these crates.
     pub(super) fn lines(&self, crates: &[&str]) -> String {
         let from = |name: &str| match self {
             Self::Version(version) => format!("{version:?}"),
@@ -82,7 +82,7 @@ impl Dependency {
         crates.iter().map(|name| format!("{name} = {}\n", from(name))).collect()
     }
 
-    /// What brings a checkout into the system's image, and into the container's build.
+    /// The text that brings a checkout into the system's image, and into the container's build.
     pub(super) fn in_container(&self) -> (String, String) {
         let Self::Path { written, .. } = self else { return Default::default() };
         let path = written.display();
@@ -92,7 +92,7 @@ impl Dependency {
         )
     }
 
-    /// What `cargo install` is told, to install this package, which lies in this folder of a checkout.
+    /// The arguments of `cargo install` for this package, which lies in this folder of a checkout.
     pub(super) fn install(&self, package: &str, folder: &str) -> String {
         match self {
             Self::Version(version) => format!("--locked --version {version} {package}"),
@@ -106,7 +106,7 @@ impl Dependency {
         }
     }
 
-    /// What it means for whoever else builds the system.
+    /// The consequence for others who build the system.
     pub(super) fn meaning(&self) -> String {
         match self {
             Self::Path { .. } => format!(
@@ -136,7 +136,8 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// The checkout that cargo runs this command for, or that it was built in. What cargo itself has fetched is none.
+/// The checkout for which cargo runs this command, or in which it was built. A checkout that cargo itself has fetched
+/// does not count.
 fn own_checkout() -> Option<PathBuf> {
     let of_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -154,7 +155,7 @@ fn is_of_cargo(folder: &Path) -> bool {
     names.windows(2).any(|pair| pair == ["git", "checkouts"] || pair == ["registry", "src"])
 }
 
-/// The way from a directory, which need not exist, to one that does.
+/// The relative path from a directory, which need not exist, to one that does.
 fn relative(from: &Path, to: &Path) -> Result<PathBuf> {
     let from = whole(from)?;
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
@@ -162,7 +163,7 @@ fn relative(from: &Path, to: &Path) -> Result<PathBuf> {
     Ok(up.chain(to.components().skip(shared)).collect())
 }
 
-/// The directory without links and dots, as far as it exists.
+/// The directory without links and dots, resolved as far as it exists.
 pub(super) fn whole(directory: &Path) -> Result<PathBuf> {
     let exists = directory.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     let (above, whole) = exists.context("no directory above exists")?;
@@ -191,7 +192,7 @@ mod tests {
         let at = format!("ballet = {{ git = \"{git}\", rev = \"6188ca2\" }}\n");
         assert_eq!(line(Some(&format!("{git}#6188ca2")), &root), at);
         let name = checkout().file_name().expect("a name").to_string_lossy().into_owned();
-        // Where nothing is asked for, and where the path is relative to this package.
+        // The dependency when nothing was asked for, with a path relative to this package.
         let beside = format!("ballet = {{ path = \"../{name}/crates/ballet\" }}\n");
         assert_eq!(line(None, &root), beside);
         assert_eq!(line(Some("../.."), &root), beside);

@@ -1,4 +1,4 @@
-//! Names of services and systems: what is allowed, and their form in Rust.
+//! Names of services and systems: the allowed ones, and their form in Rust.
 
 use anyhow::Result;
 use ballet::core::{Part, rules};
@@ -37,7 +37,7 @@ const TAKEN: &[&str] = &[
 /// The producer outside of a new system.
 const PRODUCER: &str = "clerk";
 
-/// The words that are no names of crates.
+/// The words that cannot be names of crates.
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
     "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -88,7 +88,7 @@ pub(super) fn check_system(name: &str) -> Result<()> {
     )))
 }
 
-/// The name as that of a type: `order_placed` is `OrderPlaced`.
+/// The name in the form of a type: `order_placed` is `OrderPlaced`.
 pub(super) fn camel(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
@@ -97,7 +97,7 @@ pub(super) fn camel(name: &str) -> String {
     name.split('_').map(word).collect::<Vec<String>>().concat()
 }
 
-/// A name that lives as long as the process, which makes one service.
+/// A name that lives as long as the process, which makes only one service.
 fn lasting(name: &str) -> &'static str {
     Box::leak(name.into())
 }

@@ -11,8 +11,8 @@ use ballet::core::{EventType, Role, System, Versions};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
-use crate::author::new::writing::{self, File, Words};
-use crate::base::exit::{Done, usage};
+use crate::author::new::writing::{self, NewFile, Replacements};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
@@ -21,22 +21,23 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
     ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
-    // The same as in a new system.
+    // The same file as in a new system.
     ("src/main.rs", include_str!("../../../templates/system/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 /// The service in `compose.yaml`.
 const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-/// The step in the templates of the code, and the end of it in that of the contract.
+/// The step in the templates of the code.
 const STEP: &str = "saga.compensatable(DoPart)";
+/// The end of the step in the template of the contract.
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Service {
+pub(crate) struct ServiceArgs {
     /// The service's name, lower case: its crate, its queue and its database
     name: String,
-    /// The saga that it does a part of [default: the only one]
+    /// The saga that it takes part in [default: the only one]
     #[arg(long, value_name = "NAME")]
     saga: Option<String>,
     /// The event of the saga that it waits for [default: the one that begins the saga]
@@ -44,7 +45,7 @@ pub(crate) struct Service {
     on: Option<String>,
 }
 
-pub(super) fn run(args: &Service) -> Result<Done> {
+pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let name = args.name.as_str();
     let contracts = contracts()?;
     let system = contracts.system();
@@ -76,11 +77,11 @@ pub(super) fn run(args: &Service) -> Result<Done> {
     let my_saga = own_type(saga.saga, saga.owner, &mut taken);
     let my_trigger = own_type(on.event(), on.service(), &mut taken);
     let my_abort = own_type(abort.event(), abort.service(), &mut taken);
-    let words = Words(vec![
+    let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
-        ("TYPE_OF_TRIGGER", declared(on)),
-        ("TYPE_OF_ABORT", declared(abort)),
+        ("TYPE_OF_TRIGGER", type_as_code(on)),
+        ("TYPE_OF_ABORT", type_as_code(abort)),
         ("NAME_OF_TRIGGER", on.name().to_owned()),
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
@@ -97,7 +98,7 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         ("my_service", name.to_owned()),
         ("my_system", system.name.to_owned()),
     ]);
-    let mut files: Vec<File> = TEMPLATES
+    let mut files: Vec<NewFile> = TEMPLATES
         .iter()
         .map(|(path, template)| words.file(&format!("{place}/{path}"), template))
         .collect();
@@ -113,11 +114,11 @@ pub(super) fn run(args: &Service) -> Result<Done> {
         on.name(),
         abort.name()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The types that the templates name besides the saga and the two events that the service reads. Associated types and
-/// derives are in no list of names.
+/// derives do not count: no list of names has them.
 fn types() -> Vec<String> {
     let others = [
         "MyTrigger",
@@ -142,7 +143,7 @@ fn is_type(word: &str) -> bool {
         && word.contains(|c: char| c.is_ascii_lowercase())
 }
 
-/// The type of this name, after its service if another has its name.
+/// The type of this name, with the service's name in front if the name is taken.
 fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
     let mut own = camel(name);
     while taken.contains(&own) {
@@ -196,7 +197,7 @@ fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a St
     parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
 }
 
-/// The versions of the saga in which the event comes. No event of one triggers a step of another.
+/// The versions of the saga in which the event comes. An event of one version triggers no step of another.
 fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     let publishers: Vec<Versions> =
         steps(system, saga).filter(|step| step.has_outcome(on)).map(|step| step.versions).collect();
@@ -219,7 +220,7 @@ fn step_in(versions: Versions) -> String {
     code
 }
 
-/// The versions of a step, as they are in a contract.
+/// The versions of a step, as a contract has them.
 fn lines_of(versions: Versions) -> String {
     let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
     let since = Some(versions.first()).filter(|first| *first > FIRST);
@@ -239,7 +240,7 @@ fn workspace(folder: &Path) -> Result<&Path> {
     })
 }
 
-/// Where the service lies: beside those of its system.
+/// The path of the service: beside those of its system.
 fn place(root: &Path, system: &str, name: &str) -> String {
     let beside = format!("crates/{system}");
     let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
@@ -257,7 +258,7 @@ fn fields(contracts: &Contracts, event: EventType) -> String {
 }
 
 /// The event's type as code.
-fn declared(event: EventType) -> String {
+fn type_as_code(event: EventType) -> String {
     let constructor = match event.role() {
         Role::Plain => "plain",
         Role::StartsSaga => "starts_saga",
@@ -270,7 +271,7 @@ fn declared(event: EventType) -> String {
     }
 }
 
-/// The event's role, and its foreign producers, as they are in a contract.
+/// The event's role and its foreign producers, as a contract has them.
 fn role(event: EventType) -> String {
     let role = serde_json::to_string(&event.role()).unwrap_or_default();
     match event.foreign_producers() {
@@ -283,7 +284,7 @@ fn role(event: EventType) -> String {
     }
 }
 
-/// The lints of the workspace, if it has some.
+/// The lints of the workspace, if it has any.
 fn lints(root: &Path) -> Result<String> {
     let has_lints = manifest(root)?.contains("[workspace.lints");
     Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
@@ -295,7 +296,7 @@ fn manifest(root: &Path) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Adds the service to what the workspace has for all of its services: trials, containers.
+/// Adds the service to the workspace's lists of all services: trials, containers.
 fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
     for (path, marker, line) in [
         (
@@ -330,7 +331,7 @@ fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Brings the broker's definitions up to date, where `ballet new system` has written them.
+/// Brings the broker's definitions up to date, in a workspace that `ballet new system` has written.
 fn define(root: &Path, contracts: &Path) -> Result<()> {
     let definitions = writing::definitions(Contracts::read(contracts)?.system());
     let file = root.join(&definitions.path);

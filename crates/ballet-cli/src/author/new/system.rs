@@ -7,8 +7,8 @@ use ballet_check::Contracts;
 
 use crate::author::new::dependency::{Dependency, whole};
 use crate::author::new::names;
-use crate::author::new::writing::{self, File, Words};
-use crate::base::exit::{Done, usage};
+use crate::author::new::writing::{self, NewFile, Replacements};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::ui;
 
 macro_rules! template {
@@ -50,25 +50,25 @@ const TEMPLATES: [(&str, &str); 26] = [
 const CRATES: [&str; 6] =
     ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
 
-/// The package of the gateway, which the image has a program of.
+/// The package of the gateway, whose program is in the image.
 const GATEWAY: &str = "ballet-gateway";
 const GATEWAY_FOLDER: &str = "crates/gateway";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct System {
+pub(crate) struct SystemArgs {
     /// The directory to make. Its name, lower case, is the system's name and its virtual host
     directory: PathBuf,
     /// The name of its first service
     #[arg(long, default_value = "desk", value_name = "NAME")]
     service: String,
-    /// How it depends on ballet: a version, the URL of a git repository with `#REVISION`, or the directory of a
-    /// checkout; a relative one stays relative [default: the checkout that this command is of]
+    /// The ballet that it depends on: a version, the URL of a git repository with `#REVISION`, or the directory of a
+    /// checkout; a relative one stays relative [default: the checkout that this command was built from]
     #[arg(long, value_name = "WHAT")]
     ballet: Option<String>,
 }
 
-pub(super) fn run(args: &System) -> Result<Done> {
-    let System { directory, service, ballet } = args;
+pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
+    let SystemArgs { directory, service, ballet } = args;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
     names::check_first_service(service)?;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &System) -> Result<Done> {
         check_place(&root, checkout, &name)?;
     }
     let (copy, context) = dependency.in_container();
-    let words = Words(vec![
+    let words = Replacements(vec![
         ("MY_SERVICE", service.to_uppercase()),
         ("my_service", service.clone()),
         ("my_system", name.clone().into_owned()),
@@ -90,10 +90,10 @@ pub(super) fn run(args: &System) -> Result<Done> {
     ]);
     let mut files: Vec<_> =
         TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();
-    // The versions of dependencies that ballet itself is tested with.
+    // Take the versions of dependencies that ballet itself is tested with.
     let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
     if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
-        files.push(File { path: "Cargo.lock".to_owned(), text });
+        files.push(NewFile { path: "Cargo.lock".to_owned(), text });
     }
     writing::write(&root, &files)?;
     let contracts = Contracts::read(&root.join("contracts").join(&*name))?;
@@ -106,10 +106,10 @@ pub(super) fn run(args: &System) -> Result<Done> {
         dependency.meaning(),
         directory.display()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// A workspace in the checkout would be a part of it.
+/// Refuses a place in the checkout: the new workspace would be a part of it.
 fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
     if !whole(root)?.starts_with(checkout) {
         return Ok(());
@@ -125,7 +125,7 @@ fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// In the registry a name that we do not publish is somebody else's.
+    /// A name in the registry that we do not publish belongs to somebody else.
     #[test]
     fn what_a_system_takes_from_the_registry_is_published_by_us() {
         let crates = CRATES.map(|name| (name, format!("crates/{name}")));

@@ -1,5 +1,5 @@
-//! Writes files from templates. The templates are files that compile, with names such as `my_service`
-//! in place of the real ones.
+//! Writes files from templates. The templates are files that compile, with names such as `my_service` in place of the
+//! real ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,28 +15,28 @@ use crate::base::ui;
 
 /// A file to write: its path below the workspace, and its text.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct NewFile {
     pub(super) path: String,
     pub(super) text: String,
 }
 
-/// Where the broker's definitions are.
+/// The path of the broker's definitions.
 const DEFINITIONS: &str = "broker/definitions.json";
 
 /// The broker's definitions of a system.
-pub(super) fn definitions(system: &System) -> File {
+pub(super) fn definitions(system: &System) -> NewFile {
     let text = definitions::text(system, "ballet topology definitions");
-    File { path: DEFINITIONS.to_owned(), text }
+    NewFile { path: DEFINITIONS.to_owned(), text }
 }
 
-/// What stands in the templates, and what takes its place.
+/// The words of the templates and their replacements.
 #[derive(Debug)]
-pub(super) struct Words(pub(super) Vec<(&'static str, String)>);
+pub(super) struct Replacements(pub(super) Vec<(&'static str, String)>);
 
-impl Words {
+impl Replacements {
     /// Fills in a template.
-    pub(super) fn file(&self, path: &str, template: &str) -> File {
-        File { path: self.fill(path), text: self.fill(template) }
+    pub(super) fn file(&self, path: &str, template: &str) -> NewFile {
+        NewFile { path: self.fill(path), text: self.fill(template) }
     }
 
     fn fill(&self, template: &str) -> String {
@@ -46,13 +46,13 @@ impl Words {
 }
 
 /// Writes all files, or none if one of them exists.
-pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
-    let exists = |file: &&File| root.join(&file.path).exists();
+pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
+    let exists = |file: &&NewFile| root.join(&file.path).exists();
     if let Some(file) = files.iter().find(exists) {
         let path = root.join(&file.path);
         return Err(usage(format!("{} exists already: nothing was written", path.display())));
     }
-    for File { path, text } in files {
+    for NewFile { path, text } in files {
         let file = root.join(path);
         let folder = file.parent().unwrap_or(root);
         fs::create_dir_all(folder)
@@ -69,9 +69,9 @@ pub(super) fn write(root: &Path, files: &[File]) -> Result<()> {
     Ok(())
 }
 
-/// Formats what was written: names are longer or shorter than those in the templates. Without rustfmt
-/// it stays as it is.
-fn format(root: &Path, files: &[File]) {
+/// Formats the written files: names are longer or shorter than those in the templates. Without rustfmt they stay as
+/// they are.
+fn format(root: &Path, files: &[NewFile]) {
     let rust = files.iter().map(|file| root.join(&file.path));
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let mut rustfmt = Command::new("rustfmt");
@@ -79,8 +79,8 @@ fn format(root: &Path, files: &[File]) {
     rustfmt.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
 }
 
-/// Has `Cargo.lock` hold what the workspace needs, no more and no less, so that `--locked` builds it. Without cargo
-/// it stays as it is, and the first build does this.
+/// Makes `Cargo.lock` hold exactly what the workspace needs, so that `--locked` builds it. Without cargo it stays as it
+/// is, and the first build does this.
 pub(super) fn lock(root: &Path) {
     if !root.join("Cargo.lock").exists() {
         return;

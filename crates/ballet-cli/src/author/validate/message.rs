@@ -1,5 +1,5 @@
-//! A message in a file: its properties, beside each other or in `properties`, and its body. What the
-//! management API of RabbitMQ returns for a message can be read, too.
+//! A message in a file: its properties, beside each other or in `properties`, and its body. The form in which
+//! RabbitMQ's management API returns a message can be read, too.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Default, Deserialize)]
-struct Properties {
+struct MessageProperties {
     r#type: Option<String>,
     message_id: Option<String>,
     correlation_id: Option<String>,
@@ -25,12 +25,12 @@ struct Properties {
 }
 
 #[derive(Debug, Deserialize)]
-struct Rest<'a> {
+struct MessageFields<'a> {
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
     exchange: Option<String>,
     routing_key: Option<String>,
-    /// The event. In quotation marks it is the body's text.
+    /// The event. A JSON string holds the text of the body.
     #[serde(borrow)]
     body: Option<&'a RawValue>,
     /// The body's text, as the management API calls it.
@@ -38,20 +38,21 @@ struct Rest<'a> {
     payload_encoding: Option<String>,
 }
 
-/// A message that was read.
-pub(crate) struct Message<'a> {
-    properties: Properties,
+/// A message read from a file.
+pub(crate) struct FileMessage<'a> {
+    properties: MessageProperties,
     exchange: String,
     routing_key: String,
     body: Cow<'a, [u8]>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> FileMessage<'a> {
     /// Reads a message, or says why it cannot be one.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
-        let rest: Rest<'a> = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
+        let rest: MessageFields<'a> =
+            serde_json::from_slice(text).map_err(|error| wrong(&error))?;
         let properties = rest.properties.map_or(text, |properties| properties.get().as_bytes());
-        let properties: Properties =
+        let properties: MessageProperties =
             serde_json::from_slice(properties).map_err(|error| wrong(&error))?;
         let body = match (rest.body, rest.payload) {
             (Some(body), None) => match serde_json::from_str::<String>(body.get()) {
@@ -75,14 +76,14 @@ impl<'a> Message<'a> {
         Ok(Self { properties, exchange, routing_key, body })
     }
 
-    /// Its headers.
+    /// The message's headers.
     pub(crate) fn headers(&self) -> Option<&Map<String, Value>> {
         self.properties.headers.as_ref()
     }
 
     /// The message as a service would get it.
     pub(crate) fn incoming(&self) -> Incoming<'_> {
-        let Properties { headers, .. } = &self.properties;
+        let MessageProperties { headers, .. } = &self.properties;
         let mut attributes = Attributes::default();
         let mut size = HeaderSize::default();
         for (name, value) in headers.iter().flatten() {
@@ -110,7 +111,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Adds a header, and those that are nested in it.
+/// Adds a header, and those that are nested in it, to the size.
 fn measure(name: &str, value: &Value, depth: usize, size: &mut HeaderSize) {
     size.count += 1;
     size.bytes += name.len();

@@ -1,4 +1,4 @@
-//! `ballet validate`: says of messages in a file whether the services would take them, without a broker.
+//! `ballet validate`: says whether the services would take the messages in a file, without a broker.
 
 pub(crate) mod message;
 pub(crate) mod texts;
@@ -10,29 +10,29 @@ use ballet::core::{Incoming, Unacceptable};
 use ballet_check::validate::{Validator, Verdict};
 use serde_json::{Value, json};
 
-use crate::author::validate::message::Message;
-use crate::author::validate::texts::{Text, texts};
-use crate::base::exit::{Done, usage};
+use crate::author::validate::message::FileMessage;
+use crate::author::validate::texts::{MessageText, texts};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, resolved};
+use crate::base::systems::{contracts, require_resolved};
 use crate::base::ui::{self, Output};
 
-/// What is to be judged.
+/// The messages to judge.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct ValidateArgs {
     /// The file: one message, a JSON array of them, or one on each line; `-` is standard input
     file: PathBuf,
-    /// What is in the file are bare bodies of this event, not messages with `type` and `body`
+    /// The file holds bare bodies of this event, not messages with `type` and `body`
     #[arg(long = "type", value_name = "EVENT")]
     event: Option<String>,
-    /// Who publishes the bare bodies
+    /// The publisher of the bare bodies
     #[arg(long, value_name = "PRODUCER", requires = "event")]
     app_id: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done> {
-    let validator = Validator::new(resolved(contracts()?)?);
+pub(crate) fn run(arguments: &ValidateArgs, options: &GlobalOptions) -> Result<ExitStatus> {
+    let validator = Validator::new(require_resolved(contracts()?)?);
     if let Some(name) = arguments.event.as_deref()
         && validator.event(name).is_none()
     {
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
     }
     let mut valid = 0;
     let mut rows = Vec::new();
-    for Text { place, text } in &texts {
+    for MessageText { place, text } in &texts {
         let verdict = judge(&validator, arguments, text, options);
         valid += usize::from(verdict.is_valid());
         match options.output {
@@ -62,35 +62,35 @@ pub(crate) fn run(arguments: &Arguments, options: &GlobalOptions) -> Result<Done
         Output::Json | Output::Jsonl => ui::print_json(options.output, rows),
     }
     Ok(match valid {
-        valid if valid == all => Done::All,
-        0 => Done::Failed,
-        _ => Done::Partly,
+        valid if valid == all => ExitStatus::All,
+        0 => ExitStatus::Failed,
+        _ => ExitStatus::Partly,
     })
 }
 
-/// What is said of one text in the file.
-struct Judged {
+/// The verdict on one text in the file.
+struct TextVerdict {
     event: Option<&'static str>,
-    /// The id that every service gives it. A bare body has none yet.
+    /// The id that every service gives the message. A bare body has none yet.
     message_id: Option<String>,
-    faults: Vec<Fault>,
+    faults: Vec<MessageFault>,
 }
 
-/// What is wrong with it.
-struct Fault {
+/// A reason why the services would refuse the message.
+struct MessageFault {
     reason: &'static str,
     detail: String,
 }
 
 fn judge(
     validator: &Validator,
-    arguments: &Arguments,
+    arguments: &ValidateArgs,
     text: &[u8],
     options: &GlobalOptions,
-) -> Judged {
+) -> TextVerdict {
     let now = options.clock.now();
     if let Some(name) = arguments.event.as_deref() {
-        // A bare body is judged alone, whatever saga it will belong to.
+        // A bare body is judged alone, independent of its saga.
         let saga = "00000000-0000-0000-0000-000000000000";
         let bare = Incoming {
             event_type: Some(name),
@@ -99,21 +99,22 @@ fn judge(
             body: text,
             ..Incoming::default()
         };
-        return Judged { message_id: None, ..Judged::of(validator.judge(&bare, now)) };
+        return TextVerdict { message_id: None, ..TextVerdict::of(validator.judge(&bare, now)) };
     }
-    match Message::read(text) {
-        Ok(message) => Judged::of(validator.judge(&message.incoming(), now)),
+    match FileMessage::read(text) {
+        Ok(message) => TextVerdict::of(validator.judge(&message.incoming(), now)),
         Err(detail) => {
-            let fault = Fault { reason: "not_a_message", detail };
-            Judged { event: None, message_id: None, faults: vec![fault] }
+            let fault = MessageFault { reason: "not_a_message", detail };
+            TextVerdict { event: None, message_id: None, faults: vec![fault] }
         }
     }
 }
 
-impl Judged {
+impl TextVerdict {
     fn of(Verdict { event, message_id, faults }: Verdict) -> Self {
         let event = event.map(|event| event.name());
-        let fault = |Unacceptable { reason, detail }| Fault { reason: reason.code(), detail };
+        let fault =
+            |Unacceptable { reason, detail }| MessageFault { reason: reason.code(), detail };
         let faults = faults.into_iter().map(fault).collect();
         Self { event, message_id: Some(message_id.to_string()), faults }
     }
@@ -128,7 +129,7 @@ impl Judged {
             let id = self.message_id.as_deref().map(|id| format!(", id {id}")).unwrap_or_default();
             ui::print(&format!("{place}{}: {name}{id}", ui::green("valid")));
         }
-        for Fault { reason, detail } in &self.faults {
+        for MessageFault { reason, detail } in &self.faults {
             ui::print(&format!("{place}{}: {}", ui::red(reason), detail));
         }
     }

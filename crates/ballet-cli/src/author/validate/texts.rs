@@ -1,33 +1,36 @@
-//! The messages in a file, each as the text that it is: one, an array of them, or one on each line.
+//! The messages in a file as texts: one, an array of them, or one on each line.
 
 use serde_json::value::RawValue;
 
-/// A message's text, and where it is.
-pub(crate) struct Text<'a> {
-    /// Such as `line 3: `. Empty if there is only one.
+/// A message's text, and its place in the file.
+pub(crate) struct MessageText<'a> {
+    /// The place, such as `line 3: `. Empty if there is only one message.
     pub(crate) place: String,
     pub(crate) text: &'a [u8],
 }
 
 /// The messages of a file.
-pub(crate) fn texts(file: &[u8]) -> Vec<Text<'_>> {
+pub(crate) fn texts(file: &[u8]) -> Vec<MessageText<'_>> {
     if let Ok(several) = serde_json::from_slice::<Vec<&RawValue>>(file) {
         let place = |index: usize| format!("message {}: ", index + 1);
         let several = several.into_iter().enumerate();
         return several
-            .map(|(index, one)| Text { place: place(index), text: one.get().as_bytes() })
+            .map(|(index, one)| MessageText { place: place(index), text: one.get().as_bytes() })
             .collect();
     }
     let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.is_empty()).collect();
-    // Lines, if the first is a whole message. Otherwise one message has several lines.
+    // The file has one on each line if its first line is a whole message. Otherwise one message spans several lines.
     let is_whole = |(_, line): &(usize, &[u8])| serde_json::from_slice::<&RawValue>(line).is_ok();
     if lines.len() > 1 && lines.first().is_some_and(is_whole) {
         let place = |line: usize| format!("line {}: ", line + 1);
-        return lines.into_iter().map(|(line, text)| Text { place: place(line), text }).collect();
+        return lines
+            .into_iter()
+            .map(|(line, text)| MessageText { place: place(line), text })
+            .collect();
     }
     let text = file.trim_ascii();
-    if text.is_empty() { Vec::new() } else { vec![Text { place: String::new(), text }] }
+    if text.is_empty() { Vec::new() } else { vec![MessageText { place: String::new(), text }] }
 }
 
 #[cfg(test)]
@@ -35,8 +38,9 @@ mod tests {
     use super::*;
 
     fn read(file: &str) -> Vec<(String, String)> {
-        let text =
-            |text: Text<'_>| (text.place, String::from_utf8(text.text.to_vec()).expect("a text"));
+        let text = |text: MessageText<'_>| {
+            (text.place, String::from_utf8(text.text.to_vec()).expect("a text"))
+        };
         texts(file.as_bytes()).into_iter().map(text).collect()
     }
 

@@ -9,16 +9,18 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, Progress, grouped};
-use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
+use crate::operator::copies::selection::{
+    CopySelection, ServiceCopy, not_shared, reader_and_owner,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
-    /// How long rows that differ may take to become equal, in seconds
+    selection: CopySelection,
+    /// The time in which rows that differ may become equal, in seconds
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     patience: u64,
     /// Show at most this many rows of a copy
@@ -26,12 +28,12 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let found = args.selection.find(options).await?;
     let mut all = Vec::new();
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     for kept in &found {
-        let (mut reader, mut owner) = both(kept, options).await?;
+        let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
         let Copy { entity, .. } = &kept.copy;
         let progress = Progress::endless(&format!("comparing {entity} of {}", kept.service));
         let patience = Duration::from_secs(args.patience);
@@ -41,7 +43,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let context = || format!("{entity} of {}", kept.service);
         let Some(report) = report.with_context(context)? else {
             ui::note(&not_shared(&kept.copy));
-            done = Done::Failed;
+            done = ExitStatus::Failed;
             continue;
         };
         if kept.copy.filled_at.is_none() {
@@ -62,7 +64,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ));
         }
         if !report.differences.is_empty() {
-            done = Done::Failed;
+            done = ExitStatus::Failed;
         }
         all.extend(report.differences.into_iter().map(|one| (kept, one)));
         reader.close().await?;
@@ -75,9 +77,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(done)
 }
 
-fn show_differences(all: &[(&Kept, Difference)], options: &GlobalOptions) {
+fn show_differences(all: &[(&ServiceCopy, Difference)], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |(kept, one): &(&Kept, Difference)| -> Value {
+        let row = |(kept, one): &(&ServiceCopy, Difference)| -> Value {
             json!({
                 "service": kept.service, "entity": kept.copy.entity, "owner": kept.copy.owner,
                 "id": one.id, "problem": one.kind.as_str(), "version": one.copy,

@@ -6,12 +6,12 @@ use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, counted, grouped};
-use crate::operator::copies::kept::{Kept, Selection, connect, not_shared};
+use crate::operator::copies::selection::{CopySelection, ServiceCopy, connect, not_shared};
 
-pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> Result<ExitStatus> {
     let found = selection.find(options).await?;
     let mut rows = Vec::with_capacity(found.len());
     for kept in &found {
@@ -21,11 +21,11 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
         rows.push((kept, share.with_context(|| format!("the database of {owner}"))?));
         db.close().await?;
     }
-    let behind = |kept: &Kept, share: &Option<Share>| {
+    let behind = |kept: &ServiceCopy, share: &Option<Share>| {
         share.as_ref().map(|share| share.versions.saturating_sub(kept.copy.versions).max(0))
     };
     if options.output != Output::Table {
-        let row = |(kept, share): &(&Kept, Option<Share>)| {
+        let row = |(kept, share): &(&ServiceCopy, Option<Share>)| {
             let Copy { entity, owner, entities, filled_at, .. } = &kept.copy;
             json!({
                 "service": kept.service, "entity": entity, "owner": owner, "entities": entities,
@@ -36,14 +36,14 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
             })
         };
         ui::print_json(options.output, rows.iter().map(row));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if rows.is_empty() {
         ui::print("no service keeps a copy");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let now = options.clock.now();
-    let row = |(kept, share): &(&Kept, Option<Share>)| {
+    let row = |(kept, share): &(&ServiceCopy, Option<Share>)| {
         let copy = &kept.copy;
         let number = |number: i64| grouped(number.unsigned_abs());
         let state = match (copy.filled_at, share.as_ref().map(|share| &share.failure)) {
@@ -72,5 +72,5 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
     let mut table = Table::new(header).right([3]);
     rows.iter().for_each(|kept| table.row(row(kept)));
     ui::show(&table);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

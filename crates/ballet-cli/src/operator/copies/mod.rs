@@ -1,29 +1,29 @@
-//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with
-//! their sources, and has them brought anew.
+//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with their sources, and
+//! has them published anew.
 
 mod check;
-mod kept;
 mod list;
 mod rebuild;
+mod selection;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
-use crate::operator::copies::kept::Selection;
+use crate::operator::copies::selection::CopySelection;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List which service copies what, from whom, how much, and how far it is behind
-    List(Selection),
+    List(CopySelection),
     /// Compare copies with their sources, and name the rows that differ
     Check(check::Args),
     /// Have the owner publish all entities anew
     Rebuild(rebuild::Args),
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(selection) => list::run(&selection, options).await,
         Command::Check(args) => check::run(&args, options).await,

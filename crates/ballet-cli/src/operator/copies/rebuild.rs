@@ -7,18 +7,20 @@ use ballet_store::copies::rebuild::Rebuild;
 use ballet_store::copies::state::{self as copies, Copy};
 use tokio::time::{Instant, sleep};
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Progress, grouped};
-use crate::operator::copies::kept::{Kept, Selection, both, not_shared};
+use crate::operator::copies::selection::{
+    CopySelection, ServiceCopy, not_shared, reader_and_owner,
+};
 
-/// The time between two looks at a run.
+/// The time between two looks at a rebuild.
 const LOOK: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    selection: CopySelection,
     /// Empty the copy first: needed if the owner's data were set back to an older state, or if the
     /// owner forgot entities
     #[arg(long)]
@@ -26,7 +28,7 @@ pub(crate) struct Args {
     /// Ask for it, and do not wait
     #[arg(long)]
     no_wait: bool,
-    /// Stop waiting when nothing has come for so long, in seconds
+    /// Stop waiting when nothing has come for this long, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     patience: u64,
     /// Say what would be done, and change nothing
@@ -34,16 +36,16 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.selection.service.is_empty() {
         return Err(usage("say whose copies: --service"));
     }
     let found = args.selection.find(options).await?;
     if found.is_empty() {
         ui::print("no copy matches");
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     }
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     for kept in &found {
         let Copy { entity, owner, entities, .. } = &kept.copy;
         if args.dry_run {
@@ -57,31 +59,35 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             continue;
         }
         done = match (done, rebuild_one(kept, args, options).await?) {
-            (Done::All, of_this) => of_this,
-            (Done::Failed, _) | (_, Done::Failed) => Done::Failed,
-            (Done::Partly | Done::Different, _) => Done::Partly,
+            (ExitStatus::All, of_this) => of_this,
+            (ExitStatus::Failed, _) | (_, ExitStatus::Failed) => ExitStatus::Failed,
+            (ExitStatus::Partly | ExitStatus::Different, _) => ExitStatus::Partly,
         };
     }
     Ok(done)
 }
 
-async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Result<Done> {
+async fn rebuild_one(
+    kept: &ServiceCopy,
+    args: &Args,
+    options: &GlobalOptions,
+) -> Result<ExitStatus> {
     let Copy { entity, owner: from, .. } = &kept.copy;
-    let (mut reader, mut owner) = both(kept, options).await?;
+    let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
     let Some(share) = copies::share(&mut owner, entity).await? else {
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     };
     if args.empty {
         Rebuild::empty(&mut reader, entity).await?;
     }
     let Some(mut rebuild) = Rebuild::request(&mut owner, entity).await? else {
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     };
     if args.no_wait {
         ui::print(&format!("{from} was asked to publish every {entity} anew"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let bar = Progress::new(
         &format!("{entity} of {from} for {}", kept.service),
@@ -112,7 +118,7 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
                 args.patience,
                 ui::ballet()
             ));
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
         sleep(LOOK).await;
     };
@@ -121,7 +127,7 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
         ui::note(&format!(
             "{from} has published all but what no event can hold, such as {left_out}"
         ));
-        return Ok(Done::Partly);
+        return Ok(ExitStatus::Partly);
     }
     let published = last.map_or(share.entities, |last| last.published.max(share.entities));
     ui::print(&format!(
@@ -129,5 +135,5 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
         kept.service,
         grouped(published.unsigned_abs())
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

@@ -7,20 +7,20 @@ use ballet_ops::redrive::{DeadLetter, Lines};
 use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::given_up;
+use crate::operator::dlq::give_up;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::{self, forget};
-use crate::operator::dlq::record::Record;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// All dead letters
     #[arg(long, help_heading = "Selection")]
     all: bool,
@@ -34,31 +34,31 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
         let Args { selection, yes, dry_run, record, .. } = args;
-        return given_up::give_up(selection, *yes, *dry_run, record, options).await;
+        return give_up::give_up(selection, *yes, *dry_run, record, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
         ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
     confirm(args.yes, "discard", &question, "discard")?;
-    let record = args.record.asked("Why are they discarded?", args.yes);
+    let record = args.record.or_ask_reason("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
-    // Once for all services: another command that writes to the file in between would leave the others undone.
+    // Once for all services: if another command wrote to the file in between, the later services could not be finished.
     let mut archive = Lines::open(&file)
         .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes = Notes::open(service, Act::Discarded, record.note(options), options).await;
+        let notes = NoteWriter::open(service, Act::Discarded, record.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
         let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
         let summary =
@@ -90,5 +90,5 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if stopped {
         ui::say("stopped before the end; the same command continues");
     }
-    Ok(if stopped || done < whole { Done::Partly } else { Done::All })
+    Ok(if stopped || done < whole { ExitStatus::Partly } else { ExitStatus::All })
 }

@@ -13,15 +13,15 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::plain;
 use jiff::Timestamp;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui;
 use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::{lookup, render};
-use crate::operator::interventions::Notes;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,10 +37,10 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let mut dead_letters = lookup::message(&args.id, &args.service, options).await?;
     let forgery = dead_letters.iter().find_map(DeadLetter::forgery);
     dead_letters.retain(|dead_letter| dead_letter.forgery().is_none());
@@ -61,12 +61,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     };
     let Some(body) = body else {
         ui::print("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     };
     if args.dry_run {
         ui::print(&body);
         ui::say("this would be the new body; nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let id = dead_letter.id.to_string();
     // Somebody else may have edited it while the editor was open.
@@ -75,8 +75,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
-    let record = args.record.asked("Why is it changed?", args.body.is_some());
-    let notes = Notes::open(queue.service(), Act::Edited, record.note(options), options).await;
+    let record = args.record.or_ask_reason("Why is it changed?", args.body.is_some());
+    let notes = NoteWriter::open(queue.service(), Act::Edited, record.note(options), options).await;
     let note = |edited: &DeadLetter| notes.add(edited);
     let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
     let faults = faults(dead_letter, &body, options);
@@ -91,29 +91,29 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ui::raw(&body);
         }
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     }
     ui::print(&format!("{id} has a new body; the journal has the old one"));
     for fault in faults {
         ui::say(&format!("{} {fault}", ui::bad("still wrong:")));
     }
     ui::say(&format!("send it back: {} dlq redrive --id {id}", ui::ballet()));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// What the services' contracts say against the new body. Without contracts, and of an event that none of them
-/// knows, it is nothing: only the redrive tells.
+/// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are
+/// none: only the redrive shows.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);
     let known = dead_letter.event_type.as_deref().filter(|name| validator.event(name).is_some());
     let Some(event_type) = known else { return Vec::new() };
     let content_type = dead_letter.properties.content_type().as_ref();
-    // A CloudEvent's body has the event in it, and is not compared.
+    // The body of a CloudEvent wraps the event, and is not compared.
     if content_type.is_some_and(|content_type| content_type.as_str().contains("cloudevents")) {
         return Vec::new();
     }
-    // The body is judged alone, whatever its saga.
+    // The body is judged alone, independent of its saga.
     let message = Incoming {
         event_type: Some(event_type),
         correlation_id: Some("00000000-0000-0000-0000-000000000000"),
@@ -147,7 +147,7 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
     write_privately(&file, &shown)?;
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
     let editor = editor.unwrap_or_else(|_| "vi".to_owned());
-    // The setting may contain arguments.
+    // The variable may contain arguments.
     let status = Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
         .arg(&file)
@@ -167,7 +167,7 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
             )
         })?;
     }
-    // A failure does no harm.
+    // A file that stays does no harm.
     std::fs::remove_file(&file).ok();
     Ok(changed.then(|| text.trim().to_owned()))
 }

@@ -7,37 +7,37 @@ use ballet_ops::redrive::json;
 use ballet_ops::redrive::{self, DeadLetter};
 use ballet_terminal::{Cell, Table};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, shell_word};
 use crate::operator::dead_letters;
 use crate::operator::dlq::render;
-use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::selection::DeadLetterSelection;
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct DlqListArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// Show at most this many
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Groups {
+pub(crate) struct GroupsArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
 }
 
 /// The latest dead letters, without their bodies.
 #[derive(Default)]
-struct Latest {
+struct LatestDeadLetters {
     limit: usize,
     dead_letters: BTreeMap<(i128, u64), DeadLetter>,
     seen: u64,
 }
 
-impl Latest {
+impl LatestDeadLetters {
     fn add(&mut self, mut dead_letter: DeadLetter) {
         self.seen += 1;
         dead_letter.body = Vec::new();
@@ -49,10 +49,10 @@ impl Latest {
     }
 }
 
-pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
-    let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
+    let mut latest = LatestDeadLetters { limit: args.limit.max(1), ..LatestDeadLetters::default() };
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
         if queue.status.dead_letters > 0 {
@@ -64,17 +64,17 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
             queue.browse(add).await?;
         }
     }
-    let Latest { dead_letters, seen, .. } = latest;
+    let LatestDeadLetters { dead_letters, seen, .. } = latest;
     if seen == 0 {
         args.selection.require_known_reason()?;
     }
     if options.output != Output::Table {
         ui::print_json(options.output, dead_letters.values().rev().map(json::summary));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if seen == 0 {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
     let mut table = Table::new(header).right([6]);
@@ -104,10 +104,10 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         "show one in full: {0} dlq show <id>; send it back: {0} dlq redrive --id <id>",
         ui::ballet()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut all = Vec::new();
@@ -137,11 +137,11 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
     if options.output != Output::Table {
         let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
         ui::print_json(options.output, rows);
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let Some((service, biggest, _)) = rows.first() else {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     };
     let mut table = render::groups_table();
     for (service, key, group) in &rows {
@@ -165,5 +165,5 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
             format!("they are forged, and never sent back: {} dlq discard {which}", ui::ballet())
         }
     });
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }

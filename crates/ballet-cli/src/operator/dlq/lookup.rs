@@ -1,4 +1,4 @@
-//! Finds the dead letters of one message by its id.
+//! Looks up the dead letters of one message by its id.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
 use crate::operator::dead_letters;
 
-/// The dead letters of the one message whose id ends like this. There are several if several
-/// services have it, or if there are copies.
+/// The dead letters of the one message whose id ends like this. There are several if several services have it, or if
+/// there are copies.
 pub(crate) async fn message(
     id: &str,
     services: &[String],
@@ -39,7 +39,7 @@ pub(crate) async fn message(
     }
 }
 
-/// The services that have one of the dead letters.
+/// The services that have one of these dead letters.
 pub(crate) fn services_of(dead_letters: &[DeadLetter]) -> BTreeSet<&str> {
     dead_letters.iter().map(|dead_letter| dead_letter.service.as_str()).collect()
 }

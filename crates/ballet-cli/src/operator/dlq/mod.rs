@@ -2,36 +2,35 @@
 
 mod discard;
 mod edit;
-mod given_up;
+mod give_up;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;
-pub(crate) mod missed;
+pub(crate) mod missed_events;
+pub(crate) mod note;
 mod plans;
-pub(crate) mod record;
 mod redrive;
 mod render;
 mod selection;
-pub(crate) mod sending;
+pub(crate) mod send_args;
 mod show;
-mod unrouted;
+mod unrouted_events;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List dead letters, the latest first
-    List(list::List),
+    List(list::DlqListArgs),
     /// Count dead letters by reason, step, event and cause
-    Groups(list::Groups),
+    Groups(list::GroupsArgs),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),
-    /// Send dead letters back to their services, one of each group first; or send what a service
-    /// has missed
+    /// Send dead letters back to their services, one of each group first; or send what a service has missed
     Redrive(redrive::Args),
     /// Change the body of a dead letter, which stays one until it is redriven
     Edit(edit::Args),
@@ -39,7 +38,7 @@ pub(crate) enum Command {
     Discard(discard::Args),
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::list(&args, options).await,
         Command::Groups(args) => list::groups(&args, options).await,

@@ -1,4 +1,4 @@
-//! What a command is going to do, service by service, and what is tidied up afterwards.
+//! The plan of a command for each service, and the tidying up afterwards.
 
 use anyhow::Result;
 use ballet::MessageId;
@@ -10,16 +10,19 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters::{self, ServiceQueue};
 use crate::operator::dlq::render;
-use crate::operator::dlq::selection::Selection;
+use crate::operator::dlq::selection::DeadLetterSelection;
 
 /// The plan for one service.
-pub(crate) struct Planned {
+pub(crate) struct ServicePlan {
     pub(crate) queue: ServiceQueue,
     pub(crate) plan: Plan,
 }
 
 /// Reads the queues and plans for the selected dead letters.
-pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Result<Vec<Planned>> {
+pub(crate) async fn plans(
+    selection: &DeadLetterSelection,
+    options: &GlobalOptions,
+) -> Result<Vec<ServicePlan>> {
     let now = options.clock.now();
     let floor = now - Limits::default().inbox_window;
     let mut planned = Vec::new();
@@ -31,7 +34,7 @@ pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Res
         let plan =
             queue.dead_letters.plan(selection.filter(now), queue.part.clone(), floor).await?;
         if plan.dead_letters() > 0 {
-            planned.push(Planned { queue, plan });
+            planned.push(ServicePlan { queue, plan });
         }
     }
     let ids = planned.iter().flat_map(|planned| planned.plan.message_ids());
@@ -40,13 +43,13 @@ pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Res
 }
 
 /// Prints the groups of the planned dead letters as a table.
-pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
+pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;
     }
     let now = options.clock.now();
     let mut table = render::groups_table();
-    for Planned { queue, plan } in planned {
+    for ServicePlan { queue, plan } in planned {
         for (key, group) in plan.groups().biggest_first() {
             table.row(render::group_row(queue.service(), key, group, now));
         }
@@ -54,7 +57,7 @@ pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
     ui::show(&table);
 }
 
-/// Removes messages that will not come again from the list of what is stuck.
+/// Removes messages that will not come again from the list of stuck ones.
 pub(crate) async fn forget(
     options: &GlobalOptions,
     service: &str,

@@ -11,16 +11,16 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive, plain};
 use sqlx::PgConnection;
 
-use crate::base::exit::{Done, is_away};
+use crate::base::exit::{ExitStatus, is_away};
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, cell};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::{self, FromJournal};
-use crate::operator::dlq::plans::{self, Planned, forget};
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::dlq::unrouted::{self, FromUnrouted};
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::missed_events::{self, FromJournal};
+use crate::operator::dlq::plans::{self, ServicePlan, forget};
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::dlq::unrouted_events::{self, FromUnrouted};
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,42 +29,42 @@ pub(crate) struct Args {
     #[command(flatten)]
     unrouted: FromUnrouted,
     #[command(flatten)]
-    selection: Selection,
+    selection: DeadLetterSelection,
     /// All dead letters
     #[arg(long, help_heading = "Selection")]
     all: bool,
     /// Send all at once, without sending one of each group first
     #[arg(long)]
     no_canary: bool,
-    /// Also send those of which it is no longer known whether they were handled
+    /// Also send dead letters too old for the inbox to know whether they were handled
     #[arg(long)]
     beyond_memory: bool,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendArgs,
 }
 
 /// The result over all services.
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
-    /// What became of them.
+    /// The outcomes of the messages that were sent.
     outcomes: Outcomes,
-    /// Not sent, without those that are forged.
+    /// The number of messages not sent, without the forged ones.
     left: u64,
-    /// Never sent.
+    /// The number of forged messages, which are never sent.
     forged: u64,
     stopped: bool,
-    /// A server has failed, and the command has said how.
+    /// Whether a server has failed. The command has said how.
     failed: bool,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if let Some(service) = &args.missed.from_journal {
         let Args { missed, selection, sending, .. } = args;
-        return missed::run(service, missed, selection, sending, options).await;
+        return missed_events::run(service, missed, selection, sending, options).await;
     }
     if args.unrouted.from_unrouted {
-        return unrouted::run(&args.selection, &args.sending, options).await;
+        return unrouted_events::run(&args.selection, &args.sending, options).await;
     }
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if whole == 0 {
         args.selection.require_known_reason()?;
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if forged > 0 {
             ui::say(&are_forged(forged));
         }
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let beyond_memory = unknown > 0 && (args.beyond_memory || confirm(unknown)?);
     let stop = stop_on_ctrl_c();
@@ -111,7 +111,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let service = planned.queue.service();
         let inboxes = match inboxes(service, options).await {
             Ok(inboxes) => inboxes,
-            // What was sent to other services is told.
+            // The report counts what was sent to other services.
             Err(error) if totals.sent > 0 => {
                 ui::note(&format!("nothing was sent to {service}: {error:#}"));
                 totals.left += to_send(&planned.plan);
@@ -120,7 +120,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             }
             Err(error) => return Err(error),
         };
-        let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+        let notes =
+            NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
         let note = |sent: &DeadLetter| notes.add(sent);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
@@ -131,7 +132,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         notes.close().await;
         let mut sent = match sent {
             Ok(sent) => sent,
-            // What was sent to other services is told.
+            // The report counts what was sent to other services.
             Err(error) if totals.sent > 0 => SentBack { error: Some(error), ..SentBack::default() },
             Err(error) => return Err(error.into()),
         };
@@ -156,7 +157,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(conclude(&totals, unknown > 0 && !beyond_memory, args))
 }
 
-/// Two connections to its database. While that is away it is sent all the same: they only show what was handled.
+/// Opens two connections to the service's database. Without it the messages are sent all the same: it only shows what
+/// was handled.
 async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgConnection>; 2]> {
     let opened = async {
         Ok::<_, Error>([options.connect(service).await?, options.connect(service).await?])
@@ -179,8 +181,8 @@ impl Totals {
     }
 }
 
-/// Shows what is about to be sent.
-fn show(planned: &[Planned], options: &GlobalOptions) {
+/// Prints what is about to be sent.
+fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;
     }
@@ -260,7 +262,7 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
     }
 }
 
-fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
+fn conclude(totals: &Totals, left_out: bool, args: &Args) -> ExitStatus {
     let Totals { sent, outcomes, left, forged, .. } = totals;
     let dead = outcomes.dead();
     let mut message = format!("{} sent back: {outcomes}", ui::counted(*sent, "dead letter"));
@@ -274,14 +276,14 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     }
     if totals.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
-        return Done::Partly;
+        return ExitStatus::Partly;
     }
     if totals.failed {
         ui::say("nothing is lost, and the same command continues");
-        return Done::Partly;
+        return ExitStatus::Partly;
     }
     if *left == 0 && dead == 0 {
-        return if *forged == 0 { Done::All } else { Done::Partly };
+        return if *forged == 0 { ExitStatus::All } else { ExitStatus::Partly };
     }
     if !args.no_canary && *left > 0 && !left_out {
         if dead > 0 {
@@ -301,7 +303,7 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
         }
     }
     if dead > 0 && *sent == dead {
-        return Done::Failed;
+        return ExitStatus::Failed;
     }
-    Done::Partly
+    ExitStatus::Partly
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::base::ui;
 
-/// The text with indentation if it is JSON.
+/// The text, indented if it is JSON.
 pub(crate) fn pretty(text: &str) -> String {
     let pretty = serde_json::from_str::<Value>(text).ok();
     let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());

@@ -13,12 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui::{self, age};
 
-/// The most ids that a refusal lists.
+/// The most ids that a refusal names.
 const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.
 #[derive(Debug, Args)]
-pub(crate) struct Selection {
+pub(crate) struct DeadLetterSelection {
     /// Only those of this service [default: all known services]
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub(crate) service: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Selection {
     newer_than: Option<SignedDuration>,
 }
 
-impl Selection {
+impl DeadLetterSelection {
     pub(crate) fn filter(&self, now: Timestamp) -> Filter {
         let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         Filter {
@@ -64,7 +64,7 @@ impl Selection {
         }
     }
 
-    /// Keeps the selected ones of the events that a service has missed.
+    /// Keeps only the missed events that are selected.
     pub(crate) fn narrow(&self, missed: &mut Missed) -> Result<()> {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
@@ -84,8 +84,8 @@ impl Selection {
         self.id.iter().any(|end| is_end(end, &id))
     }
 
-    /// Refuses the end of an id that several messages have, so that nobody sends or discards another
-    /// message than the one that was meant.
+    /// Refuses the end of an id that several messages share, so that nobody sends or discards another message than the
+    /// one that was meant.
     pub(crate) fn require_whole_ids(&self, ids: impl Iterator<Item = MessageId>) -> Result<()> {
         let ids: BTreeSet<String> = ids.map(|id| id.to_string()).collect();
         for end in &self.id {
@@ -126,8 +126,8 @@ impl Selection {
         )))
     }
 
-    /// For when nothing matches: refuses a reason that no service gives. A service that is written
-    /// without ballet may give reasons of its own, which then match.
+    /// Refuses a reason that no service gives; for a selection that matches nothing. A service that is written without
+    /// ballet may give reasons of its own, which then match.
     pub(crate) fn require_known_reason(&self) -> Result<()> {
         let Some(reason) = &self.reason else { return Ok(()) };
         let known = Reason::ALL.map(Reason::code);

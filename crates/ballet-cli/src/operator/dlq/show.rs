@@ -1,4 +1,4 @@
-//! `ballet dlq show`: one dead letter with all that it holds.
+//! `ballet dlq show`: one dead letter with all its content.
 
 use anyhow::Result;
 use ballet_amqp::headers::{EDITED, REDRIVEN};
@@ -6,7 +6,7 @@ use ballet_ops::redrive::json;
 use ballet_ops::redrive::{DeadLetter, Note};
 use serde_json::Map;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, cell};
 use crate::operator::dlq::{lookup, render};
@@ -20,11 +20,11 @@ pub(crate) struct Args {
     service: Vec<String>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let dead_letters = lookup::message(&args.id, &args.service, options).await?;
     if options.output != Output::Table {
         ui::print_json(options.output, dead_letters.iter().map(json::full));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     for dead_letter in &dead_letters {
         show(dead_letter, options);
@@ -35,12 +35,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let (ballet, id) = (ui::ballet(), &args.id);
     if dead_letters.iter().all(|dead_letter| dead_letter.forgery().is_some()) {
         ui::say(&format!("it is forged, and never sent back: {ballet} dlq discard --id {id}"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     ui::say(&format!(
         "send it back: {ballet} dlq redrive --id {id}; with another body: {ballet} dlq edit {id}"
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
@@ -92,13 +92,13 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     ui::print(&body(dead_letter));
 }
 
-/// Who did it, when and why.
+/// Renders by whom, when and why it was done.
 fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
     let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
     format!("by {by} {} ago{why}", ui::ago(Some(*at), options.clock.now()))
 }
 
-/// The body as text, with indentation if it is JSON.
+/// The body as text, indented if it is JSON.
 fn body(dead_letter: &DeadLetter) -> String {
     match dead_letter.readable() {
         Ok(text) => {

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::base::exit::{with_advice, words};
+use crate::base::exit::{error_text, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::operator::doctor::finding::{Finding, number};
 
 /// The oldest version that ballet works with.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Connects as the other commands do. Returns the virtual host as well.
+/// Connects as the other commands do. Also returns the virtual host.
 pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<String>) {
     let opened = match options.broker() {
         Ok(broker) => {
@@ -26,7 +26,7 @@ pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<Stri
         }
         Err(error) => {
             let advice = "check AMQP_URL: host, port, user, password and virtual host";
-            (Finding::bad("connection", "the broker", &words(&error), advice), None)
+            (Finding::bad("connection", "the broker", &error_text(&error), advice), None)
         }
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn version(overview: &Value) -> Finding {
     }
 }
 
-/// What is wrong with the nodes of the cluster.
+/// The problems of the cluster's nodes.
 pub(super) fn nodes(nodes: &Value) -> Vec<Finding> {
     nodes.as_array().into_iter().flatten().flat_map(node).collect()
 }

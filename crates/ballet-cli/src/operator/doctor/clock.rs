@@ -1,17 +1,17 @@
-//! Whether a server's clock agrees with this machine's.
+//! Compares a server's clock with this machine's.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::operator::doctor::finding::Finding;
 
-/// How exactly an HTTP header tells the time.
+/// The precision of the time in an HTTP header.
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
-/// Nobody feels less than this.
+/// The largest difference that does no harm.
 const LITTLE: SignedDuration = SignedDuration::from_secs(5);
-/// A message id that is further ahead is refused.
+/// The largest difference at which message ids are still accepted.
 const TOO_FAR: SignedDuration = SignedDuration::from_mins(5);
 
-/// Judges a server's time. It was told between `before` and `after`, and is exact to `grain`.
+/// Judges a server's time, which was read between `before` and `after` and is exact to `grain`.
 pub(super) fn judge(
     subject: &str,
     there: Timestamp,

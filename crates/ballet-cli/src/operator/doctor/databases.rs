@@ -1,4 +1,4 @@
-//! The database of a service: its connection, version, clock, tables, and what has not gone on.
+//! The database of a service: its connection, version, clock, tables, and work that is stuck.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::base::exit::{GIVE_DATABASES, words};
+use crate::base::exit::{GIVE_DATABASES, error_text};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::doctor::clock;
@@ -23,9 +23,9 @@ use crate::operator::doctor::locks;
 /// The oldest version of Postgres that ballet works with.
 const OLDEST: i32 = 140_000;
 
-/// A database that works has told all by then.
+/// The longest time that the checks of a healthy database take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Nothing that is asked takes longer. What does, waits for a lock.
+/// The limits of each query. Only a query that waits for a lock takes longer.
 const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";
 
 /// Looks at the database of a service. This takes no longer than [`PATIENCE`].
@@ -49,7 +49,7 @@ async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding
         }
         Err(error) => {
             let advice = "check DATABASE_URL: host, port, user, password and database";
-            findings.push(Finding::bad("connection", service, &words(&error), advice));
+            findings.push(Finding::bad("connection", service, &error_text(&error), advice));
             return;
         }
     };
@@ -57,7 +57,7 @@ async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable(service, &error)),
     }
-    // Whatever else cannot be read, a lock may be why.
+    // First: a lock may be why other checks fail.
     match locks::check(&mut db, service).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable(service, &error.into())),
@@ -70,10 +70,10 @@ async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding
 fn unreadable(service: &str, error: &anyhow::Error) -> Finding {
     let advice =
         "check that the service has started once, and that the user may read the schema ballet";
-    Finding::bad("tables", service, &words(error), advice)
+    Finding::bad("tables", service, &error_text(error), advice)
 }
 
-/// The server's version, clock and promises.
+/// The server's version, clock and durability.
 async fn server(
     db: &mut PgConnection,
     service: &str,
@@ -121,13 +121,13 @@ async fn inside(
             findings.push(Finding::bad("ready", service, &found, advice));
         }
         findings.push(partitions(service, &kept::names(db).await?, options.clock.now()));
-        findings.extend(left(db, service).await?);
+        findings.extend(count_backlog(db, service).await?);
     }
     Ok(())
 }
 
-/// Whether a commit is on disk when the service hears of it. What somebody sets for a database, for a user or
-/// for the server counts alike.
+/// Checks that a commit is on disk when the service hears of it. A setting of a database, a user or the server counts
+/// alike.
 async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding> {
     let weak: Vec<(String,)> = sqlx::query_as(
         "select distinct name || ' is ' || setting from ( \
@@ -173,7 +173,7 @@ fn tables(service: &str, wrong: &[String]) -> Finding {
     Finding::bad("tables", service, &format!("{first}{more}"), advice)
 }
 
-/// There are partitions for the messages of today and of tomorrow.
+/// Checks that there are partitions for the messages of today and of tomorrow.
 fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Finding {
     let day = |ahead: i64| {
         let time = now + SignedDuration::from_hours(24 * ahead);
@@ -193,8 +193,8 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
     Finding::bad("partitions", service, &found, advice)
 }
 
-/// What lies in the outbox, and what is stuck.
-async fn left(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
+/// Counts the unpublishable events in the outbox, and what is stuck.
+async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
     if unpublished > 0 {

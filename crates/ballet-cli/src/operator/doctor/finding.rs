@@ -1,8 +1,8 @@
-//! What the checks share.
+//! Helpers that the checks share.
 
 pub(super) use ballet_ops::finding::{Finding, State};
 
-/// A number in the management API's answers.
+/// Reads a number in the management API's answers.
 pub(super) fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().unwrap_or_default()
 }

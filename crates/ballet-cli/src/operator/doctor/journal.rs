@@ -1,4 +1,4 @@
-//! The journal: whether it still has what its policy promises to keep.
+//! Checks that the journal still has what its policy promises to keep.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use ballet::core::topology::JOURNAL_DAYS;
 use ballet_stream::begins_too_late;
 use tokio::time::timeout;
 
-use crate::base::exit::{of_journal, words};
+use crate::base::exit::{error_text, of_journal};
 use crate::base::options::GlobalOptions;
 use crate::operator::doctor::finding::Finding;
 
 const JOURNAL: &str = "journal";
 const BROKER: &str = "the broker";
-/// Where it begins is known by then.
+/// The longest time until the journal's beginning is known.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(options: &GlobalOptions) -> Option<Finding> {
-    // Without an address of the broker, its connection is a finding.
+    // Without an address of the broker, its connection is already a finding.
     let broker = options.broker().ok()?;
     let asked = timeout(PATIENCE, begins_too_late(&broker, options.clock.now())).await;
     Some(match asked {
@@ -35,7 +35,7 @@ pub(super) async fn check(options: &GlobalOptions) -> Option<Finding> {
         }
         Ok(Err(error)) => {
             let advice = "give AMQP_URL a user who may read it: ops, redrive or tap";
-            Finding::unknown(JOURNAL, BROKER, &words(&of_journal(error)), advice)
+            Finding::unknown(JOURNAL, BROKER, &error_text(&of_journal(error)), advice)
         }
         Err(_) => {
             let found = format!("where it begins is not known after {} s", PATIENCE.as_secs());

@@ -1,4 +1,4 @@
-//! Tables of a service that somebody keeps locked. They are found without touching a table.
+//! Tables of a service that somebody keeps locked. The check touches none of these tables.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use sqlx::PgConnection;
 
 use crate::operator::doctor::finding::Finding;
 
-/// A lock that is held for longer holds up the service. Its own are held for moments.
+/// A lock that is held for longer holds up the service, which holds its own for moments only.
 const HELD_FOR: Duration = Duration::from_secs(3);
 
-/// By table and server process: what the session says of itself.
+/// The application names of the sessions, by table and server process.
 type Locks = BTreeMap<(String, i32), String>;
 
 pub(super) async fn check(
     db: &mut PgConnection,
     service: &str,
 ) -> Result<Vec<Finding>, sqlx::Error> {
-    let mut locks = held(db).await?;
+    let mut locks = strong_locks(db).await?;
     if !locks.is_empty() {
         tokio::time::sleep(HELD_FOR).await;
-        let later = held(db).await?;
+        let later = strong_locks(db).await?;
         locks.retain(|lock, _| later.contains_key(lock));
     }
     Ok(locks.into_iter().map(|(lock, session)| finding(service, &lock, &session)).collect())
 }
 
-/// The locks on tables and sequences with which nobody else writes.
-async fn held(db: &mut PgConnection) -> Result<Locks, sqlx::Error> {
+/// The locks on tables and sequences that keep others from writing.
+async fn strong_locks(db: &mut PgConnection) -> Result<Locks, sqlx::Error> {
     let statement = "
         select n.nspname || '.' || c.relname, l.pid, concat_ws(', ',
             nullif(a.application_name, ''), a.usename, a.client_addr::text, a.state)

@@ -1,4 +1,4 @@
-//! `ballet doctor`: looks at the servers of a system, and says what is wrong and what to do.
+//! `ballet doctor`: examines the servers of a system, and says what is wrong and what to do.
 
 mod broker;
 mod clock;
@@ -6,11 +6,11 @@ mod databases;
 mod finding;
 mod journal;
 mod locks;
-mod lost;
+mod lost_messages;
 mod queues;
 mod rights;
 mod topology;
-mod waiting;
+mod waiting_sagas;
 
 use anyhow::Result;
 use ballet::core::System;
@@ -21,20 +21,20 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::join;
 
-use crate::base::exit::{Done, words};
+use crate::base::exit::{ExitStatus, error_text};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
 use crate::operator::doctor::finding::{Finding, State};
-use crate::operator::topology::management::{self, Management, SOON};
+use crate::operator::topology::management::{self, SOON, VhostManagement};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet doctor
   ballet doctor -o jsonl | jq -r 'select(.state == \"bad\") | .do'
 
-What is worst comes first, and a cause before what follows from it. It changes nothing, and ends within two
-minutes, whatever hangs. The user of the management API needs the tag administrator, or some checks remain
+The worst findings come first, and a cause before its effects. It changes nothing, and ends within two minutes
+even if a server hangs. The user of the management API needs the tag administrator, or some checks remain
 open. Exit code 3: something is wrong, or could not be checked.";
 
 #[derive(Debug, clap::Args)]
@@ -43,19 +43,19 @@ pub(crate) struct Args {
     /// user ops on this machine]
     #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     management_url: Option<String>,
-    /// Show what is wrong, and nothing else
+    /// Show problems only
     #[arg(long)]
     quiet: bool,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let findings = findings(args.management_url.as_ref(), options).await?;
     let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
     show(findings, args, options);
-    Ok(if is_well { Done::All } else { Done::Different })
+    Ok(if is_well { ExitStatus::All } else { ExitStatus::Different })
 }
 
-/// All that is found, what is worst first.
+/// All findings, the worst first.
 pub(crate) async fn findings(
     management_url: Option<&String>,
     options: &GlobalOptions,
@@ -64,10 +64,10 @@ pub(crate) async fn findings(
     let mut findings = Vec::new();
     let (connected, vhost) = broker::connection(options).await;
     findings.push(connected);
-    // A virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the folder of the contracts.
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
     let address = management::address(management_url);
-    let management = Management::within(SOON, &address, &vhost)?;
+    let management = VhostManagement::within(SOON, &address, &vhost)?;
     let mut queues = None;
     let is_connected = findings.iter().all(|finding| finding.state == State::Well);
     let of_journal = async { if is_connected { journal::check(options).await } else { None } };
@@ -83,7 +83,7 @@ pub(crate) async fn findings(
     Ok(findings)
 }
 
-/// That nobody reads the queue of a service that a person has paused is as it should be.
+/// Turns the finding that nobody reads a queue into a warning if a person has paused the service.
 fn explain_by_pause(findings: &mut [Finding]) {
     let paused = findings.iter().filter(|one| one.check == "paused");
     let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
@@ -94,7 +94,7 @@ fn explain_by_pause(findings: &mut [Finding]) {
     }
 }
 
-/// What is found of the broker alone.
+/// The findings about the broker alone.
 pub(crate) async fn of_broker(
     management_url: Option<&String>,
     options: &GlobalOptions,
@@ -102,13 +102,13 @@ pub(crate) async fn of_broker(
     let system = contracts()?.system();
     let (connected, vhost) = broker::connection(options).await;
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
-    let management = Management::within(SOON, &management::address(management_url), &vhost)?;
+    let management = VhostManagement::within(SOON, &management::address(management_url), &vhost)?;
     let mut findings = on_broker(&management, system, &vhost, options, &mut None).await;
     findings.push(connected);
     Ok(findings)
 }
 
-/// What sagas wait for, if all databases can be read.
+/// The findings about sagas that wait, if all databases can be read.
 async fn sagas(
     system: &System,
     queues: Option<&[Value]>,
@@ -119,20 +119,21 @@ async fn sagas(
     let services: Vec<String> = system.parts.iter().map(|part| part.service.to_owned()).collect();
     match options.databases(&services) {
         Ok(databases) if !findings.iter().any(|one| hangs(one) && one.state.needs_somebody()) => {
-            let lost = services.iter().map(|service| lost::check(service, queues, options));
-            let open = waiting::check(system, &databases, queues);
+            let lost =
+                services.iter().map(|service| lost_messages::check(service, queues, options));
+            let open = waiting_sagas::check(system, &databases, queues);
             let (mut findings, lost) = join!(open, join_all(lost));
             findings.extend(lost.into_iter().flatten());
             findings
         }
-        // That they cannot be read is told already.
+        // Other checks report that they cannot be read.
         _ => Vec::new(),
     }
 }
 
-/// What the management API knows.
+/// The findings from the management API.
 async fn on_broker(
-    management: &Management,
+    management: &VhostManagement,
     system: &System,
     vhost: &str,
     options: &GlobalOptions,
@@ -150,7 +151,7 @@ async fn on_broker(
             });
         }
         Err(error) => {
-            let why = words(&error);
+            let why = error_text(&error);
             let advice = "check RABBITMQ_MANAGEMENT_URL: host, port, user and password";
             return vec![Finding::unknown("management", "the broker", &why, advice)];
         }
@@ -159,7 +160,7 @@ async fn on_broker(
         Ok(nodes) => findings.extend(broker::nodes(&nodes)),
         Err(error) => findings.push(open("nodes", &error)),
     }
-    match management.found().await {
+    match management.read_objects().await {
         Ok(found) => {
             findings.extend(topology::judge(system, vhost, &found));
             let Found { queues: listed, .. } = found;
@@ -168,7 +169,7 @@ async fn on_broker(
         }
         Err(error) => {
             findings.push(open("topology", &error));
-            // Fewer may see policies.
+            // A user may see queues and no policies.
             *queues = management.queues().await.ok();
             findings.extend(queues.iter().flat_map(|listed| queues::judge(system, listed)));
         }
@@ -185,10 +186,10 @@ async fn on_broker(
     findings
 }
 
-/// A check that could not be made.
+/// A finding for a check that could not be made.
 fn open(check: &'static str, error: &anyhow::Error) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
-    Finding::unknown(check, "the broker", &words(error), advice)
+    Finding::unknown(check, "the broker", &error_text(error), advice)
 }
 
 fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {

@@ -1,4 +1,4 @@
-//! The queues: whether somebody reads them, and how far behind their readers are.
+//! The queues: their readers, and how far behind these are.
 
 use ballet::core::System;
 use ballet::core::topology::{Standstill, UNROUTED, dead_queue, standstill};
@@ -15,7 +15,7 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     let mut findings = standing(queues);
     for part in &system.parts {
         let service = part.service;
-        // A queue that is missing is told with the topology.
+        // The check of the topology reports a missing queue.
         findings.extend(named(service).map(|queue| lag(service, queue)));
         let dead = dead_queue(service);
         match named(&dead).map(|queue| number(&queue["messages"])) {
@@ -45,7 +45,7 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     findings
 }
 
-/// The queues that stand still: their numbers would read as none.
+/// The queues that stand still, whose numbers would read as zero.
 fn standing(queues: &[Value]) -> Vec<Finding> {
     let finding = |queue: &Value| {
         let name = queue["name"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whether the broker's users have the rights that the declarations give them: neither less nor more.
+//! Checks that the broker's users have the rights that the declarations give them: neither less nor more.
 
 use ballet::core::{System, contract, topology};
 use serde_json::Value;
@@ -27,11 +27,11 @@ pub(super) fn judge(
     declared.chain(strangers.map(|entry| of_stranger(entry, vhost, topics))).collect()
 }
 
-/// Whether somebody may do something here whom nobody declares, such as the user of a service that is gone.
+/// Whether an undeclared user, such as that of a removed service, has rights here.
 fn is_strange(entry: &Value, wanted: &Value, users: &Value) -> bool {
     let may_nothing = RIGHTS.iter().all(|right| entry[right] == "^$" || entry[right] == "");
     let is_declared = list(&wanted["permissions"]).any(|other| other["user"] == entry["user"]);
-    // It gives itself whatever right it wants.
+    // An administrator can take any right.
     let is_administrator = list(users).filter(|user| user["name"] == entry["user"]).any(|user| {
         let mut tags = list(&user["tags"]);
         tags.any(|tag| tag == "administrator")

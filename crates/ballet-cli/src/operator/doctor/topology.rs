@@ -6,7 +6,7 @@ use ballet::core::{contract, topology};
 use ballet_ops::audit;
 
 use crate::operator::doctor::finding::Finding;
-use crate::operator::topology::abandoned::abandoned;
+use crate::operator::topology::abandoned_queues::abandoned_queues;
 
 pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
@@ -18,7 +18,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
     if findings.is_empty() {
         findings.push(Finding::well("topology", "the broker", "it is as declared"));
     }
-    for one in abandoned(&differences, found) {
+    for one in abandoned_queues(&differences, found) {
         findings.push(Finding::bad("abandoned", "the broker", &one.found, &one.advice));
     }
     for (queue, count) in audit::held_in(&found.queues) {
@@ -29,7 +29,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
     findings
 }
 
-/// Whether it is a binding that is gone because what it binds is gone.
+/// Whether a binding is gone because its queue or exchange is gone.
 fn follows(binding: &Difference, cause: &Difference) -> bool {
     let Difference::Missing { kind: Kind::Binding, wanted: binding } = binding else {
         return false;
@@ -103,7 +103,7 @@ mod tests {
         assert!(found[0].contains("queue `loyalty` is declared by nobody"), "{found:?}");
         assert!(found[1].contains("3 messages") && found[1].contains("-p shop loyalty.dead"));
         assert!(named(1, "route").is_empty(), "a process of it runs");
-        // Whoever listens to all events may be away.
+        // A listener to all events may be away.
         assert_eq!(named(0, "events").len(), 1);
     }
 }

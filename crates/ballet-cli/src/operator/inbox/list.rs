@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::base::exit::{Done, without_databases, words};
+use crate::base::exit::{ExitStatus, error_text, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -17,8 +17,8 @@ Examples:
   ballet inbox list --service payments -o jsonl | jq -r 'select(.next_at != null) | .id'
 
 It reads the services' databases (DATABASE_URL with {service} in it), and changes nothing. A database
-that is away is named, and the rest is listed: exit code 3. Without a next attempt it is a dead letter:
-ballet dlq. A message that no handler ever got is only there.";
+that is away is named, and the rest is listed: exit code 3. A message without a next attempt is a dead
+letter: ballet dlq, which alone lists messages that no handler ever got.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     limit: u32,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let (mut all, mut away, mut is_cut) = (Vec::new(), Vec::new(), false);
     let limit = args.limit.max(1);
@@ -44,17 +44,17 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             Ok(None) => {
                 return Err(without_databases("what failed is in the services' databases"));
             }
-            Err(error) => away.push(words(&error)),
+            Err(error) => away.push(error_text(&error)),
         }
     }
     show(&all, options);
     if is_cut {
         ui::say("there are more; --limit shows more");
     }
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
-/// One more than the limit, if there are more.
+/// Reads one more than the limit, if there are more.
 async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Option<Vec<Stuck>>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
@@ -65,8 +65,8 @@ async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Opti
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// The id, and what it is the id of.
-fn named(what: &What) -> (String, &str) {
+/// The id, and the kind of thing that it identifies.
+fn id_and_kind(what: &What) -> (String, &str) {
     match what {
         What::Message { message_id, event_type } => (message_id.to_string(), event_type),
         What::Call { call_key, undo: false } => (call_key.to_string(), "a call"),
@@ -77,7 +77,7 @@ fn named(what: &What) -> (String, &str) {
 fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
     if options.output != Output::Table {
         let row = |(service, stuck): &(String, Stuck)| -> Value {
-            let (id, what) = named(&stuck.what);
+            let (id, what) = id_and_kind(&stuck.what);
             json!({
                 "service": service, "id": id, "what": what,
                 "saga": stuck.saga_id.map(|saga| saga.to_string()), "step": stuck.handler,
@@ -97,7 +97,7 @@ fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
     let header = ["service", "for", "step", "what", "id", "attempts", "next attempt", "last error"];
     let mut table = Table::new(header).right([5]);
     for (service, stuck) in all {
-        let (id, what) = named(&stuck.what);
+        let (id, what) = id_and_kind(&stuck.what);
         let next = stuck.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
         table.row([
             Cell::from(service),

@@ -1,4 +1,4 @@
-//! `ballet inbox`: what has come to the services and waits, a retry now, and a pause.
+//! `ballet inbox`: lists the messages and calls that wait, retries them now, and pauses a service.
 
 mod list;
 mod pause;
@@ -8,7 +8,7 @@ mod waiting;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
@@ -21,15 +21,15 @@ pub(crate) enum Command {
     Pause(pause::PauseArgs),
     /// Have a paused service take messages again
     Resume(pause::ResumeArgs),
-    /// Try what waits for its next attempt again now
+    /// Try again now what waits for its next attempt
     #[command(after_help = retry::EXAMPLES)]
     Retry(retry::Args),
-    /// Say of each service how much waits, and since when
+    /// Show for each service how much waits, and since when
     #[command(after_help = waiting::EXAMPLES)]
     Waiting(waiting::Args),
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Pause(args) => pause::pause(&args, options).await,

@@ -1,25 +1,25 @@
-//! `ballet inbox pause` and `ballet inbox resume`: whether a service takes messages.
+//! `ballet inbox pause` and `ballet inbox resume`: stops and restarts the intake of a service.
 
 use anyhow::{Context as _, Result};
 use ballet_store::operators::paused;
 use ballet_terminal::plain;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services;
 use crate::base::ui;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   ballet inbox pause payments --why 'the provider charges twice'
   ballet inbox resume payments
 
-All processes of the service stop taking messages within seconds, those that are started later, too, and
-answer requests as before. Its messages wait in its queue, and its sagas are blocked, not stuck. What a
-process has taken it still handles; calls to the outside and deadlines go on. Who paused it, and why, is in its
-database (DATABASE_URL), in /readyz, and in `ballet doctor`.";
+All processes of the service, also those started later, stop taking messages within seconds; they
+answer requests as before. Its messages wait in its queue, and its sagas are blocked, not stuck. A
+process still handles the messages that it has taken; calls to the outside and deadlines go on. Who
+paused it, and why, is in its database (DATABASE_URL), in /readyz, and in `ballet doctor`.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PauseArgs {
@@ -27,7 +27,7 @@ pub(crate) struct PauseArgs {
     #[arg(value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) struct ResumeArgs {
     service: String,
 }
 
-pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
     let note = args.record.note_with_reason("say why it is paused", options)?;
     let mut db = connect(service, options).await?;
@@ -52,17 +52,17 @@ pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<D
             ui::ballet()
         )),
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
     let mut db = connect(service, options).await?;
     let done = paused::resume(&mut db).await.context("nothing was changed")?;
     db.close().await.ok();
     let says = if done { "takes messages again within seconds" } else { "was not paused" };
     ui::say(&format!("{service} {says}"));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {

@@ -1,4 +1,4 @@
-//! `ballet inbox retry`: what waits for its next attempt is tried again now.
+//! `ballet inbox retry`: tries again now what waits for its next attempt.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use ballet_store::operators::interventions::Act;
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, with_advice};
+use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::record::Record;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::note::NoteArgs;
+use crate::operator::interventions::NoteWriter;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -34,13 +34,13 @@ pub(crate) struct Args {
     /// The service that tries again
     #[arg(value_name = "SERVICE")]
     service: String,
-    /// Only what belongs to this saga
+    /// Only messages and calls of this saga
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     saga: Vec<Uuid>,
     /// Only the message or the call with this id
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     id: Vec<Uuid>,
-    /// All that waits
+    /// All messages and calls that wait
     #[arg(long, help_heading = "Selection")]
     all: bool,
     /// Move at most this many messages per second [default: no limit]
@@ -50,10 +50,10 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.saga.is_empty() && args.id.is_empty() && !args.all {
         return Err(usage("say what to try again: --saga, --id, or --all"));
     }
@@ -68,13 +68,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             ui::counted(count, "message")
         ));
         say_calls(&waiting, options, None).await?;
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
     let note = args.record.note(options);
-    let notes = Notes::open(service, Act::Retried, note.clone(), options).await;
+    let notes = NoteWriter::open(service, Act::Retried, note.clone(), options).await;
     let each = |moved: &DeadLetter| notes.add(moved);
     let hurry = args.record.redrive_options(options, stop, &show, &each);
     let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
@@ -88,13 +88,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
-        return Ok(Done::Partly);
+        return Ok(ExitStatus::Partly);
     }
     say_calls(&waiting, options, Some(&note)).await?;
-    Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
+    Ok(if summary.failed > 0 { ExitStatus::Partly } else { ExitStatus::All })
 }
 
-/// A name that is wrong finds nothing, too. The user `redrive` may see only the queue of dead letters.
+/// Refuses a wrong name, which finds nothing, too. The user `redrive` may see only the queue of dead letters.
 async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     let session = broker.connect("ballet inbox").await;
     let session = session.map_err(|error| with_advice(error.into()))?;

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::sleep;
 
-use crate::base::exit::{Done, with_advice, words};
+use crate::base::exit::{ExitStatus, error_text, with_advice};
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::management::{Management, SOON};
+use crate::operator::topology::management::{SOON, VhostManagement};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -30,10 +30,10 @@ queue: messages that no process has taken yet. taken: those that a process has t
 management API knows them (RABBITMQ_MANAGEMENT_URL). readers: the processes that read them. retries: messages that
 failed and are tried again by themselves. calls: requests to the outside without an answer. dead: dead
 letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL with {service} in it),
-and changes nothing. What is away, or not shown to this user of the broker, is named, and the rest is
-listed: exit code 3. The user ops may see all queues.";
+and changes nothing. Servers that are away, and queues that this user of the broker may not see, are named, and the
+rest is listed: exit code 3. The user ops may see all queues.";
 
-/// How often a queue is asked that seems to be empty.
+/// The number of times that a queue which seems empty is asked.
 const ASK: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,8 +47,8 @@ pub(crate) struct Args {
     management_url: Option<String>,
 }
 
-/// What waits for one service. What could not be asked is `None`.
-struct Row {
+/// The figures of one service. A figure that could not be read is `None`.
+struct InboxRow {
     service: String,
     queue: Option<Found>,
     /// The messages that processes have taken and not handled.
@@ -57,18 +57,18 @@ struct Row {
     tables: Option<(bool, InboxWaits)>,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));
-    let session = session.map_err(|error| away.push(words(&error))).ok();
+    let session = session.map_err(|error| away.push(error_text(&error))).ok();
     let taken = match &session {
-        Some(session) => taken(args, &session.peer().vhost).await,
+        Some(session) => unacknowledged_counts(args, &session.peer().vhost).await,
         None => Ok(None),
     };
     let taken = taken.unwrap_or_else(|error| {
-        away.push(format!("what processes have taken: {}", words(&error)));
+        away.push(format!("what processes have taken: {}", error_text(&error)));
         None
     });
     let mut rows = Vec::new();
@@ -78,7 +78,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             for (found, name) in queues.iter_mut().zip([service.clone(), dead_queue(&service)]) {
                 match find(session, name).await {
                     Ok(queue) => *found = Some(queue),
-                    Err(error) => away.push(words(&error)),
+                    Err(error) => away.push(error_text(&error)),
                 }
             }
         }
@@ -89,25 +89,25 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                 None
             }
             Err(error) => {
-                away.push(words(&error));
+                away.push(error_text(&error));
                 None
             }
         };
         let [queue, dead] = queues;
         let taken = taken.as_ref().and_then(|taken| taken.get(&service).copied());
-        rows.push(Row { service, queue, taken, dead, tables });
+        rows.push(InboxRow { service, queue, taken, dead, tables });
     }
     if let Some(session) = session {
         session.close().await;
     }
     show(&rows, options);
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
 /// The number of unacknowledged messages of each queue, if the management API is named. AMQP does not tell it.
-async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
+async fn unacknowledged_counts(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>> {
     let Some(address) = management_url(args.management_url.as_ref()) else { return Ok(None) };
-    let queues = Management::within(SOON, &address, vhost)?.queues().await?;
+    let queues = VhostManagement::within(SOON, &address, vhost)?.queues().await?;
     let count = |queue: &Value| {
         let name = queue["name"].as_str()?.to_owned();
         Some((name, queue["messages_unacknowledged"].as_u64()?))
@@ -115,8 +115,8 @@ async fn taken(args: &Args, vhost: &str) -> Result<Option<BTreeMap<String, u64>>
     Ok(Some(queues.iter().filter_map(count).collect()))
 }
 
-/// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so
-/// one that looks like this is asked again.
+/// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so such a queue is
+/// asked again.
 async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
     let queue = Object::Queue(name.clone());
     let mut asked = 0;
@@ -133,7 +133,7 @@ async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
     }
 }
 
-/// Whether a process is alive, and what waits in the tables.
+/// Reads whether a process is alive, and the waits in the tables.
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, InboxWaits)>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
@@ -145,10 +145,10 @@ async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, In
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-fn show(rows: &[Row], options: &GlobalOptions) {
-    let waits = |row: &Row| row.tables.map(|(_, waits)| waits);
+fn show(rows: &[InboxRow], options: &GlobalOptions) {
+    let waits = |row: &InboxRow| row.tables.map(|(_, waits)| waits);
     if options.output != Output::Table {
-        let row = |row: &Row| -> Value {
+        let row = |row: &InboxRow| -> Value {
             let at = |line: fn(&InboxWaits) -> Option<Timestamp>| {
                 waits(row).as_ref().and_then(line).map(|at| at.to_string())
             };

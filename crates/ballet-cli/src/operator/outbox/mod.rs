@@ -1,5 +1,4 @@
-//! `ballet outbox`: what is not published yet; events that a service could not publish are listed, put
-//! back, or deleted.
+//! `ballet outbox`: shows what is not published yet; lists, retries or deletes events that a service could not publish.
 
 mod waiting;
 
@@ -16,27 +15,27 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the events that could not be published, with the reason
-    List(List),
+    List(OutboxListArgs),
     /// Publish them again, under the same message ids
-    Retry(Change),
+    Retry(ChangeArgs),
     /// Write them to a file and delete them: they are never published
-    Forget(Forget),
-    /// Say of each service what is not published yet, since when, and why
+    Forget(ForgetArgs),
+    /// Show for each service what is not published yet, since when, and why
     #[command(after_help = waiting::EXAMPLES)]
     Waiting(waiting::Args),
 }
 
 #[derive(Debug, clap::Args)]
-struct Selection {
+struct EventSelection {
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     service: Vec<String>,
@@ -52,64 +51,64 @@ struct Selection {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct OutboxListArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: EventSelection,
     /// Show at most this many of a service, the oldest
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: u32,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Change {
+pub(crate) struct ChangeArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: EventSelection,
     /// All events
     #[arg(long, help_heading = "Selection")]
     all: bool,
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
-    /// Say how many events are meant, and change nothing
+    /// Say how many events are selected, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Forget {
+pub(crate) struct ForgetArgs {
     #[command(flatten)]
-    change: Change,
+    change: ChangeArgs,
     /// The file to write them to, as JSON lines [default: forgotten-TIME.jsonl]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list(&args, options).await,
-        Command::Retry(args) => change(&args, options, Way::Retry).await,
-        Command::Forget(Forget { change: args, to }) => {
+        Command::Retry(args) => change(&args, options, OutboxAction::Retry).await,
+        Command::Forget(ForgetArgs { change: args, to }) => {
             let to = to.unwrap_or_else(|| {
                 let now = options.clock.now();
                 PathBuf::from(format!("forgotten-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
             });
-            change(&args, options, Way::Forget(&to)).await
+            change(&args, options, OutboxAction::Forget(&to)).await
         }
         Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
 
-/// What is done with the events.
+/// The action on the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way<'a> {
+enum OutboxAction<'a> {
     Retry,
-    /// They are written to this file.
+    /// Write them to this file and delete them.
     Forget(&'a Path),
 }
 
-impl Selection {
+impl EventSelection {
     fn filter(&self) -> Filter {
         let Self { id, saga, event, .. } = self;
         Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
@@ -128,7 +127,7 @@ impl Selection {
     }
 }
 
-async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+async fn list(args: &OutboxListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let (mut all, mut whole) = (Vec::new(), 0);
     for (service, mut db) in args.selection.databases(options).await? {
@@ -143,11 +142,11 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     }
     if options.output != Output::Table {
         ui::print_json(options.output, all.iter().map(|(service, event)| as_json(service, event)));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if all.is_empty() {
         ui::print("every event could be published");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let now = options.clock.now();
     let id = |id: Option<Uuid>| Cell::from(id.map(|id| id.to_string()));
@@ -170,7 +169,7 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         "when the cause is mended, publish them again: {} outbox retry --all",
         ui::ballet()
     ));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn as_json(service: &str, event: &DeadEvent) -> Value {
@@ -181,13 +180,17 @@ fn as_json(service: &str, event: &DeadEvent) -> Value {
     })
 }
 
-async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<Done> {
+async fn change(
+    args: &ChangeArgs,
+    options: &GlobalOptions,
+    way: OutboxAction<'_>,
+) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     if filter == Filter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    // Only these are deleted: nobody is asked about those that come later.
+    // Only these are deleted: the user has not confirmed any that come later.
     let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
         let keys = dead_events::keys(db, &filter).await;
@@ -201,23 +204,23 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
     }
     if whole == 0 {
         ui::print("no events match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     if args.dry_run {
         ui::say("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let mut record = args.record.clone();
     let mut kept = None;
-    if let Way::Forget(to) = way {
+    if let OutboxAction::Forget(to) = way {
         let question = format!("Delete {} for good?", events(whole));
         confirm(args.yes, "delete", &question, "forget")?;
-        record = record.asked("Why are they deleted?", args.yes);
+        record = record.or_ask_reason("Why are they deleted?", args.yes);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some(Lines::open(to).with_context(cannot)?);
     }
     let note = record.note(options);
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     for ((service, mut db), keys) in databases.into_iter().zip(meant) {
         let count = keys.len() as u64;
         let changed = if let Some(kept) = &mut kept {
@@ -232,24 +235,24 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<
         let changed = changed.with_context(|| format!("the database of {service}"))?;
         match way {
             _ if changed == 0 => {}
-            Way::Retry => ui::say(&format!(
+            OutboxAction::Retry => ui::say(&format!(
                 "{} put back into the outbox of {service}, which publishes within seconds",
                 events(changed)
             )),
-            Way::Forget(to) => ui::say(&format!(
+            OutboxAction::Forget(to) => ui::say(&format!(
                 "{} of {service} deleted, and written to {}",
                 events(changed),
                 to.display()
             )),
         }
         let left = count.saturating_sub(changed);
-        if way == Way::Retry && left > 0 {
+        if way == OutboxAction::Retry && left > 0 {
             ui::note(&format!(
                 "not put back: {} of {service}, which another retry holds (also one that was killed, for a \
                  moment); run it again",
                 events(left)
             ));
-            done = Done::Partly;
+            done = ExitStatus::Partly;
         }
         db.close().await?;
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::base::exit::{Done, with_advice, without_databases, words};
+use crate::base::exit::{ExitStatus, error_text, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -24,7 +24,7 @@ Examples:
 It reads the services' databases (DATABASE_URL with {service} in it), and changes nothing. A database
 that is away is named, and the rest is listed: exit code 3.";
 
-/// What is younger than this is on its way.
+/// An event that is younger than this is on its way.
 const SOON: SignedDuration = SignedDuration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,14 +35,14 @@ pub(crate) struct Args {
     service: Vec<String>,
 }
 
-/// What waits in one service.
-struct Row {
+/// The unpublished events and copies of one service.
+struct OutboxRow {
     service: String,
     waits: OutboxWaits,
     is_silent: bool,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let known = services_or_all(&args.service)?;
     let (mut rows, mut away) = (Vec::new(), Vec::new());
     for service in known {
@@ -51,27 +51,27 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             Ok(None) => {
                 return Err(without_databases("the outbox is in the services' databases"));
             }
-            Err(error) => away.push(words(&error)),
+            Err(error) => away.push(error_text(&error)),
         }
     }
-    let waits = |row: &Row| row.waits.events.count + row.waits.copies.count > 0;
+    let waits = |row: &OutboxRow| row.waits.events.count + row.waits.copies.count > 0;
     let broker = if rows.iter().any(waits) { broker_away(options).await } else { None };
     show(&rows, broker.as_deref(), options);
-    Ok(Done::listed_without(&away))
+    Ok(ExitStatus::listed_without(&away))
 }
 
-async fn read(service: &str, options: &GlobalOptions) -> Result<Option<Row>> {
+async fn read(service: &str, options: &GlobalOptions) -> Result<Option<OutboxRow>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
         let is_silent = alive(&mut db).await? != Alive::Yes;
         let waits = waiting::outbox(&mut db).await?;
         db.close().await?;
-        Ok::<_, sqlx::Error>(Row { service: service.to_owned(), waits, is_silent })
+        Ok::<_, sqlx::Error>(OutboxRow { service: service.to_owned(), waits, is_silent })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// Why nobody can publish, if the broker does not answer.
+/// The reason why no service can publish, if the broker does not answer.
 async fn broker_away(options: &GlobalOptions) -> Option<String> {
     let connected = async {
         let session = options.broker()?.connect("ballet outbox").await;
@@ -82,13 +82,13 @@ async fn broker_away(options: &GlobalOptions) -> Option<String> {
             session.close().await;
             None
         }
-        Ok(Err(error)) => Some(words(&error)),
+        Ok(Err(error)) => Some(error_text(&error)),
         Err(_) => Some(format!("the broker did not answer within {} s", PATIENCE.as_secs())),
     }
 }
 
-/// Why something waits, as far as it is seen from here.
-fn why(row: &Row, broker: Option<&str>, now: Timestamp) -> Option<String> {
+/// The reason of the wait, as far as it can be seen from here.
+fn why(row: &OutboxRow, broker: Option<&str>, now: Timestamp) -> Option<String> {
     let OutboxWaits { events, copies, refused, .. } = &row.waits;
     if events.count + copies.count == 0 {
         return None;
@@ -105,10 +105,10 @@ fn why(row: &Row, broker: Option<&str>, now: Timestamp) -> Option<String> {
     })
 }
 
-fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
+fn show(rows: &[OutboxRow], broker: Option<&str>, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
-        let row = |row: &Row| -> Value {
+        let row = |row: &OutboxRow| -> Value {
             let at = |line: &Waiting| line.since.map(|at| at.to_string());
             let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
             json!({

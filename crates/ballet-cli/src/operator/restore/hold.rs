@@ -1,4 +1,4 @@
-//! What a restored service puts off until it has heard what it missed: its aborts, and its deadlines.
+//! The hold on a restored service: it puts off aborts and deadlines until it has heard what it missed.
 
 use anyhow::Result;
 use ballet_store::deadlines::put_off_all;
@@ -6,10 +6,11 @@ use ballet_store::operators::restored::hold_aborts;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
-/// How long no abort is taken in and no deadline passes, so that the service first hears what it decided.
+/// The length of the hold. No abort is taken in and no deadline passes, so that the service first hears its own
+/// decisions.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Puts aborts and deadlines off, from now on, in the database of this backup. Returns the number of deadlines.
+/// Puts off aborts and deadlines from now on, in the database of this backup. Returns the number of deadlines.
 pub(super) async fn hold(db: &mut PgConnection, backup: Timestamp) -> Result<u64> {
     hold_aborts(db, backup, GRACE).await?;
     Ok(put_off_all(db, GRACE).await?)

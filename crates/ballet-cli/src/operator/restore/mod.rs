@@ -1,6 +1,6 @@
 //! `ballet restore`: brings a service whose database comes from a backup to where the others are.
 
-mod handled;
+mod handling;
 mod hold;
 
 use std::sync::Arc;
@@ -24,15 +24,15 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::{Done, of_journal, usage, with_advice, without_databases};
-use crate::base::moment::Moment;
+use crate::base::exit::{ExitStatus, of_journal, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::{part, remembered, show_missed, warn};
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
-use crate::operator::restore::handled::Handled;
+use crate::operator::dlq::missed_events::{part, show_missed, time_in_memory, warn};
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
+use crate::operator::restore::handling::HandlingWatch;
 use crate::operator::restore::hold::{GRACE, hold};
 
 const EXAMPLES: &str = "\
@@ -41,7 +41,7 @@ Restore the database of payments while no process of payments runs. Then:
   ballet restore payments --backup 2026-02-01T12:00:00Z     and start payments when it says so
 
 Exit code 3: some sagas cannot be mended; they are listed. Or it could not do all, and said why.
-docs/operations.md has the whole way.";
+docs/operations.md describes the whole procedure.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -52,17 +52,17 @@ pub(crate) struct Args {
     /// The time up to which the restored database has everything: `2026-02-01T12:00:00Z`, or an age such
     /// as `2h`
     #[arg(long, value_name = "TIME")]
-    backup: Moment,
+    backup: TimeOrAge,
     /// Send nothing, and compare what the service published with what its database knows
     #[arg(long)]
     check: bool,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendArgs,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let backup = remembered("--backup", args.backup, floor + ON_ITS_WAY, options)?;
+    let backup = time_in_memory("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
     let Some(mut db) = options.connect(&args.service).await? else {
         return Err(without_databases(&format!(
@@ -80,28 +80,29 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut is_held = false;
     if !args.check {
         let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
-        let Some(missed) = sent else { return Ok(Done::Partly) };
+        let Some(missed) = sent else { return Ok(ExitStatus::Partly) };
         if args.sending.dry_run {
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         is_held = missed.is_held;
         let handled =
-            Handled::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db).await?;
-        // An abort that comes before them covers them, and what they did outside stays as it is.
-        if !handled.but_aborts(&mut db, GRACE.unsigned_abs()).await? {
-            return Ok(Done::Partly);
+            HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
+                .await?;
+        // An abort that came first would cover them, and their effects outside would stay.
+        if !handled.wait_for_all_but_aborts(&mut db, GRACE.unsigned_abs()).await? {
+            return Ok(ExitStatus::Partly);
         }
         end_hold(&mut db).await?;
         handled.hurry(options).await?;
-        if !handled.all(&mut db, GRACE.unsigned_abs()).await? {
-            return Ok(Done::Partly);
+        if !handled.wait_for_all(&mut db, GRACE.unsigned_abs()).await? {
+            return Ok(ExitStatus::Partly);
         }
     }
     let progress = ui::Progress::endless("comparing with the journal");
     let show = |read: u64| progress.show(read);
     let compared = tokio::select! {
         compared = restored::compare(broker, &part, backup, until, &mut db, &show) => compared,
-        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(Done::Partly),
+        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(ExitStatus::Partly),
     };
     drop(progress);
     db.close().await.ok();
@@ -111,21 +112,21 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         || !compared.unreadable.is_empty()
         || compared.journal_begins.is_some()
     {
-        return Ok(Done::Different);
+        return Ok(ExitStatus::Different);
     }
     if is_held {
-        // This was said before the wait for the service, which may have been long.
+        // The first note was printed before the wait for the service, which may have been long.
         ui::note(&format!(
             "another program was reading {0}.dead: what was purged from it was not sent, and what persons have \
              discarded since the backup is not noted. End it, stop {0}, and run the same command again",
             args.service
         ));
-        return Ok(Done::Partly);
+        return Ok(ExitStatus::Partly);
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-/// Sends the service what it missed. None if the user stopped it.
+/// Sends the service what it missed. Returns None if the user stopped it.
 async fn tell_again(
     args: &Args,
     part: &Part,
@@ -166,7 +167,7 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
         return Ok(Some(missed));
     }
-    // Nothing but the journal still says that persons gave these up.
+    // Only the journal still says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
     stuck::forget(db, &given_up).await?;
     insert_again(db, &missed.discarded).await?;
@@ -177,7 +178,7 @@ async fn tell_again(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = Notes::open(service, Act::Redriven, args.sending.note(options), options).await;
+    let notes = NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;

@@ -1,4 +1,4 @@
-//! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows what became of a step's call.
+//! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows how a step's call ended.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolve
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{Done, without_databases};
+use crate::base::exit::{ExitStatus, without_databases};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::solved::{Args, LOOK_EVERY, part};
 
-/// What the person says became of the call. None if it is not about a call.
+/// The outcome of the call that the person reports. None if it is not about a call.
 pub(super) fn outcome(args: &Args) -> Result<Option<CallOutcome>> {
     if args.nothing_done {
         return Ok(Some(CallOutcome::NothingDone));
@@ -28,7 +28,7 @@ pub(super) async fn run(
     args: &Args,
     outcome: CallOutcome,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say how that is known", options)?;
     let part = part(args)?;
     let Some(mut db) = options.connect(part.service).await? else {
@@ -55,7 +55,7 @@ pub(super) async fn run(
     db.close().await.ok();
     let answered = answered.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &known, &answered, options);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &GlobalOptions) {

@@ -1,4 +1,4 @@
-//! `ballet sagas list`: all sagas, open and ended, those that began last first.
+//! `ballet sagas list`: all sagas, open and ended, the latest first.
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaState, Wanted};
@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::stands::{hindered_by_broker, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, style};
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -32,14 +32,14 @@ The keys are those of the contracts: ballet catalog EVENT shows which field is w
 pub(crate) struct Args {
     /// Only this saga, or those that have a business key with this value: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Option<Named>,
-    /// Only sagas in whose events a value is this text or number: the id of an order, an email address.
-    /// Events that services publish are searched, and not the one with which a saga begins
+    saga: Option<SagaName>,
+    /// Only sagas with this text or number as a value in an event: the id of an order, an email address. Events that
+    /// services publish are searched, but not the one with which a saga begins
     #[arg(long, value_name = "VALUE")]
     with: Option<String>,
-    /// Only sagas that stand so
+    /// Only sagas in this state
     #[arg(long, value_name = "STATE")]
-    state: Option<State>,
+    state: Option<StateFilter>,
     /// Only sagas that come after this one in the list
     #[arg(long, value_name = "ID")]
     after: Option<Uuid>,
@@ -49,12 +49,12 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum State {
+enum StateFilter {
     /// A service has something to do for it: it is waiting, blocked or stuck
     Open,
     /// Something is due, and on time
     Waiting,
-    /// The cause is known, and is not the saga's: it goes on by itself when that ends
+    /// The cause is known and lies outside the saga: it goes on by itself when that ends
     Blocked,
     /// A person has to act
     Stuck,
@@ -64,7 +64,7 @@ enum State {
     Aborted,
 }
 
-impl State {
+impl StateFilter {
     fn fits(self, state: SagaState) -> bool {
         match self {
             Self::Open => state.is_open(),
@@ -77,14 +77,14 @@ impl State {
     }
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
-    let mut done = Done::All;
+    let mut done = ExitStatus::All;
     let mut sagas = None;
     if let Some(named) = &args.saga {
         let found = named.all(options).await?;
         if found.is_partial {
-            done = Done::Partly;
+            done = ExitStatus::Partly;
         }
         sagas = Some(found.sagas);
     }
@@ -105,7 +105,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     warn_of(&away);
     if !away.is_empty() {
-        done = Done::Partly;
+        done = ExitStatus::Partly;
     }
     Ok(done)
 }
@@ -129,13 +129,13 @@ fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
 
 fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
     let waits = match (&saga.hindered_by, saga.waits.first()) {
-        (Some(hindrance), _) => Some(words(hindrance)),
+        (Some(hindrance), _) => Some(hindrance_text(hindrance)),
         (None, wait) => wait.map(|wait| format!("{}: {}", wait.service, wait.what)),
     };
     [
         Cell::from(saga.saga.to_string()),
         Cell::from(ui::ago(Some(saga.began), now)),
-        Cell::from(format!("{}{}", saga.state, versions::words(&saga.versions)))
+        Cell::from(format!("{}{}", saga.state, versions::text(&saga.versions)))
             .styled(style(saga.state)),
         Cell::from(saga.last.as_ref().map(|(event, _)| event)),
         Cell::from(waits),
@@ -145,7 +145,7 @@ fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
 fn as_json(saga: &ListedSaga) -> Value {
     json!({
         "saga": saga.saga, "began": saga.began.to_string(), "state": saga.state.as_str(),
-        "hindered_by": saga.hindered_by.as_ref().map(words),
+        "hindered_by": saga.hindered_by.as_ref().map(hindrance_text),
         "last_event": saga.last.as_ref().map(|(event, _)| event),
         "last_at": saga.last.as_ref().map(|(_, at)| at.to_string()),
         "versions": versions::json(&saga.versions),

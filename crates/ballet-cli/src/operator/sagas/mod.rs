@@ -1,34 +1,34 @@
-//! `ballet sagas`: shows what a saga has done and waits for, lists them, and marks what a person has solved.
+//! `ballet sagas`: shows what a saga has done and waits for, lists sagas, and marks what a person has solved.
 
 mod answer;
-mod dead;
+mod dead_letters;
 mod list;
-mod named;
-mod noted;
 mod open;
+mod open_state;
+mod saga_name;
+mod service_waits;
 mod show;
-mod silent;
+mod silences;
 mod solved;
-mod stands;
 mod stop;
 mod stuck;
+mod stuck_saga;
 mod versions;
-mod waiting;
 mod waits;
 mod watch;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List sagas, open and ended, those that began last first; find one by a key or by a value
+    /// List sagas, open and ended, the latest first; find one by a key or by a value
     #[command(after_help = list::EXAMPLES)]
     List(list::Args),
-    /// Show what has happened in one saga, and what it waits for since when
+    /// Show what has happened in one saga, what it waits for, and since when
     #[command(after_help = show::EXAMPLES)]
     Show(show::Args),
     /// Follow one saga until nothing is left to do for it
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// List the sagas that are not finished in every service, with what they wait for
     Open(open::Args),
-    /// Say that a person has compensated a step outside of the system, or knows what became of its call
+    /// Say that a person has compensated a step outside of the system, or knows how its call ended
     #[command(after_help = solved::EXAMPLES)]
     Solved(solved::Args),
     /// Have a saga aborted by its owner, before its deadline
@@ -45,11 +45,11 @@ pub(crate) enum Command {
     /// List the sagas that wait because something failed, with the reason and the next attempt
     #[command(after_help = stuck::EXAMPLES)]
     Stuck(stuck::Args),
-    /// List the versions of each saga, with how many of its sagas are open: one that has none can be removed
+    /// List the versions of each saga, with the number of open sagas: a version without any can be removed
     Versions,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Show(args) => show::run(&args, options).await,

@@ -8,11 +8,11 @@ use ballet_terminal::{Cell, Table};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -24,12 +24,12 @@ pub(crate) struct Args {
     /// Only those that wait for this service
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Show at most this many sagas, those that began first
+    /// Show at most this many sagas, the oldest first
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let older_than = args.older_than.unwrap_or_default();
     let OpenSagas { mut sagas, mut hindrances, away } =
@@ -49,12 +49,12 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{} of {whole} sagas are shown; --limit shows more", sagas.len()));
     }
     warn_of(&away);
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(if away.is_empty() { ExitStatus::All } else { ExitStatus::Partly })
 }
 
 fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
     let now = options.clock.now();
-    let of = |saga: &OpenSaga| stands(&saga.waits, saga.deadline, hindrances, now);
+    let of = |saga: &OpenSaga| open_state(&saga.waits, saga.deadline, hindrances, now);
     if options.output != Output::Table {
         let row = |one: &OpenSaga| {
             let OpenSaga { saga, began, versions, waits, .. } = one;
@@ -63,7 +63,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
             let versions = versions::json(versions);
             json!({
                 "saga": saga, "began": began.to_string(), "state": state.map(SagaState::as_str),
-                "hindered_by": hindrance.flatten().map(words), "versions": versions, "waits": waits,
+                "hindered_by": hindrance.flatten().map(hindrance_text), "versions": versions, "waits": waits,
             })
         };
         ui::print_json(options.output, sagas.iter().map(row));
@@ -83,7 +83,7 @@ fn show(sagas: &[OpenSaga], hindrances: &[Hindrance], options: &GlobalOptions) {
                 Cell::from(ui::ago(Some(*began), now)),
                 Cell::from(state.as_str()).styled(style(state)),
             ];
-            let stands = stands(slice::from_ref(wait), *deadline, hindrances, now);
+            let stands = open_state(slice::from_ref(wait), *deadline, hindrances, now);
             let hindrance = stands.and_then(|(_, hindrance)| hindrance);
             table.row(saga.into_iter().chain(waits::cells(wait, hindrance, now)));
         }

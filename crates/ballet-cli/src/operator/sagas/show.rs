@@ -12,13 +12,13 @@ use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::stands::{hindered_by_broker, stands, style, words};
+use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -32,20 +32,19 @@ The keys are those of the contracts: ballet catalog EVENT shows which field is w
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id, which is the correlation id of its events, or a business key that it has:
-    /// `order=ABC`
+    /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Named,
+    saga: SagaName,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let saga = args.saga.one(options).await?;
-    let mut done = Done::All;
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
+    let saga = args.saga.find_one(options).await?;
+    let mut done = ExitStatus::All;
     let dead_letters = match dead_letters(saga, options).await {
         Ok(dead_letters) => dead_letters,
         Err(error) => {
             ui::note(&format!("dead letters are not shown: {error:#}"));
-            done = Done::Partly;
+            done = ExitStatus::Partly;
             Vec::new()
         }
     };
@@ -53,11 +52,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     add(&mut shown, &dead_letters);
     warn_of(&shown.away);
     if !shown.away.is_empty() {
-        done = Done::Partly;
+        done = ExitStatus::Partly;
     }
     if is_known_to(&shown) {
         show(saga, &shown, &graph, options);
-    } else if done == Done::All {
+    } else if done == ExitStatus::All {
         return Err(usage(format!(
             "no service has recorded anything of saga {saga}. If it is new, its first event may still \
              wait in a queue; is the id right?"
@@ -66,7 +65,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(done)
 }
 
-/// What the services have recorded of the saga. `hindrances` are those that the broker says.
+/// Reads what the services have recorded of the saga. `hindrances` are those that the broker reports.
 pub(super) async fn look(
     saga: Uuid,
     hindrances: &[Hindrance],
@@ -146,17 +145,17 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         return;
     }
     let now = shown.now.unwrap_or_else(|| options.clock.now());
-    let stands = stands(waits, *deadline, &shown.hindrances, now);
+    let stands = open_state(waits, *deadline, &shown.hindrances, now);
     let state = match stands {
         None if !has_begun(shown) => "has not begun".to_owned(),
         None => ui::green("finished"),
         Some((state, _)) => style(state).apply_to(state).to_string(),
     };
     let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
-    let versions = versions::words(&shown.versions);
+    let versions = versions::text(&shown.versions);
     ui::print(&format!("saga {saga}  {state}{}{versions}", begun.unwrap_or_default()));
     if let Some((_, Some(hindrance))) = stands {
-        ui::print(&plain(&format!("blocked by {}", words(hindrance))));
+        ui::print(&plain(&format!("blocked by {}", hindrance_text(hindrance))));
     }
     if !events.is_empty() {
         let event = |happened: &Happened| happened.at.as_millisecond();
@@ -247,10 +246,10 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     let stands =
-        shown.now.and_then(|now| stands(&shown.waits, shown.deadline, &shown.hindrances, now));
+        shown.now.and_then(|now| open_state(&shown.waits, shown.deadline, &shown.hindrances, now));
     let (state, hindrance) = stands.unzip();
     json!({
-        "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(words),
+        "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(hindrance_text),
         "saga": saga, "open": !shown.waits.is_empty(), "versions": versions::json(&shown.versions),
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),

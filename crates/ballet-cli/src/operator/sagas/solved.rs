@@ -1,4 +1,4 @@
-//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows what became of its call.
+//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows how its call ended.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, system};
 use crate::base::ui::{self, Output};
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -29,19 +29,19 @@ Examples:
   ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --answer answer.json
   ballet sagas solved SAGA --step authorize_payment --why 'asked the bank' --nothing-done
 
-Do first, outside of the system, what the service cannot do. Then this says so: the ledger has the step
-as compensated, the service does not try it again, its event is published, and the service goes on with
-its earlier steps. Without --event the body is made of the fields of the step's outcome.
+First do, outside of the system, what the service cannot do. Then report it with this command: the
+ledger has the step as compensated, the service does not try it again, its event is published, and the
+service goes on with its earlier steps. Without --event the body is made of the fields of the step's outcome.
 
 The service's own rows stay as they are: correct them by hand, too, where that matters. Who did it, when
 and why is in the service's database, and `ballet sagas show` shows it. It needs the service's database
 (DATABASE_URL), as its own user, and no broker.
 
-With --answer or --nothing-done it is about the step's own call, which waits for a person or fails. The service
-takes the answer in as if the other side had given it, also if the saga was aborted meanwhile. Where nothing was
-done it makes the call, as if it were new, or ends it if the saga is aborted.";
+With --answer or --nothing-done it reports how the step's own call ended, which waits for a person or fails. The
+service treats the answer as if the other side had given it, even if the saga was aborted meanwhile. If nothing
+was done, it makes the call as if it were new, or ends it if the saga is aborted.";
 
-/// How often to look whether an attempt has ended.
+/// The time between two looks at whether an attempt has ended.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// The saga's id
     #[arg(value_name = "ID")]
     pub(super) saga: Uuid,
-    /// The step that a person has compensated, or whose call it is
+    /// The step that a person has compensated, or that made the call
     #[arg(long, value_name = "NAME")]
     pub(super) step: String,
     /// The service [default: the one that has the step]
@@ -58,15 +58,13 @@ pub(crate) struct Args {
     /// The key, if the step has run several times in the saga
     #[arg(long, value_name = "KEY")]
     pub(super) key: Option<String>,
-    /// The body of the event that says it, in a file; `-` is standard input [default: the fields of the
-    /// step's outcome]
+    /// The body of the event to publish, in a file; `-` is standard input [default: the fields of the step's outcome]
     #[arg(long, value_name = "FILE", conflicts_with = "silent")]
     event: Option<PathBuf>,
-    /// Publish no event: the step says nothing in a case like this
+    /// Publish no event: the step publishes none in a case like this
     #[arg(long)]
     silent: bool,
-    /// The answer of the other side to the step's call, as JSON in a file, also if it is a "no"; `-` is standard
-    /// input
+    /// The other side's answer to the step's call, as JSON in a file, even if it is a "no"; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "silent"])]
     pub(super) answer: Option<PathBuf>,
     /// The other side has done nothing for the step's call, and nothing is under way
@@ -75,17 +73,17 @@ pub(crate) struct Args {
     /// The other side of the call has taken the request, and has confirmed that it will not carry it out
     #[arg(long)]
     pub(super) called_off: bool,
-    /// How long to wait while the service tries it itself
+    /// The time to wait while the service itself tries
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) patience: u64,
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
-    pub(super) record: Record,
+    pub(super) record: NoteArgs,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say what was done instead, and why", options)?;
     let part = part(args)?;
     let given = args.event.as_deref().map(read).transpose()?;
@@ -128,7 +126,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     db.close().await.ok();
     let solved = solved.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &part, &by_hand.note, &solved, options);
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 /// The service that has the step.
@@ -161,7 +159,7 @@ pub(super) fn part(args: &Args) -> Result<Part> {
     }
 }
 
-/// An event for a step that publishes none is a mistake.
+/// Refuses an event for a step that publishes none.
 fn check_wanted(args: &Args, part: &Part) -> Result<()> {
     let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let is_silent = steps.any(|step| step.name == args.step && step.compensated.is_none());

@@ -5,11 +5,11 @@ use ballet_ops::sagas::{Stoppable, stop, stoppable};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{Done, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -30,12 +30,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     saga: Option<String>,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.record.note_with_reason("say why it is stopped", options)?;
-    let saga = chosen(args)?;
+    let saga = stoppable_saga(args)?;
     let Some(mut db) = options.connect(saga.owner).await? else {
         return Err(without_databases("the saga is in its owner's database"));
     };
@@ -44,10 +44,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     stopped.context("nothing was changed")?;
     ui::say(&format!("{} is stopped by {}: {} aborts it", saga.saga, note.by, saga.owner));
     ui::say(&format!("see it end: {} sagas watch {}", ui::ballet(), args.id));
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-fn chosen(args: &Args) -> Result<Stoppable> {
+fn stoppable_saga(args: &Args) -> Result<Stoppable> {
     let mut all = stoppable(system()?);
     let names: Vec<&str> = all.iter().map(|saga| saga.saga).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

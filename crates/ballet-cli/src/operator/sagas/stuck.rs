@@ -1,4 +1,4 @@
-//! `ballet sagas stuck`: the sagas that are stuck, and why.
+//! `ballet sagas stuck`: the stuck sagas, and why they are stuck.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,18 +8,18 @@ use ballet_ops::sagas::Hindrance;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 
-use crate::base::exit::{Done, is_unreachable};
+use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::lost::{again, is_overdue};
-use crate::operator::sagas::dead::add_dead_letters;
-use crate::operator::sagas::named::Named;
-use crate::operator::sagas::noted::{OfService, noted};
-use crate::operator::sagas::silent::{Silent, add_silent, say_silent};
-use crate::operator::sagas::stands::{hindered_by_broker, style};
-use crate::operator::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
+use crate::operator::lost_messages::{is_overdue, resend_command};
+use crate::operator::sagas::dead_letters::add_dead_letters;
+use crate::operator::sagas::open_state::{hindered_by_broker, style};
+use crate::operator::sagas::saga_name::SagaName;
+use crate::operator::sagas::service_waits::{ServiceWaits, read_waits};
+use crate::operator::sagas::silences::{Silences, add_silent, mark_silent};
+use crate::operator::sagas::stuck_saga::{SILENT, StuckSaga, UNPUBLISHABLE};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ Examples:
 pub(crate) struct Args {
     /// Only this saga, or those that have a business key with this value: `order=ABC`
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Option<Named>,
+    saga: Option<SagaName>,
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let mut all = Vec::new();
     let mut without_database = Vec::new();
     let (mut away, mut more_unpublished) = (Vec::new(), 0);
@@ -49,21 +49,21 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         Some(named) => Some(named.all(options).await?),
         None => None,
     };
-    // Which are wanted is known when all are read.
+    // All are read before those that were asked for are known.
     let most = if wanted.is_some() { usize::MAX } else { args.limit.max(1) };
     let queues = match dead_letters::open(options, &args.service).await {
         Ok(queues) => queues,
-        // The databases tell the rest.
+        // The databases have the rest.
         Err(error) if is_unreachable(&error) && options.has_databases() => {
             away.push(format!("dead letters are not listed: {error:#}"));
             Vec::new()
         }
         Err(error) => return Err(error),
     };
-    let (mut silent, mut hindrances) = (Silent::default(), hindered_by_broker(options).await);
-    let mut of_services: HashMap<&str, OfService> = HashMap::new();
+    let (mut silent, mut hindrances) = (Silences::default(), hindered_by_broker(options).await);
+    let mut of_services: HashMap<&str, ServiceWaits> = HashMap::new();
     for service in &known {
-        match noted(service, options, most).await {
+        match read_waits(service, options, most).await {
             Ok(Some(mut noted)) => {
                 all.append(&mut noted.waiting);
                 hindrances.append(&mut noted.hindrances);
@@ -89,7 +89,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             && !silent.contains_key(&waiting.service);
     }
     if !silent.is_empty() {
-        say_silent(&silent, now, &mut all);
+        mark_silent(&silent, now, &mut all);
         add_silent(&silent, options, &mut all).await?;
     }
     let mut is_partial = false;
@@ -114,13 +114,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             without_database.join(", ")
         ));
     }
-    match Done::listed_without(&away) {
-        Done::All if is_partial => Ok(Done::Partly),
+    match ExitStatus::listed_without(&away) {
+        ExitStatus::All if is_partial => Ok(ExitStatus::Partly),
         done => Ok(done),
     }
 }
 
-fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
+fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
         ui::print_json(options.output, all.iter().map(|one| one.json(one.state(hindrances, now))));
@@ -182,7 +182,7 @@ fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &Globa
              these sagas then go on by themselves",
         );
     }
-    let is_dead = |waiting: &Waiting| {
+    let is_dead = |waiting: &StuckSaga| {
         waiting.next_at.is_none()
             && waiting.sent_back_at.is_none()
             && !waiting.is_lost
@@ -217,7 +217,7 @@ fn show(all: &[Waiting], hindrances: &[Hindrance], whole: usize, options: &Globa
             "lost: {service} has not handled it, and it is in no queue any more, because somebody \
              purged that. Send again what the journal has: {}. What the journal lacks too is given up by \
              its message: {} dlq discard --service {service} --id {id}",
-            again(service, first),
+            resend_command(service, first),
             ui::ballet()
         ));
     }

@@ -1,22 +1,22 @@
-//! `ballet sagas versions`: the versions of each saga, and whether one of them can be removed.
+//! `ballet sagas versions`: the versions of each saga, and whether one can be removed.
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, Version, VersionRole};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::waits::warn_of;
 
-pub(super) async fn run(options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let (all, away) = sagas::versions(system()?, &databases).await;
     show(&all, options);
     warn_of(&away);
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(if away.is_empty() { ExitStatus::All } else { ExitStatus::Partly })
 }
 
 fn show(all: &[Version], options: &GlobalOptions) {
@@ -50,12 +50,12 @@ fn show(all: &[Version], options: &GlobalOptions) {
     ui::show(&table);
 }
 
-/// The versions of one saga, to follow how it stands.
-pub(super) fn words(versions: &[(&str, u32)]) -> String {
+/// The versions of one saga as text, to follow its state.
+pub(super) fn text(versions: &[(&str, u32)]) -> String {
     versions.iter().map(|(saga, version)| format!(", version {version} of {saga}")).collect()
 }
 
-/// The same as an object.
+/// The same as a JSON object.
 pub(super) fn json(versions: &[(&str, u32)]) -> Value {
     versions.iter().map(|(saga, version)| ((*saga).to_owned(), json!(version))).collect()
 }

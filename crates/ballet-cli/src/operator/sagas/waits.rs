@@ -1,4 +1,4 @@
-//! What sagas wait for, as rows of a table and as JSON.
+//! The waits of sagas, as rows of a table and as JSON.
 
 use ballet_ops::sagas::{Hindrance, Wait};
 use ballet_terminal::Cell;
@@ -7,18 +7,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base::ui;
-use crate::operator::sagas::stands::words;
+use crate::operator::sagas::open_state::hindrance_text;
 
 /// The columns of a wait.
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
 
-/// What hinders is the reason of a wait that has none of its own.
+/// The cells of a wait. The hindrance is the reason of a wait that has none of its own.
 pub(super) fn cells(wait: &Wait, hindrance: Option<&Hindrance>, now: Timestamp) -> [Cell; 5] {
     let next = match wait.next_at {
         Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
         None => wait.is_dead.then(|| "a dead letter".to_owned()),
     };
-    let why = Cell::from(wait.why.clone().or_else(|| hindrance.map(words)));
+    let why = Cell::from(wait.why.clone().or_else(|| hindrance.map(hindrance_text)));
     let why = if wait.is_silent { why.styled(Style::new().red()) } else { why };
     [
         Cell::from(&wait.service),
@@ -37,7 +37,7 @@ pub(super) fn json(wait: &Wait) -> Value {
     })
 }
 
-/// Tells the user whose databases could not be read.
+/// Notes each database that could not be read.
 pub(super) fn warn_of(away: &[String]) {
     for away in away {
         ui::note(&format!("{away}; what its service did and waits for is not shown"));

@@ -1,4 +1,4 @@
-//! `ballet sagas watch`: one saga as it goes on, until nothing is left to do for it.
+//! `ballet sagas watch`: follows one saga until nothing is left to do for it.
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
@@ -11,16 +11,16 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::named::Named;
+use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::show::{is_known_to, look, show};
 use crate::operator::sagas::waits::warn_of;
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clears the screen, and puts the cursor into its corner.
+/// The escape codes that clear the screen and move the cursor to its top left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(super) const EXAMPLES: &str = "\
@@ -31,19 +31,19 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id, which is the correlation id of its events, or a business key that it has:
-    /// `order=ABC`. A saga that is named by its id need not have begun yet
+    /// The saga's id, which is the correlation id of its events, or one of its business keys: `order=ABC`. A saga that
+    /// is named by its id need not have begun yet
     #[arg(value_name = "ID|KEY=VALUE")]
-    saga: Named,
+    saga: SagaName,
     /// Give up after this long, with exit code 3: `90s`, `30min`
     #[arg(long, value_name = "AGE", value_parser = age)]
     timeout: Option<SignedDuration>,
 }
 
-pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let limit = args.timeout.map(SignedDuration::unsigned_abs);
     let begun = Instant::now();
-    let saga = args.saga.one(options).await?;
+    let saga = args.saga.find_one(options).await?;
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
     loop {
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if redraws {
             redraw(saga, &shown, &graph, options);
         } else {
-            // A service that was away tells its events late: the new ones are not always the last.
+            // A service that was away reports its events late: the new ones are not always the last.
             let key = |e: &Happened| (e.at, e.service.clone(), e.event_type.clone());
             let events = shown.events.iter();
             events.filter(|event| told.insert(key(event))).for_each(|event| tell(event, options));
@@ -63,11 +63,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let has_ended = warned.is_empty() && is_known_to(&shown) && shown.waits.is_empty();
         // `ballet sagas watch SAGA | head` is a usual way to stop.
         if has_ended || ui::unwritten().is_some() {
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
             ui::note("the saga has not ended in time");
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
         tokio::time::sleep(EVERY).await;
     }

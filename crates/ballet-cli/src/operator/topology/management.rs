@@ -13,15 +13,14 @@ use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
-use crate::base::exit::{Refusal, usage};
+use crate::base::exit::{CommandError, usage};
 use crate::base::options::management_url;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For those who ask many things, and want an answer soon.
+/// The patience of commands that ask many things and want an answer soon.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// The address that is given, else that of the services, else a broker on this machine with the development
-/// users.
+/// The given address, else that of the services, else that of a broker on this machine with the development users.
 pub(crate) fn address(given: Option<&String>) -> String {
     management_url(given).unwrap_or_else(development)
 }
@@ -32,19 +31,19 @@ fn development() -> String {
 }
 
 /// One virtual host of a broker.
-pub(crate) struct Management {
+pub(crate) struct VhostManagement {
     api: ManagementApi,
     /// The URL without the password.
     shown: String,
     vhost: String,
 }
 
-impl Management {
+impl VhostManagement {
     pub(crate) fn at(address: &str, vhost: &str) -> Result<Self> {
         Self::within(PATIENCE, address, vhost)
     }
 
-    /// Waits no longer than this for any answer.
+    /// Limits the wait for each answer to `patience`.
     pub(crate) fn within(patience: Duration, address: &str, vhost: &str) -> Result<Self> {
         let expected = "RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672";
         let base: Url = address.parse().map_err(|_| usage(expected))?;
@@ -56,7 +55,7 @@ impl Management {
         Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 
-    pub(crate) async fn found(&self) -> Result<Found> {
+    pub(crate) async fn read_objects(&self) -> Result<Found> {
         Ok(Found {
             exchanges: self.list("exchanges").await?,
             queues: self.queues().await?,
@@ -65,8 +64,8 @@ impl Management {
         })
     }
 
-    /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds, and says until
-    /// then that a queue has none; its list of consumers has each at once.
+    /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds and reports none
+    /// until then; its list of consumers has each at once.
     pub(crate) async fn queues(&self) -> Result<Vec<Value>> {
         let (mut queues, consumers) =
             tokio::try_join!(self.list("queues"), self.list("consumers"))?;
@@ -80,12 +79,12 @@ impl Management {
         Ok(queues)
     }
 
-    /// What the broker says of itself, and its time, if the answer has one.
+    /// The broker's overview, and its time, if the answer has one.
     pub(crate) async fn overview(&self) -> Result<(Value, Option<Timestamp>)> {
         self.answer(Method::GET, &["overview"], None).await
     }
 
-    /// Asks for anything.
+    /// Sends any GET request.
     pub(crate) async fn get(&self, path: &[&str]) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
@@ -138,7 +137,7 @@ impl Management {
         Ok(self.answer(method, path, body).await?.0)
     }
 
-    /// The answer, and when the broker gave it.
+    /// Calls the API. Returns the answer, and the time at which the broker gave it.
     async fn answer(
         &self,
         method: Method,
@@ -167,7 +166,7 @@ impl Management {
              --management-url",
             self.shown
         );
-        Refusal::Unreachable(message).into()
+        CommandError::Unreachable(message).into()
     }
 
     fn refused(&self, status: StatusCode, text: &str) -> String {
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn a_development_broker_is_asked_as_its_operator() {
         let address = development();
-        assert!(Management::at(&address, "shop").is_ok());
+        assert!(VhostManagement::at(&address, "shop").is_ok());
         assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
     }
 }

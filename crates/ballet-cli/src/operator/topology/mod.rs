@@ -1,6 +1,6 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
-pub(crate) mod abandoned;
+pub(crate) mod abandoned_queues;
 pub(crate) mod management;
 
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use ballet_ops::audit;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::abandoned::{Abandoned, abandoned};
-use crate::operator::topology::management::Management;
+use crate::operator::topology::abandoned_queues::{AbandonedQueue, abandoned_queues};
+use crate::operator::topology::management::VhostManagement;
 
 /// The longest time until a policy is in force.
 const IN_FORCE: Duration = Duration::from_secs(10);
@@ -30,19 +30,19 @@ const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672"
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what differs: exchanges, queues and their arguments, bindings, policies
-    Check(Source),
+    Check(DefinitionsArgs),
     /// Create what is missing, and change policies; --prune also removes, and lets policies keep less
-    Apply(Apply),
+    Apply(ApplyArgs),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
-        /// Only the rights of the users, who are there already: their passwords stay
+        /// Only the rights of the users, who already exist: their passwords stay
         #[arg(long)]
         rights: bool,
     },
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Source {
+pub(crate) struct DefinitionsArgs {
     /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
     /// development user on this machine]
     #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
@@ -56,11 +56,11 @@ pub(crate) struct Source {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Apply {
+pub(crate) struct ApplyArgs {
     #[command(flatten)]
-    source: Source,
-    /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of
-    /// the release before runs: it gets no events by them then, and is not ready
+    source: DefinitionsArgs,
+    /// Also remove our own bindings that are no longer declared, and let policies keep less, once no process of the
+    /// previous release runs: it would get no events through them, and not be ready
     #[arg(long)]
     prune: bool,
     /// Show what would be done, and change nothing
@@ -68,7 +68,7 @@ pub(crate) struct Apply {
     dry_run: bool,
 }
 
-pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::Check(source) => check(&source, options).await,
         Command::Apply(args) => apply(&args, options).await,
@@ -78,31 +78,31 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
                 false => definitions::text(system()?, "ballet topology definitions"),
             };
             ui::raw(text.trim_end());
-            Ok(Done::All)
+            Ok(ExitStatus::All)
         }
     }
 }
 
-async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
+async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
-    let found = management.found().await?;
+    let found = management.read_objects().await?;
     let differences = compare(&definitions, &found);
-    let held = held(&management, &found.queues).await?;
-    let abandoned = abandoned(&differences, &found);
+    let held = held_messages(&management, &found.queues).await?;
+    let abandoned = abandoned_queues(&differences, &found);
     show(&differences, &held, &abandoned, options);
     let is_whole =
         held.is_empty() && abandoned.is_empty() && !differences.iter().any(Difference::is_drift);
-    Ok(if is_whole { Done::All } else { Done::Failed })
+    Ok(if is_whole { ExitStatus::All } else { ExitStatus::Failed })
 }
 
-async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
+async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = args.source.open()?;
-    let differences = compare(&definitions, &management.found().await?);
+    let differences = compare(&definitions, &management.read_objects().await?);
     let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
     if args.dry_run {
         show(&differences, &[], &[], options);
         ui::say("nothing was changed");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let (mut done, mut is_policed) = (0, false);
     let due = differences.iter().filter(|one| one.can_be_applied() && is_asked(one));
@@ -119,24 +119,24 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
         );
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
-    let left = left(&definitions, &management, is_policed).await?;
+    let left = remaining_differences(&definitions, &management, is_policed).await?;
     show(&left, &[], &[], options);
     Ok(match left.iter().any(|one| one.is_drift() && is_asked(one)) {
-        false => Done::All,
-        true if done > 0 => Done::Partly,
-        true => Done::Failed,
+        false => ExitStatus::All,
+        true if done > 0 => ExitStatus::Partly,
+        true => ExitStatus::Failed,
     })
 }
 
-/// What still differs. A policy that was made just now is in force some moments later.
-async fn left(
+/// The remaining differences. A policy that was made just now is in force some moments later.
+async fn remaining_differences(
     definitions: &Value,
-    management: &Management,
+    management: &VhostManagement,
     is_policed: bool,
 ) -> Result<Vec<Difference>> {
     let begun = Instant::now();
     loop {
-        let left = compare(definitions, &management.found().await?);
+        let left = compare(definitions, &management.read_objects().await?);
         let waits = left.iter().any(|one| matches!(one, Difference::Policed { .. }));
         if !is_policed || !waits || begun.elapsed() > IN_FORCE {
             return Ok(left);
@@ -145,9 +145,9 @@ async fn left(
     }
 }
 
-impl Source {
-    /// The definitions, and the broker's management API.
-    fn open(&self) -> Result<(Value, Management)> {
+impl DefinitionsArgs {
+    /// Reads the definitions, and opens the broker's management API.
+    fn open(&self) -> Result<(Value, VhostManagement)> {
         let definitions: Value = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
@@ -160,22 +160,21 @@ impl Source {
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
         let address = management_url(self.management_url.as_ref());
-        let management = Management::at(address.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
+        let management = VhostManagement::at(address.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
         Ok((definitions, management))
     }
 }
 
-/// Sentences about the messages that the broker cannot dead-letter. Those that are only on their way
-/// are not among them.
-async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> {
+/// Sentences about the messages that the broker cannot dead-letter. Messages that are merely on their way do not count.
+async fn held_messages(management: &VhostManagement, queues: &[Value]) -> Result<Vec<String>> {
     let held = audit::stay_held(queues, || management.queues()).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 
-/// What `apply` does only if it is asked to.
+/// The action that `apply` takes only with `--prune`.
 const PRUNE: &str = "prune";
 
-/// What `apply` does about a difference.
+/// The action of `apply` on a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
@@ -199,7 +198,7 @@ fn past(difference: &Difference) -> &'static str {
 fn show(
     differences: &[Difference],
     held: &[String],
-    abandoned: &[Abandoned],
+    abandoned: &[AbandonedQueue],
     options: &GlobalOptions,
 ) {
     if options.output != Output::Table {
@@ -231,7 +230,7 @@ fn show(
     for held in held {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
-    for Abandoned { found, advice } in abandoned {
+    for AbandonedQueue { found, advice } in abandoned {
         ui::print(&format!("{}  {found}", ui::yellow("unread ")));
         ui::say(advice);
     }

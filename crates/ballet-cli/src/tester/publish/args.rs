@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use ballet::core::SagaId;
 
-/// What is to be published, and as what.
+/// The events to publish, and the properties that they lack.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file: one message, a JSON array of them, or one on each line; `-` is standard input
     pub(super) file: PathBuf,
-    /// What is in the file are bare bodies of this event, not messages with `type` and `body`
+    /// The file holds bare bodies of this event, not messages with `type` and `body`
     #[arg(long = "type", value_name = "EVENT")]
     pub(super) event: Option<String>,
-    /// Who publishes what names nobody
+    /// The publisher of messages that name none
     #[arg(long, value_name = "PRODUCER")]
     pub(super) app_id: Option<String>,
-    /// The saga of what names none
+    /// The saga of messages that name none
     #[arg(long, value_name = "ID")]
     pub(super) saga: Option<SagaId>,
     /// Only say what would be published

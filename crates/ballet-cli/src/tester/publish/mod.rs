@@ -1,5 +1,4 @@
-//! `ballet publish`: publishes events from a file. Nothing leaves before the contracts have accepted all
-//! of them.
+//! `ballet publish`: publishes events from a file, once the contracts have accepted all of them.
 
 mod args;
 
@@ -10,9 +9,9 @@ use ballet_check::validate::Validator;
 use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
 use serde_json::{Value, json};
 
-use crate::author::validate::message::Message;
-use crate::author::validate::texts::{Text, texts};
-use crate::base::exit::{Done, usage, with_advice};
+use crate::author::validate::message::FileMessage;
+use crate::author::validate::texts::{MessageText, texts};
+use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
@@ -26,10 +25,10 @@ Examples:
   jq -c '.[]' orders.json | ballet publish - --type orders.order_placed.v1 --saga 0190...
 
 A message in the file has `type` and `body`, and may have `message_id`, `correlation_id`, `app_id` and
-`headers`. One without an id gets a new one, which is printed: to publish it once more after a doubt,
-publish it with that id. If one message is wrong, none is published.";
+`headers`. One without an id gets a new one, which is printed: in doubt whether it
+was published, publish it again with that id. If one message is wrong, none is published.";
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let validator = Validator::new(contracts()?);
     if let Some(name) = args.event.as_deref()
         && validator.event(name).is_none()
@@ -43,17 +42,17 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if texts.is_empty() {
         return Err(usage(format!("there is no message in {}", args.file.display())));
     }
-    let read = texts.iter().map(|text| (text, completed(text, args, &validator, &options.clock)));
+    let read = texts.iter().map(|text| (text, complete(text, args, &validator, &options.clock)));
     let read: Vec<_> = read.collect();
     if read.iter().any(|(_, message)| message.is_err()) {
         refuse(&read, options);
-        return Ok(Done::Failed);
+        return Ok(ExitStatus::Failed);
     }
     let messages = read.into_iter().filter_map(|(text, message)| Some((text, message.ok()?)));
     let messages: Vec<_> = messages.collect();
     if args.dry_run {
         show(&messages, &vec![Sent::NotTried; messages.len()], options);
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let broker = options.broker_as(topology::OPS)?;
     let progress = ui::Progress::new("publishing", messages.len() as u64);
@@ -64,15 +63,15 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     show(&messages, &sent, options);
     let confirmed = sent.iter().filter(|sent| **sent == Sent::Confirmed).count();
     Ok(match confirmed {
-        all if all == messages.len() => Done::All,
-        0 => Done::Failed,
-        _ => Done::Partly,
+        all if all == messages.len() => ExitStatus::All,
+        0 => ExitStatus::Failed,
+        _ => ExitStatus::Partly,
     })
 }
 
-/// Reads a message, and completes it. Or all that is wrong with it.
-fn completed(
-    text: &Text<'_>,
+/// Reads a message and completes it, or returns all its problems.
+fn complete(
+    text: &MessageText<'_>,
     args: &Args,
     validator: &Validator,
     clock: &Clock,
@@ -83,12 +82,12 @@ fn completed(
         let given = Incoming { event_type: Some(name), body: text.text, ..Incoming::default() };
         return outgoing(given, None, defaults, validator, clock);
     }
-    let read = Message::read(text.text).map_err(|why| vec![why])?;
+    let read = FileMessage::read(text.text).map_err(|why| vec![why])?;
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
-/// Says what is wrong with which message of the file.
-fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
+/// Prints the problems of each message in the file.
+fn refuse(read: &[(&MessageText<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for (text, message) in read {
         let place = &text.place;
@@ -112,7 +111,7 @@ fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalO
     }
 }
 
-fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
+fn show(messages: &[(&MessageText<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
     let both = messages.iter().zip(sent);
     if options.output != Output::Table {
         ui::print_json(
@@ -121,7 +120,7 @@ fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptio
         );
         return;
     }
-    for ((Text { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
+    for ((MessageText { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
         match sent {
             Sent::NotTried => ui::print(&format!("{place}would publish {event}, id {message_id}")),
             Sent::Confirmed => {
@@ -136,7 +135,7 @@ fn show(messages: &[(&Text<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptio
     }
 }
 
-fn row(text: &Text<'_>, message: &Outgoing, sent: &Sent) -> Value {
+fn row(text: &MessageText<'_>, message: &Outgoing, sent: &Sent) -> Value {
     let (state, why) = match sent {
         Sent::NotTried => ("valid", None),
         Sent::Confirmed => ("published", None),

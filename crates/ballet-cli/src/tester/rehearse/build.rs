@@ -12,12 +12,12 @@ use crate::base::exit::usage;
 
 /// The program of one service, as an option names it.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
+pub(crate) struct ProgramArg {
     service: String,
     path: PathBuf,
 }
 
-impl FromStr for Program {
+impl FromStr for ProgramArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -37,8 +37,12 @@ impl FromStr for Program {
 pub(crate) struct Build(BTreeMap<&'static str, PathBuf>);
 
 impl Build {
-    /// Finds the programs in a directory, where they are named as their services.
-    pub(crate) fn find(directory: &Path, system: &System, elsewhere: Vec<Program>) -> Result<Self> {
+    /// Finds the programs in a directory, where each has the name of its service.
+    pub(crate) fn find(
+        directory: &Path,
+        system: &System,
+        elsewhere: Vec<ProgramArg>,
+    ) -> Result<Self> {
         if !directory.is_dir() {
             return Err(usage(format!(
                 "{} is no directory: BUILD has the program of each service",
@@ -47,7 +51,7 @@ impl Build {
         }
         let names: Vec<_> = system.parts.iter().map(|part| part.service).collect();
         let mut programs = BTreeMap::new();
-        for Program { service, path } in elsewhere {
+        for ProgramArg { service, path } in elsewhere {
             let known = names.iter().find(|name| **name == service);
             let name = known.ok_or_else(|| {
                 usage(format!(

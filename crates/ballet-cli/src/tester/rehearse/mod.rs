@@ -1,4 +1,4 @@
-//! `ballet rehearse`: a recording against a build of the services, in a world that ends with the command.
+//! `ballet rehearse`: replays a recording against a build of the services, in a world that ends with the command.
 
 mod build;
 mod prepare;
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use ballet_stream::Recording;
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems;
 use crate::base::ui;
-use crate::tester::rehearse::build::{Build, Program};
-use crate::tester::rehearse::setting::Setting;
+use crate::tester::rehearse::build::{Build, ProgramArg};
+use crate::tester::rehearse::setting::ServiceSetting;
+use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
 use crate::tester::stream::expect::{ComparingArgs, ExpectArgs};
-use crate::tester::stream::feed::interrupted;
-use crate::tester::stream::pace::Pace;
-use crate::tester::stream::selected::{Selected, nothing_to_compare};
-use crate::tester::stream::selection::Selection;
+use crate::tester::stream::feed::interruption;
+use crate::tester::stream::pace::ReplayPace;
+use crate::tester::stream::selection::StreamSelection;
 use crate::tester::stream::{ReplayArgs, replay};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -45,10 +45,10 @@ const INTERRUPTED: &str = "it was interrupted: nothing was compared";
 pub(crate) struct Args {
     /// The directory with the services' programs
     build: PathBuf,
-    /// The recording, or what rabtap has saved
+    /// The recording, or a file that rabtap has saved
     recording: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     /// Compare with this recording of the same sagas, in place of the one that is replayed
     #[arg(long, value_name = "FILE", help_heading = "Comparison")]
     expect: Option<PathBuf>,
@@ -56,12 +56,12 @@ pub(crate) struct Args {
     comparing: ComparingArgs,
     /// The program of a service that is elsewhere
     #[arg(long, value_name = "SERVICE=PATH", help_heading = "World")]
-    program: Vec<Program>,
+    program: Vec<ProgramArg>,
     /// A setting of all services, or of one. They inherit none from here, so providers are sandboxes
     #[arg(long, value_name = "[SERVICE.]NAME=VALUE", help_heading = "World")]
-    env: Vec<Setting>,
-    /// A command for the shell that gives the services what they had before the recording. It gets
-    /// SERVICE_URL and SERVICE_DATABASE_URL of each service, and AMQP_URL
+    env: Vec<ServiceSetting>,
+    /// A command for the shell that gives the services the data that they had before the recording. It gets SERVICE_URL
+    /// and SERVICE_DATABASE_URL of each service, and AMQP_URL
     #[arg(long, value_name = "COMMAND", help_heading = "World")]
     prepare: Option<String>,
     /// Leave everything up after the comparison, until Ctrl-C
@@ -82,14 +82,14 @@ pub(crate) struct Args {
     management_url: Option<String>,
     /// original, max, or a factor: 10 is ten times as fast
     #[arg(long, default_value = "max")]
-    pace: Pace,
+    pace: ReplayPace,
 }
 
-pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
-    // What cannot be read is said before anything is brought up.
+    // Report unreadable files before anything is brought up.
     for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
         drop(Recording::open(file)?);
     }
@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     let given = given.map(|(amqp, database)| (amqp, management_url, database));
     let expect = ExpectArgs::with(args.expect, args.comparing);
     let id = options.clock.new_id(options.clock.now());
-    let mut stop = Box::pin(interrupted());
+    let mut stop = Box::pin(interruption());
     let mut stage = tokio::select! {
         biased;
         () = &mut stop => bail!(INTERRUPTED),
@@ -122,7 +122,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             }
         }) => Some(ended),
     };
-    if args.prepare.is_none() && matches!(ended, Some(Ok(Done::Different))) {
+    if args.prepare.is_none() && matches!(ended, Some(Ok(ExitStatus::Different))) {
         ui::say(
             "the services began with nothing: what requests had told them before, such as goods on \
              stock, comes with --prepare, and their copies of each other's entities come from a recording \
@@ -136,7 +136,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             failed = stage.failed() => ui::say(&failed.to_string()),
         }
     }
-    let keep_logs = !matches!(ended, Some(Ok(Done::All)));
+    let keep_logs = !matches!(ended, Some(Ok(ExitStatus::All)));
     let torn_down = world::tear_down(stage, keep_logs).await;
     match ended {
         Some(ended) => {
@@ -148,9 +148,9 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     }
 }
 
-/// A recording without any event to send is known before servers are brought up.
-fn check_events(file: &Path, selection: &Selection, options: &GlobalOptions) -> Result<()> {
-    let selected = Selected::new(selection, true, true, options)?;
+/// Refuses a recording without any event to send, before servers are brought up.
+fn check_events(file: &Path, selection: &StreamSelection, options: &GlobalOptions) -> Result<()> {
+    let selected = EventSelector::new(selection, true, true, options)?;
     for record in Recording::open(file)? {
         if selected.is_wanted(&record?) {
             return Ok(());

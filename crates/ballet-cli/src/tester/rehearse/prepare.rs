@@ -1,4 +1,4 @@
-//! The user's command that gives the services what they had before the recording.
+//! The user's command that gives the services the data that they had before the recording.
 
 use std::io::stderr;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use ballet_stage::Children;
 
 use crate::base::ui;
 
-/// Runs it to its end. It prints to standard error, because standard output has the differences.
+/// Runs the command to its end. It prints to standard error, because standard output has the differences.
 pub(crate) async fn run(
     children: &Children,
     command: &str,

@@ -9,13 +9,13 @@ use crate::base::exit::usage;
 
 /// A variable for all services, or for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting {
+pub(crate) struct ServiceSetting {
     service: Option<String>,
     name: String,
     value: String,
 }
 
-impl FromStr for Setting {
+impl FromStr for ServiceSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -32,8 +32,8 @@ impl FromStr for Setting {
     }
 }
 
-/// Every setting is for a service that there is.
-pub(crate) fn check(settings: &[Setting], system: &System) -> Result<()> {
+/// Refuses a setting for a service that the system does not have.
+pub(crate) fn check(settings: &[ServiceSetting], system: &System) -> Result<()> {
     let is_unknown = |service: &&String| system.parts.iter().all(|part| part.service != **service);
     match settings.iter().filter_map(|setting| setting.service.as_ref()).find(is_unknown) {
         None => Ok(()),
@@ -44,8 +44,8 @@ pub(crate) fn check(settings: &[Setting], system: &System) -> Result<()> {
     }
 }
 
-/// The variables of a service; its own stand behind those of all.
-pub(crate) fn of_service(settings: &[Setting], service: &str) -> Vec<(String, String)> {
+/// The variables of a service. Its own come after those of all services.
+pub(crate) fn of_service(settings: &[ServiceSetting], service: &str) -> Vec<(String, String)> {
     let of = |wanted: Option<&str>| {
         let found = settings.iter().filter(move |setting| setting.service.as_deref() == wanted);
         found.map(|setting| (setting.name.clone(), setting.value.clone())).collect::<Vec<_>>()
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_setting_is_for_all_services_or_for_one() {
-        let read = |texts: &[&str]| -> Vec<Setting> {
+        let read = |texts: &[&str]| -> Vec<ServiceSetting> {
             texts.iter().map(|text| text.parse().expect("a setting")).collect()
         };
         let settings = read(&["orders.LANES=4", "LANES=2", "LOG=info,ballet=debug"]);
@@ -69,7 +69,7 @@ mod tests {
         let own = [&all[..], &[pair("LANES", "4")]].concat();
         assert_eq!(of_service(&settings, "orders"), own);
         for wrong in ["LANES", "=4", "orders.=4", ".LANES=4"] {
-            assert!(wrong.parse::<Setting>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ServiceSetting>().is_err(), "{wrong}");
         }
     }
 }

@@ -11,16 +11,16 @@ use uuid::Uuid;
 use crate::base::ui;
 use crate::tester::rehearse::build::Build;
 use crate::tester::rehearse::prepare;
-use crate::tester::rehearse::setting::{self, Setting};
+use crate::tester::rehearse::setting::{self, ServiceSetting};
 
-/// The file for another shell, beside the logs.
+/// The file with variables for another shell, beside the logs.
 const ENV: &str = "env";
 
-/// A broker, its management API and a databases' server that there are already.
-pub(crate) type Given = (String, Option<String>, String);
+/// An existing broker, its management API, and a database server.
+pub(crate) type GivenServers = (String, Option<String>, String);
 
-/// Brings up servers, unless there are some, and makes a virtual host and databases on them.
-pub(crate) async fn open(system: &System, given: Option<Given>, id: Uuid) -> Result<Stage> {
+/// Brings up servers, unless existing ones are given, and makes a virtual host and databases on them.
+pub(crate) async fn open(system: &System, given: Option<GivenServers>, id: Uuid) -> Result<Stage> {
     let servers = match given {
         Some((amqp, management, database)) => Servers::at(amqp, management, database).await?,
         None => Servers::private(Options::fast().progress(ui::say)).await?,
@@ -30,8 +30,12 @@ pub(crate) async fn open(system: &System, given: Option<Given>, id: Uuid) -> Res
 }
 
 /// Starts the services of the build, and waits until all of them are ready.
-pub(crate) async fn start(stage: &mut Stage, build: Build, settings: &[Setting]) -> Result<()> {
-    // The logs may have what concerns nobody else.
+pub(crate) async fn start(
+    stage: &mut Stage,
+    build: Build,
+    settings: &[ServiceSetting],
+) -> Result<()> {
+    // The logs may hold private data.
     let made = DirBuilder::new().mode(0o700).create(&stage.logs);
     made.with_context(|| format!("cannot create {}", stage.logs.display()))?;
     let programs: Vec<_> = build.programs().collect();
@@ -45,7 +49,7 @@ pub(crate) async fn start(stage: &mut Stage, build: Build, settings: &[Setting])
     Ok(stage.ready_or_consuming().await?)
 }
 
-/// Gives the services what they had before the recording.
+/// Gives the services the data that they had before the recording.
 pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     let (variables, children) = (variables(stage), stage.children.clone());
     tokio::select! {
@@ -67,10 +71,10 @@ pub(crate) fn show(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Ends everything. There are logs only of services that were started.
+/// Ends everything. Only services that were started have logs.
 pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     let (folder, keep_logs) = (stage.logs.clone(), keep_logs && !stage.services.is_empty());
-    // The file with the passwords goes with what they are for.
+    // The file with the passwords goes with the servers that they are for.
     fs::remove_file(folder.join(ENV)).ok();
     let ended = Box::pin(stage.end(keep_logs)).await;
     if keep_logs {
@@ -79,7 +83,7 @@ pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     Ok(ended?)
 }
 
-/// Where everything is, for a shell and for programs in it.
+/// The addresses of all servers and services, for a shell and for programs in it.
 fn variables(stage: &Stage) -> Vec<(String, String)> {
     let mut all = stage.variables();
     all.push(("AMQP_URL".to_owned(), stage.env.ops_amqp_url().to_owned()));

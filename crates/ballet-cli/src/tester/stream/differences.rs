@@ -1,4 +1,4 @@
-//! Shows what differs: each difference, and in how many sagas the first of its kind stands.
+//! Prints the differences, and the number of sagas in which the first of each kind stands.
 
 use std::collections::HashMap;
 
@@ -6,39 +6,39 @@ use ballet::core::StepPart;
 use ballet_stream::{Change, Difference};
 use serde_json::json;
 
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 
-/// More differences are listed by -o jsonl only.
+/// The most differences that are listed, except by -o jsonl.
 const MOST: usize = 100;
-/// So many kinds of differences are summed up.
+/// The most kinds of differences that are summed up.
 const KINDS: usize = 10;
 
 /// The differences of a comparison.
-pub(crate) struct Shown {
+pub(crate) struct DifferenceReport {
     output: Output,
     count: usize,
     /// The saga whose differences were shown last.
     shown: String,
-    /// The saga of the last.
+    /// The saga of the last difference.
     last: String,
     /// The events that differ in that saga, by their paths.
     of_last: Vec<Vec<String>>,
-    kinds: HashMap<String, Kind>,
-    /// How many differences only follow from others.
+    kinds: HashMap<String, DifferenceKind>,
+    /// The number of differences that only follow from others.
     following: u64,
 }
 
 /// A kind of difference: the same change of the same event.
 #[derive(Default)]
-struct Kind {
+struct DifferenceKind {
     sagas: u64,
     last: String,
-    /// The fewest events before it. What comes first is closest to why.
+    /// The fewest events before it. The earliest difference is closest to the cause.
     before: usize,
 }
 
-impl Shown {
+impl DifferenceReport {
     pub(crate) fn new(output: Output) -> Self {
         Self {
             output,
@@ -86,7 +86,7 @@ impl Shown {
         ui::print(&format!("  {}{place}", ballet_terminal::plain(&difference.to_string())));
     }
 
-    /// Says how many are not shown.
+    /// Says how many differences were not shown.
     pub(crate) fn end(&self) {
         if self.output == Output::Table && self.count > MOST {
             let more = ui::grouped(self.count - MOST);
@@ -101,7 +101,7 @@ impl Shown {
         }
     }
 
-    /// Whether an event that led to this one differs. Those of a saga come in the order of their paths.
+    /// Whether an event that led to this one differs. The differences of a saga come in the order of their paths.
     fn follows(&mut self, difference: &Difference) -> bool {
         if self.last != difference.saga {
             self.last.clone_from(&difference.saga);
@@ -116,7 +116,7 @@ impl Shown {
         follows
     }
 
-    /// Says in how many sagas each kind of difference is, the most frequent first.
+    /// Prints the number of sagas for each kind of difference, the most frequent first.
     pub(crate) fn sum_up(&self) {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_key(|(name, kind)| {
@@ -150,7 +150,7 @@ impl Shown {
     }
 }
 
-/// A pointer with a star for each place in a list.
+/// The JSON pointer with a star for each index in a list.
 fn without_places(pointer: &str) -> String {
     let is_place = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts = pointer.split('/').map(|part| if is_place(part) { "*" } else { part });
@@ -168,7 +168,7 @@ fn step(difference: &Difference) -> Option<String> {
         let cause = causes.last();
         step.on.iter().any(|on| cause.is_some_and(|cause| on.name() == cause))
     };
-    let parts = &known()?.parts;
+    let parts = &loaded_system()?.parts;
     let steps: Vec<_> = parts
         .iter()
         .flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)))

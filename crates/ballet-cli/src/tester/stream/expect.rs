@@ -1,4 +1,4 @@
-//! `ballet replay --expect`: what services answer, compared with what was recorded.
+//! `ballet replay --expect`: compares the answers of services with the recorded ones.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::base::exit::{Done, of_journal};
-use crate::base::systems::known;
+use crate::base::exit::{ExitStatus, of_journal};
+use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
-use crate::tester::stream::differences::Shown;
+use crate::tester::stream::differences::DifferenceReport;
 use crate::tester::stream::selection::duration;
-use crate::tester::stream::{left_out, never_run};
+use crate::tester::stream::{steps_not_run, unrepeatable};
 
-/// Whether and how the answers are compared.
+/// The options that ask for a comparison of the answers.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct ExpectArgs {
-    /// Compare what the services answer with this recording, saga by saga; implies --from-outside
+    /// Compare the services' answers with this recording, saga by saga; implies --from-outside
     #[arg(long, value_name = "FILE", conflicts_with_all = ["expect_same", "resume"])]
     expect: Option<PathBuf>,
     /// The same with the recording that is replayed
@@ -39,31 +39,31 @@ pub(crate) struct ExpectArgs {
     comparing: ComparingArgs,
 }
 
-/// How answers are compared.
+/// The options of the comparison.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct ComparingArgs {
     /// Leave out fields of this name
     #[arg(long, value_name = "FIELD")]
     ignore: Vec<String>,
-    /// Compare when no answer has come for so long
+    /// Compare when no answer has come for this long
     #[arg(long, value_name = "AGE", default_value = "10s", value_parser = duration)]
     settle: Duration,
 }
 
 impl ExpectArgs {
-    /// What this recording has, or else the one that is replayed.
+    /// Expects the content of this recording, or else of the one that is replayed.
     pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
         Self { expect_same: expect.is_none(), expect, comparing }
     }
 
-    /// The recording with what is expected of a replay of this one.
+    /// The recording with the answers that a replay of this one should get.
     pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
         self.expect.as_deref().or(self.expect_same.then_some(replayed))
     }
 }
 
-/// The sagas of the events that are sent.
+/// The sagas of the events that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct SentSagas(HashSet<Uuid>);
 
@@ -78,7 +78,7 @@ pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
-    /// What the recorded events of the sagas show.
+    /// The steps and outcomes that the recorded events of the sagas show.
     recorded: Sightings,
 }
 
@@ -98,10 +98,10 @@ impl Expectation {
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
         let ignored = args.comparing.ignore.iter().cloned().collect();
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
-        let joins = known().map(Joins::of).unwrap_or_default();
+        let joins = loaded_system().map(Joins::of).unwrap_or_default();
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
         let mut comparison = comparison.with_joins(joins).with_keys(made);
-        let mut repeatable = known().map(Repeatable::by);
+        let mut repeatable = loaded_system().map(Repeatable::by);
         let mut seen = Sightings::default();
         for record in Recording::open(expected)? {
             let record = record?;
@@ -113,7 +113,7 @@ impl Expectation {
             }
         }
         if let Some(repeatable) = &repeatable {
-            left_out::limit(&mut comparison, &sagas.0, repeatable);
+            unrepeatable::limit(&mut comparison, &sagas.0, repeatable);
         }
         let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
@@ -124,32 +124,32 @@ impl Expectation {
     /// Removes what was gathered, after a replay that was not sent whole.
     pub(crate) async fn give_up(self) {
         self.gathering.abort();
-        // It ends with the abort, or has ended with an error of its own.
+        // The task ends with the abort, or has ended with an error of its own.
         self.gathering.await.ok();
     }
 
     /// Waits for the last answers, and shows what differs.
-    pub(crate) async fn compare(self) -> Result<Done> {
+    pub(crate) async fn compare(self) -> Result<ExitStatus> {
         ui::say("waiting until the services have answered");
-        // The other end is there until it is told.
+        // The receiver lives until it is told.
         self.sent.send(()).ok();
         let mut comparison = self.gathering.await??;
-        let mut shown = Shown::new(self.output);
+        let mut shown = DifferenceReport::new(self.output);
         let compared = comparison.finish(|difference| shown.show(&difference))?;
         shown.end();
         let Compared { sagas, different } = compared;
-        never_run::say(&self.recorded);
+        steps_not_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
-            return Ok(Done::All);
+            return Ok(ExitStatus::All);
         }
         ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
         shown.sum_up();
-        Ok(Done::Different)
+        Ok(ExitStatus::Different)
     }
 }
 
-/// Takes what comes, until all is sent and no more comes for so long.
+/// Gathers the answers until all events are sent and no more answers come for `settle`.
 async fn gather(
     mut reader: Reader,
     mut comparison: Comparison,

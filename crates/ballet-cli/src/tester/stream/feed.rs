@@ -1,4 +1,4 @@
-//! The wanted events of the journal, or of a copy of a queue, up to where the command stops.
+//! The selected events of the journal, or of a copy of a queue, up to where the command stops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,55 +14,55 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::base::exit::{of_journal, usage};
 use crate::base::ui;
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::selection::JournalRange;
 
 /// Longer than any command runs.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Why there are no more events.
+/// The reason why there are no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// At the end, the limit, or after the silence that was asked for.
+pub(crate) enum StopReason {
+    /// The end, the limit, or the longest silence was reached.
     AsAsked,
-    /// The user has stopped it.
+    /// The user has stopped the command.
     Interrupted,
 }
 
-/// Where the events come from.
-enum Source {
+/// The source of the events.
+enum EventSource {
     Journal(Box<Reader>),
     Copy(QueueCopy),
 }
 
-/// Reads events and says on standard error what happens to the reading.
-pub(crate) struct Feed {
-    source: Source,
+/// Reads events, and reports trouble with the reading on standard error.
+pub(crate) struct EventFeed {
+    source: EventSource,
     filter: Filter,
     left: u64,
     seen: u64,
     /// The last offset that is wanted.
     end: Option<u64>,
     at_end: bool,
-    /// The last offset that was there when it began: up to it no event that is read is silence.
+    /// The last offset when the reading began. An event read before it ends a silence even if it is not wanted.
     behind: Option<u64>,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
     interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Feed {
+impl EventFeed {
     pub(crate) async fn open(
         broker: Arc<dyn Broker>,
         start: Start,
         filter: Filter,
-        range: &Range,
+        range: &JournalRange,
     ) -> Result<Self> {
         let mut last = None;
         if range.until_now() || range.from.is_some_and(|from| matches!(from, Start::Offset(_))) {
             last = end(&broker).await.map_err(of_journal)?;
             check_begin(range, last)?;
         } else if range.idle_timeout.is_some() && start != Start::Next {
-            // Without it only what is wanted ends a silence.
+            // Without this offset, only wanted events end a silence.
             last = end(&broker).await.unwrap_or_default();
         }
         let at_end = match (start, last) {
@@ -71,16 +71,16 @@ impl Feed {
             (_, last) => range.until_now() && last.is_none(),
         };
         let reader = Reader::open(broker, start).await.map_err(of_journal)?;
-        let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
+        let feed = Self::of(EventSource::Journal(Box::new(reader)), filter, range);
         Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
-    /// What goes into a queue from now on.
-    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &Range) -> Self {
-        Self::of(Source::Copy(copy), filter, range)
+    /// Reads what goes into a queue from now on.
+    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &JournalRange) -> Self {
+        Self::of(EventSource::Copy(copy), filter, range)
     }
 
-    fn of(source: Source, filter: Filter, range: &Range) -> Self {
+    fn of(source: EventSource, filter: Filter, range: &JournalRange) -> Self {
         let idle = range.idle_timeout.unwrap_or(NEVER);
         Self {
             source,
@@ -92,33 +92,33 @@ impl Feed {
             behind: None,
             idle,
             silence: Box::pin(sleep(idle)),
-            interrupt: Box::pin(interrupted()),
+            interrupt: Box::pin(interruption()),
         }
     }
 
-    /// Where in the journal it begins.
+    /// The place in the journal where the reading begins.
     pub(crate) fn begins(&self) -> Start {
         match &self.source {
-            Source::Journal(reader) => reader.begins(),
-            Source::Copy(_) => Start::Next,
+            EventSource::Journal(reader) => reader.begins(),
+            EventSource::Copy(_) => Start::Next,
         }
     }
 
     /// The next wanted event. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Result<Record, Stopped>> {
+    pub(crate) async fn next(&mut self) -> Result<Result<Record, StopReason>> {
         loop {
             if self.at_end || self.left == 0 {
-                return Ok(Err(Stopped::AsAsked));
+                return Ok(Err(StopReason::AsAsked));
             }
             let read = tokio::select! {
                 biased;
                 read = read(&mut self.source) => read,
-                () = &mut self.silence => return Ok(Err(Stopped::AsAsked)),
-                () = &mut self.interrupt => return Ok(Err(Stopped::Interrupted)),
+                () = &mut self.silence => return Ok(Err(StopReason::AsAsked)),
+                () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
             let record = match read.map_err(of_journal)? {
-                Next::Read(read) => self.take(read),
-                Next::Copied(copied) => taken(copied),
+                FeedItem::Read(read) => self.take(read),
+                FeedItem::Copied(copied) => record_or_note(copied),
             };
             let Some(record) = record else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
@@ -140,14 +140,14 @@ impl Feed {
     }
 
     /// The number of events that were read, wanted or not.
-    pub(crate) fn seen(&self) -> u64 {
+    pub(crate) fn events_read(&self) -> u64 {
         self.seen
     }
 
     pub(crate) async fn close(self) {
         match self.source {
-            Source::Journal(reader) => reader.close().await,
-            Source::Copy(copy) => {
+            EventSource::Journal(reader) => reader.close().await,
+            EventSource::Copy(copy) => {
                 let dropped = copy.close();
                 if dropped > 0 {
                     say_dropped(dropped);
@@ -156,7 +156,7 @@ impl Feed {
         }
     }
 
-    /// The record, unless it is something to say.
+    /// Returns the record, or reports the notice.
     fn take(&mut self, read: Read) -> Option<Record> {
         match read {
             Read::Record(record) => return Some(record),
@@ -169,7 +169,7 @@ impl Feed {
             }
             Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
             Read::Notice(Notice::Back) => ui::say("connected again"),
-            // What was there when it began is all before that time.
+            // All events that were there at the beginning are from before that time.
             Read::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
             Read::Notice(Notice::Unreadable(offset)) => {
                 self.at_end |= self.end.is_some_and(|end| offset >= end);
@@ -183,8 +183,8 @@ impl Feed {
     }
 }
 
-/// A reader that begins behind the end would wait for events that may never come.
-fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
+/// Refuses a beginning behind the end: the reader would wait for events that may never come.
+fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     let Some(Start::Offset(from)) = range.from else { return Ok(()) };
     match last {
         Some(last) if from > last + 1 => Err(usage(format!(
@@ -195,20 +195,20 @@ fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
     }
 }
 
-enum Next {
+enum FeedItem {
     Read(Read),
     Copied(Copied),
 }
 
-async fn read(source: &mut Source) -> Result<Next, JournalError> {
+async fn read(source: &mut EventSource) -> Result<FeedItem, JournalError> {
     Ok(match source {
-        Source::Journal(reader) => Next::Read(reader.next().await?),
-        Source::Copy(copy) => Next::Copied(copy.next().await?),
+        EventSource::Journal(reader) => FeedItem::Read(reader.next().await?),
+        EventSource::Copy(copy) => FeedItem::Copied(copy.next().await?),
     })
 }
 
-/// The message of a queue, unless it is something to say.
-fn taken(copied: Copied) -> Option<Record> {
+/// Returns the message of a queue, or reports the notice.
+fn record_or_note(copied: Copied) -> Option<Record> {
     match copied {
         Copied::Record(record) => return Some(record),
         Copied::Dropped(count) => say_dropped(count),
@@ -231,9 +231,9 @@ fn say_dropped(count: u64) {
     ));
 }
 
-/// Ends with Ctrl-C, or when the program is told to end. It hears that from the call on, also before it
-/// is waited for: whoever reads or writes first would miss it.
-pub(crate) fn interrupted() -> impl Future<Output = ()> + Send {
+/// Completes with Ctrl-C, or when the program is told to end. It listens from the call on, not from the first poll: a
+/// caller that reads or writes first would miss the signal.
+pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {
         if let [Ok(mut interrupt), Ok(mut terminate)] = signals {

@@ -1,4 +1,4 @@
-//! When each event of a recording is sent again.
+//! The times at which the events of a recording are sent again.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::exit::usage;
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui;
-use crate::tester::stream::render::Lines;
+use crate::tester::stream::render::EventPrinter;
 
-/// How fast a recording is sent.
+/// The speed at which a recording is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Pace {
-    /// So many times as fast as it was recorded.
+pub(crate) enum ReplayPace {
+    /// This many times as fast as it was recorded.
     Times(f64),
     /// Without waiting.
     Max,
@@ -26,7 +26,7 @@ pub(crate) enum Pace {
     Step,
 }
 
-impl FromStr for Pace {
+impl FromStr for ReplayPace {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -42,9 +42,9 @@ impl FromStr for Pace {
     }
 }
 
-/// What happens to the next event.
+/// The user's decision on the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum StepAnswer {
     Send,
     Skip,
     Quit,
@@ -52,25 +52,25 @@ pub(crate) enum Turn {
 
 /// Waits until an event's time has come.
 pub(crate) struct Metronome {
-    pace: Pace,
-    /// What was recorded was made before. A time that has not come yet is of a clock that was wrong: nobody waits for it.
+    pace: ReplayPace,
+    /// The time at which the replay began. A recorded time after it comes from a wrong clock, and is not waited for.
     now: Timestamp,
-    /// The first time in the recording, and when that was.
+    /// The first time in the recording, and the moment at which its event was due.
     began: Option<(Timestamp, Instant)>,
-    lines: Lines,
+    lines: EventPrinter,
 }
 
 impl Metronome {
-    pub(crate) fn new(pace: Pace, now: Timestamp) -> Result<Self> {
-        if pace == Pace::Step && !is_interactive() {
+    pub(crate) fn new(pace: ReplayPace, now: Timestamp) -> Result<Self> {
+        if pace == ReplayPace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, now, began: None, lines: Lines::of(known()) })
+        Ok(Self { pace, now, began: None, lines: EventPrinter::of(loaded_system()) })
     }
 
-    /// When the event is due; `None` for at once.
+    /// The moment at which the event is due; `None` for at once.
     pub(crate) fn due(&mut self, record: &Record) -> Option<Instant> {
-        let Pace::Times(times) = self.pace else { return None };
+        let ReplayPace::Times(times) = self.pace else { return None };
         let time = record.time.filter(|time| *time <= self.now)?;
         let (first, began) = *self.began.get_or_insert_with(|| (time, Instant::now()));
         let after = Duration::try_from(time.duration_since(first)).ok()?;
@@ -78,27 +78,27 @@ impl Metronome {
         began.checked_add(after).filter(|due| *due > Instant::now())
     }
 
-    /// Asks, if the user wants to be asked.
-    pub(crate) async fn ask(&mut self, record: &Record) -> Result<Turn> {
-        if self.pace != Pace::Step {
-            return Ok(Turn::Send);
+    /// Asks the user about the event, if the pace is `Step`.
+    pub(crate) async fn ask(&mut self, record: &Record) -> Result<StepAnswer> {
+        if self.pace != ReplayPace::Step {
+            return Ok(StepAnswer::Send);
         }
         ui::say(&self.lines.line(record));
         loop {
-            // A read from a terminal cannot be given up: nobody waits for the end of this thread.
+            // A read from a terminal cannot be cancelled, so nobody waits for this thread.
             let (done, answer) = oneshot::channel();
             std::thread::spawn(move || done.send(ask("Enter sends it, s skips it, q quits:")));
             match &*answer.await?? {
-                "" => return Ok(Turn::Send),
-                "s" => return Ok(Turn::Skip),
-                "q" => return Ok(Turn::Quit),
+                "" => return Ok(StepAnswer::Send),
+                "s" => return Ok(StepAnswer::Skip),
+                "q" => return Ok(StepAnswer::Quit),
                 other => ui::say(&format!("`{other}` is none of Enter, s and q")),
             }
         }
     }
 }
 
-/// Returns when it is due.
+/// Waits until the event is due.
 pub(crate) async fn until(due: Option<Instant>) {
     if let Some(due) = due {
         sleep_until(due).await;

@@ -1,4 +1,4 @@
-//! How far a replay has come: a file beside the recording, for `--resume`.
+//! The progress of a replay: a file beside the recording, for `--resume`.
 
 use std::fs::{File, rename};
 use std::io::{ErrorKind, Write};
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 
-/// What a replay that goes on has to know of the one before.
+/// The state of an interrupted replay from which another goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
+pub(crate) struct ReplayProgress {
     /// The broker's address and virtual host.
     pub(crate) to: String,
     /// The options that decide what is sent.
@@ -20,9 +20,9 @@ pub(crate) struct Progress {
     /// The keys that get new values, by the contracts.
     #[serde(default)]
     pub(crate) keys: String,
-    /// So many of the selected events are sent.
+    /// The number of selected events that were sent.
     pub(crate) sent: u64,
-    /// How the new ids are made, so that the rest gets those that fit.
+    /// The shift of the new ids, with which the rest gets matching ones.
     pub(crate) later: i64,
     pub(crate) run: Uuid,
 }
@@ -39,7 +39,7 @@ impl ProgressFile {
     }
 
     /// The progress of a replay that was interrupted.
-    pub(crate) fn read(&self) -> Result<Option<Progress>> {
+    pub(crate) fn read(&self) -> Result<Option<ReplayProgress>> {
         let context = || format!("cannot read {}", self.0.display());
         match std::fs::read(&self.0) {
             Ok(text) => serde_json::from_slice(&text).map(Some).with_context(context),
@@ -48,8 +48,8 @@ impl ProgressFile {
         }
     }
 
-    /// The progress to go on from, if it is of the same replay.
-    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<Progress> {
+    /// The progress to go on from, if it belongs to the same replay.
+    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<ReplayProgress> {
         let Some(before) = self.read()? else {
             return Err(usage(format!(
                 "there is nothing to resume: {} does not exist",
@@ -78,7 +78,7 @@ impl ProgressFile {
         Ok(before)
     }
 
-    /// Begins a new one, if none was interrupted.
+    /// Refuses to begin a new replay if one was interrupted.
     pub(crate) fn refuse_interrupted(&self) -> Result<()> {
         let Some(before) = self.read()? else { return Ok(()) };
         Err(usage(format!(
@@ -88,8 +88,8 @@ impl ProgressFile {
         )))
     }
 
-    /// Written whole or not at all.
-    pub(crate) fn write(&self, progress: &Progress) -> Result<()> {
+    /// Writes the file whole or not at all.
+    pub(crate) fn write(&self, progress: &ReplayProgress) -> Result<()> {
         let mut new = self.0.as_os_str().to_owned();
         new.push(".new");
         let new = PathBuf::from(new);
@@ -101,7 +101,7 @@ impl ProgressFile {
     }
 
     pub(crate) fn remove(&self) {
-        // If it stays, the next replay asks about it.
+        // If the file stays, the next replay asks about it.
         std::fs::remove_file(&self.0).ok();
     }
 }

@@ -12,13 +12,13 @@ use ballet_amqp::{Broker, Peer};
 use ballet_stream::{Header, RecordingError, RecordingWriter, Start, differs};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::{Range, Selection};
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
-/// What a process that is killed may lose of the file. The journal still has it.
+/// The longest time whose events a killed process may lose from the file. The journal still has them.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
@@ -36,10 +36,10 @@ pub(crate) struct RecordArgs {
     /// The file; it is packed if its name ends with .gz
     file: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     #[command(flatten)]
-    range: Range,
-    /// Go on behind the last event of the file
+    range: JournalRange,
+    /// Go on after the last event of the file
     #[arg(long)]
     append: bool,
     /// Pack the file, whatever its name is
@@ -47,7 +47,7 @@ pub(crate) struct RecordArgs {
     pack: bool,
 }
 
-pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.file.as_os_str() == "-" {
         return Err(usage("`-` is no file: `ballet tap -o jsonl` writes to standard output"));
     }
@@ -56,20 +56,20 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
     let asked = args.range.start(options)?;
     let begun = options.clock.now();
     let filter = args.selection.filter();
-    // The journal before the file, so that a wrong address leaves none.
+    // The journal is opened first, so that a wrong address leaves no file.
     let (mut feed, mut writer) = if args.append {
         if asked.is_some() {
             return Err(usage(
                 "--append goes on behind the last event of the file: leave out --from and --since",
             ));
         }
-        let (writer, start) = appended(&args, &broker, &peer).await?;
-        (Feed::open(broker, start, filter, &args.range).await?, writer)
+        let (writer, start) = open_to_append(&args, &broker, &peer).await?;
+        (EventFeed::open(broker, start, filter, &args.range).await?, writer)
     } else {
         let start = asked.unwrap_or(Start::Next);
-        let feed = Feed::open(broker, start, filter, &args.range).await?;
+        let feed = EventFeed::open(broker, start, filter, &args.range).await?;
         let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
-        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(advised)?)
+        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(with_file_advice)?)
     };
     let stopped = record(&mut feed, &mut writer).await;
     feed.close().await;
@@ -81,18 +81,18 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
         ui::counted(written, "event"),
         args.file.display()
     ));
-    if stopped == Stopped::Interrupted {
+    if stopped == StopReason::Interrupted {
         ui::say("--append goes on from here");
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
-async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped> {
+async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<StopReason> {
     let progress = ui::Progress::endless("events recorded");
     let mut flush = interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // Kept over the ticks: an attempt to connect again takes longer.
+        // Kept over the ticks: connecting again takes longer than one.
         let mut next = pin!(feed.next());
         let next = loop {
             tokio::select! {
@@ -110,13 +110,13 @@ async fn record(feed: &mut Feed, writer: &mut RecordingWriter) -> Result<Stopped
     }
 }
 
-/// The file, if it is a recording of this journal, and where it goes on.
-async fn appended(
+/// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
+async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,
     peer: &Peer,
 ) -> Result<(RecordingWriter, Start)> {
-    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(advised)?;
+    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(with_file_advice)?;
     if header.system != peer.vhost {
         return Err(usage(format!(
             "{} is a recording of vhost `{}`, and this is `{}`",
@@ -138,8 +138,8 @@ async fn appended(
     Ok((writer, Start::Offset(offset + 1)))
 }
 
-/// What to do about a file that is there, or is not.
-fn advised(error: RecordingError) -> anyhow::Error {
+/// Adds advice to the error about a file that exists, or does not.
+fn with_file_advice(error: RecordingError) -> anyhow::Error {
     let RecordingError::File { path, error: why } = &error else { return error.into() };
     let path = path.display();
     match why.kind() {

@@ -14,23 +14,23 @@ use crate::base::ui;
 /// Times, in UTC: `10:03:04.123`.
 const TIME: &str = "%H:%M:%S%.3f";
 const DAY: &str = "%Y-%m-%d";
-/// As wide as the usual types and services, if the system's are not known. A column grows with what comes.
+/// The width of usual types and services, for an unknown system. A column grows with its content.
 const TYPE: usize = 28;
 const SERVICE: usize = 10;
-/// The least room for the body beside the other columns. With less, it has a line of its own.
+/// The least room for the body beside the other columns. With less, the body gets a line of its own.
 const LEAST: usize = 20;
 const INDENT: &str = "  ";
 
 /// Writes events below each other in columns.
-pub(crate) struct Lines {
+pub(crate) struct EventPrinter {
     columns: Option<usize>,
     event_type: usize,
     service: usize,
     day: String,
 }
 
-impl Lines {
-    /// For the events of these systems.
+impl EventPrinter {
+    /// Makes the columns wide enough for the system's names.
     pub(crate) fn of(system: Option<&System>) -> Self {
         let parts = || system.iter().flat_map(|system| &system.parts);
         let types = parts().flat_map(|part| [part.emits(), part.consumes()].concat());
@@ -39,7 +39,7 @@ impl Lines {
         Self { columns: columns(), event_type, service, day: String::new() }
     }
 
-    /// The event's line, below one with the day if that is another.
+    /// The event's line, below one with the day if the day has changed.
     pub(crate) fn line(&mut self, record: &Record) -> String {
         let mut text = String::new();
         let time = match record.time {
@@ -55,14 +55,14 @@ impl Lines {
         };
         let event_type = plain(record.event_type());
         let service = plain(record.service().unwrap_or("–"));
-        // As services know it: so the first event of a saga has the same as those after it. A note may have none.
+        // The saga as services know it, so that the first event shows the same as those after it. A note may have none.
         let names_one = record.exchange == EVENTS || record.saga().is_some();
         let saga = record.saga_id().filter(|_| names_one).map(|id| id.to_string());
         let saga = saga.or_else(|| record.saga().map(str::to_owned));
         let saga = saga.map_or("–".to_owned(), |saga| plain(&short(&saga)));
         self.event_type = self.event_type.max(event_type.chars().count());
         self.service = self.service.max(service.chars().count());
-        let (mark, said) = match death(record).or_else(|| again(record)) {
+        let (mark, said) = match death_mark(record).or_else(|| retry_mark(record)) {
             Some((mark, why)) => (format!("{mark} "), why),
             None => (String::new(), record.text().into_owned()),
         };
@@ -83,7 +83,7 @@ impl Lines {
     }
 }
 
-/// What stands between the columns, which take this much, and the body; and as much of the body as has room.
+/// The separator between the columns, which take this much, and the body; and as much of the body as has room.
 fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (String, String) {
     let beside = columns.map(|columns| columns.saturating_sub(before + mark));
     match (beside, columns) {
@@ -96,15 +96,15 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
     }
 }
 
-/// How a message is marked that comes back to be tried again, and why it does.
-fn again(record: &Record) -> Option<(&'static str, String)> {
+/// The mark of a message that comes back to be tried again, and the reason.
+fn retry_mark(record: &Record) -> Option<(&'static str, String)> {
     let is_copy = count_header(&record.properties, RETRIES) > 0;
     let why = || text_header(&record.properties, RETRY_DETAIL).unwrap_or_default().to_owned();
     is_copy.then(|| ("AGAIN", why()))
 }
 
-/// How a dead letter is marked, and why it is dead; or what a tool did with it.
-fn death(record: &Record) -> Option<(&'static str, String)> {
+/// The mark of a dead letter, and the reason of its death or what a tool did with it.
+fn death_mark(record: &Record) -> Option<(&'static str, String)> {
     if !record.is_dead_letter() {
         return None;
     }

@@ -9,16 +9,16 @@ use ballet_amqp::{Broker, Lookup, Object, Peer};
 use ballet_stream::{At, Header, NewIds, Record, Recording, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
+use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
 use crate::tester::stream::expect::{ExpectArgs, Expectation, SentSagas};
-use crate::tester::stream::left_out::Hindered;
-use crate::tester::stream::pace::Pace;
-use crate::tester::stream::progress::{Progress, ProgressFile};
-use crate::tester::stream::selected::{Selected, nothing_to_compare};
-use crate::tester::stream::selection::Selection;
-use crate::tester::stream::sending::Replay;
+use crate::tester::stream::pace::ReplayPace;
+use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
+use crate::tester::stream::selection::StreamSelection;
+use crate::tester::stream::sending::RunningReplay;
+use crate::tester::stream::unrepeatable::UnrepeatableSagas;
 
 /// Services refuse events whose ids are older, or ahead of the clock.
 const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
@@ -39,10 +39,10 @@ service published in answer to something, so the services of the other system an
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReplayArgs {
-    /// The recording, or what rabtap has saved
+    /// The recording, or a file that rabtap has saved
     file: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    selection: StreamSelection,
     /// Only events that nothing in the recording's system caused, such as those of foreign producers
     #[arg(long, help_heading = "Selection")]
     from_outside: bool,
@@ -51,9 +51,8 @@ pub(crate) struct ReplayArgs {
     to: Option<String>,
     /// original, max, step (asks before each event), or a factor: 10 is ten times as fast
     #[arg(long, default_value = "original")]
-    pace: Pace,
-    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever
-    /// they stand
+    pace: ReplayPace,
+    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever they occur
     #[arg(long)]
     new_ids: bool,
     /// Go on after an interruption
@@ -67,17 +66,17 @@ pub(crate) struct ReplayArgs {
     /// Say how many events would be sent, and where, and send none
     #[arg(long)]
     dry_run: bool,
-    /// It goes into a world that ends with it, so nobody resumes it.
+    /// Whether it goes into a world that ends with it, so that nobody resumes it.
     #[arg(skip)]
     is_rehearsal: bool,
 }
 
 impl ReplayArgs {
-    /// What came from outside, with new ids, into a world that ends with the replay.
+    /// A replay of the events from outside, with new ids, into a world that ends with it.
     pub(crate) fn rehearsal(
         file: PathBuf,
-        selection: Selection,
-        (to, pace): (String, Pace),
+        selection: StreamSelection,
+        (to, pace): (String, ReplayPace),
         expect: ExpectArgs,
     ) -> Self {
         Self {
@@ -96,10 +95,10 @@ impl ReplayArgs {
     }
 }
 
-pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let expected = args.expect.recording(&args.file);
     let from_outside = args.from_outside || expected.is_some();
-    let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
+    let selected = EventSelector::new(&args.selection, args.new_ids, from_outside, options)?;
     let selected = if from_outside {
         selected.of_repeatable(&args.file, expected.is_some())?
     } else {
@@ -112,7 +111,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     let now = options.clock.now();
     let mut survey = Survey::new(now, selected.made.clone());
     let mut sagas = SentSagas::default();
-    let mut hindered = Hindered::default();
+    let mut hindered = UnrepeatableSagas::default();
     let mut recording = Recording::open(&args.file)?;
     let mut last = None;
     for record in recording.by_ref() {
@@ -122,7 +121,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         {
             hindered.add(saga, why);
         }
-        if selected.is(&record) {
+        if selected.selects(&record) {
             survey.add(&record, args.new_ids);
             if expected.is_some() {
                 sagas.add(&record);
@@ -149,7 +148,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     if args.dry_run {
         let events = ui::counted(survey.records, "event");
         ui::print(&format!("{events} would be sent to {to}; nothing was sent"));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
     let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
@@ -161,7 +160,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             confirm(origin, &to, survey.records)?;
         }
         let later = later(&survey, now);
-        // With new ids the last is of now.
+        // With new ids the last event is of now.
         let made = if args.new_ids { survey.last } else { Some(now) };
         if made.zip(survey.first).is_some_and(|(made, first)| made.duration_since(first) > OLD) {
             ui::say(if args.new_ids {
@@ -173,7 +172,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             });
         }
         let (selection, keys) = (selected.words.clone(), selected.made.words());
-        Progress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
+        ReplayProgress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
     };
     let ids = args.new_ids.then(|| NewIds::new(survey.clone(), progress.later, progress.run));
     let expectation = match expected {
@@ -185,9 +184,9 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         }
         None => None,
     };
-    let replay = Replay { file, progress, ids, whole: survey.records, pace: args.pace, now };
+    let replay = RunningReplay { file, progress, ids, whole: survey.records, pace: args.pace, now };
     match (replay.run(broker, &args.file, &selected).await, expectation) {
-        (Ok(Done::All), Some(expectation)) => expectation.compare().await,
+        (Ok(ExitStatus::All), Some(expectation)) => expectation.compare().await,
         (ended, Some(expectation)) => {
             expectation.give_up().await;
             ended
@@ -196,7 +195,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
 }
 
-/// Keys that are no UUIDs have a form that only their service knows.
+/// Lists keys that are no UUIDs: only their service knows their form.
 fn say_texts(survey: &Survey) {
     let names: Vec<&str> = survey.texts().collect();
     if !names.is_empty() {
@@ -207,7 +206,7 @@ fn say_texts(survey: &Survey) {
     }
 }
 
-/// Where the events go to. Without the exchange nothing can be sent, and nothing is to be resumed.
+/// Connects to the target. Without the exchange nothing can be sent, and nothing can be resumed.
 async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet replay").await;
     let session = session.map_err(|error| of_journal(error.into()))?;
@@ -223,51 +222,51 @@ async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     }
 }
 
-/// How much later the new ids are, in milliseconds. None is ahead of the clock, however soon it is sent: whoever goes on after
-/// an interruption may be in more of a hurry.
+/// The shift of the new ids, in milliseconds. No new id is ahead of the clock, whatever the pace: a resumed replay may
+/// be faster.
 fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
     survey.last.map_or(0, |last| now.as_millisecond() - last.as_millisecond())
 }
 
-/// Where a recording is from.
+/// The origin of a recording.
 #[derive(Clone, Copy)]
-enum Origin {
+enum RecordingOrigin {
     Here,
     Elsewhere,
     Unknown,
 }
 
-/// Whether a recording is from this broker. A system has many addresses: other nodes, aliases, tunnels. So it is known by
-/// its journal, which has the last message of the recording at the same offset.
+/// Compares the recording with this broker. A system has many addresses (other nodes, aliases, tunnels), so it is known
+/// by its journal, which has the last message of the recording at the same offset.
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
     header: Option<&Header>,
     last: Option<&Record>,
-) -> Origin {
-    let Some(header) = header else { return Origin::Unknown };
+) -> RecordingOrigin {
+    let Some(header) = header else { return RecordingOrigin::Unknown };
     if header.system != here.vhost {
-        return Origin::Elsewhere;
+        return RecordingOrigin::Elsewhere;
     }
     if header.broker == here.address {
-        return Origin::Here;
+        return RecordingOrigin::Here;
     }
     let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
-        return Origin::Unknown;
+        return RecordingOrigin::Unknown;
     };
     match at(broker, offset).await {
-        Ok(At::Record(there)) if there.is_same_message_as(last) => Origin::Here,
-        Ok(At::Record(_) | At::Beyond) => Origin::Elsewhere,
-        Ok(At::Gone) | Err(_) => Origin::Unknown,
+        Ok(At::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
+        Ok(At::Record(_) | At::Beyond) => RecordingOrigin::Elsewhere,
+        Ok(At::Gone) | Err(_) => RecordingOrigin::Unknown,
     }
 }
 
-/// A recording that is sent to where it is from changes that system: that is asked for twice.
-fn confirm(origin: Origin, to: &str, events: u64) -> Result<()> {
+/// Asks before a recording goes back to its own system, which it changes.
+fn confirm(origin: RecordingOrigin, to: &str, events: u64) -> Result<()> {
     let why = match origin {
-        Origin::Elsewhere => return Ok(()),
-        Origin::Here => format!("{to} is where it was recorded"),
-        Origin::Unknown => format!("nobody knows whether {to} is where it was recorded"),
+        RecordingOrigin::Elsewhere => return Ok(()),
+        RecordingOrigin::Here => format!("{to} is where it was recorded"),
+        RecordingOrigin::Unknown => format!("nobody knows whether {to} is where it was recorded"),
     };
     if !is_interactive() {
         return Err(usage(format!(

@@ -1,4 +1,4 @@
-//! Which part of the journal is read, and which events of it are wanted.
+//! The part of the journal that is read, and the events that are selected.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::base::exit::usage;
-use crate::base::moment::Moment;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 
-/// Which events are wanted.
+/// The options that select events.
 #[derive(Debug, Args)]
-pub(crate) struct Selection {
+pub(crate) struct StreamSelection {
     /// Types; * stands for one word, # for any number: 'orders.#' or '*.*.v2'
     #[arg(value_name = "TYPE")]
     types: Vec<Pattern>,
@@ -35,7 +35,7 @@ pub(crate) struct Selection {
     value: Vec<ValueIs>,
 }
 
-impl Selection {
+impl StreamSelection {
     pub(crate) fn filter(&self) -> Filter {
         let Self { types, saga, service, header, value } = self;
         Filter {
@@ -47,9 +47,9 @@ impl Selection {
         }
     }
 
-    /// Says which types no contract declares: they may be misspelt, and waiting for them is silent.
+    /// Notes types that no contract declares: they may be misspelt, and waiting for them is silent.
     pub(crate) fn say_undeclared(&self) {
-        let declared: Vec<EventType> = known().map(System::known_types).unwrap_or_default();
+        let declared: Vec<EventType> = loaded_system().map(System::known_types).unwrap_or_default();
         if declared.is_empty() {
             return;
         }
@@ -76,10 +76,10 @@ impl Selection {
     }
 }
 
-/// Which part of the journal is read.
+/// The options that limit the part of the journal.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Range {
-    /// Where to begin: first, last, next, or an offset
+pub(crate) struct JournalRange {
+    /// The place to begin: first, last, next, or an offset
     #[arg(
         long,
         value_name = "PLACE",
@@ -88,16 +88,16 @@ pub(crate) struct Range {
         value_parser = place
     )]
     pub(crate) from: Option<Start>,
-    /// When to begin: an age such as 10m, or a time such as 2026-11-22T09:00:00Z
+    /// The time to begin: an age such as 10m, or a time such as 2026-11-22T09:00:00Z
     #[arg(long, value_name = "AGE|TIME", help_heading = "Range")]
-    since: Option<Moment>,
+    since: Option<TimeOrAge>,
     /// Stop at the last event that is there when the command begins
     #[arg(long, value_name = "now", help_heading = "Range", value_parser = ["now"])]
     until: Option<String>,
     /// Stop after this many events
     #[arg(long, value_name = "N", help_heading = "Range")]
     pub(crate) limit: Option<u64>,
-    /// Stop when no event has come for so long, such as 30s
+    /// Stop when no event has come for this long, such as 30s
     #[arg(long, value_name = "AGE", help_heading = "Range", value_parser = duration)]
     pub(crate) idle_timeout: Option<Duration>,
 }
@@ -118,8 +118,8 @@ fn place(text: &str) -> Result<Start, String> {
     })
 }
 
-impl Range {
-    /// Where to begin, if it is said.
+impl JournalRange {
+    /// The place to begin, if an option says it.
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {
             (Some(start), _) => Ok(Some(start)),
@@ -135,7 +135,7 @@ impl Range {
         }
     }
 
-    /// All that is there when the command begins.
+    /// All events that are there when the command begins.
     pub(crate) fn until_the_end() -> Self {
         Self { until: Some("now".to_owned()), ..Self::default() }
     }

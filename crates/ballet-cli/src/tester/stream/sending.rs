@@ -1,4 +1,4 @@
-//! A replay on its way: its events in their order, each when it is due.
+//! A replay under way: its events in their order, each when it is due.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::ui;
-use crate::tester::stream::feed::interrupted;
-use crate::tester::stream::pace::{Metronome, Pace, Turn, until};
-use crate::tester::stream::progress::{Progress, ProgressFile};
-use crate::tester::stream::selected::Selected;
+use crate::tester::stream::event_selector::EventSelector;
+use crate::tester::stream::feed::interruption;
+use crate::tester::stream::pace::{Metronome, ReplayPace, StepAnswer, until};
+use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
 
-/// What a replay that is killed may send again. Receivers drop it: the ids are the same.
+/// The longest time whose events a killed replay may send again. Receivers drop them: the ids are the same.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// A replay on its way.
-pub(crate) struct Replay {
-    /// None for what nobody resumes.
+/// A replay under way.
+pub(crate) struct RunningReplay {
+    /// The file with the progress. None for a replay that nobody resumes.
     pub(crate) file: Option<ProgressFile>,
-    pub(crate) progress: Progress,
+    pub(crate) progress: ReplayProgress,
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
-    pub(crate) pace: Pace,
-    /// When the replay began.
+    pub(crate) pace: ReplayPace,
+    /// The time at which the replay began.
     pub(crate) now: Timestamp,
 }
 
-impl Replay {
+impl RunningReplay {
     pub(crate) async fn run(
         mut self,
         broker: Arc<dyn Broker>,
         recording: &Path,
-        selected: &Selected,
-    ) -> Result<Done> {
+        selected: &EventSelector,
+    ) -> Result<ExitStatus> {
         let sender = Sender::open(broker).await;
         let mut sender = sender.map_err(|error| match error {
             SendError::Broker(error) => crate::base::exit::with_advice(error.into()),
@@ -46,19 +46,19 @@ impl Replay {
         })?;
         let before = self.progress.sent;
         let sent = self.send(&mut sender, recording, selected).await;
-        // What is on its way is waited for, also after Ctrl-C, unless that comes again.
+        // Waits for the messages under way, even after Ctrl-C, unless that comes again.
         let finished = match &sent {
             Err(error) if error.is::<SendError>() => Ok(()),
             _ => tokio::select! {
                 finished = sender.finish() => finished,
-                () = interrupted() => Ok(()),
+                () = interruption() => Ok(()),
             },
         };
         self.progress.sent = before + sender.confirmed();
         let is_whole = self.progress.sent >= self.whole;
         match (&sent, &finished) {
-            _ if self.pace == Pace::Step => {}
-            (Ok(Ended::Whole), Ok(())) if is_whole => {
+            _ if self.pace == ReplayPace::Step => {}
+            (Ok(SendOutcome::Whole), Ok(())) if is_whole => {
                 self.file.as_ref().inspect(|file| file.remove());
             }
             _ => self.save()?,
@@ -71,13 +71,13 @@ impl Replay {
             ui::counted(self.progress.sent, "event"),
             self.progress.to
         ));
-        if ended == Ended::Interrupted {
-            if self.pace != Pace::Step {
+        if ended == SendOutcome::Interrupted {
+            if self.pace != ReplayPace::Step {
                 ui::say("--resume goes on from here");
             }
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
-        Ok(Done::All)
+        Ok(ExitStatus::All)
     }
 
     fn save(&self) -> Result<()> {
@@ -88,22 +88,23 @@ impl Replay {
         &mut self,
         sender: &mut Sender,
         recording: &Path,
-        selected: &Selected,
-    ) -> Result<Ended> {
+        selected: &EventSelector,
+    ) -> Result<SendOutcome> {
         // A bar would stand between the questions.
-        let shown = (self.pace != Pace::Step).then(|| ui::Progress::new("events sent", self.whole));
+        let shown =
+            (self.pace != ReplayPace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace, self.now)?;
-        if self.pace != Pace::Step {
-            // Before the first event: a replay that is killed goes on with the same new ids.
+        if self.pace != ReplayPace::Step {
+            // Saved before the first event: a killed replay goes on with the same new ids.
             self.save()?;
         }
-        let mut stop = Box::pin(interrupted());
+        let mut stop = Box::pin(interruption());
         let (mut saved, before) = (Instant::now(), self.progress.sent);
         let all = Recording::open(recording)?;
         let mut left_out = before;
         for record in all {
             let mut record = record?;
-            if !selected.is(&record) {
+            if !selected.selects(&record) {
                 continue;
             }
             if left_out > 0 {
@@ -114,7 +115,7 @@ impl Replay {
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => return Ok(Ended::Interrupted),
+                    () = &mut stop => return Ok(SendOutcome::Interrupted),
                     () = &mut due => break,
                     () = sleep_until(saved + SAVE_EVERY),
                         if self.progress.sent != before + sender.confirmed() =>
@@ -129,38 +130,38 @@ impl Replay {
             let turn = tokio::select! {
                 turn = metronome.ask(&record) => turn?,
                 () = &mut stop => {
-                    // The question has no end of its line.
+                    // The question does not end its line.
                     ui::say("");
-                    return Ok(Ended::Interrupted);
+                    return Ok(SendOutcome::Interrupted);
                 }
             };
             match turn {
-                Turn::Send => {}
-                Turn::Skip => continue,
-                Turn::Quit => return Ok(Ended::Whole),
+                StepAnswer::Send => {}
+                StepAnswer::Skip => continue,
+                StepAnswer::Quit => return Ok(SendOutcome::Whole),
             }
             if let Some(ids) = &self.ids {
                 ids.replace(&mut record);
             }
             tokio::select! {
                 sent = sender.send(to_publish(record)) => sent?,
-                () = &mut stop => return Ok(Ended::Interrupted),
+                () = &mut stop => return Ok(SendOutcome::Interrupted),
             }
             if let Some(shown) = &shown {
                 shown.show(before + sender.confirmed());
             }
-            if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
+            if saved.elapsed() > SAVE_EVERY && self.pace != ReplayPace::Step {
                 self.progress.sent = before + sender.confirmed();
                 self.save()?;
                 saved = Instant::now();
             }
         }
-        Ok(Ended::Whole)
+        Ok(SendOutcome::Whole)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum SendOutcome {
     Whole,
     Interrupted,
 }

@@ -14,17 +14,17 @@ use serde_json::Value;
 use tokio::sync::mpsc as later;
 use tokio::time::timeout;
 
-use crate::base::exit::{Done, of_journal, usage};
+use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::tester::stream::feed::{Feed, interrupted};
-use crate::tester::stream::render::Lines;
-use crate::tester::stream::selection::{Range, Selection};
+use crate::tester::stream::feed::{EventFeed, interruption};
+use crate::tester::stream::render::EventPrinter;
+use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
-/// How long an event may wait for others that are written with it.
+/// The longest time that an event waits for others to be written with it.
 const SOON: Duration = Duration::from_millis(5);
-/// So many bytes are written at once.
+/// The number of bytes that are written at once.
 const FULL: usize = 1 << 16;
 
 const EXAMPLES: &str = "\
@@ -41,8 +41,8 @@ The journal is a stream: reading takes nothing from anybody, and a slow reader h
 --queue needs the contracts: it makes a queue of its own that is bound as the other one is. That one
 is not touched. It also shows messages that come back to be tried again. It does not show what is put
 on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
-orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
-slow reader misses is counted and said.
+orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: messages
+that a slow reader misses are counted and reported.
 The user `tap` may read the journal and nothing else. --queue needs an operator's user, such as `ops`,
 since it makes a queue. -o jsonl prints the lines of a recording, and -o json one list of them.";
 
@@ -50,39 +50,39 @@ since it makes a queue. -o jsonl prints the lines of a recording, and -o json on
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TapArgs {
     #[command(flatten)]
-    selection: Selection,
-    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its
-    /// dead-letter queue
+    selection: StreamSelection,
+    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its dead-letter
+    /// queue
     #[arg(long, value_name = "NAME", help_heading = "Range",
         conflicts_with_all = ["from", "since", "until"])]
     queue: Option<String>,
     #[command(flatten)]
-    range: Range,
+    range: JournalRange,
 }
 
-pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> {
+pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     let mut feed = match &args.queue {
-        Some(queue) => Feed::of_queue(copy(queue, options).await?, filter, &args.range),
+        Some(queue) => EventFeed::of_queue(copy(queue, options).await?, filter, &args.range),
         None => {
             let start = args.range.start(options)?.unwrap_or(Start::Next);
-            Feed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
+            EventFeed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
         }
     };
     let mut screen = Screen::new(options);
     args.selection.say_undeclared();
     let shown = show(&mut feed, &mut screen).await;
-    if shown.is_ok() && screen.count == 0 && feed.seen() > 0 {
-        ui::say(&format!("none of the {} is wanted", ui::counted(feed.seen(), "event")));
+    if shown.is_ok() && screen.count == 0 && feed.events_read() > 0 {
+        ui::say(&format!("none of the {} is wanted", ui::counted(feed.events_read(), "event")));
     }
     feed.close().await;
     match shown {
-        Err(error) if is_reader_gone(&error) => Ok(Done::All),
-        shown => shown.map(|()| Done::All),
+        Err(error) if is_reader_gone(&error) => Ok(ExitStatus::All),
+        shown => shown.map(|()| ExitStatus::All),
     }
 }
 
-/// A copy of what goes into a queue.
+/// Opens a copy of what goes into a queue.
 async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
     let bindings = bindings_of_queue(system()?, queue);
     if bindings.is_empty() {
@@ -101,16 +101,16 @@ async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
     Ok(copy)
 }
 
-async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
+async fn show(feed: &mut EventFeed, screen: &mut Screen) -> Result<()> {
     loop {
         let mut next = pin!(feed.next());
-        // Many events share a write, but none waits long for the next one.
+        // Events share a write, but none waits long for the next one.
         let next = match poll!(next.as_mut()) {
             Poll::Ready(next) => next,
             Poll::Pending => match timeout(SOON, next.as_mut()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    if screen.write().await? == Written::Interrupted {
+                    if screen.write().await? == WriteOutcome::Interrupted {
                         return Ok(());
                     }
                     next.await
@@ -119,7 +119,7 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
         };
         match next {
             Ok(Ok(record)) => {
-                if screen.show(&record).await? == Written::Interrupted {
+                if screen.show(&record).await? == WriteOutcome::Interrupted {
                     return Ok(());
                 }
             }
@@ -132,15 +132,15 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
     }
 }
 
-/// `ballet tap | head` is a usual way to stop.
+/// Whether the output's reader is gone: `ballet tap | head` is a usual way to stop.
 fn is_reader_gone(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// How a write ended.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum WriteOutcome {
     Whole,
     /// The reader did not read, and the user has stopped the command.
     Interrupted,
@@ -149,10 +149,10 @@ enum Written {
 /// Standard output.
 struct Screen {
     output: Output,
-    lines: Lines,
-    /// What is not written yet.
+    lines: EventPrinter,
+    /// The text that is not written yet.
     text: Vec<u8>,
-    /// The events that were shown.
+    /// The number of events that were shown.
     count: u64,
     pipe: mpsc::Sender<Vec<u8>>,
     written: later::UnboundedReceiver<io::Result<()>>,
@@ -160,12 +160,12 @@ struct Screen {
 
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
-        // Without contracts the columns begin as wide as is usual.
-        let lines = Lines::of(system().ok());
+        // Without contracts the columns begin with their usual width.
+        let lines = EventPrinter::of(system().ok());
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
-        // The output may block for ever. A thread that nobody waits for does not keep the command.
+        // The output may block for ever. The command can end without this thread.
         std::thread::spawn(move || {
             for text in texts {
                 let mut out = io::stdout().lock();
@@ -177,7 +177,7 @@ impl Screen {
         Self { output: options.output, lines, text, count: 0, pipe, written }
     }
 
-    async fn show(&mut self, record: &Record) -> Result<Written> {
+    async fn show(&mut self, record: &Record) -> Result<WriteOutcome> {
         match self.output {
             Output::Table => {
                 self.text.extend_from_slice(self.lines.line(record).as_bytes());
@@ -194,10 +194,10 @@ impl Screen {
             }
         }
         self.count += 1;
-        if self.text.len() < FULL { Ok(Written::Whole) } else { self.write().await }
+        if self.text.len() < FULL { Ok(WriteOutcome::Whole) } else { self.write().await }
     }
 
-    /// What stands behind the last event.
+    /// Adds the text after the last event.
     fn end(&mut self) {
         if self.output == Output::Json {
             let end = if self.count == 0 { &b"[]\n"[..] } else { b"\n]\n" };
@@ -205,21 +205,21 @@ impl Screen {
         }
     }
 
-    /// Writes what is not written yet, however long that takes. A copy of a queue is read meanwhile.
-    async fn write(&mut self) -> Result<Written> {
+    /// Writes the pending text, however long that takes. A copy of a queue is read meanwhile.
+    async fn write(&mut self) -> Result<WriteOutcome> {
         if self.text.is_empty() {
-            return Ok(Written::Whole);
+            return Ok(WriteOutcome::Whole);
         }
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
-        // Whoever sees that the output is held up may stop the command at once.
-        let interrupt = interrupted();
+        // A user who sees that the output is held up may stop the command at once.
+        let interrupt = interruption();
         self.pipe.send(text).map_err(|_| gone())?;
         tokio::select! {
             biased;
             written = self.written.recv() => written.ok_or_else(gone)??,
-            () = interrupt => return Ok(Written::Interrupted),
+            () = interrupt => return Ok(WriteOutcome::Interrupted),
         }
-        Ok(Written::Whole)
+        Ok(WriteOutcome::Whole)
     }
 }

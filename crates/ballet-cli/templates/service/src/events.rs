@@ -1,11 +1,11 @@
-//! What `my_service` reads of other services, and what it publishes.
+//! The events of other services that `my_service` reads, and those that it publishes.
 
 use ballet::{Event, EventType, Saga};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 // FIELDS_OF_TRIGGER
-/// What the service waits for.
+/// The event that the service waits for.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MyTrigger {}
 

@@ -47,7 +47,7 @@ pub fn participant() -> Participant {
     Participant::new("my_service").saga::<MySaga>(|saga| saga.compensatable(DoPart))
 }
 
-/// The service: what it does, and its tables.
+/// The service: its steps and its tables.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(TABLES)

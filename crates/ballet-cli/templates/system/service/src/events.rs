@@ -18,9 +18,9 @@ const REQUEST: Key = Key::of("request", "request_id");
 pub struct RequestMade {
     /// The request.
     pub request_id: RequestId,
-    /// What is wanted.
+    /// The text of the request.
     pub text: String,
-    /// For how many.
+    /// The number of places.
     pub places: u16,
 }
 
@@ -34,7 +34,7 @@ impl Event for RequestMade {
 pub struct PlacesHeld {
     /// The request.
     pub request_id: RequestId,
-    /// How many.
+    /// The number of places.
     pub places: u16,
 }
 
@@ -69,7 +69,7 @@ impl Event for PlacesFreed {
     const KEYS: &'static [Key] = &[REQUEST];
 }
 
-/// Whoever is asked has agreed. It comes from outside, from the producer `clerk`, who may publish this
+/// The person who was asked has agreed. The event comes from outside, from the producer `clerk`, who may publish this
 /// and nothing else.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RequestAnswered {
@@ -95,7 +95,7 @@ impl Event for RequestConfirmed {
     const KEYS: &'static [Key] = &[REQUEST];
 }
 
-/// The deadline has passed, and nothing is decided. The service sends it to itself.
+/// The deadline has passed without a decision. The service sends this event to itself.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RequestOverdue {
     /// The request.
@@ -112,7 +112,7 @@ impl Event for RequestOverdue {
 pub struct RequestCancelled {
     /// The request.
     pub request_id: RequestId,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 

@@ -17,28 +17,28 @@ use crate::events::{RequestCancelled, RequestHandling, RequestId, RequestMade};
 /// The most characters of a wish.
 const LONGEST: usize = 1_000;
 
-/// What a client wants.
+/// A client's wish.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Wish {
-    /// What is wanted.
+    /// The text of the request.
     #[schemars(length(min = 1, max = 1_000))]
     text: String,
-    /// For how many.
+    /// The number of places.
     places: u16,
 }
 
-/// A request, and what became of it.
+/// A request, and its state.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Request {
     /// The request.
     request_id: RequestId,
     /// `open`, `confirmed` or `cancelled`.
     state: String,
-    /// Why it is cancelled.
+    /// The reason why it is cancelled.
     reason: Option<String>,
 }
 
-/// The routes, with what they take and answer.
+/// The routes, with their inputs and answers.
 #[must_use]
 pub fn api() -> Api<Handle> {
     Api::new("my_service", "Requests, and what becomes of them.")
@@ -94,7 +94,7 @@ async fn make(
         if wanted != text || held != i32::from(places) {
             return Err(IdempotencyKey::taken());
         }
-        // Over this connection: with another one each request would need two.
+        // Uses this connection: with another one each request would need two.
         return Ok(created(find(unit.tx().db(), RequestId(request_id)).await?));
     }
     unit.originate(RequestMade { request_id, text, places }).await?;

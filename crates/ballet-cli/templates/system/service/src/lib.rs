@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use crate::events::{PlacesRefused, RequestCancelled, RequestId, RequestMade, RequestOverdue};
 use crate::steps::{ConfirmRequest, HoldPlaces, Requests};
 
-/// How long a request may wait for its decision.
+/// The longest time that a request waits for its decision.
 const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 
 const TABLES: &[Migration] = &[Migration {
@@ -44,13 +44,13 @@ fn cancelled(request_id: RequestId, reason: &str) -> RequestCancelled {
     RequestCancelled { request_id, reason: reason.to_owned() }
 }
 
-/// The service: what it does, its tables and its HTTP routes.
+/// The service: its steps, its tables and its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     with_deadline(DEADLINE)
 }
 
-/// The same, with another time for the decision.
+/// The service with another time for the decision.
 #[must_use]
 pub fn with_deadline(deadline: SignedDuration) -> Service {
     Service::new(participant(deadline))

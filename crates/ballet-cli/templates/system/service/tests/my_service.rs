@@ -21,7 +21,7 @@ fn every_route_is_described() {
     assert_eq!(ballet_testkit::openapi::lint(&document), [""; 0]);
 }
 
-/// Makes a request for so many, and returns it.
+/// Makes a request for this many places, and returns its id.
 async fn make(system: &TestSystem, places: u16) -> RequestId {
     let wish = json!({ "text": "A table by the window", "places": places });
     let (status, made) = system.post("my_service", "/requests", &wish).await;

@@ -1,4 +1,4 @@
-//! What must hold in the tables of the services, and between them.
+//! The rules that must hold in the tables of the services, and between them.
 
 use anyhow::Result;
 use ballet_trials::Report;

@@ -1,4 +1,4 @@
-//! What `my_system` says about itself, so that it can be tried: `cargo trials --help`.
+//! `my_system` described for its trials: `cargo trials --help`.
 
 mod audit;
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 struct Requests;
 
-/// What a client does.
+/// The acts of a client.
 #[derive(Debug)]
 enum Client {
     Asks,
@@ -104,11 +104,11 @@ async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
     Ok(Attempt { seen, begun: Some(Begun { saga, end: End::Completed }) })
 }
 
-/// Asks the service until it has answered: it may be killed meanwhile. The key makes it one request.
+/// Asks the service until it has answered: it may be killed meanwhile. The key makes all attempts one request.
 async fn ask(site: &Site, number: usize, path: &str, body: &Value) -> Result<Value> {
     let key = site.new_id().to_string();
     loop {
-        // It is nowhere while it starts again.
+        // The service has no address while it starts again.
         let Ok(url) = site.url("my_service", number).await else {
             tokio::time::sleep(PAUSE).await;
             continue;

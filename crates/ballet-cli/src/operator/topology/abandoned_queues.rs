@@ -1,5 +1,5 @@
-//! Queues that nobody declares and nobody reads, and that get messages all the same: those of a service that was taken
-//! away. They grow until the broker's disk is full.
+//! Queues that nobody declares or reads and that still get messages: those of a removed service. They grow until the
+//! broker's disk is full.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use crate::base::ui::{counted, shell_word};
 
 /// Such a queue, in words.
 #[derive(Debug)]
-pub(crate) struct Abandoned {
+pub(crate) struct AbandonedQueue {
     pub(crate) found: String,
-    /// What to do.
+    /// The advice on what to do.
     pub(crate) advice: String,
 }
 
-/// Those among what differs.
-pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abandoned> {
+/// Finds the abandoned queues among the differences.
+pub(crate) fn abandoned_queues(differences: &[Difference], found: &Found) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
@@ -36,13 +36,13 @@ pub(crate) fn abandoned(differences: &[Difference], found: &Found) -> Vec<Abando
     queues.map(in_words).collect()
 }
 
-/// Whether it is a queue of `ballet tap --queue`. It is bounded, and goes soon after its reader.
+/// Whether it is a queue of `ballet tap --queue`, which is bounded and goes soon after its reader.
 fn is_copy(name: &str) -> bool {
     name.strip_prefix(COPY).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Dead letters wait for a person: their service has a reader if it runs. A broker that has just started does not say
-/// yet who reads.
+/// Whether somebody reads the queue. Dead letters wait for a person, so the reader of their service counts. A broker
+/// that has just started does not report readers yet.
 fn is_read(name: &str, queues: &[Value]) -> bool {
     queues.iter().any(|queue| {
         let other = queue["name"].as_str().unwrap_or_default();
@@ -50,11 +50,11 @@ fn is_read(name: &str, queues: &[Value]) -> bool {
     })
 }
 
-fn in_words(queue: &Value) -> Abandoned {
+fn in_words(queue: &Value) -> AbandonedQueue {
     let text = |field: &str| queue[field].as_str().unwrap_or_default();
     let (name, vhost) = (text("name"), text("vhost"));
     let messages = counted(queue["messages"].as_u64().unwrap_or_default(), "message");
-    Abandoned {
+    AbandonedQueue {
         found: format!(
             "queue `{name}` is declared by nobody and read by nobody, has {messages}, and gets more"
         ),
@@ -79,7 +79,7 @@ mod tests {
                 "destination_type": "queue", "routing_key": name, "arguments": {} });
             let queue = json!({ "name": name, "vhost": "shop", "consumers": consumers });
             let found = Found { queues: vec![queue], ..Found::default() };
-            !abandoned(&[Difference::Strange { found: binding }], &found).is_empty()
+            !abandoned_queues(&[Difference::Strange { found: binding }], &found).is_empty()
         };
         assert!(is_named("loyalty", json!(0)) && is_named("tap-offers", json!(0)));
         assert!(!is_named("loyalty", json!(1)) && !is_named("loyalty", Value::Null));

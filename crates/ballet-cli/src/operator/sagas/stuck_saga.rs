@@ -1,4 +1,4 @@
-//! Why a saga is stuck.
+//! The reasons why a saga is stuck.
 
 use ballet::MessageId;
 use ballet_ops::sagas::{Hindrance, PATIENCE, SagaState};
@@ -10,22 +10,22 @@ pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 /// The reason of a saga that waits for a service without a living process.
 pub(super) const SILENT: &str = "silent";
 
-/// A reason why a saga is stuck.
+/// A stuck saga with the reason.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct StuckSaga {
     pub(super) saga: String,
     pub(super) service: String,
     pub(super) step: Option<String>,
     pub(super) what: Option<String>,
     pub(super) since: Option<Timestamp>,
-    /// When a person has sent it back, if nothing is known yet of how that ends.
+    /// The time at which a person sent the message back, if its outcome is not known yet.
     pub(super) sent_back_at: Option<Timestamp>,
     /// The next attempt, if there is one.
     pub(super) next_at: Option<Timestamp>,
     pub(super) reason: String,
     pub(super) detail: Option<String>,
     pub(super) attempts: u64,
-    /// When its message was published, if it is one that failed.
+    /// The id of the failed message and the time at which it was published, if there is one.
     pub(super) published: Option<(MessageId, Timestamp)>,
     /// Whether its message is in no queue any more.
     pub(super) is_lost: bool,
@@ -33,8 +33,8 @@ pub(super) struct Waiting {
     pub(super) is_deadline: bool,
 }
 
-impl Waiting {
-    /// How it stands, by the rule of all sagas.
+impl StuckSaga {
+    /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
         let Self { service, step, reason, next_at, sent_back_at, .. } = self;
         let goes_on = next_at.is_some() || sent_back_at.is_some() || reason == SILENT;

@@ -1,5 +1,4 @@
-//! A saga as it is named on the command line: by its id or the end of it, or by a business key that services
-//! declare.
+//! A saga as named on the command line: by its id or the end of it, or by a business key that services declare.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -17,26 +16,26 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui;
 use crate::operator::sagas::waits::warn_of;
-use crate::tester::stream::feed::{Feed, Stopped};
-use crate::tester::stream::selection::Range;
+use crate::tester::stream::feed::{EventFeed, StopReason};
+use crate::tester::stream::selection::JournalRange;
 
 /// The database with the console's index, beside those of the services.
 const INDEX: &str = "console";
 /// The most ids that an error names.
 const MOST: usize = 10;
 
-/// The fewest digits of an id that name a saga: as many as are shown where room is short.
+/// The fewest digits of an id that name a saga: the number that is shown where room is short.
 const SHORT: usize = 8;
 
 /// A saga's id, the last digits of one, or `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum SagaName {
     Id(Uuid),
     End(String),
     Key { name: String, value: String },
 }
 
-impl FromStr for Named {
+impl FromStr for SagaName {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
@@ -60,17 +59,17 @@ impl FromStr for Named {
     }
 }
 
-/// The sagas that are named so.
-pub(super) struct Found {
+/// The sagas that match the name.
+pub(super) struct NamedSagas {
     pub(super) sagas: BTreeSet<Uuid>,
-    /// Whether something that could name more could not be read. It was said.
+    /// Whether a source that could name more could not be read. The user was told.
     pub(super) is_partial: bool,
 }
 
-impl Named {
-    /// The one saga that is named so.
-    pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
-        let Found { sagas, is_partial } = self.all(options).await?;
+impl SagaName {
+    /// The one saga of this name.
+    pub(super) async fn find_one(&self, options: &GlobalOptions) -> Result<Uuid> {
+        let NamedSagas { sagas, is_partial } = self.all(options).await?;
         let mut last_first = sagas.iter().rev();
         let (first, second) = (last_first.next(), last_first.next());
         match (first, second) {
@@ -99,15 +98,15 @@ impl Named {
         }
     }
 
-    /// All sagas that are named so.
-    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<Found> {
+    /// All sagas of this name.
+    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<NamedSagas> {
         let (name, value) = match self {
             Self::Id(id) => {
-                return Ok(Found { sagas: BTreeSet::from([*id]), is_partial: false });
+                return Ok(NamedSagas { sagas: BTreeSet::from([*id]), is_partial: false });
             }
             Self::End(digits) => {
                 if let Some(sagas) = self.in_index(options).await {
-                    return Ok(Found { sagas, is_partial: false });
+                    return Ok(NamedSagas { sagas, is_partial: false });
                 }
                 let KeyedSagas { mut sagas, away } =
                     ending(&options.databases(&services()?)?, digits).await;
@@ -117,20 +116,19 @@ impl Named {
                     let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
                     is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
                 }
-                return Ok(Found { sagas, is_partial });
+                return Ok(NamedSagas { sagas, is_partial });
             }
             Self::Key { name, value } => (name, value),
         };
         let key = KeyIs { fields: fields(name)?, value: value.clone() };
         if let Some(sagas) = self.in_index(options).await {
-            return Ok(Found { sagas, is_partial: false });
+            return Ok(NamedSagas { sagas, is_partial: false });
         }
         let databases = options.databases(&services()?)?;
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
         let mut is_partial = !away.is_empty();
-        // No ledger has the event with which a saga begins, nor what services without a ledger of ours
-        // publish.
+        // No ledger has the event with which a saga begins, nor what services without one of our ledgers publish.
         let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
         if begins || sagas.is_empty() {
             let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
@@ -139,13 +137,13 @@ impl Named {
             let filter = Filter { types, ..Filter::default() };
             is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
         }
-        Ok(Found { sagas, is_partial })
+        Ok(NamedSagas { sagas, is_partial })
     }
 }
 
-impl Named {
-    /// What the console's index has, if a console follows the journal, and it has any. Otherwise the ledgers and the
-    /// journal are searched, which may have what is too old for the index.
+impl SagaName {
+    /// The sagas in the console's index, if a console follows the journal and the index has any. Otherwise the ledgers
+    /// and the journal are searched, which may have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
@@ -167,7 +165,7 @@ impl Named {
     }
 }
 
-impl std::fmt::Display for Named {
+impl std::fmt::Display for SagaName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
@@ -177,7 +175,7 @@ impl std::fmt::Display for Named {
     }
 }
 
-/// The fields that are this key.
+/// The fields of the events that hold this key.
 fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     let all = contracts()?.keys();
     let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
@@ -192,8 +190,8 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Adds the sagas of the events of the journal, those that have the key. Returns whether it could not be read, which
-/// was said.
+/// Adds the sagas of the journal's events that have the key. Returns whether the journal could not be read; the user
+/// was told.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: Filter,
@@ -217,8 +215,8 @@ async fn of_journal(
     key: Option<&KeyIs>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
-    let (range, plain) = (Range::until_the_end(), plain()?);
-    let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
+    let (range, plain) = (JournalRange::until_the_end(), plain()?);
+    let mut feed = EventFeed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
     let mut sagas = BTreeSet::new();
     let ended = loop {
         match feed.next().await? {
@@ -236,7 +234,7 @@ async fn of_journal(
         }
     };
     feed.close().await;
-    if ended == Stopped::Interrupted {
+    if ended == StopReason::Interrupted {
         bail!("it was stopped");
     }
     Ok(sagas)
@@ -256,15 +254,17 @@ mod tests {
     #[test]
     fn a_saga_is_named_by_its_id_or_by_a_key() {
         let id = "0193f7a0-0001-7000-8000-00000000000a";
-        assert_eq!(id.parse(), Ok(Named::Id(id.parse().expect("a UUID"))));
-        let key =
-            |name: &str, value: &str| Named::Key { name: name.to_owned(), value: value.to_owned() };
+        assert_eq!(id.parse(), Ok(SagaName::Id(id.parse().expect("a UUID"))));
+        let key = |name: &str, value: &str| SagaName::Key {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
         assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
         for end in ["0000000A", &id[1..]] {
-            assert_eq!(end.parse(), Ok(Named::End(end.to_lowercase())));
+            assert_eq!(end.parse(), Ok(SagaName::End(end.to_lowercase())));
         }
         for wrong in ["", "order", "order=", "=A", "000000a", "0000000g"] {
-            assert!(wrong.parse::<Named>().is_err(), "{wrong:?} was taken");
+            assert!(wrong.parse::<SagaName>().is_err(), "{wrong:?} was taken");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bank and the carrier of the shop, in no database of the shop: nobody restores what they did.
+//! The bank and the carrier of the shop, in no database of the shop: no backup restores their acts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +9,13 @@ use ballet::calls::CallKey;
 use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
 use shipping::carrier::{self, Book, Booking, Cancelled, Carrier, Delivered, Parcel};
 
-/// What was done under a key: what, for which order, and about what.
-type Done = (&'static str, String, String);
+/// An act under a key: the act, its order, and its subject.
+type CompanyAct = (&'static str, String, String);
 
-/// Each acts once under a key.
+/// The companies. Each acts once under a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
-    done: Arc<Mutex<BTreeMap<CallKey, Done>>>,
+    done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
     /// Whether the bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
     /// Whether parcels are on their way for as long as a test takes.
@@ -23,7 +23,7 @@ pub(crate) struct Companies {
 }
 
 impl Companies {
-    fn done(&self) -> MutexGuard<'_, BTreeMap<CallKey, Done>> {
+    fn done(&self) -> MutexGuard<'_, BTreeMap<CallKey, CompanyAct>> {
         self.done.lock().expect("not poisoned")
     }
 
@@ -45,7 +45,7 @@ impl Companies {
         self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
-    /// What was done for an order, each as often as it was done.
+    /// The acts for an order, each as often as it was done.
     pub(crate) fn did(&self, order: &str) -> Vec<&'static str> {
         let done = self.done();
         let of_order = done.values().filter(|(_, of, _)| of == order);

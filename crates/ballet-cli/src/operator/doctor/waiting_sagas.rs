@@ -1,4 +1,4 @@
-//! Sagas that wait for a service that has nothing to do: the message on which it should act is gone.
+//! Sagas that wait for an idle service: the message on which it should act is gone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use tokio::time::timeout;
 
 use crate::base::ui;
 use crate::operator::doctor::finding::{Finding, number};
-use crate::operator::lost::again;
+use crate::operator::lost_messages::resend_command;
 
-/// A message is on its way for less than this.
+/// The longest time that a message is on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// `queues` is the management API's list, if there is one.
+/// Finds such sagas. `queues` is the management API's list, if there is one.
 pub(super) async fn check(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -61,7 +61,7 @@ pub(super) async fn check(
     findings
 }
 
-/// Whether the broker has no message for a service, and it has none in its hands.
+/// Whether the broker has no message for a service, and the service holds none.
 pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
     let of_service = |queue: &&Value| queue["name"] == service;
     let queue = queues.and_then(|queues| queues.iter().find(of_service));
@@ -73,6 +73,6 @@ fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
     let sagas = ui::acting(waits.len(), "saga", "wait");
     let found =
         format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
-    let advice = format!("send it again with `{}`", again(service, first.since));
+    let advice = format!("send it again with `{}`", resend_command(service, first.since));
     Some(Finding::bad("sagas", service, &found, &advice))
 }

@@ -1,14 +1,14 @@
-//! What somebody purged, or what the journal lost: `ballet doctor` and `ballet sagas stuck` name it, with the
-//! command that brings it back.
+//! Messages that somebody purged or that the journal lost: `ballet doctor` and `ballet sagas stuck` name them, with the
+//! command that brings them back.
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
 use ballet_testkit::ended::ended;
 use serde_json::{Value, json};
 
-use crate::doctor::Patient;
+use crate::doctor::ExaminedSystem;
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout};
+use crate::shop::{ShopWorld, checkout};
 use crate::world::{FOR_A_WHILE, SOON, TICKED};
 
 /// The command that a text advises between backticks.
@@ -20,10 +20,10 @@ fn advised(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = Patient::new(&servers).await;
+    let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
     let vhost = patient.world.env.vhost().to_owned();
-    // The size of segments is that of the moment at which a stream is made.
+    // The size of segments is fixed when a stream is made.
     patient.delete(&["queues", JOURNAL]).await;
     let small = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 9,
         "definition": { "max-length-bytes": 200_000, "stream-max-segment-size-bytes": 50_000 } });
@@ -36,7 +36,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     }
     patient.has("topology", "max-length-bytes is 200000").await;
     patient.delete(&["policies", "small"]).await;
-    // It is as declared again, and what is lost stays so.
+    // The journal is as declared again, but the loss remains.
     patient.has("journal", "what is older is lost to redrive, restore and tap").await;
     patient.world.close().await;
 }
@@ -44,9 +44,9 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
 #[tokio::test]
 async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = Patient::new(&servers).await;
+    let mut patient = ExaminedSystem::new(&servers).await;
     patient.world.are_counted(1).await;
-    let bring_again = async |patient: &Patient| {
+    let bring_again = async |patient: &ExaminedSystem| {
         // A queue's figures are old, and a busy machine answers late.
         let advice = wait_until("the advice", SOON, || async {
             let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
@@ -85,10 +85,10 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
 }
 
 /// A shop whose payments have lost the one message in their queue. Returns the order and the message.
-async fn emptied(shop: &mut Shop) -> (String, String) {
+async fn emptied(shop: &mut ShopWorld) -> (String, String) {
     shop.stop("payments").await;
-    // What is younger than a minute may be on its way.
-    let id = Shop::old_id();
+    // A message younger than a minute may be on its way.
+    let id = ShopWorld::old_id();
     shop.drop(&id, &checkout().to_string()).await;
     let management = shop.env.management();
     let message = wait_until("its message", SOON, || async {
@@ -104,7 +104,7 @@ async fn emptied(shop: &mut Shop) -> (String, String) {
 
 #[tokio::test]
 async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
-    let mut shop = Shop::open("emptied").await;
+    let mut shop = ShopWorld::open("emptied").await;
     let (id, _) = emptied(&mut shop).await;
     shop.start("payments", None).await;
     let advice = wait_until("the saga", SOON, || async {
@@ -127,9 +127,9 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
 
 #[tokio::test]
 async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_it_back() {
-    let mut shop = Shop::open("rung").await;
+    let mut shop = ShopWorld::open("rung").await;
     let (id, message) = emptied(&mut shop).await;
-    // As if it had failed for good, and somebody had purged the queue of dead letters.
+    // As if the message had failed for good, and somebody had purged the queue of dead letters.
     let mut db = shop.database("payments").await;
     let noted = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
                  attempts, first_failed_at, last_failed_at) values ($1::uuid, $2::uuid, \
@@ -147,8 +147,8 @@ async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_i
     shop.order_is(&id, "completed").await;
     until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
 
-    // One that the journal lacks too: nothing brings it again, and the alarm must not ring for ever.
-    let (gone, saga) = (Shop::new_id(), Shop::new_id());
+    // A message that the journal lacks too: nothing brings it back, and the alarm must not ring for ever.
+    let (gone, saga) = (ShopWorld::new_id(), ShopWorld::new_id());
     sqlx::query(noted).bind(&gone).bind(&saga).execute(&mut db).await.expect("noted");
     let stuck = shop.ballet(&["sagas", "stuck", &saga]).await.ends_with(0);
     let (_, advice) = stuck.err.split_once(" dlq discard ").expect("an advice");

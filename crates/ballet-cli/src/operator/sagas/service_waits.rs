@@ -1,4 +1,4 @@
-//! What a service's own tables say of its sagas that are stuck.
+//! The stuck sagas in a service's own tables.
 
 use std::collections::HashSet;
 
@@ -6,42 +6,42 @@ use anyhow::{Context as _, Result};
 use ballet::MessageId;
 use ballet_ops::sagas::{Hindrance, hindrances_of_service};
 use ballet_store::dead_events::{self, DeadEvent, Filter};
-use ballet_store::inbox::stuck::{self, Stuck as Noted, What};
+use ballet_store::inbox::stuck::{self, Stuck, What};
 use ballet_store::process::alive;
 use ballet_store::waiting;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
-use crate::operator::lost::published;
-use crate::operator::sagas::waiting::{UNPUBLISHABLE, Waiting};
+use crate::operator::lost_messages::published_at;
+use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
-/// The most entries that are read of one service.
+/// The most entries of one service that are read.
 const MOST: u32 = 100_000;
 
-/// What waits in one service, from its database.
+/// The waits in one service, from its database.
 #[derive(Debug, Default)]
-pub(super) struct OfService {
-    /// That no process of it is alive, if that is so.
+pub(super) struct ServiceWaits {
+    /// A sentence if no process of the service is alive.
     pub(super) silence: Option<String>,
-    /// What hinders there.
+    /// The hindrances in the service.
     pub(super) hindrances: Vec<Hindrance>,
-    pub(super) waiting: Vec<Waiting>,
-    /// The messages concerned.
+    pub(super) waiting: Vec<StuckSaga>,
+    /// The messages that wait.
     pub(super) messages: HashSet<MessageId>,
     /// Whether the broker has not taken some of its dead letters yet.
     pub(super) has_unsent: bool,
-    /// The further events that it could not publish: those that no saga waits for, and those beyond
-    /// the limit.
+    /// The number of further events that it could not publish: those that no saga waits for, and those beyond the
+    /// limit.
     pub(super) more_unpublished: usize,
 }
 
-/// What waits in one service, if its database is known. At most `limit` of the events that it could not
-/// publish: they come with their bodies.
-pub(super) async fn noted(
+/// Reads the waits in one service, if its database is known. Of the events that it could not publish, which come with
+/// their bodies, it reads at most `limit`.
+pub(super) async fn read_waits(
     service: &str,
     options: &GlobalOptions,
     limit: usize,
-) -> Result<Option<OfService>> {
+) -> Result<Option<ServiceWaits>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let limit = u32::try_from(limit).unwrap_or(MOST);
     let read = async {
@@ -54,22 +54,22 @@ pub(super) async fn noted(
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
         let silence = alive.silence(service);
-        Ok::<_, sqlx::Error>(OfService { silence, hindrances, has_unsent, ..noted })
+        Ok::<_, sqlx::Error>(ServiceWaits { silence, hindrances, has_unsent, ..noted })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// What of it belongs to sagas.
+/// Keeps the entries that belong to sagas.
 fn in_sagas(
     service: &str,
-    stuck: Vec<Noted>,
+    stuck: Vec<Stuck>,
     unpublished: Vec<DeadEvent>,
     whole: i64,
-) -> OfService {
-    let mut noted = OfService::default();
+) -> ServiceWaits {
+    let mut noted = ServiceWaits::default();
     for stuck in stuck {
-        let (at, is_deadline) = (published(&stuck), stuck.is_deadline());
-        let Noted {
+        let (at, is_deadline) = (published_at(&stuck), stuck.is_deadline());
+        let Stuck {
             saga_id,
             what,
             handler,
@@ -89,7 +89,7 @@ fn in_sagas(
             What::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
         };
         let Some(saga) = saga_id else { continue };
-        noted.waiting.push(Waiting {
+        noted.waiting.push(StuckSaga {
             saga: saga.to_string(),
             service: service.to_owned(),
             step: Some(handler),
@@ -109,14 +109,14 @@ fn in_sagas(
     for DeadEvent { saga_id, event_type, created_at, reason, .. } in unpublished {
         let Some(saga) = saga_id else { continue };
         listed += 1;
-        noted.waiting.push(Waiting {
+        noted.waiting.push(StuckSaga {
             saga: saga.to_string(),
             service: service.to_owned(),
             what: event_type,
             since: Some(created_at),
             reason: UNPUBLISHABLE.to_owned(),
             detail: Some(reason),
-            ..Waiting::default()
+            ..StuckSaga::default()
         });
     }
     noted.more_unpublished = usize::try_from(whole).unwrap_or_default().saturating_sub(listed);

@@ -10,16 +10,16 @@ use ballet_testkit::ended::{end_of, ended, interrupt};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::world::{SOON, World};
+use crate::world::{CounterWorld, SOON};
 
 const SIGKILL: i32 = 9;
 
-/// Runs the command so that it kills itself when it is there.
-async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
+/// Runs the command so that it kills itself at this point.
+async fn killed_at(world: &CounterWorld, point: FaultPoint, arguments: &[&str]) {
     dies_at(point, "counter", world.command(arguments), &world.place).await;
 }
 
-/// Runs the command so that it kills itself when it is there with a message of that service.
+/// Runs the command so that it kills itself at this point, with a message of that service.
 pub(crate) async fn dies_at(point: FaultPoint, of: &str, mut command: Command, place: &Path) {
     let faults = place.join("faults");
     std::fs::create_dir_all(&faults).expect("a directory");
@@ -35,7 +35,7 @@ pub(crate) fn points() -> Vec<FaultPoint> {
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 
-async fn some_are_sent(world: &World) {
+async fn some_are_sent(world: &CounterWorld) {
     wait_until("some to be sent", SOON, || async {
         Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
     })
@@ -45,14 +45,14 @@ async fn some_are_sent(world: &World) {
 
 #[tokio::test]
 async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
-    let world = World::new("killed").await;
+    let world = CounterWorld::new("killed").await;
     world.dead_ticks(12).await;
     assert_eq!(points().len(), 4);
     for point in points() {
         killed_at(&world, point, &["redrive", "--all", "--no-canary"]).await;
         killed_at(&world, point, &["redrive", "--all", "--patience", "5"]).await;
     }
-    // Perhaps all of them are handled by now, except those whose messages are sent.
+    // All may be handled by now, except those whose messages are sent.
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(12).await;
     world.dead(0).await;
@@ -61,7 +61,7 @@ async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() {
-    let world = World::new("cut").await;
+    let world = CounterWorld::new("cut").await;
     let ids = world.dead_ticks(2).await;
     std::fs::write(world.place.join("body.json"), r#"{"number": 0}"#).expect("written");
     let edit = ["edit", &ids[0], "--body", "body.json"];
@@ -84,11 +84,11 @@ async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() 
 
 #[tokio::test]
 async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
-    let world = World::new("anytime").await;
+    let world = CounterWorld::new("anytime").await;
     world.dead_ticks(120).await;
     for kill in 1..=6 {
         let mut redrive = world.started(&["redrive", "--all", "--no-canary", "--rate", "40"]);
-        // Wherever it is by then.
+        // It is killed wherever it is by then.
         tokio::time::sleep(Duration::from_millis(120 * kill)).await;
         redrive.kill().await.expect("killed");
     }
@@ -100,9 +100,9 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
-    let world = World::new("ctrl_c").await;
+    let world = CounterWorld::new("ctrl_c").await;
     world.dead_ticks(40).await;
-    // Slowly, so that most are left when the first are seen.
+    // A low rate, so that most are left when the first are seen.
     let arguments = ["redrive", "--all", "--no-canary", "--rate", "1"];
     let redrive = world.command(&arguments).spawn().expect("started");
     some_are_sent(&world).await;
@@ -114,7 +114,7 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
         .and_then(|line| line.split(' ').next()?.parse().ok())
         .expect("a count");
     assert!((1..40).contains(&sent), "{said}");
-    // What was handled until then is known.
+    // The messages handled until then are known.
     assert!(!said.contains("sent back: 0 handled"), "{said}");
     world.dead(u64::try_from(40 - sent).expect("a count")).await;
     world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
@@ -135,7 +135,7 @@ async fn a_redrive_that_loses_the_journal_while_it_sends_goes_on_and_tells_what_
 
 #[tokio::test]
 async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was_not_sent() {
-    let world = World::new("refused").await;
+    let world = CounterWorld::new("refused").await;
     world.dead_ticks(20).await;
     let slowly = ["redrive", "--all", "--no-canary", "--rate", "1", "--patience", "600"];
     let redrive = world.command(&slowly);
@@ -148,12 +148,12 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
         let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
         rights["write"] = json!("^$");
         management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
-        // Rights are looked up for each channel once.
+        // The broker looks up rights once for each channel.
         management.close_connections("ballet dead letters").await.expect("closed");
     };
     let ((), ended) = tokio::join!(refused, ended(redrive));
     let ended = ended.ends_with(3).says(&["the rest was not sent"]);
-    // Not the progress, which speaks of handled ones, too.
+    // The progress is left out: it speaks of handled ones, too.
     let mut lines = ended.err.lines();
     let summary = lines.find(|line| line.contains(" sent back: ")).expect("a summary");
     let count = |what: &str| -> u64 {
@@ -169,7 +169,7 @@ async fn a_redrive_that_the_broker_refuses_on_the_way_waits_for_nothing_that_was
 
 /// Closes the connections of this name while a redrive sends, and returns what it said in the end.
 async fn goes_on_without(name: &str, connection: &str) -> String {
-    let world = World::new(name).await;
+    let world = CounterWorld::new(name).await;
     world.dead_ticks(30).await;
     // It is under way for half a minute: until then the broker's list shows it.
     let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);
@@ -180,7 +180,7 @@ async fn goes_on_without(name: &str, connection: &str) -> String {
     let (closed, ended) = tokio::join!(closed, ended(redrive));
     assert!(closed.expect("closed") > 0);
     let ended = ended.ends_with(0);
-    // One that was sent, and whose original was not acknowledged any more, is sent again.
+    // A message that was sent, and whose original was no longer acknowledged, is sent again.
     assert!(ended.err.contains(" dead letters sent back"), "{ended:?}");
     world.all_counted_once(30).await;
     world.dead(0).await;

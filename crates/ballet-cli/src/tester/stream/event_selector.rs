@@ -1,4 +1,4 @@
-//! Which events of a recording a replay sends.
+//! The events of a recording that a replay sends.
 
 use std::path::Path;
 
@@ -10,33 +10,33 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, known, system};
+use crate::base::systems::{contracts, loaded_system, system};
 use crate::base::ui;
-use crate::tester::stream::selection::Selection;
+use crate::tester::stream::selection::StreamSelection;
 
-/// A recording from which nothing is sent.
+/// The error of a recording from which nothing is sent.
 pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
     let file = recording.display();
     usage(format!("{file} has no event that can be sent, so nothing can be compared"))
 }
 
-/// Which events are sent.
-pub(crate) struct Selected {
+/// Selects the events to send.
+pub(crate) struct EventSelector {
     filter: Filter,
     outside: Option<Entries>,
-    /// Which sagas can be repeated, if that matters.
+    /// The sagas that can be repeated, if that matters.
     repeatable: Option<Repeatable>,
-    /// Whether those that cannot are left out.
+    /// Whether the sagas that cannot be repeated are left out.
     only_repeatable: bool,
     /// The keys that get new values.
     pub(crate) made: MadeKeys,
-    /// The options that say so, as they are typed.
+    /// The options of the selection, as they are typed.
     pub(crate) words: String,
 }
 
-impl Selected {
+impl EventSelector {
     pub(crate) fn new(
-        selection: &Selection,
+        selection: &StreamSelection,
         new_ids: bool,
         from_outside: bool,
         options: &GlobalOptions,
@@ -57,7 +57,7 @@ impl Selected {
     /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
     pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
         self.only_repeatable = only;
-        self.repeatable = known().map(Repeatable::by);
+        self.repeatable = loaded_system().map(Repeatable::by);
         if let Some(repeatable) = &mut self.repeatable {
             for record in Recording::open(recording)? {
                 repeatable.add(&record?);
@@ -66,7 +66,7 @@ impl Selected {
         Ok(self)
     }
 
-    pub(crate) fn is(&self, record: &Record) -> bool {
+    pub(crate) fn selects(&self, record: &Record) -> bool {
         let is_left_out = || self.only_repeatable && self.hindrance(record).is_some();
         self.is_wanted(record) && !is_left_out()
     }
@@ -77,7 +77,7 @@ impl Selected {
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
-    /// Whether it would be sent, if its saga can be repeated.
+    /// Whether the record would be sent, provided that its saga can be repeated.
     pub(crate) fn is_wanted(&self, record: &Record) -> bool {
         is_event(record)
             && self.filter.matches(record)
@@ -85,7 +85,7 @@ impl Selected {
     }
 }
 
-/// The keys that events of the system make, if there are contracts: a recording can be replayed without.
+/// The keys that events of the system make. Empty without contracts, which a replay does not need.
 fn made_keys(options: &GlobalOptions) -> Result<MadeKeys> {
     match contracts() {
         Ok(contracts) => Ok(MadeKeys::of(contracts.keys())),

@@ -1,4 +1,4 @@
-//! Says what of a recording a replay cannot repeat, and keeps it out of the comparison.
+//! Reports the parts of a recording that a replay cannot repeat, and keeps them out of the comparison.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -10,7 +10,7 @@ use crate::base::ui;
 /// The most sagas with something in common that are named.
 const NAMED: usize = 3;
 
-/// Compares only what a replay can repeat, and says so.
+/// Limits the comparison to the parts that a replay can repeat, and says so.
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
     let mut open = BTreeSet::new();
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
@@ -27,7 +27,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
         }
     }
     for (service, sagas) in without {
-        let (count, ids) = named(&sagas);
+        let (count, ids) = count_and_ids(&sagas);
         let them = if sagas.len() == 1 { "it" } else { "them" };
         ui::say(&format!(
             "{count} began with a request to {service}: what {service} answers in {them} is not \
@@ -35,7 +35,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
         ));
     }
     if !open.is_empty() {
-        let (count, ids) = named(&open);
+        let (count, ids) = count_and_ids(&open);
         let is = if open.len() == 1 { "is" } else { "are" };
         ui::say(&format!(
             "{count} had not ended when the recording did, and {is} compared up to there: {ids}"
@@ -43,19 +43,19 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
 }
 
-/// The sagas that a replay cannot repeat, by why.
+/// The sagas that a replay cannot repeat, by the reason.
 #[derive(Debug, Default)]
-pub(crate) struct Hindered(BTreeMap<Hindrance, BTreeSet<Uuid>>);
+pub(crate) struct UnrepeatableSagas(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 
-impl Hindered {
+impl UnrepeatableSagas {
     pub(crate) fn add(&mut self, saga: Uuid, why: Hindrance) {
         self.0.entry(why).or_default().insert(saga);
     }
 
-    /// Where nothing is compared they are sent all the same, and a deadline passes there in its time.
+    /// Reports these sagas. If nothing is compared they are sent all the same, and a deadline passes there in its time.
     pub(crate) fn say(&self, are_left_out: bool) {
         for (why, sagas) in &self.0 {
-            let (count, ids) = named(sagas);
+            let (count, ids) = count_and_ids(sagas);
             let each = if sagas.len() == 1 { "it" } else { "each" };
             let fate = match sagas.len() {
                 _ if are_left_out => "left out, neither sent nor compared",
@@ -76,8 +76,8 @@ impl Hindered {
     }
 }
 
-/// How many there are, and the first of them.
-fn named(sagas: &BTreeSet<Uuid>) -> (String, String) {
+/// The number of sagas, and the first of them.
+fn count_and_ids(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
     let count = format!("{} saga{s}", ui::grouped(sagas.len()));
     let first: Vec<_> = sagas.iter().take(NAMED).map(Uuid::to_string).collect();

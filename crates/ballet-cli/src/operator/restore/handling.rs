@@ -23,40 +23,41 @@ use uuid::Uuid;
 use crate::base::exit::with_advice;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::sending::Sending;
+use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// The time between two renewals of the hold on aborts, which lasts for an hour.
 const RENEW: Duration = Duration::from_mins(5);
-/// The failures that are looked at.
+/// The most failures that are looked at.
 const MOST_STUCK: u32 = 10_000;
 
-/// What a service has to handle, and who waits for that.
-pub(super) struct Handled<'a> {
+/// Watches a restored service handle what it was sent.
+pub(super) struct HandlingWatch<'a> {
     part: &'a Part,
     missed: &'a Missed,
-    /// The sagas whose calls to the outside are made again. Those of sagas that are new come and go for ever.
+    /// The sagas whose calls to the outside are made again. Those of new sagas come and go all the time, and do not
+    /// count.
     sagas: BTreeSet<Uuid>,
     broker: &'a Arc<dyn Broker>,
-    sending: &'a Sending,
+    sending: &'a SendArgs,
     stop: &'a Stop,
     backup: Timestamp,
 }
 
-impl<'a> Handled<'a> {
-    /// Of a service that is not started yet.
+impl<'a> HandlingWatch<'a> {
+    /// For a service that is not started yet.
     pub(super) async fn new(
         part: &'a Part,
         missed: &'a Missed,
         broker: &'a Arc<dyn Broker>,
-        sending: &'a Sending,
+        sending: &'a SendArgs,
         stop: &'a Stop,
         backup: Timestamp,
         db: &mut PgConnection,
     ) -> Result<Self> {
         let mut sagas = sagas_answered_soon(db).await?;
-        // An event that begins a saga may name none.
+        // An event that begins a saga may lack a saga id.
         let saga = |event: &MissedEvent| match &event.saga {
             Some(saga) => saga.parse().ok(),
             None => Some(event.id.0),
@@ -65,9 +66,9 @@ impl<'a> Handled<'a> {
         Ok(Self { part, missed, sagas, broker, sending, stop, backup })
     }
 
-    /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait
-    /// for what is left.
-    pub(super) async fn but_aborts(
+    /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait for the
+    /// rest.
+    pub(super) async fn wait_for_all_but_aborts(
         &self,
         db: &mut PgConnection,
         longest: Duration,
@@ -97,7 +98,7 @@ impl<'a> Handled<'a> {
         Ok(false)
     }
 
-    /// Sends the service what it has put off.
+    /// Sends the service the messages that it has put off.
     pub(super) async fn hurry(&self, options: &GlobalOptions) -> Result<()> {
         if self.missed.events().is_empty() {
             return Ok(());
@@ -108,18 +109,22 @@ impl<'a> Handled<'a> {
         hurried.map(drop).map_err(with_advice)
     }
 
-    /// Waits for all. Returns false if it was not done in time.
-    pub(super) async fn all(&self, db: &mut PgConnection, longest: Duration) -> Result<bool> {
+    /// Waits for all messages. Returns false if they were not handled in time.
+    pub(super) async fn wait_for_all(
+        &self,
+        db: &mut PgConnection,
+        longest: Duration,
+    ) -> Result<bool> {
         let Some(left) = self.wait(db, |_| true, false, longest).await? else { return Ok(false) };
         if !left.is_nothing() {
             self.tell(db, left, "").await?;
         }
-        // A saga that waits for a call is named by the comparison, if it differs.
+        // The comparison names a saga that waits for a call, if it differs.
         Ok(left.messages == 0)
     }
 
-    async fn tell(&self, db: &mut PgConnection, left: Left, aborts: &str) -> Result<()> {
-        let Left { messages, calls } = left;
+    async fn tell(&self, db: &mut PgConnection, left: OpenWork, aborts: &str) -> Result<()> {
+        let OpenWork { messages, calls } = left;
         ui::note(&format!(
             "{} has {messages} of these events to handle, and {} with a call to the outside without \
              an answer{}{aborts}. Once that is done, compare with --check",
@@ -130,16 +135,16 @@ impl<'a> Handled<'a> {
         Ok(())
     }
 
-    /// Waits until nothing is left. Returns what is left if the service does not start for `longest`, if there
-    /// is no news of it for too long once it has, or if the user stopped it. If aborts are put off, so is what
-    /// waits for them, for as long as this waits; None says that they no longer were while the service ran.
+    /// Waits until nothing is left. Returns the rest if the service does not start within `longest`, if it then makes
+    /// no progress for too long, or if the user stops. While this waits for all but the aborts, it renews their hold;
+    /// None says that the hold ended while the service ran.
     async fn wait(
         &self,
         db: &mut PgConnection,
         counts: impl Fn(&MissedEvent) -> bool,
         are_aborts_put_off: bool,
         longest: Duration,
-    ) -> Result<Option<Left>> {
+    ) -> Result<Option<OpenWork>> {
         let Self { part, missed, stop, .. } = self;
         let wanted = missed.events().into_iter().filter(|event| counts(event));
         let ids: HashSet<MessageId> = wanted.map(|event| event.id).collect();
@@ -149,7 +154,7 @@ impl<'a> Handled<'a> {
         let mut without_saga = HashSet::new();
         let mut renewed: Option<Instant> = None;
         loop {
-            // Of a service that is being started there is no news.
+            // A service that is being started makes no progress.
             if !has_started && alive(db).await? == Alive::Yes {
                 (has_started, news) = (true, Instant::now());
             }
@@ -158,13 +163,13 @@ impl<'a> Handled<'a> {
             let open = sagas_answered_soon(db).await?;
             let calls = self.sagas.intersection(&open).count() as u64;
             progress.show(whole.saturating_sub(messages));
-            let left = Left { messages, calls };
-            // After the look: what it says is of a time at which aborts were put off.
+            let left = OpenWork { messages, calls };
+            // After the look, so that its result is from a time at which aborts were put off.
             if has_started && are_aborts_put_off {
                 if held_until(db).await?.is_none() {
                     return Ok(None);
                 }
-                // It may have started late, and work for longer than an hour.
+                // The service may have started late, and work for longer than an hour.
                 if renewed.is_none_or(|at| at.elapsed() > RENEW) {
                     hold(db, self.backup).await?;
                     renewed = Some(Instant::now());
@@ -190,8 +195,8 @@ impl<'a> Handled<'a> {
     }
 }
 
-/// What an owner puts off with the aborts: messages of sagas of which it knows nothing. What they build on is in
-/// no message, or it would refuse it.
+/// The messages that an owner puts off with the aborts: those of sagas that it does not know. No message has what they
+/// build on, or the owner would refuse them.
 async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<HashSet<MessageId>> {
     let after_the_beginning = restored::after_the_beginning(part);
     if after_the_beginning.is_empty() {
@@ -214,22 +219,22 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     Ok(put_off.into_keys().collect())
 }
 
-/// What a service has not done yet.
+/// The work that a service has not done yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Left {
-    /// Of what it was sent.
+struct OpenWork {
+    /// The messages that it was sent.
     messages: u64,
-    /// Sagas with calls to the outside that are still to be answered.
+    /// The sagas with calls to the outside that are still to be answered.
     calls: u64,
 }
 
-impl Left {
+impl OpenWork {
     const fn is_nothing(self) -> bool {
         self.messages == 0 && self.calls == 0
     }
 }
 
-/// Why it does not handle them, if it has failed.
+/// The reason why the service does not handle them, if they failed.
 async fn failing(db: &mut PgConnection) -> Result<String> {
     let stuck = stuck::list(db, 1_000).await?;
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();

@@ -1,14 +1,14 @@
-//! Says which steps no recorded saga has run: that all is the same says nothing about them.
+//! Reports steps that no recorded saga has run: a comparison without differences says nothing about them.
 
 use ballet::core::System;
 use ballet_ops::coverage::{Coverage, Declared, Point, Sightings};
 
-use crate::base::systems::known;
+use crate::base::systems::loaded_system;
 use crate::base::ui;
 
-/// Says what of the system's steps the recorded events do not show.
+/// Reports the steps of the system that the recorded events do not show.
 pub(crate) fn say(recorded: &Sightings) {
-    for line in known().map(|system| never(system, recorded)).unwrap_or_default() {
+    for line in loaded_system().map(|system| never(system, recorded)).unwrap_or_default() {
         ui::say(&line);
     }
 }
@@ -21,7 +21,7 @@ fn never(system: &System, recorded: &Sightings) -> Vec<String> {
         places
     };
     let ran = never(Declared::Step);
-    // Of a step that has not run, that is all there is to say.
+    // This is all that can be said of a step that has not run.
     let rest =
         |declared| never(declared).into_iter().filter(|place| !ran.contains(place)).collect();
     let (refused, compensated): (Vec<_>, Vec<_>) =

@@ -9,9 +9,9 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStderr;
 
-use crate::outside::Companies;
-use crate::restored::{Backup, cancelled_without, is_asked, restored_within};
-use crate::shop::Shop;
+use crate::companies::Companies;
+use crate::restore::{Backup, cancelled_without, is_asked, restored_within};
+use crate::shop::ShopWorld;
 use crate::world::SOON;
 
 /// Whether the service puts aborts off.
@@ -24,14 +24,14 @@ async fn holds_aborts(database: &str) -> bool {
 #[tokio::test]
 async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "late").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "late").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
     let database = shop.env.admin_database_url("payments").to_owned();
     let restore = ["restore", "payments", "--backup", &backup.taken, "--patience"];
 
-    // It is stopped while it searches the journal.
+    // The command is stopped while it searches the journal.
     let mut held = PgConnection::connect(&database).await.expect("a database");
     let hold = "begin; lock table ballet.unsent_copy in access exclusive mode";
     held.execute(hold).await.expect("held");
@@ -45,14 +45,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(!holds_aborts(&database).await);
 
     for is_stopped in [true, false] {
-        // Once it runs, a busy machine may need long for the first of them.
+        // A busy machine may need long for the first of them after the start.
         let patience = if is_stopped { "2" } else { "120" };
         let restore = [&restore[..], &[patience]].concat();
         let mut child = shop.command(&restore).spawn().expect("the command");
         let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
         let mut said = said_until(&mut lines, "start payments now").await;
         if is_stopped {
-            // Thrice its patience, and more: all that it says is that it waits.
+            // More than thrice its patience: all that it says is that it waits.
             let other = async {
                 loop {
                     let line = lines.next_line().await.expect("a line");
@@ -88,14 +88,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     shop.close().await;
 }
 
-/// When aborts were last put off.
+/// The time at which aborts were last put off.
 async fn restored_at(database: &str) -> String {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let at = "select restored_at::text from ballet.restored";
     sqlx::query_scalar(at).fetch_one(&mut db).await.expect("it")
 }
 
-/// As if its hour had passed.
+/// Ends the hold as if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;
@@ -114,7 +114,7 @@ async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> V
 #[tokio::test]
 async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told()
 {
-    let mut shop = Shop::open("slow").await;
+    let mut shop = ShopWorld::open("slow").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let orders = shop.order(6).await;
     shop.all_are(&orders, "completed").await;
@@ -148,7 +148,7 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
 #[tokio::test]
 async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_for_done() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "lapsed").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "lapsed").await;
     let backup = Backup::of(&mut shop, "payments").await;
     let order = cancelled_without(&mut shop, &companies, "payments").await;
     backup.restore().await;
@@ -184,7 +184,7 @@ async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_fo
 #[tokio::test]
 async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "parcel").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "parcel").await;
     companies.hold_deliveries(true);
     let old = shop.order(1).await.remove(0);
     is_asked(&shop, "shipping", "deliver_shipment", &old).await;

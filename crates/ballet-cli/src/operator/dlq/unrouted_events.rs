@@ -1,5 +1,4 @@
-//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that
-//! consume them.
+//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that consume them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,34 +8,33 @@ use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, plain};
 use serde_json::json;
 
-use crate::base::exit::{Done, with_advice};
+use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed::OTHERS;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::missed_events::OTHERS;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromUnrouted {
-    /// Instead of dead letters, send what lies in the queue `unrouted` to the services that consume
-    /// it
+    /// Instead of dead letters, send the events in the queue `unrouted` to the services that consume them
     #[arg(long, conflicts_with = "from_journal", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     pub(crate) from_unrouted: bool,
 }
 
 pub(crate) async fn run(
-    selection: &Selection,
-    sending: &Sending,
+    selection: &DeadLetterSelection,
+    sending: &SendArgs,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
-    // By type and services, the number of events.
-    let mut found: Found = BTreeMap::new();
+    // The number of events by type and services.
+    let mut found: EventCounts = BTreeMap::new();
     let mut ids = BTreeSet::new();
     let (mut whole, mut nobodys, mut forged, mut why_forged) = (0, 0, 0, None);
     let browsed = unrouted.browse(|event| {
@@ -70,14 +68,14 @@ pub(crate) async fn run(
             plain(&why)
         ));
     }
-    let done = if nobodys + forged > 0 { Done::Partly } else { Done::All };
+    let done = if nobodys + forged > 0 { ExitStatus::Partly } else { ExitStatus::All };
     if whole == 0 {
         ui::say("there is nothing to send in the queue `unrouted`");
         return Ok(done);
     }
     if sending.dry_run {
         ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
@@ -85,7 +83,8 @@ pub(crate) async fn run(
         found.keys().flat_map(|(_, services)| services.split(", ")).collect();
     let mut notes = BTreeMap::new();
     for service in services.into_iter().filter(|service| !service.is_empty()) {
-        let of_service = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+        let of_service =
+            NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
         notes.insert(service, of_service);
     }
     let note = |sent: &DeadLetter| {
@@ -105,13 +104,13 @@ pub(crate) async fn run(
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
-    Ok(if summary.removed < whole { Done::Partly } else { done })
+    Ok(if summary.removed < whole { ExitStatus::Partly } else { done })
 }
 
-/// The events in the queue, by type and services.
-type Found = BTreeMap<(String, String), u64>;
+/// The number of events in the queue, by type and services.
+type EventCounts = BTreeMap<(String, String), u64>;
 
-fn show(found: &Found, options: &GlobalOptions) {
+fn show(found: &EventCounts, options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = found.iter().map(|((event_type, services), count)| {
             let services: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Who does something to messages or sagas, and why: the note that goes with it.
+//! The note on an act on messages or sagas: by whom, when and why.
 
 use anyhow::Result;
 use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
@@ -9,23 +9,23 @@ use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Record {
-    /// Who does it [default: you, on this machine]
+pub(crate) struct NoteArgs {
+    /// The person who does it [default: you, on this machine]
     #[arg(long, env = "BALLET_OPERATOR", value_name = "NAME", help_heading = "Record")]
     by: Option<String>,
-    /// Why it is done
+    /// The reason
     #[arg(long, value_name = "TEXT", help_heading = "Record")]
     why: Option<String>,
 }
 
-impl Record {
-    /// Who does it, when and why.
+impl NoteArgs {
+    /// The note: by whom, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         let at = options.clock.now();
         Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at }
     }
 
-    /// The same for what needs a reason. `ask` says which one, if none is given.
+    /// The note of an act that needs a reason. `ask` is the text of the error if none is given.
     pub(crate) fn note_with_reason(&self, ask: &str, options: &GlobalOptions) -> Result<Note> {
         let note = self.note(options);
         match note.why.as_deref().map(str::trim) {
@@ -34,9 +34,8 @@ impl Record {
         }
     }
 
-    /// The same with the reason that a person at the terminal is asked for, unless it is given. A script is
-    /// asked nothing.
-    pub(crate) fn asked(&self, question: &str, is_script: bool) -> Self {
+    /// Asks a person at the terminal for the reason, unless it is given. A script is not asked.
+    pub(crate) fn or_ask_reason(&self, question: &str, is_script: bool) -> Self {
         if self.why.is_some() || is_script || !is_interactive() {
             return self.clone();
         }

@@ -1,4 +1,4 @@
-//! A time, or how long ago it was.
+//! A time, or an age.
 
 use std::str::FromStr;
 
@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// A time, or how long before now it was: `2026-02-01T12:00:00Z` or `2h`.
+/// A time, or an age: `2026-02-01T12:00:00Z` or `2h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum TimeOrAge {
     Ago(SignedDuration),
     At(Timestamp),
 }
 
-impl FromStr for Moment {
+impl FromStr for TimeOrAge {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -28,8 +28,8 @@ impl FromStr for Moment {
     }
 }
 
-impl Moment {
-    /// The time, if it is now that.
+impl TimeOrAge {
+    /// The time, with an age counted back from `now`.
     pub(crate) fn before(self, now: Timestamp) -> Result<Timestamp> {
         match self {
             Self::At(time) => Ok(time),
@@ -46,16 +46,16 @@ mod tests {
     fn a_time_or_an_age_is_read() {
         let now: Timestamp = "2026-02-01T12:00:00Z".parse().expect("a time");
         let before = |text: &str| {
-            let moment = text.parse::<Moment>().expect(text);
+            let moment = text.parse::<TimeOrAge>().expect(text);
             moment.before(now).expect(text).to_string()
         };
         assert_eq!(before("2026-01-01T00:00:00+01:00"), "2025-12-31T23:00:00Z");
         assert_eq!(before("10m"), "2026-02-01T11:50:00Z");
         assert_eq!(before("1d"), "2026-01-31T12:00:00Z");
         for wrong in ["soon", "-1h", ""] {
-            let error = wrong.parse::<Moment>().expect_err(wrong);
+            let error = wrong.parse::<TimeOrAge>().expect_err(wrong);
             assert!(error.contains("neither a time such as"), "{error}");
         }
-        assert!("9000y".parse::<Moment>().map_or(true, |moment| moment.before(now).is_err()));
+        assert!("9000y".parse::<TimeOrAge>().map_or(true, |moment| moment.before(now).is_err()));
     }
 }

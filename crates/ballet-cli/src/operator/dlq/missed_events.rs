@@ -14,17 +14,17 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{Done, usage, with_advice, without_databases};
-use crate::base::moment::Moment;
+use crate::base::exit::{ExitStatus, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::dlq::sending::Sending;
-use crate::operator::interventions::Notes;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::interventions::NoteWriter;
 
-/// The options that do not select dead letters by how they died.
+/// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 9] = [
     "service",
     "reason",
@@ -39,28 +39,28 @@ pub(crate) const OTHERS: [&str; 9] = [
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromJournal {
-    /// Instead of dead letters, send what this service has missed: events that it consumes, that
-    /// the journal has, and that its inbox does not know
+    /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal has, and
+    /// that its inbox does not know
     #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     pub(crate) from_journal: Option<String>,
     /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
     #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
-    since: Option<Moment>,
+    since: Option<TimeOrAge>,
 }
 
 pub(crate) async fn run(
     service: &str,
     args: &FromJournal,
-    selection: &Selection,
-    sending: &Sending,
+    selection: &DeadLetterSelection,
+    sending: &SendArgs,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let floor = options.clock.now() - Limits::default().inbox_window;
     let Some(since) = args.since else {
         return Err(usage("say since when: --since"));
     };
-    let since = remembered("--since", since, floor, options)?;
+    let since = time_in_memory("--since", since, floor, options)?;
     let journal = Journal::new(options.broker()?, part(service)?, since);
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(without_databases(&format!(
@@ -77,7 +77,7 @@ pub(crate) async fn run(
         missed = missed::search(&journal, &search_options, &mut inbox, floor, patience) => missed,
         _ = stopped.wait_for(|stop| *stop) => {
             ui::say("stopped; nothing was sent");
-            return Ok(Done::Partly);
+            return Ok(ExitStatus::Partly);
         }
     };
     drop(progress);
@@ -89,7 +89,7 @@ pub(crate) async fn run(
     let whole = missed.events().len() as u64;
     let is_whole =
         missed.unreadable.is_empty() && missed.journal_begins.is_none() && !missed.is_held;
-    let done = if is_whole { Done::All } else { Done::Partly };
+    let done = if is_whole { ExitStatus::All } else { ExitStatus::Partly };
     if whole == 0 {
         ui::say(&format!(
             "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
@@ -103,7 +103,7 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = Notes::open(service, Act::Redriven, sending.note(options), options).await;
+    let notes = NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = sending.redrive_options(options, stop, &show, &note);
     let summary = missed::send(&journal, &missed, &send_options).await;
@@ -119,10 +119,10 @@ pub(crate) async fn run(
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
-    Ok(if left > 0 { Done::Partly } else { done })
+    Ok(if left > 0 { ExitStatus::Partly } else { done })
 }
 
-/// What the service declares.
+/// The declarations of the service.
 pub(crate) fn part(service: &str) -> Result<Part> {
     let parts = &system()?.parts;
     match parts.iter().find(|part| part.service == service) {
@@ -136,9 +136,9 @@ pub(crate) fn part(service: &str) -> Result<Part> {
 }
 
 /// The time that an option names, if the inbox still remembers what was handled since then.
-pub(crate) fn remembered(
+pub(crate) fn time_in_memory(
     option: &str,
-    since: Moment,
+    since: TimeOrAge,
     floor: Timestamp,
     options: &GlobalOptions,
 ) -> Result<Timestamp> {
@@ -218,7 +218,7 @@ pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOption
     }
 }
 
-/// Such as `3, 7-9`.
+/// Offsets as text, such as `3, 7-9`.
 fn ranges(offsets: &BTreeSet<u64>) -> String {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for &offset in offsets {

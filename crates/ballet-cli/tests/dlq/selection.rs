@@ -1,4 +1,4 @@
-//! Which dead letters are selected, how many there are, and what may be done with them.
+//! The selection of dead letters: which are selected, how many, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::world::{TICKED, TOCKED, World, publish_all};
+use crate::world::{CounterWorld, TICKED, TOCKED, publish_all};
 
-/// Dead letters as the service writes them, many at once.
-async fn put_dead_letters(world: &World, count: usize) {
+/// Puts many dead letters at once, as the service writes them.
+async fn put_dead_letters(world: &CounterWorld, count: usize) {
     let letter = |number: usize| {
         let (reason, event) = match number % 3 {
             0 => ("permanent", TICKED),
@@ -48,7 +48,7 @@ async fn put_dead_letters(world: &World, count: usize) {
     publish_all(world.env.amqp_url("redrive"), (0..count).map(letter)).await;
 }
 
-async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
+async fn groups(world: &CounterWorld) -> BTreeMap<(String, String), u64> {
     let rows = world.ballet(&["groups", "-o", "jsonl"]).await.ends_with(0).lines();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     rows.into_iter()
@@ -60,11 +60,11 @@ async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
 
 #[tokio::test]
 async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
-    // What 100,000 take is measured by hand: `DEAD_LETTERS=100000`.
+    // The time for 100,000 is measured by hand: `DEAD_LETTERS=100000`.
     let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
     let count = count.unwrap_or(3_000_usize) / 3 * 3;
     let third = count as u64 / 3;
-    let mut world = World::new("many").await;
+    let mut world = CounterWorld::new("many").await;
     world.stop().await;
     put_dead_letters(&world, count).await;
     let key = |reason: &str, event: &str| (reason.to_owned(), event.to_owned());
@@ -108,7 +108,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     eprintln!("discard of {third}: {:?}", begun.elapsed());
     let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
     assert_eq!(kept.lines().count() as u64, third);
-    // The queue may give what was looked at and put back in another order.
+    // The queue may return messages in another order after they were looked at and put back.
     let bodies = kept.lines().map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         line["body"].as_str().expect("text").to_owned()
@@ -128,7 +128,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
 
 #[tokio::test]
 async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_stays() {
-    let world = World::new("groups").await;
+    let world = CounterWorld::new("groups").await;
     world.trouble("tock", true).await;
     for number in 0..4 {
         world.tick(TOCKED, 100 + number).await;
@@ -151,7 +151,7 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     world.close().await;
 }
 
-/// The address of a Postgres that says to everybody that it is starting.
+/// The address of a Postgres that answers everybody that it is starting.
 async fn starting_postgres() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -171,7 +171,7 @@ async fn starting_postgres() -> SocketAddr {
 
 #[tokio::test]
 async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_with_words() {
-    let world = World::new("ids").await;
+    let world = CounterWorld::new("ids").await;
     world.trouble("tick", true).await;
     let ids = ["0193f7a0-0000-4000-8000-00000000aaaa", "0193f7a0-0000-4001-8000-00000000aaaa"];
     for id in ids {
@@ -206,7 +206,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
         wrong.env("DATABASE_URL", url);
         ended(wrong).await.ends_with(code).says(&["the database of counter"]);
     }
-    // One that is away keeps nothing from being sent: the first dies again.
+    // A database that is away holds nothing up: the first dies again.
     let starting = starting_postgres().await.to_string();
     for (at, why) in [
         ("127.0.0.1:1", "Postgres at 127.0.0.1:1 cannot be reached"),
@@ -229,7 +229,7 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
 
 #[tokio::test]
 async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_more() {
-    let world = World::new("rights").await;
+    let world = CounterWorld::new("rights").await;
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let refused = session.consume("counter", "curious", 1).await.map(|_| ());
@@ -246,7 +246,7 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     session.publish(event).expect("sent");
     let refused = confirms.next().await.expect("an answer");
     assert!(matches!(refused, Err(BrokerError::ChannelClosed { code: 403, .. })), "{refused:?}");
-    // A service's own user has not what it takes to redrive, and hears so.
+    // A service's own user lacks the rights to redrive, and is told so.
     world.dead_ticks(1).await;
     let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
     redrive.env("AMQP_URL", world.env.amqp_url("counter"));
@@ -255,10 +255,10 @@ async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_m
     world.close().await;
 }
 
-/// Its database only shows sooner what was handled.
+/// The database only shows sooner which messages were handled.
 #[tokio::test]
 async fn what_is_sent_back_does_not_need_the_database_of_its_service() {
-    let world = World::new("no_inbox").await;
+    let world = CounterWorld::new("no_inbox").await;
     world.dead_ticks(2).await;
     let mut command = world.command(&["redrive", "--all", "--no-canary", "--patience", "1"]);
     command.env("DATABASE_URL", "postgres://counter:counter@127.0.0.1:1/counter");

@@ -1,5 +1,5 @@
-//! Gives up messages that failed and are in no queue any more, because somebody purged that. Nothing is left to
-//! discard but the record, for which `ballet sagas stuck` lists them and an alarm rings.
+//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record is left to
+//! discard: for it `ballet sagas stuck` lists them and an alarm rings.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use ballet_store::waiting;
 use sqlx::Connection;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::Done;
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui;
+use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::forget;
-use crate::operator::dlq::record::Record;
-use crate::operator::dlq::selection::Selection;
-use crate::operator::lost::is_overdue;
+use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::lost_messages::is_overdue;
 
 /// The most failures of one service that are read.
 const MOST: u32 = 100_000;
 
-/// Gives up those that are named by id, and that do not wait for another attempt.
+/// Gives up the messages that are named by id and do not wait for another attempt.
 pub(super) async fn give_up(
-    selection: &Selection,
+    selection: &DeadLetterSelection,
     yes: bool,
     dry_run: bool,
-    record: &Record,
+    record: &NoteArgs,
     options: &GlobalOptions,
-) -> Result<Done> {
+) -> Result<ExitStatus> {
     let mut all = Vec::new();
     if !selection.id.is_empty() {
         for service in services_or_all(&selection.service)? {
@@ -43,7 +43,7 @@ pub(super) async fn give_up(
     }
     if all.is_empty() {
         ui::print("no dead letters match");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     let ids = all.iter().flat_map(|(_, lost)| lost).map(|one| MessageId(one.message_id));
     selection.require_whole_ids(ids)?;
@@ -54,10 +54,10 @@ pub(super) async fn give_up(
     }
     if dry_run {
         ui::say("they would be given up; nothing was");
-        return Ok(Done::All);
+        return Ok(ExitStatus::All);
     }
     confirm(yes, "discard", "Discard the records of them?", "discard")?;
-    let note = record.asked("Why are they given up?", yes).note(options);
+    let note = record.or_ask_reason("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
         if let Some(mut db) = options.connect(service).await? {
             insert(&mut db, note.of(Act::Discarded), lost).await?;
@@ -70,11 +70,11 @@ pub(super) async fn give_up(
             "{count} of {service} given up: `sagas stuck` no longer lists what was lost"
         ));
     }
-    Ok(Done::All)
+    Ok(ExitStatus::All)
 }
 
 async fn lost(
-    selection: &Selection,
+    selection: &DeadLetterSelection,
     service: &str,
     options: &GlobalOptions,
 ) -> Result<Vec<Touched>> {
@@ -82,7 +82,7 @@ async fn lost(
     let noted = stuck::list(&mut db, MOST).await?;
     let unsent = waiting::outbox(&mut db).await?.copies.count;
     db.close().await?;
-    // What the broker has not taken yet, or another program holds, is a dead letter.
+    // A message that the broker has not taken yet, or that another program holds, is a dead letter.
     let queue = DeadLetters::on(Arc::clone(&options.broker()?), service).status().await;
     if unsent > 0 || queue.is_ok_and(|queue| queue.readers > 0) {
         return Ok(Vec::new());

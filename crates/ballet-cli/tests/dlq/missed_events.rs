@@ -1,4 +1,4 @@
-//! What a service has missed is found in the journal and sent, once.
+//! The events that a service has missed are found in the journal and sent once.
 
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, wait_until};
@@ -6,29 +6,29 @@ use ballet_testkit::ended::{Ended, ended};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::interrupted::{dies_at, points};
+use crate::interruptions::{dies_at, points};
 use crate::publish::contracts;
-use crate::shop::{Shop, checkout};
+use crate::shop::{ShopWorld, checkout};
 use crate::upgrade::topology;
-use crate::world::{FOR_A_WHILE, SOON, TICKED, World, ballet};
+use crate::world::{CounterWorld, FOR_A_WHILE, SOON, TICKED, ballet};
 
 pub(crate) const CONFIRMED: &str = "orders.order_confirmed.v1";
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const ORDERS: usize = 20;
 
-impl Shop {
+impl ShopWorld {
     /// Removes the binding of a service for an event.
     pub(crate) async fn unbind(&self, service: &str, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// The command with the rights to mend the topology.
+    /// The command with the rights to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> Ended {
         ended(topology(&self.env, &self.place, &[verb]).await).await
     }
 
-    /// Drops orders that no other carries the bodies of.
+    /// Publishes orders with bodies that differ from all others.
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -43,7 +43,7 @@ impl Shop {
         }
     }
 
-    /// What the command would send to shipping.
+    /// The events that the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -57,12 +57,13 @@ impl Shop {
 
 #[tokio::test]
 async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal_once() {
-    let shop = Shop::open("missed").await;
+    let shop = ShopWorld::open("missed").await;
     shop.receive("note-2", 100).await;
-    // What was handled, or died, or was discarded then, is not missed.
+    // Events that were handled, died or were discarded are not missed.
     let before = shop.order(2).await;
     shop.all_are(&before, "completed").await;
-    let poison = json!({ "message_id": Shop::new_id(), "correlation_id": Shop::new_id() });
+    let poison =
+        json!({ "message_id": ShopWorld::new_id(), "correlation_id": ShopWorld::new_id() });
     let management = shop.env.management();
     assert!(management.publish("events", AUTHORIZED, &poison, "{").await.expect("published"));
     shop.dead("shipping").await;
@@ -102,13 +103,13 @@ async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal
 
 #[tokio::test]
 async fn t180_sending_what_was_missed_may_be_killed_at_any_point_and_done_again() {
-    let shop = Shop::open("missed_killed").await;
+    let shop = ShopWorld::open("missed_killed").await;
     shop.unbind("shipping", CONFIRMED).await;
     let orders = shop.order(6).await;
     shop.all_are(&orders, "confirmed").await;
     let redrive = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
     for point in points() {
-        // One by one, so that something is left for each point.
+        // One by one, so that messages are left for each point.
         let slowly = [&redrive[..], &["--rate", "1"]].concat();
         dies_at(point, "shipping", shop.command(&slowly), &shop.place).await;
     }
@@ -121,7 +122,7 @@ async fn t180_sending_what_was_missed_may_be_killed_at_any_point_and_done_again(
 
 #[tokio::test]
 async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
-    let shop = Shop::open("told").await;
+    let shop = ShopWorld::open("told").await;
     let redrive = |since| ["dlq", "redrive", "--from-journal", "shipping", "--since", since];
     for (since, says) in [
         ("8d", "the inbox remembers what was handled since"),
@@ -141,17 +142,17 @@ async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
 
 #[tokio::test]
 async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_them() {
-    let shop = Shop::open("unrouted").await;
+    let shop = ShopWorld::open("unrouted").await;
     let management = shop.env.management();
     let checked_out = "cart.checked_out.v1";
     shop.unbind("orders", checked_out).await;
     let orders = shop.order(3).await;
-    // A typing error, which nobody consumes.
+    // A misspelt type, which nobody consumes.
     let misspelt = "cart.checkedout.v1";
     let published = management.publish("events", misspelt, &json!({}), "{}").await;
     assert!(published.expect("published"));
-    // Its publisher may say that a cart is checked out, and nothing of a payment.
-    let forged = json!({ "message_id": Shop::new_id(), "type": AUTHORIZED });
+    // Its publisher may say that a cart is checked out, but nothing about a payment.
+    let forged = json!({ "message_id": ShopWorld::new_id(), "type": AUTHORIZED });
     let published = management.publish("events", checked_out, &forged, "{}").await;
     assert!(published.expect("published"));
     let come = management.until_depth("unrouted", SOON, |depth| depth.ready == 5).await;
@@ -180,7 +181,7 @@ async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_
 
 #[tokio::test]
 async fn t180_what_was_handled_under_any_id_is_not_missed() {
-    let shop = Shop::open("foreign_ids").await;
+    let shop = ShopWorld::open("foreign_ids").await;
     let (management, checked_out) = (shop.env.management(), "cart.checked_out.v1");
     let send = async |properties: &Value, body: &Value| {
         let body = body.to_string();
@@ -193,14 +194,15 @@ async fn t180_what_was_handled_under_any_id_is_not_missed() {
     };
     let attributes = |id: &str| json!({ "ce-id": id, "ce-source": "/cart" });
     let ce_type = "application/cloudevents+json";
-    let [inside, around] = [Shop::new_id(), Shop::new_id()];
+    let [inside, around] = [ShopWorld::new_id(), ShopWorld::new_id()];
     send(&json!({ "content_type": ce_type }), &structured(&inside)).await;
     send(&json!({ "headers": attributes(&around) }), &checkout()).await;
     // Sagas whose ids are older than their messages, as those of most events are.
-    let [old_inside, old_around, plain] = [Shop::old_id(), Shop::old_id(), Shop::old_id()];
+    let [old_inside, old_around, plain] =
+        [ShopWorld::old_id(), ShopWorld::old_id(), ShopWorld::old_id()];
     let properties = json!({ "content_type": ce_type, "correlation_id": old_inside });
-    send(&properties, &structured(&Shop::new_id())).await;
-    let headers = attributes(&Shop::new_id());
+    send(&properties, &structured(&ShopWorld::new_id())).await;
+    let headers = attributes(&ShopWorld::new_id());
     send(&json!({ "correlation_id": old_around, "headers": headers }), &checkout()).await;
     send(&json!({ "correlation_id": plain }), &checkout()).await;
     shop.all_are(&[inside, around, old_inside, old_around, plain], "completed").await;
@@ -225,7 +227,7 @@ async fn kept(database: &str) -> Result<i64, sqlx::Error> {
 
 #[tokio::test]
 async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
-    let shop = Shop::open("unsent_copies").await;
+    let shop = ShopWorld::open("unsent_copies").await;
     let management = shop.env.management();
     let user = shop.env.amqp_url("orders").trim_start_matches("amqp://");
     let (user, _) = user.split_once(':').expect("a user");
@@ -233,7 +235,7 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
     let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
     rights["write"] = json!("^events$");
     management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
-    shop.drop(&Shop::new_id(), "{").await;
+    shop.drop(&ShopWorld::new_id(), "{").await;
     wait_until("a copy that is kept", SOON, || async {
         let kept = kept(shop.env.database_url("orders")).await;
         if kept.map_err(|error| error.to_string())? > 0 {
@@ -248,12 +250,12 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
     shop.close().await;
 }
 
-/// What somebody purges at the broker is not lost: nobody else would tell the service of it again.
+/// Messages that somebody purges at the broker are not lost: no other service would send them again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
-    let mut world = World::new("purged").await;
+    let mut world = CounterWorld::new("purged").await;
     contracts(&world);
-    let from_journal = async |world: &World, code: i32| {
+    let from_journal = async |world: &CounterWorld, code: i32| {
         let mut command = ballet(&world.env, &world.place);
         command
             .args(["dlq", "redrive", "--from-journal", "counter", "--since", "1h"])
@@ -264,7 +266,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.dead_ticks(2).await;
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.purge("counter.dead").await;
-    // What another reader holds may be any of them, so it is not known what was purged.
+    // Another reader may hold any of them, so it is not known which were purged.
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("counter.dead", "test", 1).await.expect("a reader");
@@ -276,7 +278,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     session.close().await;
     assert!(from_journal(&world, 0).await.err.contains("2 events sent to counter"));
     world.all_counted_once(2).await;
-    // What a person discards stays so.
+    // Messages that a person discards stay discarded.
     world.trouble("tick", true).await;
     world.tick(TICKED, 2).await;
     world.dead(1).await;
@@ -289,7 +291,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.retry_waits().await;
     world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
-    // It may come at any moment, until it is long overdue.
+    // The message may come at any moment, until it is long overdue.
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.retry_is_overdue().await;
     assert!(from_journal(&world, 0).await.err.contains("1 event sent to counter"));
@@ -297,8 +299,8 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.close().await;
 }
 
-/// Sends it, and sees that it has its effect once.
-async fn the_unrouted_is_counted(world: World) {
+/// Sends the unrouted event, and checks that it has its effect once.
+async fn the_unrouted_is_counted(world: CounterWorld) {
     let mut command = ballet(&world.env, &world.place);
     command
         .args(["dlq", "redrive", "--from-unrouted"])
@@ -308,10 +310,10 @@ async fn the_unrouted_is_counted(world: World) {
     world.close().await;
 }
 
-/// The retry queue gives it back under its own name, which is no event's.
+/// The retry queue gives it back under the queue's own name, which is no event type.
 #[tokio::test]
 async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_type() {
-    let world = World::new("straight").await;
+    let world = CounterWorld::new("straight").await;
     contracts(&world);
     let properties = json!({ "type": TICKED, "message_id": world.new_id() });
     let management = world.env.management();
@@ -321,10 +323,10 @@ async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_ty
     the_unrouted_is_counted(world).await;
 }
 
-/// What comes back finds no queue, and the service's name is no event's type.
+/// A message that comes back finds no queue, and the service's name is no event type.
 #[tokio::test]
 async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
-    let world = World::new("queue_gone").await;
+    let world = CounterWorld::new("queue_gone").await;
     contracts(&world);
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let returns = ["bindings", vhost, "e", "route", "q", "counter", "counter"];

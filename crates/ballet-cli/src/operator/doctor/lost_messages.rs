@@ -16,13 +16,13 @@ use uuid::Uuid;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::doctor::finding::Finding;
-use crate::operator::doctor::waiting::is_idle;
-use crate::operator::lost::{again, is_overdue, published};
+use crate::operator::doctor::waiting_sagas::is_idle;
+use crate::operator::lost_messages::{is_overdue, published_at, resend_command};
 
-/// The counts of queues are up to five seconds old, and a message may be between two queues.
+/// Longer than the age of queue counts (five seconds) and the way of a message between two queues.
 const A_WHILE: Duration = Duration::from_secs(6);
 const PATIENCE: Duration = Duration::from_secs(15);
-/// So many of a service are looked at.
+/// The most messages of a service that are looked at.
 const MOST: u32 = 10_000;
 
 pub(super) async fn check(
@@ -30,7 +30,7 @@ pub(super) async fn check(
     queues: Option<&[Value]>,
     options: &GlobalOptions,
 ) -> Option<Finding> {
-    // What a service has in its queue, it may be about to handle.
+    // The service may be about to handle the messages in its queue.
     if !is_idle(queues, service) {
         return None;
     }
@@ -48,7 +48,7 @@ pub(super) async fn check(
     });
     let lost: Vec<Stuck> = match asked.await {
         Ok(Ok(lost)) => lost,
-        // A database or a broker that does not answer is told already.
+        // Other checks report a database or a broker that does not answer.
         Ok(Err(_)) => return None,
         Err(_) => {
             let found =
@@ -57,12 +57,13 @@ pub(super) async fn check(
             return Some(Finding::unknown("lost", service, &found, &advice));
         }
     };
-    let first = lost.iter().map(published).min()?;
+    let first = lost.iter().map(published_at).min()?;
     let waits = ui::acting(lost.len(), "failed message", "wait");
     let found = format!(
         "{waits} nowhere any more: somebody purged the queue of dead letters, or a retry queue"
     );
-    let advice = format!("send again what the journal has with `{}`", again(service, first));
+    let advice =
+        format!("send again what the journal has with `{}`", resend_command(service, first));
     Some(Finding::bad("lost", service, &found, &advice))
 }
 
@@ -87,7 +88,7 @@ async fn look(service: &str, options: &GlobalOptions) -> Result<Vec<Stuck>> {
     let mut lost = Vec::new();
     if !dead.is_empty() && unsent == 0 {
         let queue = DeadLetters::on(Arc::clone(&options.broker()?), service).status().await?;
-        // Which of them are gone, the queue would have to be read for. Nobody knows what another reader holds.
+        // Only reading the queue would show which of them are gone. Nobody knows what another reader holds.
         let there = usize::try_from(queue.dead_letters).unwrap_or(usize::MAX);
         if queue.readers == 0 && there < dead.len() {
             dead.truncate(dead.len() - there);

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::outside::Companies;
-use crate::shop::{Shop, checkout, declined_checkout};
+use crate::companies::Companies;
+use crate::shop::{ShopWorld, checkout, declined_checkout};
 use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
@@ -24,7 +24,7 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    pub(crate) async fn take(shop: &Shop, service: &str) -> Self {
+    pub(crate) async fn take(shop: &ShopWorld, service: &str) -> Self {
         let owned: Url = shop.env.database_url(service).parse().expect("a URL");
         let mut server: Url = shop.env.admin_database_url(service).parse().expect("a URL");
         let name = server.path().trim_start_matches('/').to_owned();
@@ -36,15 +36,15 @@ impl Backup {
         backup
     }
 
-    /// The same of a service that runs before and after.
-    pub(crate) async fn of(shop: &mut Shop, service: &'static str) -> Self {
+    /// The backup of a service that runs before and after.
+    pub(crate) async fn of(shop: &mut ShopWorld, service: &'static str) -> Self {
         shop.stop(service).await;
         let backup = Self::take(shop, service).await;
         shop.start(service, None).await;
         backup
     }
 
-    /// Puts it into the place of what there is now.
+    /// Replaces the present database with the backup.
     pub(crate) async fn restore(&self) {
         let name = &self.name;
         self.run(&format!("drop database {name} with (force)")).await;
@@ -58,12 +58,12 @@ impl Backup {
 }
 
 /// The command restores; the service is started when it asks for that.
-pub(crate) async fn restored(shop: &mut Shop, service: &'static str, taken: &str) -> Ended {
+pub(crate) async fn restored(shop: &mut ShopWorld, service: &'static str, taken: &str) -> Ended {
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 
 pub(crate) async fn restored_within(
-    shop: &mut Shop,
+    shop: &mut ShopWorld,
     service: &'static str,
     arguments: &[&str],
     patience: &str,
@@ -84,13 +84,13 @@ pub(crate) async fn restored_within(
 
 #[tokio::test]
 async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are() {
-    let mut shop = Shop::open("restored").await;
+    let mut shop = ShopWorld::open("restored").await;
     let before = shop.order(3).await;
     shop.all_are(&before, "completed").await;
     let running = shop.ballet(&["restore", "shipping", "--backup", "0s"]).await.ends_with(2);
     assert!(running.err.contains("a process of shipping is running"), "{running:?}");
 
-    // Here one saga is half way.
+    // The backup has one saga half way.
     shop.stop("payments").await;
     let open = shop.order(1).await;
     let backup = Backup::of(&mut shop, "shipping").await;
@@ -114,14 +114,14 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     shop.all_are(&after, "completed").await;
     shop.is_sound().await;
     shop.ballet(&check).await.ends_with(0);
-    // It goes on as before.
+    // The system goes on as before.
     let next = shop.order(1).await;
     shop.all_are(&next, "completed").await;
     shop.close().await;
 }
 
-/// Waits until a company was asked for a step of an order, and had no answer.
-pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str) {
+/// Waits until a company was asked for a step of an order, and has not answered.
+pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(
         "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
          and last_error is not null"
@@ -129,10 +129,9 @@ pub(crate) async fn is_asked(shop: &Shop, service: &str, step: &str, order: &str
     until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
-/// An order whose money is held and whose parcel is booked, and that is cancelled while `away` does not
-/// run.
+/// An order with held money and a booked parcel that is cancelled while `away` does not run.
 pub(crate) async fn cancelled_without(
-    shop: &mut Shop,
+    shop: &mut ShopWorld,
     companies: &Companies,
     away: &str,
 ) -> String {
@@ -151,7 +150,7 @@ pub(crate) async fn cancelled_without(
 #[tokio::test]
 async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_twice() {
     let companies = Companies::default();
-    let mut shop = Shop::open_beside(companies.clone(), "outside").await;
+    let mut shop = ShopWorld::open_beside(companies.clone(), "outside").await;
     shop.receive("note-2", 100).await;
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
     for service in shop::system().parts.iter().map(|part| part.service) {
@@ -160,7 +159,7 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
         let backup = Backup::of(&mut shop, service).await;
         completed.extend(shop.order(2).await);
         shop.all_are(&completed, "completed").await;
-        // What a request tells orders is in no journal.
+        // The journal has no HTTP requests to orders.
         if service == "orders" {
             shop.stop(service).await;
         } else {
@@ -184,19 +183,19 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Waits until messages of this many sagas are tried again.
+/// Waits until the messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
     let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
                  and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
     until_yields(database, count, &wanted.to_string(), 4 * SOON).await;
 }
 
-/// What failed when the backup was made has been handled since: no copy of it comes again.
+/// A message that had failed at the time of the backup has been handled since: no copy of it comes again.
 #[tokio::test]
 async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
-    let mut shop = Shop::open("failed").await;
+    let mut shop = ShopWorld::open("failed").await;
     shop.stop("inventory").await;
-    // Everything is too long, so it dies.
+    // Every body is too long, so the message dies.
     shop.start("inventory", Some(8)).await;
     let mut orders = shop.order(1).await;
     shop.dead("inventory").await;
@@ -221,7 +220,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     shop.stop("inventory").await;
     db.close().await.expect("closed");
     backup.restore().await;
-    // While it fails, it is not where the others are.
+    // A service that fails has not caught up with the others.
     let few = ["restore", "inventory", "--backup", &backup.taken];
     let said = restored_within(&mut shop, "inventory", &few, "5").await.ends_with(3).both();
     let fails = said.contains("What failed is tried again") || said.contains("are dead letters");
@@ -229,7 +228,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     let mut db = shop.database("inventory").await;
     db.execute(mend).await.expect("renamed");
     retries_are(&database, 0).await;
-    // What came after the failure had nothing to build on.
+    // The later events had nothing to build on after the failure.
     shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(0);
     shop.is_sound().await;
     let check = [&few[..], &["--check"]].concat();
@@ -240,13 +239,13 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
 
 #[tokio::test]
 async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() {
-    let mut shop = Shop::open("forgotten").await;
+    let mut shop = ShopWorld::open("forgotten").await;
     shop.stop("payments").await;
     let open = shop.order(1).await;
     shop.order_is(&open[0], "placed").await;
     let backup = Backup::of(&mut shop, "orders").await;
     shop.start("payments", None).await;
-    // What comes from outside by a message is in the journal; a request over HTTP is not.
+    // The journal has messages from outside, but no HTTP requests.
     let dropped = shop.order(1).await;
     let url = format!("{}/orders", shop.url("orders"));
     let placed = shop.http.post(&url).json(&checkout()).send().await.expect("an answer");
@@ -256,11 +255,11 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
 
     shop.stop("orders").await;
     backup.restore().await;
-    // Meanwhile the deadline has passed of an order that was paid in time.
+    // Meanwhile the deadline of an order that was paid in time has passed.
     let mut db = shop.database("orders").await;
     let passed = "update ballet.deadline set due_at = now() - interval '1 minute'";
     assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
-    // What is known of the saga that began with the request waits for its beginning, and dies.
+    // The events of the saga that began with the request wait for its beginning, and die.
     let restore = ["restore", "orders", "--backup", &backup.taken];
     let ended = restored_within(&mut shop, "orders", &restore, "30").await.ends_with(3);
     ended.tells(&["1 deadline put off"]);
@@ -274,11 +273,11 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     shop.close().await;
 }
 
-/// A base backup, and the log up to a moment in the middle of everything.
+/// A base backup, and the log up to a moment in the middle of the load.
 #[tokio::test(flavor = "multi_thread")]
 async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let mut shop = Shop::open_on(&servers, "cut").await;
+    let mut shop = ShopWorld::open_on(&servers, "cut").await;
     shop.receive("note-2", 1_000).await;
     let standby = servers.postgres().standby().await.expect("a standby");
     let cut = 20 + RandomState::new().hash_one(0) % 60;

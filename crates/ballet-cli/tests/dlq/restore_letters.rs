@@ -2,13 +2,13 @@
 
 use ballet_amqp::{Broker, RabbitMq};
 
-use crate::restored::{Backup, restored};
+use crate::restore::{Backup, restored};
 use crate::sagas::until_said;
-use crate::shop::{Shop, checkout, wrong_checkout};
+use crate::shop::{ShopWorld, checkout, wrong_checkout};
 
 #[tokio::test]
 async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_after_all() {
-    let mut shop = Shop::open("letters").await;
+    let mut shop = ShopWorld::open("letters").await;
     let backup = Backup::of(&mut shop, "orders").await;
     std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
     let mut orders = Vec::new();
@@ -40,9 +40,9 @@ async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_aft
 
 #[tokio::test]
 async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_backup() {
-    let mut shop = Shop::open("given-up").await;
+    let mut shop = ShopWorld::open("given-up").await;
     shop.stop("inventory").await;
-    // Everything is too long, so it dies.
+    // Every body is too long, so the message dies.
     shop.start("inventory", Some(10)).await;
     let before = shop.new_order(&checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &before).await;
@@ -58,7 +58,7 @@ async fn a_restored_service_knows_who_has_discarded_its_dead_letters_since_the_b
 
     shop.stop("inventory").await;
     backup.restore().await;
-    // What another reader holds may be any of them, so none is noted, and that is said.
+    // Another reader may hold any of them, so none is noted, and the command says that.
     let broker = RabbitMq::new(shop.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("inventory.dead", "test", 1).await.expect("a reader");

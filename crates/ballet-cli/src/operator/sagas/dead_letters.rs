@@ -7,23 +7,22 @@ use ballet::core::{Part, Role};
 use ballet_ops::redrive::DeadLetter;
 
 use crate::operator::dead_letters::ServiceQueue;
-use crate::operator::sagas::noted::OfService;
-use crate::operator::sagas::waiting::Waiting;
+use crate::operator::sagas::service_waits::ServiceWaits;
+use crate::operator::sagas::stuck_saga::StuckSaga;
 
-/// Adds the dead letters that are not in the service's own list: those that reached no handler, and
-/// all of a service whose database is not known. Marks those of the list that are not in the queue: somebody
-/// purged it.
+/// Adds the dead letters that are not in the service's own list: those that reached no handler, and all of a service
+/// whose database is not known. Marks listed ones that are not in the queue: somebody purged it.
 pub(super) async fn add_dead_letters(
     queue: &ServiceQueue,
-    noted: &OfService,
-    all: &mut Vec<Waiting>,
+    noted: &ServiceWaits,
+    all: &mut Vec<StuckSaga>,
 ) -> Result<()> {
-    // What was sent back is on its way to the service's queue.
-    let is_dead = |one: &Waiting| {
+    // A message that was sent back is on its way to the service's queue.
+    let is_dead = |one: &StuckSaga| {
         one.published.is_some() && one.next_at.is_none() && one.sent_back_at.is_none()
     };
-    let is_of_service = |one: &&mut Waiting| one.service == queue.service() && is_dead(one);
-    // It was counted before the database was read.
+    let is_of_service = |one: &&mut StuckSaga| one.service == queue.service() && is_dead(one);
+    // The queue was counted before the database was read.
     let expected = all.iter_mut().filter(is_of_service).count();
     if queue.status.dead_letters == 0 && expected == 0 {
         return Ok(());
@@ -34,7 +33,7 @@ pub(super) async fn add_dead_letters(
         if !noted.messages.contains(&dead_letter.id)
             && let Some(saga) = saga_of(&dead_letter, queue.part.as_ref())
         {
-            others.push(Waiting {
+            others.push(StuckSaga {
                 saga,
                 service: dead_letter.service,
                 step: dead_letter.step,
@@ -43,12 +42,12 @@ pub(super) async fn add_dead_letters(
                 reason: dead_letter.reason,
                 detail: dead_letter.detail,
                 attempts: dead_letter.attempts,
-                ..Waiting::default()
+                ..StuckSaga::default()
             });
         }
     };
     queue.browse(add).await?;
-    // What another reader holds, nobody sees.
+    // Messages that another reader holds are invisible.
     if queue.status.readers == 0 && !noted.has_unsent {
         for waiting in all.iter_mut().filter(is_of_service) {
             waiting.is_lost = waiting.published.is_some_and(|(id, _)| !there.contains(&id));

@@ -1,4 +1,4 @@
-//! Where a test runs the command: a directory outside of this workspace.
+//! The directory in which a test runs the command, outside of this workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use ballet_testkit::ended::{Ended, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
-/// A build of everything, on a machine that has much else to do.
+/// The longest time for a build of everything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A directory of its own, outside of this workspace.
-pub(crate) struct Place(PathBuf);
+pub(crate) struct TestDirectory(PathBuf);
 
-impl Drop for Place {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
-impl Place {
+impl TestDirectory {
     pub(crate) fn new(name: &str) -> Self {
         let place = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
         fs::create_dir_all(&place).expect("a directory");
@@ -37,7 +37,7 @@ impl Place {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
         command.kill_on_drop(true);
-        // As from a shell, and not as from a test of this workspace.
+        // The environment of a shell, not of a test of this workspace.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
@@ -49,7 +49,7 @@ impl Place {
         command
     }
 
-    /// The way from here to the checkout of this test.
+    /// The path from this directory to the checkout of this test.
     pub(crate) fn path_to_checkout(&self) -> String {
         let here = self.0.canonicalize().expect("a directory");
         let up = "../".repeat(here.components().count() - 1);

@@ -1,29 +1,28 @@
-//! How messages are sent, whatever they are.
+//! The options of every command that sends messages.
 
 use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::base::options::GlobalOptions;
-use crate::operator::dlq::record::Record;
+use crate::operator::dlq::note::NoteArgs;
 
 #[derive(Debug, Args)]
-pub(crate) struct Sending {
+pub(crate) struct SendArgs {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// How long to wait for the next message of which it is known what became of it, or for a service that is
-    /// behind
+    /// Stop waiting after this many seconds without news of a message, or for a service that is behind
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) patience: u64,
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    record: NoteArgs,
 }
 
-impl Sending {
-    /// Who sends, when and why.
+impl SendArgs {
+    /// The note on who sends, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         self.record.note(options)
     }

@@ -1,4 +1,4 @@
-//! How open sagas stand: waiting, blocked or stuck, by the rule of the console.
+//! The states of open sagas: waiting, blocked or stuck, by the rule of the console.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::operator::doctor;
 
-/// A broker that works has said it by then. Of one that does not answer nothing is known.
+/// The longest time that a healthy broker takes to answer. Without an answer nothing is known of it.
 const SOON: Duration = Duration::from_secs(5);
 
-/// What the broker's state hinders: a missing binding, an alarm.
+/// The hindrances in the broker: a missing binding, an alarm.
 pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance> {
     let found = timeout(SOON, doctor::of_broker(None, options)).await;
     let found = found.ok().and_then(Result::ok).unwrap_or_default();
     system().map(|system| hindrances_of_broker(system, &found)).unwrap_or_default()
 }
 
-/// How a saga that waits for this stands, and what hinders it if it is blocked.
-pub(super) fn stands<'h>(
+/// The state of a saga with these waits, and what hinders it if it is blocked.
+pub(super) fn open_state<'h>(
     waits: &[Wait],
     deadline: Option<Timestamp>,
     hindrances: &'h [Hindrance],
@@ -31,8 +31,8 @@ pub(super) fn stands<'h>(
     Pressing::of(waits, deadline, PATIENCE).map(|pressing| pressing.state(hindrances, now))
 }
 
-/// What hinders, in words.
-pub(super) fn words(hindrance: &Hindrance) -> String {
+/// The hindrance in words.
+pub(super) fn hindrance_text(hindrance: &Hindrance) -> String {
     let Hindrance { service, step, why } = hindrance;
     match step {
         Some(step) => format!("{service}, {step}: {why}"),

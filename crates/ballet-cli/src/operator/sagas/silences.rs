@@ -1,4 +1,4 @@
-//! What waits for services without a living process.
+//! The waits for services without a living process.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
-use crate::operator::sagas::waiting::{SILENT, Waiting};
+use crate::operator::sagas::stuck_saga::{SILENT, StuckSaga};
 
-/// What is said of each service without a living process.
-pub(super) type Silent = BTreeMap<String, String>;
+/// A sentence for each service without a living process.
+pub(super) type Silences = BTreeMap<String, String>;
 
-/// Says of what these services should have gone on with that nobody does.
-pub(super) fn say_silent(silent: &Silent, now: Timestamp, all: &mut [Waiting]) {
+/// Marks the waits that are due in these services: no process will go on with them.
+pub(super) fn mark_silent(silent: &Silences, now: Timestamp, all: &mut [StuckSaga]) {
     for waiting in all {
         let Some(silence) = silent.get(&waiting.service) else { continue };
         let is_due = waiting.next_at.is_some_and(|next_at| next_at < now);
@@ -31,13 +31,13 @@ pub(super) fn say_silent(silent: &Silent, now: Timestamp, all: &mut [Waiting]) {
     }
 }
 
-/// Adds what waits for these services, unless they have given another reason.
+/// Adds the sagas that wait for these services, unless they are listed for another reason.
 pub(super) async fn add_silent(
-    silent: &Silent,
+    silent: &Silences,
     options: &GlobalOptions,
-    all: &mut Vec<Waiting>,
+    all: &mut Vec<StuckSaga>,
 ) -> Result<()> {
-    // All databases: what a service has not done is what others have asked of it.
+    // All databases: the work that a service has not done is recorded where other services ask for it.
     let databases = options.databases(&services()?)?;
     let listed = all.iter().map(|waiting| (waiting.saga.clone(), waiting.service.clone()));
     let mut listed: HashSet<(String, String)> = listed.collect();
@@ -48,14 +48,14 @@ pub(super) async fn add_silent(
             if !listed.insert((saga.clone(), wait.service.clone())) {
                 continue;
             }
-            all.push(Waiting {
+            all.push(StuckSaga {
                 saga: saga.clone(),
                 service: wait.service,
                 what: wait.event_type,
                 since: Some(wait.since),
                 reason: SILENT.to_owned(),
                 detail: wait.why,
-                ..Waiting::default()
+                ..StuckSaga::default()
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Which copies a command works on, and their databases.
+//! The copies that a command works on, and their databases.
 
 use anyhow::{Context as _, Result};
 use ballet_store::copies::state::{self as copies, Copy};
@@ -9,7 +9,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Selection {
+pub(crate) struct CopySelection {
     /// Only the copies of this service [default: all known services]
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub(super) service: Vec<String>,
@@ -19,14 +19,14 @@ pub(crate) struct Selection {
 }
 
 /// A copy, with the database of the service that keeps it.
-pub(super) struct Kept {
+pub(super) struct ServiceCopy {
     pub(super) service: String,
     pub(super) copy: Copy,
 }
 
-impl Selection {
+impl CopySelection {
     /// Finds the copies in the services' databases.
-    pub(super) async fn find(&self, options: &GlobalOptions) -> Result<Vec<Kept>> {
+    pub(super) async fn find(&self, options: &GlobalOptions) -> Result<Vec<ServiceCopy>> {
         let mut found = Vec::new();
         for service in services_or_all(&self.service)? {
             let mut db = connect(&service, options).await?;
@@ -35,7 +35,7 @@ impl Selection {
             db.close().await?;
             let wanted = |copy: &Copy| self.entity.is_empty() || self.entity.contains(&copy.entity);
             let of_service = copies.into_iter().filter(wanted);
-            found.extend(of_service.map(|copy| Kept { service: service.clone(), copy }));
+            found.extend(of_service.map(|copy| ServiceCopy { service: service.clone(), copy }));
         }
         Ok(found)
     }
@@ -49,8 +49,8 @@ pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<Pg
 }
 
 /// The databases of a copy's reader and of its owner.
-pub(super) async fn both(
-    kept: &Kept,
+pub(super) async fn reader_and_owner(
+    kept: &ServiceCopy,
     options: &GlobalOptions,
 ) -> Result<(PgConnection, PgConnection)> {
     Ok((connect(&kept.service, options).await?, connect(&kept.copy.owner, options).await?))
