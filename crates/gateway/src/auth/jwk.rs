@@ -43,7 +43,7 @@ impl PublicKey {
 }
 
 #[derive(Deserialize)]
-struct Set {
+struct JwkSet {
     keys: Vec<serde_json::Value>,
 }
 
@@ -65,7 +65,7 @@ struct Jwk {
 ///
 /// If this is no key set, or has no usable key.
 pub(crate) fn parse(text: &[u8]) -> Result<Vec<(String, PublicKey)>, String> {
-    let set: Set = serde_json::from_slice(text)
+    let set: JwkSet = serde_json::from_slice(text)
         .map_err(|error| format!("expected a JWK set like {{\"keys\": [...]}}: {error}"))?;
     let keys: Vec<_> = set.keys.into_iter().filter_map(usable).collect();
     if keys.is_empty() {

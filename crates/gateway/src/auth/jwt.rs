@@ -54,7 +54,7 @@ impl fmt::Display for TokenError {
 
 /// A token before its signature is checked.
 #[derive(Debug)]
-pub(crate) struct Token<'a> {
+pub(crate) struct UncheckedToken<'a> {
     pub(crate) kid: String,
     algorithm: Algorithm,
     signed: &'a [u8],
@@ -63,7 +63,7 @@ pub(crate) struct Token<'a> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JoseHeader {
     alg: String,
     kid: Option<String>,
     crit: Option<serde_json::Value>,
@@ -97,28 +97,28 @@ enum Scopes {
 
 /// When a token counts.
 #[derive(Debug, Clone, Copy)]
-struct Times {
+struct TokenTimes {
     exp: f64,
     nbf: Option<f64>,
 }
 
 /// A token that is signed and meant for us. Whether it counts now depends on its times.
 #[derive(Debug, Clone)]
-pub(crate) struct Verified {
+pub(crate) struct VerifiedClaims {
     identity: Arc<Identity>,
-    times: Times,
+    times: TokenTimes,
 }
 
 /// The values that a token must have to count here and now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected<'a> {
+pub(crate) struct ExpectedClaims<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) audience: &'a str,
     pub(crate) leeway: i64,
     pub(crate) now: i64,
 }
 
-impl<'a> Token<'a> {
+impl<'a> UncheckedToken<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
         if text.len() > LONGEST {
             return Err(TokenError::TooLong);
@@ -129,7 +129,7 @@ impl<'a> Token<'a> {
         else {
             return Err(TokenError::Malformed);
         };
-        let read: Header = decode(header)?;
+        let read: JoseHeader = decode(header)?;
         let algorithm = match read.alg.as_str() {
             "EdDSA" => Algorithm::EdDSA,
             "RS256" => Algorithm::RS256,
@@ -150,8 +150,8 @@ impl<'a> Token<'a> {
     pub(crate) fn check(
         &self,
         key: &PublicKey,
-        expected: &Expected<'_>,
-    ) -> Result<Verified, TokenError> {
+        expected: &ExpectedClaims<'_>,
+    ) -> Result<VerifiedClaims, TokenError> {
         if key.algorithm() != self.algorithm {
             return Err(TokenError::Algorithm);
         }
@@ -159,7 +159,7 @@ impl<'a> Token<'a> {
             return Err(TokenError::Signature);
         }
         let claims: Claims = decode(self.claims)?;
-        let times = Times { exp: claims.exp, nbf: claims.nbf };
+        let times = TokenTimes { exp: claims.exp, nbf: claims.nbf };
         times.hold(expected)?;
         if claims.iss != expected.issuer {
             return Err(TokenError::Issuer);
@@ -186,12 +186,12 @@ impl<'a> Token<'a> {
             |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
         let scopes = scopes.into_iter().filter(graphic).collect();
         let identity = Identity { client: format!("sub:{subject}").into(), subject, scopes };
-        Ok(Verified { identity: Arc::new(identity), times })
+        Ok(VerifiedClaims { identity: Arc::new(identity), times })
     }
 }
 
-impl Times {
-    fn hold(self, expected: &Expected<'_>) -> Result<(), TokenError> {
+impl TokenTimes {
+    fn hold(self, expected: &ExpectedClaims<'_>) -> Result<(), TokenError> {
         #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
         let (now, leeway) = (expected.now as f64, expected.leeway as f64);
         if now - leeway >= self.exp {
@@ -204,9 +204,9 @@ impl Times {
     }
 }
 
-impl Verified {
+impl VerifiedClaims {
     /// Whom the token stands for, if it counts now.
-    pub(crate) fn now(&self, expected: &Expected<'_>) -> Result<Arc<Identity>, TokenError> {
+    pub(crate) fn now(&self, expected: &ExpectedClaims<'_>) -> Result<Arc<Identity>, TokenError> {
         self.times.hold(expected)?;
         Ok(Arc::clone(&self.identity))
     }

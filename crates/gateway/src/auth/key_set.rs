@@ -30,7 +30,7 @@ pub(crate) struct KeySet {
 
 /// The result of looking up a key's id in a key set.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum KeyLookup {
     Key(Arc<PublicKey>),
     Unknown,
     /// No key set has been read yet.
@@ -80,10 +80,12 @@ impl KeySet {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn known(&self, kid: &str) -> Found {
+    fn known(&self, kid: &str) -> KeyLookup {
         match &*self.keys.read().unwrap_or_else(PoisonError::into_inner) {
-            None => Found::NoSet,
-            Some(keys) => keys.get(kid).map_or(Found::Unknown, |key| Found::Key(Arc::clone(key))),
+            None => KeyLookup::NoSet,
+            Some(keys) => {
+                keys.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Key(Arc::clone(key)))
+            }
         }
     }
 
@@ -94,13 +96,13 @@ impl KeySet {
         known.is_some_and(|known| Arc::ptr_eq(known, key))
     }
 
-    pub(crate) async fn find(&self, kid: &str) -> Found {
-        if let found @ Found::Key(_) = self.known(kid) {
+    pub(crate) async fn find(&self, kid: &str) -> KeyLookup {
+        if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }
         let mut last_try = self.last_try.lock().await;
         // Whoever had the lock before may have read it.
-        if let found @ Found::Key(_) = self.known(kid) {
+        if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }
         if last_try.is_none_or(|last| last.elapsed() >= FOR_UNKNOWN)

@@ -7,10 +7,10 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
 use crate::auth::identity::Identity;
-use crate::auth::jwt::{Expected, Token, TokenError};
-use crate::auth::key_set::{Found, KeySet};
+use crate::auth::jwt::{ExpectedClaims, TokenError, UncheckedToken};
+use crate::auth::key_set::{KeyLookup, KeySet};
 use crate::auth::key_source::KeySource;
-use crate::auth::verified::{Known, VerifiedTokens};
+use crate::auth::verified_tokens::{VerifiedToken, VerifiedTokens};
 use crate::auth::{api_key, wall_clock};
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
@@ -169,11 +169,11 @@ impl SignIn {
         {
             return known.token.now(&expected).map_err(why);
         }
-        let token = Token::parse(text).map_err(why)?;
+        let token = UncheckedToken::parse(text).map_err(why)?;
         let key = match set.find(&token.kid).await {
-            Found::Key(key) => key,
-            Found::Unknown => return Err(why(TokenError::UnknownKey)),
-            Found::NoSet => {
+            KeyLookup::Key(key) => key,
+            KeyLookup::Unknown => return Err(why(TokenError::UnknownKey)),
+            KeyLookup::NoSet => {
                 let away = "tokens cannot be checked now: the key set has not been read yet";
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
                     .retry_after(std::time::Duration::from_secs(2));
@@ -182,7 +182,7 @@ impl SignIn {
         };
         let verified = token.check(&key, &expected).map_err(why)?;
         let identity = verified.now(&expected).map_err(why)?;
-        self.verified.add(text, Known { kid: token.kid, key, token: verified });
+        self.verified.add(text, VerifiedToken { kid: token.kid, key, token: verified });
         Ok(identity)
     }
 }
@@ -194,10 +194,10 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 /// What a token must have to count now.
-fn expected(jwt: &Jwt) -> Expected<'_> {
+fn expected(jwt: &Jwt) -> ExpectedClaims<'_> {
     let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
     let now = wall_clock::unix_seconds();
-    Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
+    ExpectedClaims { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
 }
 
 /// 401 for credentials that do not count.

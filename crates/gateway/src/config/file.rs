@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::secret::Secret;
-use crate::config::units::{Size, Span};
+use crate::config::units::{ByteSize, Span};
 use crate::config::words::{Origin, Prefix, Scope, Server, Verb};
 
 /// A config file.
@@ -19,7 +19,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     #[serde(default)]
     pub(crate) timeouts: Timeouts,
-    pub(crate) database: Option<Database>,
+    pub(crate) database: Option<DatabaseConfig>,
     pub(crate) jwt: Option<Jwt>,
     pub(crate) signing: Option<Signing>,
     pub(crate) cors: Option<Cors>,
@@ -35,9 +35,9 @@ pub(crate) struct Config {
     #[serde(default, rename = "upstream")]
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(default, rename = "route")]
-    pub(crate) routes: Vec<Route>,
+    pub(crate) routes: Vec<RouteConfig>,
     #[serde(default, rename = "page")]
-    pub(crate) pages: Vec<Page>,
+    pub(crate) pages: Vec<PageConfig>,
 }
 
 /// Where the gateway listens.
@@ -61,10 +61,10 @@ pub(crate) struct Limits {
     pub(crate) address_connections: usize,
     /// Of one client, under way at the same time.
     pub(crate) client_requests: usize,
-    pub(crate) body: Size,
+    pub(crate) body: ByteSize,
     pub(crate) headers: usize,
-    pub(crate) header_bytes: Size,
-    pub(crate) uri: Size,
+    pub(crate) header_bytes: ByteSize,
+    pub(crate) uri: ByteSize,
     /// Credentials that do not count, from one address in a minute.
     pub(crate) refused_sign_ins: u32,
 }
@@ -87,7 +87,7 @@ pub(crate) struct Timeouts {
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Database {
+pub(crate) struct DatabaseConfig {
     pub(crate) url: Secret,
     #[serde(default = "eight")]
     pub(crate) connections: u32,
@@ -160,7 +160,7 @@ pub(crate) struct Upstream {
     #[serde(default = "one")]
     pub(crate) retries: u32,
     #[serde(default)]
-    pub(crate) breaker: Breaker,
+    pub(crate) breaker: BreakerConfig,
     /// Whether it has an OpenAPI document.
     #[serde(default = "yes")]
     pub(crate) documented: bool,
@@ -169,7 +169,7 @@ pub(crate) struct Upstream {
 /// When a service is left alone for a while.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Breaker {
+pub(crate) struct BreakerConfig {
     /// After this many failures in a row.
     pub(crate) failures: u32,
     /// For this long. Then one request tries, and one more each second until there is a verdict.
@@ -179,7 +179,7 @@ pub(crate) struct Breaker {
 /// Which requests go where, and who may make them.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Route {
+pub(crate) struct RouteConfig {
     pub(crate) prefix: Prefix,
     pub(crate) methods: Vec<Verb>,
     pub(crate) upstream: String,
@@ -198,7 +198,7 @@ pub(crate) struct Route {
     /// unknown may be sent again.
     #[serde(default)]
     pub(crate) deduplicates: bool,
-    pub(crate) body: Option<Size>,
+    pub(crate) body: Option<ByteSize>,
     pub(crate) timeout: Option<Span>,
     pub(crate) idle: Option<Span>,
     /// Whether it is in the system's OpenAPI document. A webhook is not for its clients.
@@ -219,7 +219,7 @@ pub(crate) enum IdempotencyKey {
 /// A page composed from several services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Page {
+pub(crate) struct PageConfig {
     /// With parameters: `/pages/product/{sku}`.
     pub(crate) path: String,
     #[serde(default)]
@@ -227,13 +227,13 @@ pub(crate) struct Page {
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) rate: Option<String>,
     #[serde(rename = "part")]
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<PartConfig>,
 }
 
 /// A part of a page.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Part {
+pub(crate) struct PartConfig {
     pub(crate) name: String,
     pub(crate) upstream: String,
     pub(crate) path: String,
@@ -325,10 +325,10 @@ impl Default for Limits {
             connections: 4096,
             address_connections: 256,
             client_requests: 64,
-            body: Size(1024 * 1024),
+            body: ByteSize(1024 * 1024),
             headers: 64,
-            header_bytes: Size(16 * 1024),
-            uri: Size(4 * 1024),
+            header_bytes: ByteSize(16 * 1024),
+            uri: ByteSize(4 * 1024),
             refused_sign_ins: 60,
         }
     }
@@ -346,7 +346,7 @@ impl Default for Timeouts {
     }
 }
 
-impl Default for Breaker {
+impl Default for BreakerConfig {
     fn default() -> Self {
         Self { failures: 5, open: seconds(5) }
     }

@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::config::file::{
-    ApiKey, Config, IdempotencyKey, Jwt, Page, Part, Rate, Route, Upstream, WideScope,
+    ApiKey, Config, IdempotencyKey, Jwt, PageConfig, PartConfig, Rate, RouteConfig, Upstream,
+    WideScope,
 };
 use crate::config::words::{Prefix, Scope};
-use crate::http::path::Pattern;
+use crate::http::path::PathPattern;
 
 /// A broken rule: the table and its place among those of its kind, the field, and what is wrong.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct BrokenRule {
     pub(crate) table: &'static str,
     pub(crate) index: usize,
     pub(crate) field: &'static str,
@@ -21,7 +22,7 @@ pub(crate) struct Broken {
 /// Where the document of the whole system is served.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
 
-type Check = Result<(), Broken>;
+type Check = Result<(), BrokenRule>;
 
 /// Checks all rules, and returns the first that is broken.
 pub(crate) fn check(config: &Config) -> Check {
@@ -70,8 +71,8 @@ pub(crate) fn check(config: &Config) -> Check {
 
 type Wrong = (&'static str, String);
 
-fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> Broken {
-    Broken { table, index, field, what }
+fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> BrokenRule {
+    BrokenRule { table, index, field, what }
 }
 
 fn server(config: &Config) -> Check {
@@ -228,13 +229,13 @@ fn access(
     known("rate", rate, config.rates.iter().map(|rate| &*rate.name)).map_err(|what| ("rate", what))
 }
 
-fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> {
+fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result<(), Wrong> {
     known("upstream", &route.upstream, config.upstreams.iter().map(|one| &*one.name))
         .map_err(|what| ("upstream", what))?;
     if route.methods.is_empty() {
         return Err(("methods", "expected at least one, like \"GET\"".to_owned()));
     }
-    let same = |other: &&Route| other.prefix.0.eq_ignore_ascii_case(&route.prefix.0);
+    let same = |other: &&RouteConfig| other.prefix.0.eq_ignore_ascii_case(&route.prefix.0);
     let twin = before.iter().filter(same);
     if let Some(twice) =
         route.methods.iter().find(|verb| twin.clone().any(|other| other.methods.contains(verb)))
@@ -264,8 +265,8 @@ fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> 
     Ok(())
 }
 
-fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong> {
-    let pattern = Pattern::parse(&page.path).map_err(|what| ("path", what))?;
+fn page(config: &Config, page: &PageConfig, before: &[PageConfig]) -> Result<PathPattern, Wrong> {
+    let pattern = PathPattern::parse(&page.path).map_err(|what| ("path", what))?;
     if before.iter().any(|other| other.path == page.path) {
         return Err(("path", format!("{} is taken by another page", page.path)));
     }
@@ -281,8 +282,8 @@ fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong>
 
 fn part<'a>(
     config: &Config,
-    page: &Pattern,
-    part: &'a Part,
+    page: &PathPattern,
+    part: &'a PartConfig,
     names: &mut BTreeSet<&'a str>,
 ) -> Result<(), Wrong> {
     name(&part.name)?;
@@ -291,7 +292,7 @@ fn part<'a>(
     }
     known("upstream", &part.upstream, config.upstreams.iter().map(|one| &*one.name))
         .map_err(|what| ("upstream", what))?;
-    let path = Pattern::parse(&part.path).map_err(|what| ("path", what))?;
+    let path = PathPattern::parse(&part.path).map_err(|what| ("path", what))?;
     match path.parameters().find(|name| !page.has(name)) {
         Some(unknown) => Err(("path", format!("the page's path has no {{{unknown}}}"))),
         None => Ok(()),

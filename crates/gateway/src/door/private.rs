@@ -13,16 +13,16 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::file::{Config, IdempotencyKey, Route};
-use crate::gate::in_force::Current;
+use crate::config::file::{Config, IdempotencyKey, RouteConfig};
+use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
 /// The most connections.
 const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]
-struct Parts {
-    current: Current,
+struct PrivateState {
+    current: CurrentGate,
     metrics: PrometheusHandle,
     stopping: watch::Receiver<bool>,
 }
@@ -42,7 +42,7 @@ struct Readiness {
 /// Serves as long as the process lives.
 pub(crate) async fn run(
     listener: TcpListener,
-    current: Current,
+    current: CurrentGate,
     metrics: PrometheusHandle,
     stopping: watch::Receiver<bool>,
 ) {
@@ -50,24 +50,24 @@ pub(crate) async fn run(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(scraped))
-        .with_state(Parts { current, metrics, stopping });
+        .with_state(PrivateState { current, metrics, stopping });
     serve(listener, routes, Limits::new(CONNECTIONS), pending()).await;
 }
 
-async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
+async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness>) {
     let readiness = readiness(&parts);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }
 
-async fn scraped(State(parts): State<Parts>) -> String {
+async fn scraped(State(parts): State<PrivateState>) -> String {
     let set = |gauge: Gauge, holds: bool| gauge.set(if holds { 1.0 } else { 0.0 });
     set(metrics::gauge!("gateway_ready"), readiness(&parts).ready);
     set(metrics::gauge!("gateway_keys_old"), parts.current.get().sign_in.has_old_keys());
     parts.metrics.render()
 }
 
-fn readiness(parts: &Parts) -> Readiness {
+fn readiness(parts: &PrivateState) -> Readiness {
     let gate = parts.current.get();
     let stopping = *parts.stopping.borrow();
     let keys = gate.sign_in.is_ready();
@@ -98,7 +98,7 @@ fn readiness(parts: &Parts) -> Readiness {
 /// The routes that take no request without an `Idempotency-Key`.
 fn keyed_only(config: &Config) -> Vec<String> {
     let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
-    let named = |route: &Route| {
+    let named = |route: &RouteConfig| {
         let methods = route.methods.iter().map(|verb| &verb.0);
         let unsafe_ones: Vec<&str> =
             methods.filter(|method| !method.is_safe()).map(Method::as_str).collect();

@@ -22,13 +22,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::withholding::Withholding;
+use crate::door::withholding::WithholdingStream;
 use crate::gate::exchange::Exchange;
-use crate::gate::in_force::{Current, Gate};
+use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::peer::network;
 use crate::gate::serve::serve;
 use crate::http::problem::Problem;
-use crate::limits::counts::{Counted, Counts};
+use crate::limits::counts::{CountGuard, LiveCounts};
 
 /// Below this many headers the gateway reads on, and refuses with their number. Above it hyper reads no
 /// further: memory for this many is reserved for each request.
@@ -37,7 +37,7 @@ const LEAST_BUFFER: usize = 64 * 1024;
 
 /// Why there is no room for a connection.
 #[derive(Debug, Clone, Copy)]
-enum Full {
+enum NoRoom {
     Gateway,
     Address,
 }
@@ -46,11 +46,11 @@ enum Full {
 /// over.
 pub(crate) async fn run(
     listener: TcpListener,
-    current: Current,
+    current: CurrentGate,
     mut stopping: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(current.get().config.limits.connections));
-    let addresses = Counts::default();
+    let addresses = LiveCounts::default();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -59,7 +59,7 @@ pub(crate) async fn run(
             _ = stopping.wait_for(|stop| *stop) => break,
         };
         let slot = place(&current, &addresses, peer).and_then(|counted| {
-            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| Full::Gateway)?;
+            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| NoRoom::Gateway)?;
             Ok((slot, counted))
         });
         let slot = match slot {
@@ -93,11 +93,11 @@ pub(crate) async fn run(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    current: Current,
+    current: CurrentGate,
     mut stopping: watch::Receiver<bool>,
 ) {
     let Gate { config, .. } = &*current.get();
-    let mut socket = Withholding::new(Patient::new(stream, config.timeouts.idle.0));
+    let mut socket = WithholdingStream::new(Patient::new(stream, config.timeouts.idle.0));
     let ours = socket.ours();
     let ended = {
         let service = service_fn(|request| {
@@ -157,27 +157,27 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
 
 /// A place among the connections of an address; of IPv6 a whole /64, as a home has it. Those of all clients of a trusted proxy come from the proxy.
 fn place(
-    current: &Current,
-    addresses: &Counts<IpAddr>,
+    current: &CurrentGate,
+    addresses: &LiveCounts<IpAddr>,
     peer: SocketAddr,
-) -> Result<Option<Counted<IpAddr>>, Full> {
+) -> Result<Option<CountGuard<IpAddr>>, NoRoom> {
     let Gate { config, .. } = &*current.get();
     if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
         return Ok(None);
     }
     let network = network(peer.ip().to_canonical());
     let counted = addresses.count(network, config.limits.address_connections);
-    counted.map(Some).ok_or(Full::Address)
+    counted.map(Some).ok_or(NoRoom::Address)
 }
 
 /// Tells a client that there is no room.
-async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Full) {
+async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     let (status, detail) = match full {
-        Full::Gateway => (
+        NoRoom::Gateway => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the gateway has as many connections as it may: try again",
         ),
-        Full::Address => (
+        NoRoom::Address => (
             StatusCode::TOO_MANY_REQUESTS,
             "your address has as many connections as it may: close some",
         ),

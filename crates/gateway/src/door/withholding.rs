@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The gateway's own answer on a connection, which has one at a time. `None`: the last one has been sent.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ours(Arc<Mutex<Option<Weak<()>>>>);
+pub(crate) struct OwnAnswer(Arc<Mutex<Option<Weak<()>>>>);
 
-impl Ours {
+impl OwnAnswer {
     /// An answer begins. It ends when what this returns is dropped, and is sent with the next flush.
     pub(crate) fn begin(&self) -> Arc<()> {
         let begun = Arc::new(());
@@ -33,18 +33,18 @@ impl Ours {
 }
 
 #[derive(Debug)]
-pub(crate) struct Withholding {
+pub(crate) struct WithholdingStream {
     inner: Patient,
-    ours: Ours,
+    ours: OwnAnswer,
     withheld: Option<StatusCode>,
 }
 
-impl Withholding {
+impl WithholdingStream {
     pub(crate) fn new(inner: Patient) -> Self {
-        Self { inner, ours: Ours::default(), withheld: None }
+        Self { inner, ours: OwnAnswer::default(), withheld: None }
     }
 
-    pub(crate) fn ours(&self) -> Ours {
+    pub(crate) fn ours(&self) -> OwnAnswer {
         self.ours.clone()
     }
 
@@ -71,7 +71,7 @@ impl Withholding {
     }
 }
 
-impl AsyncRead for Withholding {
+impl AsyncRead for WithholdingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,7 +81,7 @@ impl AsyncRead for Withholding {
     }
 }
 
-impl AsyncWrite for Withholding {
+impl AsyncWrite for WithholdingStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -15,22 +15,22 @@ use crate::http::ids::hex;
 
 /// A text in both its forms.
 #[derive(Debug)]
-pub(crate) struct Text {
-    whole: Form,
+pub(crate) struct ServedText {
+    whole: TextForm,
     /// `None` if it could not be packed.
-    packed: Option<Form>,
+    packed: Option<TextForm>,
     kind: &'static str,
     /// What a browser may load for it.
     policy: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
-struct Form {
+struct TextForm {
     bytes: Bytes,
     etag: String,
 }
 
-impl Form {
+impl TextForm {
     fn new(bytes: Vec<u8>) -> Self {
         let digest = digest(&SHA256, &bytes);
         let etag = format!("\"{}\"", hex(&digest.as_ref()[..16]));
@@ -38,7 +38,7 @@ impl Form {
     }
 }
 
-impl Text {
+impl ServedText {
     pub(crate) fn json(text: String) -> Self {
         Self::new(text, "application/json", None)
     }
@@ -50,7 +50,7 @@ impl Text {
     fn new(text: String, kind: &'static str, policy: Option<HeaderValue>) -> Self {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
-        let (packed, whole) = (packed.ok().map(Form::new), Form::new(text.into_bytes()));
+        let (packed, whole) = (packed.ok().map(TextForm::new), TextForm::new(text.into_bytes()));
         Self { whole, packed, kind, policy }
     }
 

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use hyper::{Method, Request, StatusCode};
 
-use crate::gate::measured::Measured;
-use crate::gate::table::Target;
+use crate::gate::route_metrics::RouteMetrics;
+use crate::gate::table::RouteTarget;
 use crate::http::headers::{REQUEST_ID, single};
 use crate::http::ids::request_id;
-use crate::http::trace::Trace;
-use crate::limits::verdict::{Policy, Verdict};
+use crate::http::trace::RequestTrace;
+use crate::limits::verdict::{Policy, RateVerdict};
 
 /// The target of the access log.
 pub(crate) const ACCESS: &str = "access";
@@ -20,13 +20,13 @@ pub(crate) const ACCESS: &str = "access";
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) id: String,
-    pub(crate) trace: Trace,
+    pub(crate) trace: RequestTrace,
     pub(crate) address: IpAddr,
     /// Who signed in.
     pub(crate) client: Option<Arc<str>>,
     /// What serves it.
-    pub(crate) target: Option<Target<'a>>,
-    pub(crate) limited: Option<(&'a Policy, Verdict)>,
+    pub(crate) target: Option<RouteTarget<'a>>,
+    pub(crate) limited: Option<(&'a Policy, RateVerdict)>,
     method: Method,
     path: String,
     begun: Instant,
@@ -38,7 +38,7 @@ impl Exchange<'_> {
         let headers = request.headers();
         Self {
             id: request_id(single(headers, REQUEST_ID).ok().flatten()),
-            trace: Trace::of(headers),
+            trace: RequestTrace::of(headers),
             address,
             client: None,
             target: None,
@@ -64,7 +64,7 @@ impl Exchange<'_> {
 
     fn tell(&self, status: u16) {
         let took = self.begun.elapsed();
-        let route = self.target.map_or("none", Target::name);
+        let route = self.target.map_or("none", RouteTarget::name);
         tracing::info!(
             target: ACCESS,
             method = %self.method,
@@ -80,7 +80,7 @@ impl Exchange<'_> {
         );
         match self.target {
             Some(target) => target.access().measured.count(route, &self.method, status, took),
-            None => Measured::default().count(route, &self.method, status, took),
+            None => RouteMetrics::default().count(route, &self.method, status, took),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
 use crate::http::body::Answer;
-use crate::http::bounded::{BodyFault, Bounded, Progress};
+use crate::http::bounded::{BodyFault, BodyProgress, Bounded};
 use crate::http::headers::{
     FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, Setter, clean_request, clean_response, set,
 };
@@ -24,11 +24,11 @@ use crate::http::path::behind;
 use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
 use crate::idempotency::key;
-use crate::idempotency::remember::{self, Keyed};
+use crate::idempotency::remember::{self, KeyedRequest};
 use crate::limits::at_once::UnderWay;
-use crate::upstream::failure::{Failure, body_problem};
-use crate::upstream::outgoing::{self, Outgoing, Payload};
-use crate::upstream::service::Service;
+use crate::upstream::failure::{UpstreamFailure, body_problem};
+use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
+use crate::upstream::service::UpstreamService;
 
 /// Serves a request by a route.
 pub(crate) async fn forward(
@@ -66,10 +66,10 @@ pub(crate) async fn forward(
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
     let bounded = |body| {
-        let progress = Arc::new(Progress::of(route.body));
+        let progress = Arc::new(BodyProgress::of(route.body));
         (Bounded::new(body, time, Arc::clone(&progress)), progress)
     };
-    let mut outgoing = Outgoing {
+    let mut outgoing = OutgoingRequest {
         method: head.method,
         path,
         headers,
@@ -100,7 +100,7 @@ pub(crate) async fn forward(
         set(&mut outgoing.headers, key::HEADER, &at_service);
     }
     outgoing.payload = whole(bytes);
-    let keyed = Keyed {
+    let keyed = KeyedRequest {
         client: (*identity.client).to_owned(),
         key: text,
         fingerprint,
@@ -141,7 +141,7 @@ fn whole(bytes: Bytes) -> Payload {
 }
 
 /// The path at the service, with the query.
-fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, Failure> {
+fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     let path = asked.path();
     let rest = match (&route.to, asked.path_and_query()) {
         // An address without a path has only its query there.
@@ -182,7 +182,11 @@ pub(crate) fn outgoing_headers(
     headers
 }
 
-async fn send(service: &Service, outgoing: Outgoing, idle: Duration) -> Result<Answer, Failure> {
+async fn send(
+    service: &UpstreamService,
+    outgoing: OutgoingRequest,
+    idle: Duration,
+) -> Result<Answer, UpstreamFailure> {
     let mut answer = service.send(outgoing).await?;
     clean_response(answer.headers_mut());
     Ok(answer.map(|body| Quiet::new(body, idle).boxed_unsync()))

@@ -9,16 +9,16 @@ pub(crate) struct InFlight(Arc<watch::Sender<usize>>);
 
 /// Work in progress until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Working(Arc<watch::Sender<usize>>);
+pub(crate) struct WorkGuard(Arc<watch::Sender<usize>>);
 
 impl InFlight {
     pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 
-    pub(crate) fn begin(&self) -> Working {
+    pub(crate) fn begin(&self) -> WorkGuard {
         self.0.send_modify(|count| *count += 1);
-        Working(Arc::clone(&self.0))
+        WorkGuard(Arc::clone(&self.0))
     }
 
     /// Returns when nothing is in progress.
@@ -28,7 +28,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Working {
+impl Drop for WorkGuard {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count = count.saturating_sub(1));
     }

@@ -10,10 +10,10 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
-use crate::gate::answering::{Credentials, until_its_end};
+use crate::gate::answer_body::{Credentials, until_its_end};
 use crate::gate::exchange::Exchange;
-use crate::gate::in_force::{Current, Gate};
-use crate::gate::table::Target;
+use crate::gate::in_force::{CurrentGate, Gate};
+use crate::gate::table::RouteTarget;
 use crate::gate::{check, cors, forward, page, peer};
 use crate::http::body::Answer;
 use crate::http::headers::{REQUEST_ID, set};
@@ -22,7 +22,7 @@ use crate::limits::at_once;
 
 /// Answers a request.
 pub(crate) async fn serve(
-    current: &Current,
+    current: &CurrentGate,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Answer {
@@ -50,7 +50,7 @@ pub(crate) async fn serve(
 }
 
 async fn decide<'gate>(
-    current: &Current,
+    current: &CurrentGate,
     gate: &'gate Gate,
     exchange: &mut Exchange<'gate>,
     origin: Option<&HeaderValue>,
@@ -87,9 +87,9 @@ async fn decide<'gate>(
     let scopes = access.scopes.as_deref().unwrap_or_default();
     let credentials = identity.map(|_| Credentials::new(request.headers(), scopes));
     let answer = match target {
-        Target::Document(document) => Ok(document.text.answer(request.headers())),
-        Target::Page(page) => page::compose(page, path, exchange, identity).await,
-        Target::Route(route) => {
+        RouteTarget::Document(document) => Ok(document.text.answer(request.headers())),
+        RouteTarget::Page(page) => page::compose(page, path, exchange, identity).await,
+        RouteTarget::Route(route) => {
             forward::forward(gate, route, exchange, identity, &under_way, request).await
         }
     };

@@ -25,13 +25,13 @@ pub(crate) enum BodyFault {
 
 /// How far a body has been read. The task that waits for the answer to its request watches it.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct BodyProgress {
     limit: usize,
     fault: AtomicU8,
     over: Notify,
 }
 
-impl Progress {
+impl BodyProgress {
     /// Of a body that may have this many bytes.
     pub(crate) fn of(limit: usize) -> Self {
         Self { limit, fault: AtomicU8::default(), over: Notify::default() }
@@ -70,11 +70,11 @@ pub(crate) struct Bounded<B> {
     inner: B,
     left: usize,
     deadline: Pin<Box<Sleep>>,
-    progress: Arc<Progress>,
+    progress: Arc<BodyProgress>,
 }
 
 impl<B> Bounded<B> {
-    pub(crate) fn new(inner: B, time: Duration, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new(inner: B, time: Duration, progress: Arc<BodyProgress>) -> Self {
         let deadline = Box::pin(tokio::time::sleep(time));
         Self { inner, left: progress.limit, deadline, progress }
     }

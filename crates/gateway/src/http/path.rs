@@ -70,16 +70,16 @@ pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Segment {
+enum PatternSegment {
     Literal(String),
     Parameter(String),
 }
 
 /// A path with parameters: `/products/{sku}`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pattern(Vec<Segment>);
+pub(crate) struct PathPattern(Vec<PatternSegment>);
 
-impl Pattern {
+impl PathPattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             Err(format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}"))
@@ -94,11 +94,11 @@ impl Pattern {
                 Some(name) if name.is_empty() || name.contains(['{', '}']) => {
                     return wrong("a parameter needs a name");
                 }
-                Some(name) => segments.push(Segment::Parameter(name.to_owned())),
+                Some(name) => segments.push(PatternSegment::Parameter(name.to_owned())),
                 None if segment.contains(['{', '}', '?', '#']) => {
                     return wrong("a segment is either text or a parameter");
                 }
-                None => segments.push(Segment::Literal(segment.to_owned())),
+                None => segments.push(PatternSegment::Literal(segment.to_owned())),
             }
         }
         Ok(Self(segments))
@@ -110,9 +110,11 @@ impl Pattern {
         let mut given = path.strip_prefix('/')?.split('/');
         for segment in &self.0 {
             match (segment, given.next()?) {
-                (Segment::Literal(text), given) if text == given => {}
-                (Segment::Literal(_), _) | (Segment::Parameter(_), "") => return None,
-                (Segment::Parameter(name), given) => values.push((name.as_str(), given)),
+                (PatternSegment::Literal(text), given) if text == given => {}
+                (PatternSegment::Literal(_), _) | (PatternSegment::Parameter(_), "") => {
+                    return None;
+                }
+                (PatternSegment::Parameter(name), given) => values.push((name.as_str(), given)),
             }
         }
         given.next().is_none().then_some(values)
@@ -125,15 +127,15 @@ impl Pattern {
             found.map_or("", |(_, value)| *value)
         };
         self.0.iter().fold(String::new(), |path, segment| match segment {
-            Segment::Literal(text) => path + "/" + text,
-            Segment::Parameter(name) => path + "/" + value(name),
+            PatternSegment::Literal(text) => path + "/" + text,
+            PatternSegment::Parameter(name) => path + "/" + value(name),
         })
     }
 
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|segment| match segment {
-            Segment::Parameter(name) => Some(name.as_str()),
-            Segment::Literal(_) => None,
+            PatternSegment::Parameter(name) => Some(name.as_str()),
+            PatternSegment::Literal(_) => None,
         })
     }
 
@@ -193,14 +195,17 @@ mod tests {
 
     #[test]
     fn a_pattern_takes_and_gives_parameters() {
-        let pattern = Pattern::parse("/pages/product/{sku}").unwrap();
+        let pattern = PathPattern::parse("/pages/product/{sku}").unwrap();
         let path = "/pages/product/A%20b";
         let values = pattern.matches(path).unwrap();
         assert_eq!(values, [("sku", "A%20b")]);
-        assert_eq!(Pattern::parse("/products/{sku}/x").unwrap().fill(&values), "/products/A%20b/x");
+        assert_eq!(
+            PathPattern::parse("/products/{sku}/x").unwrap().fill(&values),
+            "/products/A%20b/x"
+        );
         for other in ["/pages/product", "/pages/product/", "/pages/product/a/b", "/x/product/a"] {
             assert_eq!(pattern.matches(other), None, "{other}");
         }
-        assert!(Pattern::parse("/a/{b").is_err() && Pattern::parse("/a/{}").is_err());
+        assert!(PathPattern::parse("/a/{b").is_err() && PathPattern::parse("/a/{}").is_err());
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Problem {
 
 /// As clients get it.
 #[derive(Serialize)]
-struct Written<'a> {
+struct ProblemBody<'a> {
     r#type: &'a str,
     title: &'a str,
     status: u16,
@@ -81,7 +81,7 @@ impl Problem {
     }
 
     pub(crate) fn answer(self, request_id: &str) -> Answer {
-        let written = Written {
+        let written = ProblemBody {
             r#type: self.kind.as_deref().unwrap_or("about:blank"),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),

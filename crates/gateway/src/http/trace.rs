@@ -13,14 +13,14 @@ const STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// A `traceparent` of the gateway's own, and what comes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trace {
+pub(crate) struct RequestTrace {
     trace_id: u128,
     span_id: u64,
     flags: u8,
     state: Option<String>,
 }
 
-impl Trace {
+impl RequestTrace {
     /// Goes on with the trace that a request brings, or begins one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = single(headers, PARENT).ok().flatten().and_then(parse);
@@ -47,7 +47,7 @@ impl Trace {
     }
 }
 
-impl fmt::Display for Trace {
+impl fmt::Display for RequestTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
     }

@@ -12,14 +12,14 @@ pub(crate) struct Underway(Arc<Mutex<Keys>>);
 
 /// A key in use until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InUse {
+pub(crate) struct KeyGuard {
     all: Underway,
     key: (String, String),
 }
 
 /// A key is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum KeyConflict {
     /// By the same request.
     Same,
     ByAnother,
@@ -31,20 +31,20 @@ impl Underway {
         client: &str,
         key: &str,
         fingerprint: &[u8],
-    ) -> Result<InUse, Taken> {
+    ) -> Result<KeyGuard, KeyConflict> {
         let key = (client.to_owned(), key.to_owned());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
-            Entry::Occupied(known) if known.get() == fingerprint => Err(Taken::Same),
-            Entry::Occupied(_) => Err(Taken::ByAnother),
+            Entry::Occupied(known) if known.get() == fingerprint => Err(KeyConflict::Same),
+            Entry::Occupied(_) => Err(KeyConflict::ByAnother),
             Entry::Vacant(free) => {
                 free.insert(fingerprint.to_owned());
-                Ok(InUse { all: self.clone(), key })
+                Ok(KeyGuard { all: self.clone(), key })
             }
         }
     }
 }
 
-impl Drop for InUse {
+impl Drop for KeyGuard {
     fn drop(&mut self) {
         self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

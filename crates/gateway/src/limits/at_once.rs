@@ -7,13 +7,13 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::http::problem::Problem;
-use crate::limits::counts::{Counted, Counts};
+use crate::limits::counts::{CountGuard, LiveCounts};
 
 /// The requests under way of each client.
-pub(crate) type AtOnce = Counts<Arc<str>>;
+pub(crate) type AtOnce = LiveCounts<Arc<str>>;
 
 /// A request under way, until it is dropped.
-pub(crate) type UnderWay = Counted<Arc<str>>;
+pub(crate) type UnderWay = CountGuard<Arc<str>>;
 
 /// Counts a request of a client.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::verdict::Verdict;
+use crate::limits::verdict::RateVerdict;
 
 /// Permits for a window.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Bucket {
     }
 
     /// The verdict, if it can be given without asking for more permits.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Verdict> {
+    pub(crate) fn take(&mut self, now: Instant) -> Option<RateVerdict> {
         if self.is_over(now) {
             return None;
         }
@@ -77,7 +77,7 @@ impl Bucket {
             }
         };
         let left = self.permits.saturating_add(self.elsewhere);
-        Some(Verdict { allowed, left, reset: self.ends.saturating_duration_since(now) })
+        Some(RateVerdict { allowed, left, reset: self.ends.saturating_duration_since(now) })
     }
 }
 

@@ -14,9 +14,9 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::config::file::Rate;
 use crate::limits::bucket::Bucket;
-use crate::limits::verdict::Verdict;
+use crate::limits::verdict::RateVerdict;
 use crate::store::database::Database;
-use crate::store::rate_windows::{self, Ask};
+use crate::store::rate_windows::{self, LeaseRequest};
 
 /// From this many clients on, those whose window is over are forgotten now and then.
 const MANY: usize = 10_000;
@@ -28,7 +28,7 @@ const SHARE: i32 = 20;
 
 /// A client's permits.
 #[derive(Debug, Default)]
-struct Slot {
+struct ClientPermits {
     /// `None` before its first request.
     bucket: Mutex<Option<Bucket>>,
     /// Wakes the requests that wait for a portion that was asked for ahead.
@@ -39,12 +39,12 @@ struct Slot {
 #[derive(Debug)]
 struct Buckets {
     /// By the name of the rate, and then by the client.
-    all: HashMap<String, HashMap<String, Arc<Slot>>>,
+    all: HashMap<String, HashMap<String, Arc<ClientPermits>>>,
     sweep_at: usize,
 }
 
 impl Buckets {
-    fn find(&self, rate: &str, client: &str) -> Option<Arc<Slot>> {
+    fn find(&self, rate: &str, client: &str) -> Option<Arc<ClientPermits>> {
         self.all.get(rate)?.get(client).map(Arc::clone)
     }
 
@@ -67,7 +67,7 @@ impl Limiter {
     }
 
     /// Counts a request of a client.
-    pub(crate) async fn take(&self, rate: &Rate, client: &str) -> Verdict {
+    pub(crate) async fn take(&self, rate: &Rate, client: &str) -> RateVerdict {
         let slot = self.slot(rate, client);
         let verdict = loop {
             // Requests of one client wait together for a new portion.
@@ -94,7 +94,7 @@ impl Limiter {
             break verdict;
         };
         // A portion that ran out on the way here is of a window that is over.
-        let verdict = verdict.unwrap_or(Verdict {
+        let verdict = verdict.unwrap_or(RateVerdict {
             allowed: true,
             left: rate.requests.saturating_sub(1),
             reset: rate.window.0,
@@ -116,14 +116,14 @@ impl Limiter {
         bucket.as_ref().and_then(|bucket| bucket.spent(Instant::now()))
     }
 
-    fn slot(&self, rate: &Rate, client: &str) -> Arc<Slot> {
+    fn slot(&self, rate: &Rate, client: &str) -> Arc<ClientPermits> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = buckets.find(&rate.name, client) {
             return known;
         }
         if buckets.count() >= buckets.sweep_at {
             let now = Instant::now();
-            let in_use = |slot: &Arc<Slot>| match slot.bucket.try_lock() {
+            let in_use = |slot: &Arc<ClientPermits>| match slot.bucket.try_lock() {
                 Ok(bucket) => bucket.as_ref().is_some_and(|bucket| !bucket.is_over(now)),
                 Err(_) => true,
             };
@@ -160,7 +160,7 @@ impl Limiter {
 }
 
 /// Asks for the next portion while requests use up the last.
-fn ask_ahead(database: Arc<Database>, slot: Arc<Slot>, rate: Rate, client: &str) {
+fn ask_ahead(database: Arc<Database>, slot: Arc<ClientPermits>, rate: Rate, client: &str) {
     let client = client.to_owned();
     tokio::spawn(async move {
         let portion = portion(&database, &rate, &client).await;
@@ -179,7 +179,7 @@ async fn portion(database: &Database, rate: &Rate, client: &str) -> Option<Bucke
     // A client that may make many takes a statement for each second, and not one for each 64 of them.
     let largest = PORTION.max(requests / window_seconds.max(1));
     let most = (requests / SHARE).clamp(1, largest);
-    let ask = Ask { rate: &rate.name, client, requests, window_seconds, most };
+    let ask = LeaseRequest { rate: &rate.name, client, requests, window_seconds, most };
     let lease = database.ask(async |pool| rate_windows::lease(pool, ask).await).await;
     metrics::counter!("gateway_rate_leases_total").increment(1);
     let lease = lease.ok()?;

@@ -23,7 +23,7 @@ pub(crate) struct Policy {
 
 /// Whether a request may go on, and what is left of the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct RateVerdict {
     pub(crate) allowed: bool,
     pub(crate) left: u32,
     /// Until the window ends.
@@ -38,7 +38,7 @@ impl Policy {
     }
 }
 
-impl Verdict {
+impl RateVerdict {
     fn reset_seconds(&self) -> u64 {
         self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)
     }

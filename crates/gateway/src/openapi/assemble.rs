@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::file::{Config, OpenApi, Route};
-use crate::openapi::components::{Components, Names, object};
-use crate::openapi::operation::{self, Described, METHODS, exposed, is_by, path_by};
+use crate::config::file::{Config, OpenApi, RouteConfig};
+use crate::openapi::components::{ComponentNames, Components, object};
+use crate::openapi::operation::{self, METHODS, ServiceOperation, exposed, is_by, path_by};
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
@@ -18,7 +18,7 @@ refusal is `application/problem+json` with a sentence in `detail`. Where a limit
 and `RateLimit-Policy` say what is left.";
 
 #[derive(Serialize)]
-struct Whole {
+struct OpenApiDocument {
     openapi: &'static str,
     info: Value,
     tags: Vec<Value>,
@@ -48,7 +48,7 @@ pub(crate) fn document(
     documents: &Documents,
 ) -> Result<String, String> {
     let mut components = Components::new();
-    let names: BTreeMap<String, Names> = documents
+    let names: BTreeMap<String, ComponentNames> = documents
         .iter()
         .map(|(upstream, document)| (upstream.clone(), components.take(upstream, document)))
         .collect();
@@ -76,7 +76,7 @@ pub(crate) fn document(
     used.sort_all_objects();
     let about = openapi.description.as_deref().unwrap_or_default().trim();
     let description = format!("{about}\n\n{ABOUT}");
-    let whole = Whole {
+    let whole = OpenApiDocument {
         openapi: "3.1.0",
         info: json!({ "title": openapi.title, "version": openapi.version,
             "description": description.trim() }),
@@ -101,9 +101,9 @@ impl Paths {
     fn route(
         &mut self,
         config: &Config,
-        route: &Route,
+        route: &RouteConfig,
         document: &Value,
-        names: &Names,
+        names: &ComponentNames,
     ) -> Result<(), String> {
         let mut found: BTreeSet<String> = BTreeSet::new();
         for (path, item) in object(&document["paths"]) {
@@ -111,7 +111,7 @@ impl Paths {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
                 if is_by(config, route, method, &outer) {
-                    let of = Described { document, item, operation };
+                    let of = ServiceOperation { document, item, operation };
                     let operation = exposed(config, route, of, names);
                     self.put(&outer, method, &route.upstream, operation);
                     found.insert(method.to_uppercase());

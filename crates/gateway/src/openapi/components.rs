@@ -34,7 +34,7 @@ pub(crate) struct Components(BTreeMap<String, Value>);
 
 /// Which components of a service's document have another name in the system's.
 #[derive(Debug, Default)]
-pub(crate) struct Names(BTreeMap<String, String>);
+pub(crate) struct ComponentNames(BTreeMap<String, String>);
 
 impl Components {
     pub(crate) fn new() -> Self {
@@ -48,7 +48,7 @@ impl Components {
 
     /// Takes the components of a service. Equal ones are shared. One that is there with another
     /// content gets the name of the upstream in front.
-    pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> Names {
+    pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> ComponentNames {
         let mut own = BTreeMap::new();
         for (section, entries) in object(&document["components"]) {
             // How a service is signed in to is between it and the gateway.
@@ -76,7 +76,7 @@ impl Components {
             let (section, name) = place.split_once('/')?;
             Some(((*place).to_owned(), format!("{section}/{upstream}_{name}")))
         });
-        let names = Names(renamed.collect());
+        let names = ComponentNames(renamed.collect());
         for (place, value) in &own {
             let new = names.0.get(place).unwrap_or(place);
             self.0.entry(new.clone()).or_insert_with(|| names.rewrite(value));
@@ -113,7 +113,7 @@ impl Components {
     }
 }
 
-impl Names {
+impl ComponentNames {
     /// The value with the system's names of its components.
     pub(crate) fn rewrite(&self, value: &Value) -> Value {
         match value {

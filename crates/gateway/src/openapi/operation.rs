@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::file::{Config, IdempotencyKey, Route, WideScope};
+use crate::config::file::{Config, IdempotencyKey, RouteConfig, WideScope};
 use crate::config::words::Scope;
 use crate::http::path::{begins_with, behind};
 use crate::idempotency::key;
-use crate::openapi::components::Names;
+use crate::openapi::components::ComponentNames;
 use crate::openapi::refusals::{self, Demands, within};
 
 /// An operation in the document of its service, with the item of its path.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Described<'a> {
+pub(crate) struct ServiceOperation<'a> {
     pub(crate) document: &'a Value,
     pub(crate) item: &'a Value,
     pub(crate) operation: &'a Value,
@@ -21,7 +21,7 @@ pub(crate) struct Described<'a> {
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The path at the gateway of a service's path, if the route leads there.
-pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
+pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
     // A client may write a prefix in any case, but the service gets this one.
@@ -31,7 +31,7 @@ pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
 }
 
 /// Whether a request with this method and path takes this route: the longest prefix decides.
-pub(crate) fn is_by(config: &Config, route: &Route, method: &str, path: &str) -> bool {
+pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &str) -> bool {
     let fits = config.routes.iter().filter(|route| begins_with(path, &route.prefix.0));
     let longest = fits.map(|route| route.prefix.0.len()).max();
     let takes = |verb: &str| route.methods.iter().any(|known| known.0.as_str() == verb);
@@ -41,7 +41,12 @@ pub(crate) fn is_by(config: &Config, route: &Route, method: &str, path: &str) ->
 }
 
 /// A service's operation with what the gateway asks and answers.
-pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: &Names) -> Value {
+pub(crate) fn exposed(
+    config: &Config,
+    route: &RouteConfig,
+    of: ServiceOperation<'_>,
+    names: &ComponentNames,
+) -> Value {
     let mut made = names.rewrite(of.operation);
     let Some(fields) = made.as_object_mut() else { return made };
     fields.remove("servers");
@@ -92,7 +97,7 @@ pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 fn parameters(
     item: &Value,
     own: Vec<Value>,
-    names: &Names,
+    names: &ComponentNames,
     idempotency: IdempotencyKey,
 ) -> Vec<Value> {
     let mut all = own;
@@ -166,9 +171,9 @@ mod tests {
     fn a_path_is_the_one_that_clients_use() {
         let route = |prefix: &str, to: Option<&str>| {
             let text = "prefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\npublic = true";
-            let route: Route = toml::from_str(text).unwrap();
+            let route: RouteConfig = toml::from_str(text).unwrap();
             let to = to.map(|to| Prefix(to.to_owned()));
-            Route { prefix: Prefix(prefix.to_owned()), to, ..route }
+            RouteConfig { prefix: Prefix(prefix.to_owned()), to, ..route }
         };
         for (prefix, to, path, outer) in [
             ("/orders", None, "/orders/{id}", Some("/orders/{id}")),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::file::{Config, IdempotencyKey, Page, Part};
-use crate::openapi::components::{Components, Names, object};
-use crate::openapi::operation::{Described, resolved, security};
+use crate::config::file::{Config, IdempotencyKey, PageConfig, PartConfig};
+use crate::openapi::components::{ComponentNames, Components, object};
+use crate::openapi::operation::{ServiceOperation, resolved, security};
 use crate::openapi::refusals::{self, Demands, RETRY_AFTER};
 use crate::openapi::source::Documents;
 
@@ -15,9 +15,9 @@ use crate::openapi::source::Documents;
 /// If the document of a part's service does not have its path.
 pub(crate) fn operation(
     config: &Config,
-    page: &Page,
+    page: &PageConfig,
     documents: &Documents,
-    names: &BTreeMap<String, Names>,
+    names: &BTreeMap<String, ComponentNames>,
     components: &mut Components,
 ) -> Result<Value, String> {
     let mut parameters: BTreeMap<&str, Value> = BTreeMap::new();
@@ -30,7 +30,7 @@ pub(crate) fn operation(
             continue;
         };
         let (path, of) = described(document, part).ok_or_else(|| {
-            let Part { name, upstream, path, .. } = part;
+            let PartConfig { name, upstream, path, .. } = part;
             let page = &page.path;
             format!(
                 "the part {name} of the page {page} is GET {path}, which the OpenAPI document \
@@ -119,7 +119,10 @@ pub(crate) fn operation(
 }
 
 /// The path and the operation that a part asks for.
-fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described<'a>)> {
+fn described<'a>(
+    document: &'a Value,
+    part: &PartConfig,
+) -> Option<(&'a str, ServiceOperation<'a>)> {
     let fits = |path: &str| {
         let mut pairs = part.path.split('/').zip(path.split('/'));
         path.split('/').count() == part.path.split('/').count()
@@ -129,11 +132,11 @@ fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described
     };
     let (path, item) = object(&document["paths"]).find(|(path, _)| fits(path))?;
     let operation = item.get("get")?;
-    Some((path, Described { document, item, operation }))
+    Some((path, ServiceOperation { document, item, operation }))
 }
 
 /// A parameter of the path.
-fn parameter_of<'a>(of: Described<'a>, name: &str) -> Option<&'a Value> {
+fn parameter_of<'a>(of: ServiceOperation<'a>, name: &str) -> Option<&'a Value> {
     let lists = [&of.operation["parameters"], &of.item["parameters"]];
     let all = lists.into_iter().filter_map(Value::as_array).flatten();
     all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)

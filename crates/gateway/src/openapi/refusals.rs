@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey};
-use crate::config::units::Size;
+use crate::config::units::ByteSize;
 use crate::openapi::components::{LIMIT, POLICY, PROBLEM, REQUEST_ID};
 
 pub(crate) const RETRY_AFTER: &str = "Retry-After";
@@ -16,7 +16,7 @@ pub(crate) struct Demands {
     pub(crate) scopes: bool,
     pub(crate) rate: bool,
     /// How large its body may be, if it has one.
-    pub(crate) body: Option<Size>,
+    pub(crate) body: Option<ByteSize>,
     pub(crate) idempotency: IdempotencyKey,
 }
 

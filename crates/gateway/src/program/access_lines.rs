@@ -51,21 +51,21 @@ fn write(line: &mut Vec<u8>, time: &str, event: &Event<'_>) -> serde_json::Resul
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("timestamp", time)?;
     map.serialize_entry("level", event.metadata().level().as_str())?;
-    let mut fields = Fields { map, written: Ok(()) };
+    let mut fields = EventFields { map, written: Ok(()) };
     event.record(&mut fields);
-    let Fields { mut map, written } = fields;
+    let EventFields { mut map, written } = fields;
     written?;
     map.serialize_entry("target", event.metadata().target())?;
     map.end()
 }
 
 /// Writes the fields of an event into a map.
-struct Fields<M: SerializeMap> {
+struct EventFields<M: SerializeMap> {
     map: M,
     written: Result<(), M::Error>,
 }
 
-impl<M: SerializeMap> Fields<M> {
+impl<M: SerializeMap> EventFields<M> {
     fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
         if self.written.is_ok() {
             self.written = self.map.serialize_entry(field.name(), value);
@@ -73,7 +73,7 @@ impl<M: SerializeMap> Fields<M> {
     }
 }
 
-impl<M: SerializeMap> Visit for Fields<M> {
+impl<M: SerializeMap> Visit for EventFields<M> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.add(field, &value);
     }

@@ -22,24 +22,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines that are not written yet.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lines(Arc<Shared>);
+pub(crate) struct LogLines(Arc<SharedBuffer>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct SharedBuffer {
+    waiting: Mutex<LineBuffer>,
     /// Wakes the thread, and those that wait for it.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct LineBuffer {
     bytes: Vec<u8>,
     is_urgent: bool,
     is_writing: bool,
 }
 
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+impl SharedBuffer {
+    fn waiting(&self) -> MutexGuard<'_, LineBuffer> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,10 +63,10 @@ impl Shared {
 
     /// Waits for lines, and takes all that there are. Those to come are kept in `empty`.
     fn take(&self, empty: Vec<u8>) -> Vec<u8> {
-        let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty();
+        let nothing = |waiting: &mut LineBuffer| waiting.bytes.is_empty();
         let waiting = self.changed.wait_while(self.waiting(), nothing);
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let few = |waiting: &mut Waiting| !waiting.is_urgent && waiting.bytes.len() < ENOUGH;
+        let few = |waiting: &mut LineBuffer| !waiting.is_urgent && waiting.bytes.len() < ENOUGH;
         let waited = self.changed.wait_timeout_while(waiting, PAUSE, few);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (waiting.is_urgent, waiting.is_writing) = (false, true);
@@ -74,7 +74,7 @@ impl Shared {
     }
 }
 
-impl Lines {
+impl LogLines {
     /// Writes them in the background from now on.
     ///
     /// # Errors
@@ -104,19 +104,19 @@ impl Lines {
         let mut waiting = self.0.waiting();
         waiting.is_urgent = true;
         self.0.changed.notify_all();
-        let left = |waiting: &mut Waiting| !waiting.bytes.is_empty() || waiting.is_writing;
+        let left = |waiting: &mut LineBuffer| !waiting.bytes.is_empty() || waiting.is_writing;
         drop(self.0.changed.wait_timeout_while(waiting, PATIENCE, left));
     }
 }
 
 /// Adds the lines of one event.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
-    lines: &'a Shared,
+pub(crate) struct EventWriter<'a> {
+    lines: &'a SharedBuffer,
     is_urgent: bool,
 }
 
-impl Write for Line<'_> {
+impl Write for EventWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.lines.add(bytes, self.is_urgent);
         Ok(bytes.len())
@@ -127,15 +127,15 @@ impl Write for Line<'_> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LogLines {
+    type Writer = EventWriter<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { lines: &self.0, is_urgent: true }
+    fn make_writer(&'a self) -> EventWriter<'a> {
+        EventWriter { lines: &self.0, is_urgent: true }
     }
 
-    fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
-        Line { lines: &self.0, is_urgent: of.target() != ACCESS }
+    fn make_writer_for(&'a self, of: &Metadata<'_>) -> EventWriter<'a> {
+        EventWriter { lines: &self.0, is_urgent: of.target() != ACCESS }
     }
 }
 
@@ -146,12 +146,12 @@ mod tests {
     use super::*;
 
     /// Passes on what is written, when it is asked to.
-    struct Reader {
+    struct LogReader {
         said: mpsc::Sender<Vec<u8>>,
         reads: mpsc::Receiver<()>,
     }
 
-    impl Write for Reader {
+    impl Write for LogReader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.reads.recv().map_err(io::Error::other)?;
             self.said.send(bytes.to_vec()).map_err(io::Error::other)?;
@@ -167,7 +167,7 @@ mod tests {
     fn lines_go_out_together_in_order_and_nobody_waits_for_a_reader_that_hangs() {
         let (said, saying) = mpsc::channel();
         let (go_on, reads) = mpsc::channel();
-        let lines = Lines::start(Reader { said, reads }).unwrap();
+        let lines = LogLines::start(LogReader { said, reads }).unwrap();
         let add = |line: &[u8], is_urgent| lines.0.add(line, is_urgent);
         add(b"one\n", true);
         go_on.send(()).unwrap();

@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::auth::refused::RefusedSignIns;
+use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::auth::signer::Signer;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
 use crate::gate::in_flight::InFlight;
-use crate::gate::in_force::{Current, Gate, Lasting};
+use crate::gate::in_force::{CurrentGate, Gate, Lasting};
 use crate::idempotency::underway::Underway;
 use crate::limits::at_once::AtOnce;
 use crate::limits::limiter::Limiter;
@@ -91,7 +91,7 @@ async fn run(
         stopping: stopping.clone(),
     };
     let listen = config.listen.clone();
-    let current = Current::new(Gate::new(config, file, lasting, None).await?);
+    let current = CurrentGate::new(Gate::new(config, file, lasting, None).await?);
     if let Some(database) = database {
         let current = current.clone();
         tokio::spawn(database.keep(move || current.get().config.rates.clone()));
@@ -125,7 +125,7 @@ async fn run(
 }
 
 /// Reads the config again. A wrong one changes nothing.
-async fn reload(current: &Current, file: &Path, addresses: Addresses) {
+async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {
         let config = addresses.read(file)?;

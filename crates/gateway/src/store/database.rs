@@ -30,7 +30,7 @@ const PORTIONS: usize = 20;
 /// The database is away, or refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway's database: {0}")]
-pub(crate) struct Away(String);
+pub(crate) struct DatabaseAway(String);
 
 /// The gateway's database.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ fn is_cancelled(error: &sqlx::Error) -> bool {
 
 impl Database {
     /// `config` is the config file.
-    pub(crate) fn new(settings: &file::Database, config: &Path) -> Result<Self, String> {
+    pub(crate) fn new(settings: &file::DatabaseConfig, config: &Path) -> Result<Self, String> {
         let mut url = settings.url.reveal()?;
         let mut file = None;
         if let Some(name) = url.strip_prefix("file:") {
@@ -113,19 +113,19 @@ impl Database {
     pub(crate) async fn ask<T>(
         &self,
         statement: impl AsyncFnOnce(&PgPool) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Away> {
+    ) -> Result<T, DatabaseAway> {
         if !self.prepared.load(Ordering::Acquire) {
-            return Err(Away("it has not been reached yet".to_owned()));
+            return Err(DatabaseAway("it has not been reached yet".to_owned()));
         }
         let outcome = match timeout(self.patience, statement(&self.pool)).await {
-            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
-            Err(_) => Err(Away(format!("no answer within {:?}", self.patience))),
+            Ok(outcome) => outcome.map_err(|error| DatabaseAway(error.to_string())),
+            Err(_) => Err(DatabaseAway(format!("no answer within {:?}", self.patience))),
         };
         self.note(outcome.as_ref().err());
         outcome
     }
 
-    fn note(&self, failure: Option<&Away>) {
+    fn note(&self, failure: Option<&DatabaseAway>) {
         let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
         let said = failure.map(ToString::to_string);
         match (&said, &*failed_at) {
@@ -189,7 +189,7 @@ impl Database {
         }
     }
 
-    async fn migrate(&self) -> Result<(), Away> {
+    async fn migrate(&self) -> Result<(), DatabaseAway> {
         let kind = MigrationType::Simple;
         let sql = SqlStr::from_static(MIGRATION);
         let mut migrator =
@@ -206,8 +206,8 @@ impl Database {
         };
         let limit = self.patience * MIGRATION_STATEMENTS;
         match timeout(limit, migrated).await {
-            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
-            Err(_) => Err(Away(format!("its tables were not created within {limit:?}"))),
+            Ok(outcome) => outcome.map_err(|error| DatabaseAway(error.to_string())),
+            Err(_) => Err(DatabaseAway(format!("its tables were not created within {limit:?}"))),
         }
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 /// A client's key. Clients do not see each other's.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub(crate) struct RequestKey {
     pub(crate) client: String,
     pub(crate) key: String,
     /// Of this attempt.
@@ -15,7 +15,7 @@ pub(crate) struct Key {
 
 /// An answer as it is kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
+pub(crate) struct StoredAnswer {
     pub(crate) status: i32,
     pub(crate) headers: String,
     /// `None` if it was too large.
@@ -24,7 +24,7 @@ pub(crate) struct Kept {
 
 /// The state of a key.
 #[derive(Debug)]
-pub(crate) enum Known {
+pub(crate) enum KeyState {
     /// Nothing: the request is this attempt's to make.
     New,
     /// The key was used for another request.
@@ -33,11 +33,11 @@ pub(crate) enum Known {
     Running(Duration),
     /// The gateway that made the request died, or did not get an answer.
     Unknown,
-    Answered(Kept),
+    Answered(StoredAnswer),
 }
 
 /// Mine, same, the seconds of its lease that are left, status, headers, body.
-type Row = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
+type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 const BEGIN: &str = "
     with mine as (
@@ -65,14 +65,14 @@ const BEGIN: &str = "
 /// attempt was given it: its service recognises the key.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
-    key: &Key,
+    key: &RequestKey,
     fingerprint: &[u8],
     lease: Duration,
     kept_for: Duration,
     again: bool,
-) -> Result<Known, sqlx::Error> {
+) -> Result<KeyState, sqlx::Error> {
     for _ in 0..5 {
-        let row: Option<Row> = sqlx::query_as(BEGIN)
+        let row: Option<KeyRow> = sqlx::query_as(BEGIN)
             .bind(&key.client)
             .bind(&key.key)
             .bind(fingerprint)
@@ -85,22 +85,28 @@ pub(crate) async fn begin(
         // A row that another transaction has just inserted is in nobody's way, but not seen yet.
         let Some(row) = row else { continue };
         return Ok(match row {
-            (true, ..) => Known::New,
-            (_, false, ..) => Known::Other,
-            (.., Some(status), headers, body) => {
-                Known::Answered(Kept { status, headers: headers.unwrap_or_default(), body })
-            }
+            (true, ..) => KeyState::New,
+            (_, false, ..) => KeyState::Other,
+            (.., Some(status), headers, body) => KeyState::Answered(StoredAnswer {
+                status,
+                headers: headers.unwrap_or_default(),
+                body,
+            }),
             (_, _, left, ..) => match Duration::try_from_secs_f64(left) {
-                Ok(left) if !left.is_zero() => Known::Running(left),
-                Ok(_) | Err(_) => Known::Unknown,
+                Ok(left) if !left.is_zero() => KeyState::Running(left),
+                Ok(_) | Err(_) => KeyState::Unknown,
             },
         });
     }
-    Ok(Known::Running(Duration::from_secs(1)))
+    Ok(KeyState::Running(Duration::from_secs(1)))
 }
 
 /// Keeps an answer.
-pub(crate) async fn answered(pool: &PgPool, key: &Key, answer: &Kept) -> Result<(), sqlx::Error> {
+pub(crate) async fn answered(
+    pool: &PgPool,
+    key: &RequestKey,
+    answer: &StoredAnswer,
+) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set status = $4, headers = $5, body = $6 \
                      where client = $1 and key = $2 and attempt = $3";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
@@ -108,7 +114,7 @@ pub(crate) async fn answered(pool: &PgPool, key: &Key, answer: &Kept) -> Result<
 }
 
 /// Forgets a request that was never sent. Returns whether it was known.
-pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<bool, sqlx::Error> {
+pub(crate) async fn never_sent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
@@ -116,7 +122,7 @@ pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<bool, sqlx::E
 }
 
 /// Ends an attempt without an answer: nobody waits for its lease.
-pub(crate) async fn unknown(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error> {
+pub(crate) async fn unknown(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set lease_until = now() \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);

@@ -6,7 +6,7 @@ use crate::config::file::Rate;
 
 /// A gateway's request for permits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct LeaseRequest<'a> {
     pub(crate) rate: &'a str,
     pub(crate) client: &'a str,
     pub(crate) requests: i32,
@@ -46,7 +46,7 @@ const LEASE: &str = "
         (select (start + $4 - at)::float8 from current) as seconds";
 
 /// Takes permits. They are counted as used from then on.
-pub(crate) async fn lease(pool: &PgPool, ask: Ask<'_>) -> Result<Lease, sqlx::Error> {
+pub(crate) async fn lease(pool: &PgPool, ask: LeaseRequest<'_>) -> Result<Lease, sqlx::Error> {
     let (granted, left, seconds) = sqlx::query_as(LEASE)
         .bind(ask.rate)
         .bind(ask.client)

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use hyper::{StatusCode, header};
 
-use crate::config::units::Size;
+use crate::config::units::ByteSize;
 use crate::http::bounded::BodyFault;
 use crate::http::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum UpstreamFailure {
     /// The breaker is open for this long.
     LeftAlone(Duration),
     Unreachable(String),
@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     Client(BodyFault),
 }
 
-impl Failure {
+impl UpstreamFailure {
     /// Whether the service can have done something.
     pub(crate) const fn may_have_acted(&self) -> bool {
         !matches!(
@@ -103,7 +103,7 @@ impl Failure {
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
         BodyFault::TooLarge(most) => {
-            let most = Size(most);
+            let most = ByteSize(most);
             let detail =
                 format!("the body is larger than the {most} that this route takes: send less");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)

@@ -9,19 +9,19 @@ use hyper::{HeaderMap, Method};
 use tokio::time::Instant;
 
 use crate::http::body::{Body, empty, full};
-use crate::http::bounded::Progress;
-use crate::upstream::failure::Failure;
+use crate::http::bounded::BodyProgress;
+use crate::upstream::failure::UpstreamFailure;
 
 #[derive(Debug)]
 pub(crate) enum Payload {
     Empty,
     Whole(Bytes),
     /// Passed on while it comes. Reading takes at most this long.
-    Stream(Body, Arc<Progress>, Duration),
+    Stream(Body, Arc<BodyProgress>, Duration),
 }
 
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct OutgoingRequest {
     pub(crate) method: Method,
     pub(crate) path: PathAndQuery,
     pub(crate) headers: HeaderMap,
@@ -40,13 +40,13 @@ pub(crate) struct Outgoing {
 /// # Errors
 ///
 /// If it is none. Nothing is sent then.
-pub(crate) fn path(text: String) -> Result<PathAndQuery, Failure> {
-    PathAndQuery::try_from(text).map_err(|error| Failure::Unreachable(error.to_string()))
+pub(crate) fn path(text: String) -> Result<PathAndQuery, UpstreamFailure> {
+    PathAndQuery::try_from(text).map_err(|error| UpstreamFailure::Unreachable(error.to_string()))
 }
 
 impl Payload {
     /// The body to send. A stream can be sent once.
-    pub(crate) fn take(&mut self) -> (Body, Option<(Arc<Progress>, Duration)>) {
+    pub(crate) fn take(&mut self) -> (Body, Option<(Arc<BodyProgress>, Duration)>) {
         match std::mem::replace(self, Self::Empty) {
             Self::Empty => (empty(), None),
             Self::Whole(bytes) => {

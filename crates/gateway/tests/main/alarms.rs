@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{ROUTE, Service, text};
-use crate::support::tokens::{Key, jwt, set};
+use crate::support::service::{ROUTE, TestService, text};
+use crate::support::tokens::{SigningKey, jwt, set};
 
 const UPSTREAM: &str = "BalletUpstreamAway";
 const DATABASE: &str = "BalletGatewayDatabaseAway";
@@ -83,9 +83,9 @@ async fn a_gateway_whose_database_is_away_rings() {
 
 #[tokio::test]
 async fn keys_that_cannot_be_read_again_ring_and_count_on() {
-    let (away, keys) = (Arc::new(AtomicBool::new(false)), set(&[&Key::ed25519("ed")]));
+    let (away, keys) = (Arc::new(AtomicBool::new(false)), set(&[&SigningKey::ed25519("ed")]));
     let is_away = Arc::clone(&away);
-    let login = Service::start(move |_| match is_away.load(Ordering::SeqCst) {
+    let login = TestService::start(move |_| match is_away.load(Ordering::SeqCst) {
         true => text(500, "away"),
         false => text(200, &keys),
     })

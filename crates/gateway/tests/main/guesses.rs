@@ -4,11 +4,11 @@ use reqwest::{Client, Response};
 use serde_json::json;
 
 use crate::support::gateway::{Folder, Gateway, problem};
-use crate::support::service::Service;
-use crate::support::tokens::{Key, claims, jwt, now, set};
+use crate::support::service::TestService;
+use crate::support::tokens::{SigningKey, claims, jwt, now, set};
 
 /// The route `/a`, for which so many wrong credentials are looked at.
-fn config(service: &Service, most: u32) -> String {
+fn config(service: &TestService, most: u32) -> String {
     let limits = format!("[limits]\nrefused_sign_ins = {most}\n");
     let route = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\n";
     format!("{limits}{}{}{route}scopes = [\"a:read\"]\n", jwt(), service.upstream("a"))
@@ -20,8 +20,8 @@ async fn get(gateway: &Gateway, token: &str) -> Response {
 
 #[tokio::test]
 async fn an_address_with_many_wrong_credentials_has_to_wait() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let gateway = Gateway::start(&folder, &config(&service, 3)).await;
     let good = key.token(&claims("alice", "a:read"));
@@ -50,8 +50,8 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
 
 #[tokio::test]
 async fn who_comes_with_a_token_that_has_expired_guesses_nothing() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let gateway = Gateway::start(&folder, &config(&service, 3)).await;
     let mut late = claims("alice", "a:read");

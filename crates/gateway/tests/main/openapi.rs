@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{Service, json as answer, text};
-use crate::support::tokens::{Key, jwt, set};
+use crate::support::service::{TestService, json as answer, text};
+use crate::support::tokens::{SigningKey, jwt, set};
 
 /// The document of a service of orders, with something that no route leads to.
 fn orders() -> Value {
@@ -81,7 +81,7 @@ fn upstreams(a: &str, b: &str) -> String {
 
 fn folder(document: &Value) -> Folder {
     let folder = Folder::new();
-    folder.write("jwks.json", &set(&[&Key::ed25519("k")]));
+    folder.write("jwks.json", &set(&[&SigningKey::ed25519("k")]));
     std::fs::create_dir_all(folder.path().join("documents")).unwrap();
     folder.write("documents/a.json", &document.to_string());
     folder
@@ -154,7 +154,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
 #[tokio::test]
 async fn the_document_is_read_only_and_read_again_at_a_reload() {
     let folder = folder(&orders());
-    let service = Service::start(|_| answer(200, "{}")).await;
+    let service = TestService::start(|_| answer(200, "{}")).await;
     let config = jwt() + &upstreams(&service.address, &service.address) + CONFIG;
     let gateway = Gateway::start(&folder, &config).await;
     let url = gateway.at("/openapi.json");
@@ -194,7 +194,7 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
     }
     // Of a system that has a page of its own there, it is that.
     let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
-    let service = Service::start(|_| text(200, "its own")).await;
+    let service = TestService::start(|_| text(200, "its own")).await;
     let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
     let gateway = Gateway::start(&folder, &config).await;
     let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, nobody, read_until};
-use crate::support::service::{ROUTE, Service, json, text};
+use crate::support::service::{ROUTE, TestService, json, text};
 
 const PAGE: &str = "
 [[page]]
@@ -41,8 +41,8 @@ async fn page(gateway: &Gateway) -> Value {
 
 #[tokio::test]
 async fn a_page_is_composed_and_names_what_is_missing() {
-    let catalog = Service::start(|_| json(200, "{\"price\":12.10}")).await;
-    let related = Service::start(|_| json(200, "[\"cup\"]")).await;
+    let catalog = TestService::start(|_| json(200, "{\"price\":12.10}")).await;
+    let related = TestService::start(|_| json(200, "[\"cup\"]")).await;
     let folder = Folder::new();
     let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
@@ -54,9 +54,9 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     drop(gateway);
     // Away, silent, failing, and no JSON.
     let (silent, _connections) = raw::connections().await;
-    let failing = Service::start(|_| text(500, "a stack trace")).await;
-    let starting = Service::start(|_| text(503, "not yet")).await;
-    let wordy = Service::ok().await;
+    let failing = TestService::start(|_| text(500, "a stack trace")).await;
+    let starting = TestService::start(|_| text(503, "not yet")).await;
+    let wordy = TestService::ok().await;
     for (address, status, detail) in [
         (nobody(), 503, "b cannot be reached: nothing was sent, try again in a moment"),
         (silent.clone(), 504, "b did not answer within 300ms"),
@@ -76,8 +76,8 @@ async fn a_page_is_composed_and_names_what_is_missing() {
 
 #[tokio::test]
 async fn a_page_without_its_main_part_is_no_page() {
-    let catalog = Service::start(|_| json(404, "{}")).await;
-    let related = Service::start(|_| json(200, "[]")).await;
+    let catalog = TestService::start(|_| json(404, "{}")).await;
+    let related = TestService::start(|_| json(200, "[]")).await;
     let folder = Folder::new();
     let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
@@ -85,7 +85,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
     drop(gateway);
     // What the service says of its refusal is for the client.
-    let catalog = Service::start(|_| {
+    let catalog = TestService::start(|_| {
         let said = "{\"detail\":\"there is no product x\",\"errors\":[{\"in\":\"path\"}]}";
         let mut answer = json(410, said);
         let kind = "application/problem+json".parse().unwrap();
@@ -108,9 +108,9 @@ async fn a_page_without_its_main_part_is_no_page() {
 #[tokio::test]
 async fn nothing_of_another_part_is_told_when_the_main_part_is_refused() {
     let folder = Folder::new();
-    let related = Service::start(|_| json(200, "{\"card\": \"a secret\"}")).await;
+    let related = TestService::start(|_| json(200, "{\"card\": \"a secret\"}")).await;
     for status in [401, 403, 404, 409, 410, 500, 503] {
-        let catalog = Service::start(move |_| json(status, "{}")).await;
+        let catalog = TestService::start(move |_| json(status, "{}")).await;
         let config = catalog.upstream("a") + &related.upstream("b") + &patient();
         let gateway = Gateway::start(&folder, &config).await;
         let before = related.got().len();
@@ -130,7 +130,7 @@ async fn nothing_of_another_part_is_told_when_the_main_part_is_refused() {
 
 #[tokio::test]
 async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         // The gateway decides, not a service.
         answer.headers_mut().insert("access-control-allow-origin", "*".parse().unwrap());
@@ -177,7 +177,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
 
 #[tokio::test]
 async fn answers_have_security_headers_and_keep_the_services_own() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         answer
             .headers_mut()
@@ -204,7 +204,7 @@ async fn answers_have_security_headers_and_keep_the_services_own() {
 #[tokio::test]
 async fn a_new_config_is_read_without_breaking_connections() {
     let (address, mut connections) = raw::connections().await;
-    let other = Service::ok().await;
+    let other = TestService::ok().await;
     let folder = Folder::new();
     let old = raw::upstream("a", &address) + ROUTE;
     let gateway = Gateway::start(&folder, &old).await;
@@ -236,7 +236,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
 
 #[tokio::test]
 async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gone = raw::upstream("a", &nobody()) + "breaker = { failures = 1 }\nretries = 0\n";
     let gateway = Gateway::start(&folder, &(gone + ROUTE)).await;
     problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
@@ -250,7 +250,7 @@ async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
 
 #[tokio::test]
 async fn an_operator_sees_requests_in_the_log_and_in_metrics() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     gateway.private_says("/healthz", 200, "ok").await;

@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
-use crate::support::service::{ROUTE, Service, text};
+use crate::support::service::{ROUTE, TestService, text};
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass_whole() {
-    let service = Service::start(|got| {
+    let service = TestService::start(|got| {
         let mut answer = text(201, &format!("{} bytes", got.body.len()));
         answer.headers_mut().insert("location", "/a/1".parse().unwrap());
         answer.headers_mut().insert("etag", "\"7\"".parse().unwrap());
@@ -35,7 +35,7 @@ async fn a_request_and_its_answer_pass_whole() {
 
 #[tokio::test]
 async fn a_packed_body_is_refused_with_how_to_send_it() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let client = Client::new();
@@ -57,7 +57,7 @@ async fn a_packed_body_is_refused_with_how_to_send_it() {
 
 #[tokio::test]
 async fn no_internal_header_passes_in_either_direction() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         for name in
             ["server", "x-powered-by", "x-ballet-node", "x-user-id", "via", "x-internal-a", "x-ok"]
@@ -101,7 +101,7 @@ async fn no_internal_header_passes_in_either_direction() {
 
 #[tokio::test]
 async fn a_request_id_and_a_trace_are_taken_on_or_begun() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -167,7 +167,7 @@ async fn an_answer_that_breaks_off_is_broken_for_the_client_too() {
 
 #[tokio::test]
 async fn an_address_that_others_read_differently_is_refused() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for path in
@@ -189,7 +189,7 @@ async fn an_address_that_others_read_differently_is_refused() {
 
 #[tokio::test]
 async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_of_its_segments() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let inner = "[[route]]\nprefix = \"/a/admin\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
                  scopes = [\"admin\"]\n";
@@ -215,7 +215,7 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_with_a_sentence() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let limits =
         "[limits]\nbody = \"1KiB\"\nheaders = 20\nheader_bytes = \"2KiB\"\nuri = \"128B\"\n";
@@ -248,7 +248,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;
@@ -277,7 +277,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
 
 #[tokio::test]
 async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for count in [65, 101, 200] {
@@ -300,7 +300,7 @@ async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn slow_clients_are_left() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let times = "[timeouts]\nheaders = \"300ms\"\n";
     let gateway =
@@ -326,7 +326,7 @@ async fn slow_clients_are_left() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_left() {
-    let service = Service::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
+    let service = TestService::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
     let folder = Folder::new();
     let times = "[timeouts]\nidle = \"300ms\"\n";
     let gateway =
@@ -340,7 +340,7 @@ async fn a_client_that_takes_nothing_is_left() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_told_so() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let config = format!("[limits]\nconnections = 1\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;

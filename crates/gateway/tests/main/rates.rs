@@ -5,13 +5,13 @@ use reqwest::{Client, Response};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use crate::support::service::{ROUTE, Service};
+use crate::support::service::{ROUTE, TestService};
 
 /// A window that no test outlives, so that no limit begins anew.
 const WINDOW: &str = "366d";
 const WINDOW_SECONDS: i64 = 366 * 86400;
 
-fn config(service: &Service, requests: u32, window: &str, database: Option<&str>) -> String {
+fn config(service: &TestService, requests: u32, window: &str, database: Option<&str>) -> String {
     let database = database
         .map(|url| format!("[database]\nurl = \"{url}\"\ntimeout = \"1m\"\n"))
         .unwrap_or_default();
@@ -33,7 +33,7 @@ async fn leases(gateway: &Gateway) -> u32 {
 
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &config(&service, 3, "1h", None)).await;
     for left in [2, 1, 0] {
         let answer = get(&gateway).await;
@@ -52,7 +52,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn each_client_has_a_limit_of_its_own_and_windows_end() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let key = |id: &str| {
         let (_, printed, _) = command(&["api-key", id]);
         let (key, stanza) = printed.split_once("\n\n").unwrap();
@@ -81,7 +81,8 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_gateways_share_one_limit() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rates").await.unwrap();
-    let (service, folders) = (Service::ok().await, [Folder::new(), Folder::new(), Folder::new()]);
+    let (service, folders) =
+        (TestService::ok().await, [Folder::new(), Folder::new(), Folder::new()]);
     let config = config(&service, 200, WINDOW, Some(database.url()));
     let mut gateways = Vec::new();
     for folder in &folders {
@@ -119,7 +120,7 @@ async fn several_gateways_share_one_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
     let database = Database::new(Postgres::shared().await.unwrap(), "high").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     // 1157 a second.
     let config = config(&service, 100_000_000, "1d", Some(database.url()));
     let gateway = Gateway::start(&folder, &config).await;
@@ -137,7 +138,7 @@ async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
 async fn the_next_portion_is_there_before_the_last_is_used_up() {
     let database = Database::new(Postgres::shared().await.unwrap(), "ahead").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &config(&service, 1000, WINDOW, Some(link.url()))).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     // More than half of a portion of 50.
@@ -156,7 +157,7 @@ async fn the_next_portion_is_there_before_the_last_is_used_up() {
 
 #[tokio::test]
 async fn without_its_database_a_gateway_counts_for_itself() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let gateway = Gateway::start(&folder, &config(&service, 2, WINDOW, Some(nowhere))).await;
     gateway.private_says("/readyz", 200, "limits hold for each gateway alone").await;
@@ -171,7 +172,7 @@ async fn without_its_database_a_gateway_counts_for_itself() {
 async fn a_database_that_goes_away_and_comes_back_is_noticed() {
     let database = Database::new(Postgres::shared().await.unwrap(), "away").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 40, "1s", Some(link.url())).replace("1m", "500ms");
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -213,7 +214,7 @@ async fn a_statement_waits(database: &Database) {
 async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 40, WINDOW, Some(link.url()));
     let config = config.replace("\"1m\"", "\"2s\"\nconnections = 1");
     let gateway = Gateway::start(&folder, &config).await;
@@ -237,7 +238,7 @@ async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
 async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
     let database = Database::new(Postgres::shared().await.unwrap(), "start").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let mut holder = PgConnection::connect(database.url()).await.unwrap();
     holder.execute("begin; create schema gateway").await.unwrap();
     let config = config(&service, 40, WINDOW, Some(link.url()));
@@ -252,7 +253,7 @@ async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
 #[tokio::test]
 async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing() {
     let database = Database::new(Postgres::shared().await.unwrap(), "clock").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 1, WINDOW, Some(database.url()));
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     // A statement that waited finds the next window of others. No clock of the database is two ahead.
@@ -271,7 +272,7 @@ async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing(
 #[tokio::test]
 async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rotated").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     folder.write("database.url", database.url());
     let config = config(&service, 200, WINDOW, Some("file:database.url")).replace("1m", "2s");
     let gateway = Gateway::start(&folder, &config).await;

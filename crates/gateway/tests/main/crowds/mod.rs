@@ -11,16 +11,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
-use crate::support::service::{Got, ROUTE, Service, text};
-use crate::support::tokens::{Key, claims, jwt, now, set};
+use crate::support::service::{ROUTE, ReceivedRequest, TestService, text};
+use crate::support::tokens::{SigningKey, claims, jwt, now, set};
 
 #[tokio::test]
 async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
-    let refuses = |got: &Got| match got.path.as_str() {
+    let refuses = |got: &ReceivedRequest| match got.path.as_str() {
         "/a/full" => text(503, "full"),
         _ => text(200, "ok"),
     };
-    let (service, folder) = (Service::start(refuses).await, Folder::new());
+    let (service, folder) = (TestService::start(refuses).await, Folder::new());
     let config = format!(
         "{}retries = 0\nbreaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}",
         service.upstream("a")
@@ -39,7 +39,7 @@ async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
 
 #[tokio::test]
 async fn t203_one_address_cannot_take_the_connections_of_all() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = format!("[limits]\naddress_connections = 2\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;
     let mut held = Vec::new();
@@ -68,9 +68,9 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
 }
 
 /// A gateway with a route for those who sign in, and its service's connections.
-async fn streams(more: &str) -> (Gateway, Key, UnboundedReceiver<TcpStream>, Folder) {
+async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>, Folder) {
     let (address, connections) = raw::connections().await;
-    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
     folder.write("jwks.json", &set(&[&key]));
     let config = format!(
         "{more}{}leeway = \"1s\"\n{}[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\n\
@@ -153,7 +153,7 @@ async fn an_event_stream_ends_when_the_set_has_its_key_no_more() {
     let (gateway, key, mut services, folder) = streams("").await;
     let (mut ends, _service) =
         watch(&gateway, "/a", &key.token(&claims("alice", "")), &mut services).await;
-    folder.write("jwks.json", &set(&[&Key::ed25519("two")]));
+    folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
     gateway.signal("-HUP");
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
@@ -181,7 +181,7 @@ async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
 
 #[tokio::test]
 async fn a_host_is_a_host_and_nothing_else() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for wrong in ["evil.example/../@x", "user@x", "x:y", "x y", "", "a,b", "x?y", "x#y", "[::1"] {
         let request = format!("GET /a HTTP/1.1\r\nHost: {wrong}\r\nConnection: close\r\n\r\n");
@@ -244,7 +244,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
 
 #[tokio::test]
 async fn what_services_are_told_is_signed() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let secrets = ["a-secret-of-thirty-two-characters", "another-of-thirty-two-characters!"];
     folder.write("secret", &secrets.join("\n"));
     let config = format!("[signing]\nsecret = \"file:secret\"\n{}{ROUTE}", service.upstream("a"));

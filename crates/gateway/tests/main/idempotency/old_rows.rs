@@ -3,7 +3,7 @@
 use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::{Shop, counting, shop};
+use super::{KeyedShop, counting, shop};
 use crate::support::gateway::{Folder, Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
@@ -22,7 +22,7 @@ const OLD: &str = "
     union all select 'keys', 'now', floor(extract(epoch from now()))::bigint, 1, 1";
 
 /// How many rows a table of the gateway has.
-pub(crate) async fn count(shop: &Shop, table: &str) -> i64 {
+pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
     count_in(shop.database.url(), table).await
 }
 

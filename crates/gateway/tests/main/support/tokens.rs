@@ -7,7 +7,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
 /// A private key with its id.
-pub(crate) enum Key {
+pub(crate) enum SigningKey {
     Ed25519(String, Ed25519KeyPair),
     Rsa(String, RsaKeyPair),
 }
@@ -24,7 +24,7 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-impl Key {
+impl SigningKey {
     pub(crate) fn ed25519(id: &str) -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         Self::Ed25519(id.to_owned(), Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap())
@@ -89,7 +89,7 @@ impl Key {
     }
 }
 
-pub(crate) fn set(keys: &[&Key]) -> String {
+pub(crate) fn set(keys: &[&SigningKey]) -> String {
     let keys: Vec<Value> = keys.iter().map(|key| key.public()).collect();
     json!({ "keys": keys }).to_string()
 }

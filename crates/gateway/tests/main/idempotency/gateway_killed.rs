@@ -6,13 +6,13 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use super::old_rows::count;
-use super::{RATE, Shop, counting, shop};
+use super::{KeyedShop, RATE, counting, shop};
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
-use crate::support::service::{Service, text};
-use crate::support::tokens::{Key, claims, jwt, set};
+use crate::support::service::{TestService, text};
+use crate::support::tokens::{SigningKey, claims, jwt, set};
 
-impl Shop {
+impl KeyedShop {
     /// A request with this key, on a task of its own.
     fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
         let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
@@ -92,7 +92,7 @@ async fn t213_without_such_a_service_the_client_is_told_what_is_known_and_when_m
 #[tokio::test]
 async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_done_does_not() {
     let count = std::sync::atomic::AtomicU32::new(0);
-    let service = Service::start(move |got| {
+    let service = TestService::start(move |got| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let (busy, lost) = (got.body == b"busy", got.body == b"lost");
         // What it is about is on its way.
@@ -120,7 +120,7 @@ async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_d
 async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are() {
     let service = counting(201).await;
     let database = Database::new(Postgres::shared().await.unwrap(), "keys").await.unwrap();
-    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
     folder.write("jwks.json", &set(&[&key]));
     let config = format!(
         "{}[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{}[[route]]\nprefix = \"/a\"\n\

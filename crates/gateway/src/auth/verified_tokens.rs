@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ring::digest;
 
 use crate::auth::jwk::PublicKey;
-use crate::auth::jwt::Verified;
+use crate::auth::jwt::VerifiedClaims;
 
 /// Tokens of a generation: as many clients are known at least, and twice as many at most.
 const GENERATION: usize = 4_096;
@@ -16,15 +16,15 @@ type Print = [u8; digest::SHA256_OUTPUT_LEN];
 
 /// A token, and the key that it was signed with. It counts as long as the key set has this key.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct VerifiedToken {
     pub(crate) kid: String,
     pub(crate) key: Arc<PublicKey>,
-    pub(crate) token: Verified,
+    pub(crate) token: VerifiedClaims,
 }
 
 /// Tokens that were verified lately.
 #[derive(Debug, Default)]
-pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<Known>>>);
+pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<VerifiedToken>>>);
 
 /// Two generations: the entries that were used lately are young, and the old ones make room for them.
 #[derive(Debug)]
@@ -58,12 +58,12 @@ impl<T: Clone> Generations<T> {
 }
 
 impl VerifiedTokens {
-    pub(crate) fn find(&self, text: &str) -> Option<Arc<Known>> {
+    pub(crate) fn find(&self, text: &str) -> Option<Arc<VerifiedToken>> {
         let print = print(text)?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).find(&print)
     }
 
-    pub(crate) fn add(&self, text: &str, known: Known) {
+    pub(crate) fn add(&self, text: &str, known: VerifiedToken) {
         if let Some(print) = print(text) {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.add(print, Arc::new(known));

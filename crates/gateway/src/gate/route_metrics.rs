@@ -9,13 +9,13 @@ use metrics::{Counter, Histogram};
 
 /// The metrics that it has so far.
 #[derive(Debug, Default)]
-pub(crate) struct Measured {
+pub(crate) struct RouteMetrics {
     /// By method and status.
     requests: Mutex<Vec<(&'static str, u16, Counter)>>,
     seconds: OnceLock<Histogram>,
 }
 
-impl Measured {
+impl RouteMetrics {
     /// Counts a request. `route` is always the same.
     pub(crate) fn count(&self, route: &str, method: &Method, status: u16, took: Duration) {
         self.count_request(route, name(method), status);

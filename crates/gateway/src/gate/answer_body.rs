@@ -13,7 +13,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::sleep;
 
 use crate::auth::sign_in::API_KEY;
-use crate::gate::in_force::Current;
+use crate::gate::in_force::CurrentGate;
 use crate::http::body::{Answer, Body, BoxError, empty};
 use crate::limits::at_once::UnderWay;
 
@@ -35,23 +35,23 @@ impl<'a> Credentials<'a> {
         Self { values: CREDENTIALS.map(|name| headers.get(name).cloned()), scopes }
     }
 
-    fn keep(self) -> SignedIn {
+    fn keep(self) -> SignedInClient {
         let own = CREDENTIALS.into_iter().zip(self.values);
         let headers = own.filter_map(|(name, value)| Some((name, value?))).collect();
-        SignedIn { headers, scopes: self.scopes.to_vec() }
+        SignedInClient { headers, scopes: self.scopes.to_vec() }
     }
 }
 
 #[derive(Debug)]
-struct SignedIn {
+struct SignedInClient {
     headers: HeaderMap,
     scopes: Vec<String>,
 }
 
-impl SignedIn {
+impl SignedInClient {
     /// Returns when the credentials do not count any more: a token has expired, its key or the API key was
     /// removed, or the scope was taken away.
-    async fn over(self, current: Current) {
+    async fn over(self, current: CurrentGate) {
         loop {
             sleep(LOOK_EVERY).await;
             let gate = current.get();
@@ -68,7 +68,7 @@ impl SignedIn {
     }
 }
 
-struct Answering {
+struct AnswerBody {
     inner: Body,
     /// Ends the body, as if the service had.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -79,7 +79,7 @@ struct Answering {
 /// when the gateway is to end: its client comes back to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
-    current: &Current,
+    current: &CurrentGate,
     credentials: Option<Credentials<'_>>,
     under_way: Arc<UnderWay>,
 ) -> Answer {
@@ -90,11 +90,11 @@ pub(crate) fn until_its_end(
         let signed_in = credentials.map(Credentials::keep);
         Box::pin(over(signed_in, current.clone())) as _
     });
-    answer.map(|inner| Answering { inner, over, _under_way: under_way }.boxed_unsync())
+    answer.map(|inner| AnswerBody { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
 /// Returns when a stream of events is to end.
-async fn over(signed_in: Option<SignedIn>, current: Current) {
+async fn over(signed_in: Option<SignedInClient>, current: CurrentGate) {
     let mut stopping = current.get().lasting.stopping.clone();
     let signed_out = async {
         match signed_in {
@@ -113,7 +113,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
 }
 
-impl HttpBody for Answering {
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::{counting, shop};
 use crate::support::gateway::{LIMIT, problem};
-use crate::support::service::{Service, text};
+use crate::support::service::{TestService, text};
 
 /// A new key is committed only when nobody holds the lock.
 const STALLED: &str = "
@@ -53,7 +53,7 @@ const SIGNING: &str = "[signing]\nsecret = \"a-secret-of-these-tests-32-characte
 async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says_nothing_of_the_client()
  {
     let count = AtomicUsize::new(0);
-    let service = Service::start(move |got| {
+    let service = TestService::start(move |got| {
         let number = count.fetch_add(1, Ordering::SeqCst);
         let mut said =
             text(if [0, 3].contains(&number) || got.body == b"forged" { 401 } else { 201 }, "said");
