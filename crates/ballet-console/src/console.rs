@@ -24,15 +24,15 @@ use crate::access::role::Role;
 use crate::access::trusted::Trusted;
 use crate::access::{password, token};
 use crate::actions::means::Means;
-use crate::actions::running::Running;
+use crate::actions::running_actions::RunningActions;
+use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::known::Known;
 use crate::looks::Looks;
-use crate::observer::{asked, follow, hindrances, judge, upkeep};
-use crate::server::dead::Dead;
-use crate::server::fresh::Fresh;
-use crate::server::looked::Looked;
+use crate::observer::{follow, hindrances, judge, ledger_check, upkeep};
+use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
+use crate::server::system_look::SystemLook;
+use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
@@ -176,7 +176,7 @@ impl Console {
     /// One of its tasks has panicked.
     pub async fn run(self) -> Result<(), ConsoleError> {
         let Self { options, pool, listener, .. } = self;
-        let known = Arc::new(Known::new(options.contracts));
+        let known = Arc::new(ContractIndex::new(options.contracts));
         let (trouble, hindrances, added) =
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
         let unjudged = watch::Sender::new(None);
@@ -188,7 +188,7 @@ impl Console {
             databases: options.databases.clone(),
             clock: options.clock.clone(),
             archive: options.archive.clone(),
-            running: Arc::new(Running::default()),
+            running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
             means,
@@ -200,10 +200,10 @@ impl Console {
             hindrances: hindrances.subscribe(),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
-            now: Fresh::new(live::FRESH),
+            now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            dead: Dead::new(Arc::clone(&options.broker), known.services()),
-            looked: Looked::new(options.looks.clone()),
+            dead: DeadLetterReader::new(Arc::clone(&options.broker), known.services()),
+            looked: SystemLook::new(options.looks.clone()),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             is_behind_tls: options.is_behind_tls,
@@ -236,7 +236,7 @@ impl Console {
             site.hindrances.clone(),
         ));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
-        tasks.spawn(asked::ask(
+        tasks.spawn(ledger_check::ask(
             site.pool.clone(),
             options.databases.clone(),
             Arc::clone(&site.known),

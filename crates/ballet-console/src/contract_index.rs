@@ -6,11 +6,11 @@ use ballet_check::Contracts;
 use ballet_check::listing::{self, ListedEvent};
 use ballet_core::{EventType, Graph, Key, Role, System};
 
-use crate::store::row::{Kind, Row};
+use crate::store::entry_row::{EntryKind, EntryRow};
 
 /// What the contracts say.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct ContractIndex {
     pub(crate) contracts: &'static Contracts,
     pub(crate) graph: Graph,
     /// The events, by name.
@@ -18,7 +18,7 @@ pub(crate) struct Known {
     keys: HashMap<&'static str, Vec<Key>>,
 }
 
-impl Known {
+impl ContractIndex {
     pub(crate) fn new(contracts: &'static Contracts) -> Self {
         let graph = Graph::new(contracts.system().clone());
         let events = listing::events(contracts).into_iter();
@@ -39,9 +39,9 @@ impl Known {
     }
 
     /// Whether an entry says something of its saga.
-    pub(crate) fn is_of_saga(&self, row: &Row) -> bool {
+    pub(crate) fn is_of_saga(&self, row: &EntryRow) -> bool {
         let event = self.event(&row.event_type);
-        row.kind != Kind::Note && event.is_some_and(|event| event.role() != Role::Plain)
+        row.kind != EntryKind::Note && event.is_some_and(|event| event.role() != Role::Plain)
     }
 
     /// The business keys of an event.

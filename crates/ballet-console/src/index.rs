@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use crate::observer::another::is_another;
+use crate::observer::journal_identity::is_another;
 use crate::store::{append, search};
 
 /// It is on this network, or it is not used.
@@ -27,7 +27,7 @@ pub struct Index {
 
 /// Whether there is an index to ask.
 #[derive(Debug)]
-pub enum Found {
+pub enum IndexState {
     /// There is, and it has all that the journal has.
     Index(Index),
     /// No console runs, or it has not caught up, or it has read another journal: it does not have what was published lately.
@@ -38,30 +38,30 @@ pub enum Found {
 
 impl Index {
     /// Opens the index, if it has all that the journal has now.
-    pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> Found {
+    pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> IndexState {
         let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
-            return Found::None;
+            return IndexState::None;
         };
         let Ok(Ok(mut next)) = timeout(PATIENCE, append::next(&mut db)).await else {
-            return Found::None;
+            return IndexState::None;
         };
         let Ok(Ok(false)) = timeout(PATIENCE, is_another(&mut db, broker)).await else {
-            return Found::Behind;
+            return IndexState::Behind;
         };
-        let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return Found::Behind };
+        let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return IndexState::Behind };
         let wanted = end.map_or(0, |end| end + 1);
         let until = Instant::now() + CATCHES_UP;
         while u64::try_from(next).is_ok_and(|next| next < wanted) {
             if Instant::now() > until {
-                return Found::Behind;
+                return IndexState::Behind;
             }
             sleep(Duration::from_millis(100)).await;
             match append::next(&mut db).await {
                 Ok(now) => next = now,
-                Err(_) => return Found::Behind,
+                Err(_) => return IndexState::Behind,
             }
         }
-        Found::Index(Self { db })
+        IndexState::Index(Self { db })
     }
 
     /// The sagas with an event in which the business key has this value.

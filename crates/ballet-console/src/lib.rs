@@ -6,9 +6,9 @@
 mod access;
 mod actions;
 mod console;
+mod contract_index;
 mod error;
 pub mod index;
-mod known;
 mod looks;
 mod observer;
 mod pages;

@@ -16,14 +16,14 @@ const NAME: usize = 100;
 
 /// Who tries. Names and addresses are counted apart, so that nobody tries in the name of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Whose {
+enum Attempter {
     Address(IpAddr),
     Name(String),
 }
 
 /// The failures of the last minute.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<Whose, (Instant, u32)>>);
+pub(crate) struct Attempts(Mutex<HashMap<Attempter, (Instant, u32)>>);
 
 impl Attempts {
     /// Counts an attempt as failed before it is made, so that many at once are counted. Returns false if it may not
@@ -34,7 +34,7 @@ impl Attempts {
             all.retain(|_, (begun, _)| begun.elapsed() < WINDOW);
         }
         let whose = whose(address, name);
-        let is_over = |one: &Whose| {
+        let is_over = |one: &Attempter| {
             all.get(one).is_some_and(|(begun, failed)| *failed >= MOST && begun.elapsed() < WINDOW)
         };
         if all.len() > 2 * MANY || whose.iter().any(is_over) {
@@ -60,12 +60,12 @@ impl Attempts {
 }
 
 /// Whoever has one address of IPv6 has all of its network.
-fn whose(address: IpAddr, name: &str) -> [Whose; 2] {
+fn whose(address: IpAddr, name: &str) -> [Attempter; 2] {
     let network = match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address @ IpAddr::V4(_) => address,
     };
-    [Whose::Address(network), Whose::Name(name.chars().take(NAME).collect())]
+    [Attempter::Address(network), Attempter::Name(name.chars().take(NAME).collect())]
 }
 
 #[cfg(test)]
@@ -103,8 +103,8 @@ mod tests {
         let all = attempts.0.lock().expect("unpoisoned");
         assert!(all.len() < 20, "{}", all.len());
         let named = all.keys().filter_map(|one| match one {
-            Whose::Name(name) => Some(name.len()),
-            Whose::Address(_) => None,
+            Attempter::Name(name) => Some(name.len()),
+            Attempter::Address(_) => None,
         });
         assert_eq!(named.max(), Some(NAME));
     }

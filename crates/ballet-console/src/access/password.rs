@@ -12,22 +12,22 @@ pub(crate) const LONGEST: usize = 512;
 
 /// A password, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hashed {
+pub(crate) struct PasswordHash {
     pub(crate) salt: Vec<u8>,
     pub(crate) hash: Vec<u8>,
 }
 
 /// Hashes a new password.
-pub(crate) fn hashed(password: &str) -> Result<Hashed, ConsoleError> {
+pub(crate) fn hashed(password: &str) -> Result<PasswordHash, ConsoleError> {
     let mut salt = vec![0; SALT];
     SystemRandom::new().fill(&mut salt).map_err(|_| ConsoleError::NoRandomness)?;
     let hash = hash(password, &salt)?;
-    Ok(Hashed { salt, hash })
+    Ok(PasswordHash { salt, hash })
 }
 
 /// Whether this is the password. Without an account it takes the same time, and is wrong.
-pub(crate) fn is_right(password: &str, kept: Option<&Hashed>) -> Result<bool, ConsoleError> {
-    let nobody = Hashed { salt: vec![0; SALT], hash: vec![0; HASH] };
+pub(crate) fn is_right(password: &str, kept: Option<&PasswordHash>) -> Result<bool, ConsoleError> {
+    let nobody = PasswordHash { salt: vec![0; SALT], hash: vec![0; HASH] };
     let kept_hash = kept.unwrap_or(&nobody);
     let found = hash(password, &kept_hash.salt)?;
     // Every byte is looked at, so that the time tells nothing.

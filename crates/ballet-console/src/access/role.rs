@@ -11,13 +11,13 @@ pub enum Role {
 
 /// What a person sees of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sight {
+pub(crate) struct BodySight {
     pub(crate) role: Role,
     /// Personal fields are shown: the person has said why, and it is in the trail.
     pub(crate) is_unmasked: bool,
 }
 
-impl Sight {
+impl BodySight {
     /// Personal fields are masked.
     pub(crate) const fn masked(role: Role) -> Self {
         Self { role, is_unmasked: false }

@@ -13,8 +13,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
-use crate::actions::running::Running;
-use crate::known::Known;
+use crate::actions::running_actions::RunningActions;
+use crate::contract_index::ContractIndex;
 
 /// A database that works lets us in within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What actions are done with.
 #[derive(Clone)]
 pub(crate) struct Means {
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
     /// The broker for a user who may publish events, if there is one.
     pub(crate) publisher: Option<Arc<dyn Broker>>,
@@ -30,7 +30,7 @@ pub(crate) struct Means {
     pub(crate) clock: Clock,
     /// Where discarded dead letters are written.
     pub(crate) archive: PathBuf,
-    pub(crate) running: Arc<Running>,
+    pub(crate) running: Arc<RunningActions>,
 }
 
 impl fmt::Debug for Means {

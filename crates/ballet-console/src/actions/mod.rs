@@ -4,6 +4,6 @@
 pub(crate) mod answers;
 pub(crate) mod dead_letters;
 pub(crate) mod means;
-pub(crate) mod running;
+pub(crate) mod running_actions;
 pub(crate) mod sagas;
 pub(crate) mod services;

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::store::actions::{self, New, Standing};
+use crate::store::actions::{self, ActionState, NewAction};
 
 /// How often the trail is told how far an action is.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,9 +19,9 @@ const TRIES: u32 = 30;
 
 /// The actions that can be stopped.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
+pub(crate) struct RunningActions(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
 
-impl Running {
+impl RunningActions {
     fn begin(&self, id: Uuid) -> Stop {
         let (stop, stopped) = watch::channel(false);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop);
@@ -43,19 +43,19 @@ impl Running {
 
 /// How an action has ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) standing: Standing,
+pub(crate) struct ActionOutcome {
+    pub(crate) standing: ActionState,
     /// What came of it, a sentence a line.
     pub(crate) outcome: String,
 }
 
-impl Ended {
-    pub(crate) fn new(standing: Standing, outcome: impl Into<String>) -> Self {
+impl ActionOutcome {
+    pub(crate) fn new(standing: ActionState, outcome: impl Into<String>) -> Self {
         Self { standing, outcome: outcome.into() }
     }
 
     pub(crate) fn failed(why: &(impl ToString + ?Sized)) -> Self {
-        Self::new(Standing::Failed, why.to_string())
+        Self::new(ActionState::Failed, why.to_string())
     }
 
     /// Says one thing more.
@@ -67,9 +67,9 @@ impl Ended {
 
 /// What an action says of itself while it goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Says(Mutex<String>);
+pub(crate) struct ProgressText(Mutex<String>);
 
-impl Says {
+impl ProgressText {
     pub(crate) fn say(&self, text: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
@@ -83,18 +83,18 @@ impl Says {
 /// being written down it is not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
-    running: &Arc<Running>,
-    new: &New<'_>,
+    running: &Arc<RunningActions>,
+    new: &NewAction<'_>,
     work: W,
 ) -> Result<(), sqlx::Error>
 where
-    W: FnOnce(Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
     tracing::info!(by = new.by, act = new.act, what = new.what, "an operator acts");
     actions::begin(pool, new).await?;
     let (pool, running, id) = (pool.clone(), Arc::clone(running), new.id);
-    let says = Arc::new(Says::default());
+    let says = Arc::new(ProgressText::default());
     let work = work(running.begin(id), Arc::clone(&says));
     tokio::spawn(async move {
         let ended = followed(&pool, id, &says, work).await;
@@ -115,15 +115,15 @@ where
 async fn followed(
     pool: &PgPool,
     id: Uuid,
-    says: &Says,
-    work: impl Future<Output = Ended>,
-) -> Ended {
+    says: &ProgressText,
+    work: impl Future<Output = ActionOutcome>,
+) -> ActionOutcome {
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             ended = &mut work => break ended,
             () = tokio::time::sleep(EVERY) => {
-                let told = actions::goes_on(pool, id, Standing::Running, &says.said()).await;
+                let told = actions::goes_on(pool, id, ActionState::Running, &says.said()).await;
                 if let Err(error) = told {
                     tracing::warn!("how far an action is cannot be written down: {error}");
                 }

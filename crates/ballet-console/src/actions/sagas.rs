@@ -14,15 +14,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::actions::means::Means;
-use crate::actions::running::{Ended, Says};
-use crate::store::actions::Standing;
+use crate::actions::running_actions::{ActionOutcome, ProgressText};
+use crate::store::actions::ActionState;
 
 /// How long a step is waited for that the service tries itself.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Has a saga aborted by its owner.
-pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> Ended {
+pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> ActionOutcome {
     let stopped = async {
         let mut db = means.connect(saga.owner).await?;
         let stopped = sagas::stop(&mut db, saga, id, note).await;
@@ -30,20 +30,20 @@ pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) 
         stopped.map_err(|error| error.to_string())
     };
     match stopped.await {
-        Ok(()) => Ended::new(
-            Standing::Done,
+        Ok(()) => ActionOutcome::new(
+            ActionState::Done,
             format!(
                 "{} is stopped: {} aborts it, and every service undoes its part.",
                 saga.saga, saga.owner
             ),
         ),
-        Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+        Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
     }
 }
 
 /// A compensation that a person has done outside of the system.
 #[derive(Debug, Clone)]
-pub(crate) struct Solved {
+pub(crate) struct GivenSolution {
     pub(crate) service: String,
     pub(crate) saga: Uuid,
     pub(crate) step: String,
@@ -54,7 +54,7 @@ pub(crate) struct Solved {
     pub(crate) is_called_off: bool,
 }
 
-impl Solved {
+impl GivenSolution {
     /// Marks it as solved. With `dry_run` it only says what would be done.
     pub(crate) async fn solve(
         &self,
@@ -101,21 +101,21 @@ impl Solved {
 
 /// What waits in a service for its next attempt, of a saga or of all.
 #[derive(Debug, Clone)]
-pub(crate) struct Retry {
+pub(crate) struct RetryScope {
     pub(crate) service: String,
     pub(crate) saga: Option<Uuid>,
 }
 
 /// How much waits. Of what is not known, why not.
 #[derive(Debug)]
-pub(crate) struct Waits {
+pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
     pub(crate) calls: Result<u64, String>,
     /// Events that could not be published.
     pub(crate) events: Result<u64, String>,
 }
 
-impl Retry {
+impl RetryScope {
     /// The address of its form.
     pub(crate) fn address(&self) -> String {
         match self.saga {
@@ -134,7 +134,7 @@ impl Retry {
     }
 
     /// Counts what would be tried again: nothing is changed.
-    pub(crate) async fn count(&self, means: &Means) -> Waits {
+    pub(crate) async fn count(&self, means: &Means) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&means.broker).await.map_err(|error| error.to_string());
         let (calls, events) = match means.connect(&self.service).await {
@@ -147,11 +147,17 @@ impl Retry {
             }
             Err(why) => (Err(why.clone()), Err(why)),
         };
-        Waits { messages, calls, events }
+        WaitCounts { messages, calls, events }
     }
 
     /// Tries messages and calls again now.
-    pub(crate) async fn inbox(&self, means: &Means, note: Note, stop: Stop, says: &Says) -> Ended {
+    pub(crate) async fn inbox(
+        &self,
+        means: &Means,
+        note: Note,
+        stop: Stop,
+        says: &ProgressText,
+    ) -> ActionOutcome {
         let service = &*self.service;
         let waiting = self.waiting();
         let notes = Notes::open(means.connect(service).await, Act::Retried, note.clone());
@@ -162,8 +168,9 @@ impl Retry {
         let noted = notes.close().await;
         let mut ended = match moved {
             Ok(summary) => {
-                let standing = if summary.failed > 0 { Standing::Partly } else { Standing::Done };
-                Ended::new(
+                let standing =
+                    if summary.failed > 0 { ActionState::Partly } else { ActionState::Done };
+                ActionOutcome::new(
                     standing,
                     format!(
                         "{} of {service} tried again now.",
@@ -171,7 +178,7 @@ impl Retry {
                     ),
                 )
             }
-            Err(error) => Ended::failed(&error),
+            Err(error) => ActionOutcome::failed(&error),
         };
         if let Err(why) = noted {
             ended.say(&format!("Who did it is not in the database of {service}: {why}."));
@@ -194,7 +201,7 @@ impl Retry {
     }
 
     /// Publishes again what could not be published.
-    pub(crate) async fn outbox(&self, means: &Means, note: &Note) -> Ended {
+    pub(crate) async fn outbox(&self, means: &Means, note: &Note) -> ActionOutcome {
         let service = &*self.service;
         let put = async {
             let mut db = means.connect(service).await?;
@@ -205,14 +212,14 @@ impl Retry {
             put.map_err(|error| error.to_string())
         };
         match put.await {
-            Ok(put) => Ended::new(
-                Standing::Done,
+            Ok(put) => ActionOutcome::new(
+                ActionState::Done,
                 format!(
                     "{} put back in the outbox of {service}, which publishes within seconds.",
                     counted(put, "event")
                 ),
             ),
-            Err(why) => Ended::failed(&why),
+            Err(why) => ActionOutcome::failed(&why),
         }
     }
 }

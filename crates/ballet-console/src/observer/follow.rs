@@ -15,11 +15,11 @@ use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::known::Known;
-use crate::observer::another::is_another;
-use crate::observer::reading;
-use crate::store::append::{self, Batch};
+use crate::observer::journal_identity::is_another;
+use crate::observer::journal_rows;
+use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
 /// The most records, and bytes, that are added at once.
@@ -32,7 +32,7 @@ const LINGER: Duration = Duration::from_millis(250);
 pub(crate) struct Observer {
     pub(crate) pool: PgPool,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) keep: SignedDuration,
     /// What keeps it from following, in words.
     pub(crate) trouble: watch::Sender<Option<String>>,
@@ -107,8 +107,8 @@ impl Observer {
         &self,
         reader: &mut Reader,
         from: i64,
-    ) -> Result<Option<(Batch, i64)>, ConsoleError> {
-        let (mut batch, mut to, mut records, mut bytes) = (Batch::default(), from, 0, 0);
+    ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
+        let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
         let mut read = match timeout(LINGER, reader.next()).await {
             Ok(next) => next?,
             Err(_nothing_comes) => {
@@ -125,7 +125,7 @@ impl Observer {
                     to = place(record.offset).map_or(to, |place| place + 1);
                     records += 1;
                     bytes += record.body.len();
-                    reading::add(&mut batch, &self.known, &record, (floor, now));
+                    journal_rows::add(&mut batch, &self.known, &record, (floor, now));
                 }
                 // It may come back with another journal: it is looked at before it is followed again.
                 Read::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
@@ -149,7 +149,7 @@ impl Observer {
         &self,
         days: &mut BTreeSet<Date>,
         (from, to): (i64, i64),
-        batch: &Batch,
+        batch: &EntryBatch,
     ) -> Result<bool, ConsoleError> {
         let mut backoff = Backoff::default();
         loop {
@@ -176,7 +176,7 @@ impl Observer {
 }
 
 /// Takes a notice down. Returns the place behind what is known.
-fn noted(batch: &mut Batch, notice: &Notice, from: i64, to: i64) -> i64 {
+fn noted(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) -> i64 {
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // Of a journal that is read for the first time nothing is missed.

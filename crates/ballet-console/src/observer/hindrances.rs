@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::looks::Looks;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -26,12 +26,12 @@ const STATEMENT_LIMIT: (&str, &str) = ("statement_timeout", "5s");
 
 /// What was found last, and how many looks had no answer since.
 #[derive(Debug, Default)]
-struct Last {
+struct LastFindings {
     found: Vec<Hindrance>,
     unanswered: u32,
 }
 
-impl Last {
+impl LastFindings {
     /// What counts after a look, which found this if it had an answer.
     fn after(&mut self, look: Option<Vec<Hindrance>>) -> Vec<Hindrance> {
         match look {
@@ -43,25 +43,25 @@ impl Last {
 }
 
 /// A service's database, and what was found there.
-struct Looked {
+struct DatabaseLook {
     service: String,
     options: PgConnectOptions,
     db: Option<PgConnection>,
-    last: Last,
+    last: LastFindings,
 }
 
 /// Looks for ever what hinders.
 pub(crate) async fn watch(
     databases: Vec<(String, PgConnectOptions)>,
     looks: Option<Arc<dyn Looks>>,
-    known: Arc<Known>,
+    known: Arc<ContractIndex>,
     hindrances: watch::Sender<Vec<Hindrance>>,
 ) {
     let looked = |(service, options): (String, PgConnectOptions)| {
         let options = options.options([STATEMENT_LIMIT]);
-        Looked { service, options, db: None, last: Last::default() }
+        DatabaseLook { service, options, db: None, last: LastFindings::default() }
     };
-    let mut open: Vec<Looked> = databases.into_iter().map(looked).collect();
+    let mut open: Vec<DatabaseLook> = databases.into_iter().map(looked).collect();
     let mut of_broker = Vec::new();
     for round in (0..ROUNDS).cycle() {
         let of_services = open.iter_mut().map(|of| async move {
@@ -112,7 +112,7 @@ mod tests {
             step: None,
             why: "it has no process".to_owned(),
         }];
-        let mut last = Last::default();
+        let mut last = LastFindings::default();
         assert_eq!(last.after(None), []);
         for _ in 0..2 {
             assert_eq!(last.after(Some(found.clone())), found);

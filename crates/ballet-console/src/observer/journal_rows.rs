@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::known::Known;
-use crate::store::append::{Batch, KeyOf};
+use crate::contract_index::ContractIndex;
+use crate::store::append::{EntryBatch, SagaKey};
+use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::flow::minute;
-use crate::store::row::{Kind, Row};
 
 /// The most bytes of a body that are kept.
 const MOST_KEPT: usize = 256 * 1024;
@@ -29,8 +29,8 @@ const KEY: usize = 200;
 
 /// Adds a record to the batch. `floor` is the time before which nothing is kept; nothing is from the future.
 pub(super) fn add(
-    batch: &mut Batch,
-    known: &Known,
+    batch: &mut EntryBatch,
+    known: &ContractIndex,
     record: &Record,
     (floor, now): (Timestamp, Timestamp),
 ) {
@@ -48,7 +48,7 @@ pub(super) fn add(
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
     let noted = |what: &str| {
-        if kind == Kind::Event {
+        if kind == EntryKind::Event {
             return None;
         }
         let prefix = [REDRIVEN, EDITED, DISCARDED, RETRIED, SEARCHED];
@@ -59,7 +59,7 @@ pub(super) fn add(
         let (count, last) = batch.flow.entry(key).or_insert((0, at));
         (*count, *last) = (*count + 1, at.max(*last));
     }
-    let row = Row {
+    let row = EntryRow {
         place,
         at,
         kind,
@@ -68,10 +68,10 @@ pub(super) fn add(
         service: clean(service, NAME),
         message_id: record.known_as().to_string(),
         cause: header(CAUSATION_ID, NAME).map(|cause| canonical(&cause)),
-        handler: header(DEAD_STEP, NAME).filter(|_| kind == Kind::Died),
-        reason: (kind == Kind::Died)
+        handler: header(DEAD_STEP, NAME).filter(|_| kind == EntryKind::Died),
+        reason: (kind == EntryKind::Died)
             .then(|| header(DEAD_REASON, NAME).unwrap_or_else(|| "unknown".to_owned())),
-        detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == Kind::Died),
+        detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == EntryKind::Died),
         attempts: i32::try_from(count_header(&record.properties, ATTEMPTS)).unwrap_or(i32::MAX),
         who: noted("by"),
         why: noted("why"),
@@ -84,7 +84,7 @@ pub(super) fn add(
         if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&unpacked)) {
             for key in keys {
                 let values = key.values(&body).into_iter();
-                let of_saga = |value: Cow<'_, str>| KeyOf {
+                let of_saga = |value: Cow<'_, str>| SagaKey {
                     value: clean(&canonical(&value), KEY),
                     name: key.name(),
                     saga,
@@ -97,16 +97,16 @@ pub(super) fn add(
 }
 
 /// What a record is, and the service that it is about.
-fn kind(record: &Record) -> (Kind, &str) {
+fn kind(record: &Record) -> (EntryKind, &str) {
     if !record.is_dead_letter() {
         let named = record.event_type().split('.').next().unwrap_or_default();
-        return (Kind::Event, record.service().unwrap_or(named));
+        return (EntryKind::Event, record.service().unwrap_or(named));
     }
     match record.routing_key.split_once('.') {
-        None => (Kind::Died, record.service().unwrap_or(&record.routing_key)),
-        Some(("redriven", service)) => (Kind::Redriven, service),
-        Some(("discarded", service)) => (Kind::Discarded, service),
-        Some((_, service)) => (Kind::Note, service),
+        None => (EntryKind::Died, record.service().unwrap_or(&record.routing_key)),
+        Some(("redriven", service)) => (EntryKind::Redriven, service),
+        Some(("discarded", service)) => (EntryKind::Discarded, service),
+        Some((_, service)) => (EntryKind::Note, service),
     }
 }
 

@@ -17,9 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::known::Known;
-use crate::store::judged::{self, Changed, Judged, Waits};
-use crate::store::row::Row;
+use crate::contract_index::ContractIndex;
+use crate::store::entry_row::EntryRow;
+use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
 /// The changes that are judged together.
 const PAGE: i64 = 2_000;
@@ -44,7 +44,7 @@ pub(crate) struct Unjudged {
 /// Judges for ever.
 pub(crate) async fn judge(
     pool: PgPool,
-    known: Arc<Known>,
+    known: Arc<ContractIndex>,
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
@@ -85,36 +85,40 @@ pub(crate) async fn judge(
 }
 
 /// Judges the sagas of some changes. Returns how many changes there were.
-async fn page(pool: &PgPool, known: &Known, patience: SignedDuration) -> Result<i64, sqlx::Error> {
+async fn page(
+    pool: &PgPool,
+    known: &ContractIndex,
+    patience: SignedDuration,
+) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
     // What a crash of the server loses is judged again: the changes are there again.
     in_time(db.execute("set local synchronous_commit = off")).await?;
-    let taken = in_time(judged::take_changed(&mut db, PAGE)).await?;
-    let Changed { taken, sagas, too_long } = taken;
+    let taken = in_time(judgements::take_changed(&mut db, PAGE)).await?;
+    let ChangedSagas { taken, sagas, too_long } = taken;
     if taken == 0 {
         return Ok(0);
     }
     let of_rows = sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience));
     let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
-    let judged: Vec<Judged<'_>> = of_rows.chain(too_long).collect();
-    in_time(judged::write(&mut db, &judged)).await?;
+    let judged: Vec<Judgement<'_>> = of_rows.chain(too_long).collect();
+    in_time(judgements::write(&mut db, &judged)).await?;
     in_time(db.commit()).await?;
     Ok(taken)
 }
 
 fn judged_by<'a>(
-    known: &Known,
+    known: &ContractIndex,
     saga: Uuid,
-    rows: &'a [Row],
+    rows: &'a [EntryRow],
     patience: SignedDuration,
-) -> Option<Judged<'a>> {
+) -> Option<Judgement<'a>> {
     let mut of_saga = rows.iter().filter(|row| known.is_of_saga(row));
     let began = of_saga.clone().map(|row| row.at).min()?;
     let last = of_saga.next_back()?;
-    let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
+    let entries: Vec<Entry> = rows.iter().filter_map(EntryRow::entry).collect();
     let seen = SeenSaga::judge(&known.graph, saga, &entries);
     let waits = Pressing::of(&seen.waits, seen.deadline, patience);
-    Some(Judged {
+    Some(Judgement {
         saga,
         names: seen.names,
         began,
@@ -126,26 +130,26 @@ fn judged_by<'a>(
 }
 
 /// It is stuck, if it had not ended: somebody has to look at what makes so many entries.
-fn too_long_to_judge(saga: Uuid, last: &Row) -> Judged<'_> {
+fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     let detail =
-        format!("it has more than {} entries: too many to judge it", grouped(judged::MOST));
-    Judged {
+        format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));
+    Judgement {
         saga,
         names: Vec::new(),
         began: id::time_of(saga).unwrap_or(last.at),
         last,
         ended: None,
         is_too_long: true,
-        waits: Waits {
+        waits: OpenWait {
             since: Some(last.at),
             is_dead: true,
             detail: Some(detail),
-            ..Waits::default()
+            ..OpenWait::default()
         },
     }
 }
 
-fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits {
+fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> OpenWait {
     let died = entries.iter().rev().find_map(|entry| match &entry.what {
         What::Died { handler, reason, detail, .. }
             if entry.service == wait.service
@@ -158,7 +162,7 @@ fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits 
     let died = died.filter(|_| wait.is_dead);
     let (handler, reason, died_of) = died
         .map_or((None, None, None), |(handler, reason, detail)| (handler, Some(reason), detail));
-    Waits {
+    OpenWait {
         service: Some(wait.service.clone()),
         step: wait.step.map(str::to_owned).or(handler),
         what: Some(wait.what.clone()),

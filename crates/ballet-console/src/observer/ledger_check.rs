@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{sleep, timeout};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const MOST: u16 = 500;
 pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
-    known: Arc<Known>,
+    known: Arc<ContractIndex>,
 ) {
     if databases.is_empty() {
         return;
@@ -40,7 +40,7 @@ pub(crate) async fn ask(
 async fn round(
     pool: &PgPool,
     databases: &[(String, PgConnectOptions)],
-    known: &Known,
+    known: &ContractIndex,
 ) -> Result<(), sqlx::Error> {
     let late = late::next(pool, MOST).await?;
     if late.is_empty() {
@@ -56,7 +56,7 @@ async fn round(
     if !listed.away.is_empty() {
         return Ok(());
     }
-    let ended: Vec<late::Ended> = listed
+    let ended: Vec<late::EndedSaga> = listed
         .sagas
         .iter()
         .filter(|one| !one.state.is_open())

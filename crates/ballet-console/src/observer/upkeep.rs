@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-use crate::store::found::places;
 use crate::store::moments::{self, Moment};
+use crate::store::saga_row::places;
 use crate::store::{counts, days};
 
 const EVERY: Duration = Duration::from_secs(60);

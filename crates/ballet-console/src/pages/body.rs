@@ -5,19 +5,19 @@ use ballet_ops::words::grouped;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::role::{Role, Sight};
-use crate::known::Known;
+use crate::access::role::{BodySight, Role};
+use crate::contract_index::ContractIndex;
 
 /// What is shown in place of a personal value.
 pub(crate) const MASK: &str = "•••";
 
 /// The text of a body, as this person may see it. `whole` is false if only its beginning is there.
 pub(crate) fn text(
-    known: &Known,
+    known: &ContractIndex,
     event: &str,
     body: &[u8],
     whole: bool,
-    sight: Sight,
+    sight: BodySight,
 ) -> Result<String, &'static str> {
     let schema = known.events.get(event).map(|listed| &listed.schema);
     let parsed = whole.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
@@ -39,10 +39,10 @@ pub(crate) fn text(
 
 /// A body in a page, with its size.
 pub(crate) fn shown(
-    known: &Known,
+    known: &ContractIndex,
     event: &str,
     (body, size): (&[u8], usize),
-    sight: Sight,
+    sight: BodySight,
 ) -> Markup {
     let is_whole = body.len() >= size;
     html! {
@@ -74,7 +74,7 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
 }
 
 /// A body with masks in place of what is about a person.
-pub(crate) fn masked(known: &Known, event: &str, body: &Value) -> Value {
+pub(crate) fn masked(known: &ContractIndex, event: &str, body: &Value) -> Value {
     let mut masked = body.clone();
     if let Some(listed) = known.events.get(event) {
         mask(&mut masked, &[&listed.schema], &listed.schema["$defs"]);

@@ -8,11 +8,11 @@ use maud::{Markup, html};
 use crate::pages::forms::{check, difference, token, why};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
 /// What would be done: the dry run of the command, and below it the form.
-pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn act(meant: &LetterSelection, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
     let (whole, forged) = (plan.dead_letters(), plan.forged());
     let to_send = whole - forged;
     html! {

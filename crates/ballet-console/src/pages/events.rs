@@ -5,13 +5,13 @@ use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::layout::Person;
 use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
 /// All events.
-pub(crate) fn events(known: &Known, seen: &[SeenType], now: Timestamp) -> Markup {
+pub(crate) fn events(known: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
     html! {
         h1 { "Events" }
         ul.rows.events {

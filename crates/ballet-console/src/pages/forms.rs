@@ -35,9 +35,9 @@ pub(crate) fn difference(old: &str, new: &str) -> Markup {
         pre.difference tabindex="0" aria-label="What changes" dir="auto" {
             @for (change, line) in lines(old, new) {
                 @match change {
-                    Change::Same => { span { "  " (line) "\n" } }
-                    Change::Gone => { del { "- " (line) "\n" } }
-                    Change::New => { ins { "+ " (line) "\n" } }
+                    LineChange::Same => { span { "  " (line) "\n" } }
+                    LineChange::Gone => { del { "- " (line) "\n" } }
+                    LineChange::New => { ins { "+ " (line) "\n" } }
                 }
             }
         }
@@ -45,7 +45,7 @@ pub(crate) fn difference(old: &str, new: &str) -> Markup {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
+enum LineChange {
     Same,
     Gone,
     New,
@@ -55,25 +55,25 @@ enum Change {
 const MOST: usize = 1_500;
 
 /// The shortest way from one text to the other, by the longest common part.
-fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(Change, &'a str)> {
+fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(LineChange, &'a str)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let rest = |all: &[&'a str]| all[first..].to_vec();
     let (a, b) = (rest(&old), rest(&new));
     let last = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[..a.len() - last], &b[..b.len() - last]);
-    let mut all: Vec<_> = old[..first].iter().map(|line| (Change::Same, *line)).collect();
+    let mut all: Vec<_> = old[..first].iter().map(|line| (LineChange::Same, *line)).collect();
     if a.len() > MOST || b.len() > MOST {
-        all.extend(a.iter().map(|line| (Change::Gone, *line)));
-        all.extend(b.iter().map(|line| (Change::New, *line)));
+        all.extend(a.iter().map(|line| (LineChange::Gone, *line)));
+        all.extend(b.iter().map(|line| (LineChange::New, *line)));
     } else {
         between(a, b, &mut all);
     }
-    all.extend(old[old.len() - last..].iter().map(|line| (Change::Same, *line)));
+    all.extend(old[old.len() - last..].iter().map(|line| (LineChange::Same, *line)));
     all
 }
 
-fn between<'a>(a: &[&'a str], b: &[&'a str], all: &mut Vec<(Change, &'a str)>) {
+fn between<'a>(a: &[&'a str], b: &[&'a str], all: &mut Vec<(LineChange, &'a str)>) {
     // common[i][j]: the lines that a[i..] and b[j..] have in common.
     let mut common = vec![vec![0_u16; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
@@ -87,13 +87,13 @@ fn between<'a>(a: &[&'a str], b: &[&'a str], all: &mut Vec<(Change, &'a str)>) {
     let (mut i, mut j) = (0, 0);
     while i < a.len() || j < b.len() {
         if i < a.len() && j < b.len() && a[i] == b[j] {
-            all.push((Change::Same, a[i]));
+            all.push((LineChange::Same, a[i]));
             (i, j) = (i + 1, j + 1);
         } else if j >= b.len() || (i < a.len() && common[i + 1][j] >= common[i][j + 1]) {
-            all.push((Change::Gone, a[i]));
+            all.push((LineChange::Gone, a[i]));
             i += 1;
         } else {
-            all.push((Change::New, b[j]));
+            all.push((LineChange::New, b[j]));
             j += 1;
         }
     }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_difference_has_every_line_of_both() {
-        use Change::{Gone, New, Same};
+        use LineChange::{Gone, New, Same};
         let found = lines("a\nb\nc\nd", "a\nc\nx\nd");
         assert_eq!(found, [(Same, "a"), (Gone, "b"), (Same, "c"), (New, "x"), (Same, "d")]);
         assert_eq!(lines("", "a"), [(New, "a")]);

@@ -23,7 +23,7 @@ impl Person {
 
 /// What the frame of a page says.
 #[derive(Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
     /// What keeps the observer from following, in words.
@@ -45,7 +45,7 @@ const PAGES: [(&str, &str); 9] = [
 ];
 
 /// A whole page. `at` is the address of the page of the menu that it belongs to.
-pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
+pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -92,7 +92,7 @@ pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -
 }
 
 /// A page that says what is wrong, and where to go on.
-pub(crate) fn message(frame: &Frame<'_>, title: &str, text: &str) -> Markup {
+pub(crate) fn message(frame: &PageFrame<'_>, title: &str, text: &str) -> Markup {
     let content = html! {
         h1 { (title) }
         p dir="auto" { (text) }

@@ -38,7 +38,7 @@ impl Letter {
 
 /// The dead letters that died alike.
 #[derive(Debug, Clone)]
-pub(crate) struct OfGroup {
+pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,
     /// How many there are, and when they died.
     pub(crate) died: Group,
@@ -50,11 +50,11 @@ pub(crate) struct OfGroup {
 
 /// The dead letters of a service, as they were read.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OfService {
+pub(crate) struct ServiceLetters {
     pub(crate) service: String,
     pub(crate) count: u64,
     /// Those that died alike, the biggest group first.
-    pub(crate) groups: Vec<OfGroup>,
+    pub(crate) groups: Vec<LetterGroup>,
     /// Another program holds some of them.
     pub(crate) is_held: bool,
     /// Why they cannot be read.

@@ -7,7 +7,7 @@ use crate::pages::words::encoded;
 
 /// Which dead letters are meant, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Meant {
+pub(crate) struct LetterSelection {
     #[serde(default)]
     pub(crate) service: String,
     #[serde(default)]
@@ -22,7 +22,7 @@ pub(crate) struct Meant {
     pub(crate) id: String,
 }
 
-impl Meant {
+impl LetterSelection {
     /// The group of a dead letter.
     pub(crate) fn group(letter: &Letter) -> Self {
         let group = &letter.group;

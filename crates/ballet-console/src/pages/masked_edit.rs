@@ -7,10 +7,14 @@ use serde_json::Value;
 use crate::pages::body::MASK;
 
 /// A value of the old body, and the same as it was shown, with masks.
-type Old<'a> = (&'a Value, &'a Value);
+type OldValue<'a> = (&'a Value, &'a Value);
 
 /// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
-pub(crate) fn put_back(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Result<(), String> {
+pub(crate) fn put_back(
+    new: &mut Value,
+    old: Option<OldValue<'_>>,
+    path: &str,
+) -> Result<(), String> {
     if *new == MASK {
         let no_value = || format!("{path} has a mask, and the old body has no value there");
         *new = old.map(|(value, _)| value.clone()).ok_or_else(no_value)?;
@@ -24,7 +28,7 @@ pub(crate) fn put_back(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Res
         Value::Array(items) if items.iter().any(has_mask) => {
             let old = old.and_then(|(value, shown)| value.as_array().zip(shown.as_array()));
             let old = old.map(|(values, shown)| values.iter().zip(shown));
-            let old: Vec<Old<'_>> = old.into_iter().flatten().collect();
+            let old: Vec<OldValue<'_>> = old.into_iter().flatten().collect();
             let same = same_items(items, &old);
             let masked = items.iter_mut().enumerate().filter(|(_, item)| has_mask(item));
             masked.zip(same).try_for_each(|((at, item), same)| {
@@ -47,8 +51,8 @@ fn has_mask(value: &Value) -> bool {
 }
 
 /// The items of a list that look the same.
-struct Alike<'a> {
-    first: Old<'a>,
+struct AlikeItems<'a> {
+    first: OldValue<'a>,
     /// All of them have the same value.
     is_one: bool,
     /// How many there were, and how many there are.
@@ -57,7 +61,7 @@ struct Alike<'a> {
 }
 
 /// The old item that each item with a mask is, if that is certain: masks look alike, and whose value one has is not seen.
-fn same_items<'a>(items: &[Value], old: &[Old<'a>]) -> Vec<Option<Old<'a>>> {
+fn same_items<'a>(items: &[Value], old: &[OldValue<'a>]) -> Vec<Option<OldValue<'a>>> {
     let masked = || items.iter().enumerate().filter(|(_, item)| has_mask(item));
     let has_all = items.len() == old.len();
     let is_edited = |at: usize| items[at] != *old[at].1;
@@ -65,9 +69,9 @@ fn same_items<'a>(items: &[Value], old: &[Old<'a>]) -> Vec<Option<Old<'a>>> {
     if has_all && edited.is_empty() {
         return masked().map(|(at, _)| Some(old[at])).collect();
     }
-    let mut alike: HashMap<&Value, Alike<'a>> = HashMap::new();
+    let mut alike: HashMap<&Value, AlikeItems<'a>> = HashMap::new();
     for one @ (value, shown) in old {
-        let new = Alike { first: *one, is_one: true, before: 0, now: 0 };
+        let new = AlikeItems { first: *one, is_one: true, before: 0, now: 0 };
         let alike = alike.entry(*shown).or_insert(new);
         alike.is_one &= *value == alike.first.0;
         alike.before += 1;

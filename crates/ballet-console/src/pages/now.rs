@@ -7,22 +7,22 @@ use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
-use crate::store::counts::{Cause, Progress, SeenType};
+use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
 /// What the page shows.
 #[derive(Debug)]
-pub(crate) struct Now {
-    pub(crate) causes: Vec<Cause>,
+pub(crate) struct NowPage {
+    pub(crate) causes: Vec<CauseGroup>,
     pub(crate) types: Vec<SeenType>,
     /// The events of the last minute, by type.
     pub(crate) rates: Vec<(String, i64)>,
     /// How many completed, and were aborted, in the last hour.
     pub(crate) ended: (i64, i64),
-    pub(crate) progress: Progress,
+    pub(crate) progress: JournalProgress,
     /// What keeps sagas from going on.
     pub(crate) hindrances: Vec<Hindrance>,
     /// The events of each minute of the last hour.
@@ -33,7 +33,7 @@ pub(crate) struct Now {
 }
 
 /// The parts that are sent to an open page, each with the id of its element.
-pub(crate) fn parts(known: &Known, now: &Now) -> Vec<(String, String)> {
+pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
     let maps = known.graph.sagas().into_iter().map(|saga| {
         (
             format!("map-{saga}"),
@@ -48,7 +48,7 @@ pub(crate) fn parts(known: &Known, now: &Now) -> Vec<(String, String)> {
 }
 
 /// The page.
-pub(crate) fn now(known: &Known, now: &Now) -> Markup {
+pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
     let (parts, is_live) = (parts(known, now), now.chosen.is_none());
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
@@ -95,11 +95,11 @@ pub(crate) const fn means(state: SagaState) -> &'static str {
     }
 }
 
-fn count(now: &Now, state: SagaState) -> i64 {
+fn count(now: &NowPage, state: SagaState) -> i64 {
     now.causes.iter().filter(|cause| cause.state == state).map(|cause| cause.count).sum()
 }
 
-fn numbers(now: &Now) -> Markup {
+fn numbers(now: &NowPage) -> Markup {
     let (completed, aborted) = now.ended;
     let rate: i64 = now.rates.iter().map(|(_, count)| count).sum();
     html! {
@@ -128,12 +128,12 @@ fn numbers(now: &Now) -> Markup {
 }
 
 /// The open sagas by cause, what a person has to act on first.
-fn causes(now: &Now) -> Markup {
+fn causes(now: &NowPage) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
     let end =
         |(at, _): (Timestamp, bool)| at.checked_add(SignedDuration::from_mins(1)).unwrap_or(at);
     let seen_at = now.chosen.map_or(now.at, end);
-    let pressing: Vec<&Cause> =
+    let pressing: Vec<&CauseGroup> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     html! {
         @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
@@ -167,7 +167,7 @@ fn causes(now: &Now) -> Markup {
 }
 
 /// Why they hang: what hinders them, what they died of, or else what they wait for.
-fn why<'a>(cause: &'a Cause, hindrances: &'a [Hindrance]) -> &'a str {
+fn why<'a>(cause: &'a CauseGroup, hindrances: &'a [Hindrance]) -> &'a str {
     let step = cause.step.as_deref();
     let hinders = |one: &&Hindrance| {
         cause.service.as_deref().is_some_and(|service| one.hinders(service, step))
@@ -177,8 +177,8 @@ fn why<'a>(cause: &'a Cause, hindrances: &'a [Hindrance]) -> &'a str {
     hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
 }
 
-fn address(cause: &Cause) -> String {
-    let Cause { service, step, reason, cause: of, .. } = cause;
+fn address(cause: &CauseGroup) -> String {
+    let CauseGroup { service, step, reason, cause: of, .. } = cause;
     let fields = [("service", service), ("step", step), ("reason", reason), ("cause", of)];
     let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
     let given: String = given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect();
@@ -186,7 +186,7 @@ fn address(cause: &Cause) -> String {
 }
 
 /// The marks of a step: the open sagas that are there.
-fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
+fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
     let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
             cause.state == state
@@ -212,7 +212,7 @@ fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
 }
 
 /// What flows and is in no contract, and what is in one and was never seen.
-fn undeclared(known: &Known, now: &Now) -> Markup {
+fn undeclared(known: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !known.events.contains_key(&*seen.name)).collect();
     let unseen: Vec<&str> = known

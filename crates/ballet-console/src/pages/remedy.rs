@@ -4,7 +4,7 @@ use ballet_ops::redrive::telling_part;
 use ballet_ops::sagas::SagaState;
 use maud::{Markup, html};
 
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 
 /// The way to it.
 pub(crate) fn remedy(
@@ -15,11 +15,11 @@ pub(crate) fn remedy(
 ) -> Option<Markup> {
     match (state, reason) {
         (SagaState::Stuck, Some(reason)) => {
-            let meant = Meant {
+            let meant = LetterSelection {
                 service: service.to_owned(),
                 reason: reason.to_owned(),
                 detail: cause.and_then(telling_part).unwrap_or_default().to_owned(),
-                ..Meant::default()
+                ..LetterSelection::default()
             };
             Some(
                 html! { p.remedy { a href=(meant.address()) { "Send all of them back" } " when the cause is mended, or discard them." } },

@@ -5,7 +5,7 @@ use ballet_ops::sagas::{SolvedStep, Stoppable, stoppable};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::actions::sagas::{Retry, Solved, Waits};
+use crate::actions::sagas::{GivenSolution, RetryScope, WaitCounts};
 use crate::pages::forms::{CALLED_OFF, check, saga_crumb, token, why};
 use crate::pages::layout::Person;
 use crate::pages::saga_answer::calling_steps;
@@ -16,7 +16,7 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     html! {
         nav.acts aria-label="What you can do" {
             @for service in services {
-                @let retry = Retry { service: (*service).to_owned(), saga: Some(id) };
+                @let retry = RetryScope { service: (*service).to_owned(), saga: Some(id) };
                 a.button href=(retry.address()) { "Try again in " (service) }
             }
             @if can_stop { a.button href={ "/sagas/" (id) "/stop" } { "Stop it" } }
@@ -48,8 +48,8 @@ pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
 }
 
 /// What a service tries again later, and could try now.
-pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
-    let Retry { service, saga } = retry;
+pub(crate) fn retry(retry: &RetryScope, waits: &WaitCounts, person: &Person) -> Markup {
+    let RetryScope { service, saga } = retry;
     html! {
         @match saga {
             Some(saga) => (saga_crumb(*saga)),
@@ -71,7 +71,7 @@ pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
     }
 }
 
-fn retry_form(retry: &Retry, what: &str, says: &str, person: &Person) -> Markup {
+fn retry_form(retry: &RetryScope, what: &str, says: &str, person: &Person) -> Markup {
     html! {
         form.act method="post" action=(retry.address()) {
             (token(person))
@@ -92,7 +92,7 @@ fn some(count: &Result<u64, String>) -> bool {
 /// The form in which a person says what was compensated by hand. `checked` is what would be done, or why not.
 pub(crate) fn solved(
     parts: &[Part],
-    asked: &Solved,
+    asked: &GivenSolution,
     checked: Option<&Result<SolvedStep, String>>,
     person: &Person,
 ) -> Markup {
@@ -133,7 +133,7 @@ pub(crate) fn solved(
     }
 }
 
-fn would(asked: &Solved, step: &SolvedStep, person: &Person) -> Markup {
+fn would(asked: &GivenSolution, step: &SolvedStep, person: &Person) -> Markup {
     html! {
         div.outcome.running role="status" {
             p { strong { (step.step) } " of " (asked.service) " would be marked as solved." }

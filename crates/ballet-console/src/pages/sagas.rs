@@ -4,11 +4,11 @@ use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, saga, since, state};
-use crate::store::found::Found;
-use crate::store::search::Listed;
+use crate::store::saga_row::SagaRow;
+use crate::store::search::SagaList;
 
 /// The sagas of a page.
 pub(crate) const PER_PAGE: i64 = 50;
@@ -18,7 +18,7 @@ const LONGEST: usize = 500;
 
 /// What was asked for, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct SagasQuery {
     #[serde(default)]
     pub(crate) q: String,
     #[serde(default)]
@@ -50,7 +50,7 @@ const AGES: [(&str, &str); 6] = [
     ("7d", "over a week"),
 ];
 
-impl Asked {
+impl SagasQuery {
     /// What a database and a page can carry of it.
     pub(crate) fn cleaned(self) -> Self {
         let clean = |text: String| -> String {
@@ -98,9 +98,9 @@ impl Asked {
 
 /// The list.
 pub(crate) fn sagas(
-    known: &Known,
-    asked: &Asked,
-    listed: &Listed,
+    known: &ContractIndex,
+    asked: &SagasQuery,
+    listed: &SagaList,
     has_more: bool,
     now: Timestamp,
 ) -> Markup {
@@ -153,7 +153,7 @@ fn choice(name: &str, any: &str, all: &[(&str, &str)], chosen: &str) -> Markup {
     }
 }
 
-fn nothing(asked: &Asked) -> Markup {
+fn nothing(asked: &SagasQuery) -> Markup {
     let is_all = asked.address(0) == "/sagas?";
     html! {
         div.empty {
@@ -170,7 +170,7 @@ fn nothing(asked: &Asked) -> Markup {
 }
 
 /// A saga of the list.
-pub(crate) fn row(one: &Found, now: Timestamp) -> Markup {
+pub(crate) fn row(one: &SagaRow, now: Timestamp) -> Markup {
     html! {
         li.row.(one.state.as_str()) {
             div.first { (state(one.state)) " " (saga(one.id)) " "

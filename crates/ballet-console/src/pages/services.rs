@@ -10,15 +10,15 @@ use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::actions::sagas::Retry;
+use crate::actions::sagas::RetryScope;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, since};
 
 /// What the page shows.
 #[derive(Debug)]
-pub(crate) struct Services<'a> {
+pub(crate) struct ServicesPage<'a> {
     /// What was found, or why nothing was.
     pub(crate) findings: Result<&'a [Finding], &'a str>,
     pub(crate) found_at: Timestamp,
@@ -37,7 +37,7 @@ pub(crate) struct Services<'a> {
 }
 
 /// The page.
-pub(crate) fn services(page: &Services<'_>) -> Markup {
+pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     let findings = page.findings.unwrap_or_default();
     let mut of: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
@@ -158,18 +158,18 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
 }
 
 /// The way to a next attempt now, if something waits for one.
-fn again(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+fn again(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let Figures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
     html! {
         @if waits > 0 && page.person.is_operator() {
-            p { a.button href=(Retry { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
+            p { a.button href=(RetryScope { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
         }
     }
 }
 
 /// Pauses the service, or lets it go on.
-fn switch(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+fn switch(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let form = |act: &str, question: &str, says: &str| {
         html! {
             form.act method="post" action={ "/services/" (service) } {
@@ -198,7 +198,7 @@ fn switch(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
 }
 
 /// What has to end before a version can go.
-fn drain(page: &Services<'_>) -> Markup {
+fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {
             h2 { "To drain before an upgrade" }
@@ -238,15 +238,16 @@ fn row(finding: &Finding, person: &Person) -> Markup {
 fn here(finding: &Finding) -> Option<(String, String)> {
     let service = &*finding.subject;
     match finding.check {
-        "dead letters" => {
-            Some((Meant::all(service).address(), "send them back, or discard them".to_owned()))
-        }
+        "dead letters" => Some((
+            LetterSelection::all(service).address(),
+            "send them back, or discard them".to_owned(),
+        )),
         "outbox" => {
-            let retry = Retry { service: service.to_owned(), saga: None };
+            let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "publish them now".to_owned()))
         }
         "stuck" => {
-            let retry = Retry { service: service.to_owned(), saga: None };
+            let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "try them again now".to_owned()))
         }
         "sagas" => {

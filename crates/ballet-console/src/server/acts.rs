@@ -14,10 +14,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::actions::means::Means;
-use crate::actions::running::{Ended, Says, begin};
+use crate::actions::running_actions::{ActionOutcome, ProgressText, begin};
 use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::{self, New, Standing};
+use crate::store::actions::{self, ActionState, NewAction};
 
 /// The longest reason.
 const LONGEST: usize = 400;
@@ -54,14 +54,14 @@ pub(super) async fn begun<W, F>(
     work: W,
 ) -> Result<Uuid, Response>
 where
-    W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
     let refused = || visit.refused("Say why: the reason is kept in the trail.");
     let why = reason(why).ok_or_else(refused)?;
     let Visit { site, person } = visit;
     let (means, note) = (site.means.clone(), site.means.note(&person.name, &why));
-    let new = New {
+    let new = NewAction {
         id: site.clock.new_id(note.at),
         by: &person.name,
         act: deed.act,
@@ -79,8 +79,8 @@ where
 /// The same, and leads to the page that shows how it goes on.
 pub(super) async fn done<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
-    W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
     let id = begun(visit, why, deed, work).await?;
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
@@ -88,7 +88,7 @@ where
 
 /// The form that asks for nothing but a reason.
 #[derive(Debug, Deserialize)]
-pub(super) struct Because {
+pub(super) struct ReasonForm {
     #[serde(default)]
     pub(super) why: String,
 }
@@ -96,7 +96,7 @@ pub(super) struct Because {
 /// Writes down that somebody has seen what is about a person. Otherwise the page that says why not.
 pub(super) async fn shown(visit: &Visit, why: &str, deed: &Deed) -> Result<Uuid, Response> {
     begun(visit, why, deed, |_, _, _, _| async {
-        Ended::new(Standing::Done, "What is about a person was shown once.")
+        ActionOutcome::new(ActionState::Done, "What is about a person was shown once.")
     })
     .await
 }
@@ -126,7 +126,7 @@ pub(super) async fn live(
         loop {
             let action = actions::one(&visit.site.pool, id).await.ok().flatten()?;
             let shown = pages::how(&action, &visit.person, visit.site.clock.now()).into_string();
-            let has_ended = action.standing != Standing::Running;
+            let has_ended = action.standing != ActionState::Running;
             if shown != before || has_ended {
                 let parts = BTreeMap::from([("action", &shown)]);
                 let event = Event::default().json_data(parts).unwrap_or_default();

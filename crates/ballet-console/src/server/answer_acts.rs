@@ -7,26 +7,26 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::actions::answers::GivenAnswer;
-use crate::actions::running::Ended;
+use crate::actions::running_actions::ActionOutcome;
 use crate::pages::saga_answer as pages;
 use crate::server::acts::{done, not_blank};
-use crate::server::sagas_acts::{OfStep, deed};
+use crate::server::saga_acts::{StepForm, deed};
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::Standing;
+use crate::store::actions::ActionState;
 
 const TITLE: &str = "Answer a call";
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct OfCall {
+pub(super) struct AnswerForm {
     #[serde(flatten)]
-    of: OfStep,
+    of: StepForm,
     #[serde(default)]
     answer: String,
     #[serde(default)]
     nothing_done: String,
 }
 
-impl OfCall {
+impl AnswerForm {
     fn given(&self, saga: Uuid) -> GivenAnswer {
         let (service, step) = self.of.names();
         GivenAnswer {
@@ -42,13 +42,17 @@ impl OfCall {
 }
 
 pub(super) async fn form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let given = OfCall::default().given(id);
+    let given = AnswerForm::default().given(id);
     let content = pages::answer(&visit.site.known.system().parts, &given, None, &visit.person);
     visit.page("/sagas", TITLE, &content)
 }
 
 /// Says what would be done, or does it.
-pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<OfCall>) -> Answer {
+pub(super) async fn answer(
+    visit: Visit,
+    Path(id): Path<Uuid>,
+    Form(form): Form<AnswerForm>,
+) -> Answer {
     let given = form.given(id);
     if form.of.act != "answer" {
         let note = visit.site.means.note(&visit.person.name, "a look");
@@ -64,13 +68,13 @@ pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<
             Ok(AnsweredCall { step, then, .. }) => {
                 let service = &given.service;
                 let noted = format!("What became of the call of {step} is noted.");
-                let mut ended = Ended::new(Standing::Done, noted);
+                let mut ended = ActionOutcome::new(ActionState::Done, noted);
                 ended.say(&format!(
                     "Within seconds {service} {then}; if it cannot, the saga's page says why."
                 ));
                 ended
             }
-            Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+            Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
         }
     })
     .await

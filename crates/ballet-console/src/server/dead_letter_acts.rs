@@ -10,19 +10,19 @@ use ballet_ops::redrive::Filter;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::access::role::Sight;
-use crate::actions::dead_letters::{Chosen, Sending};
+use crate::access::role::BodySight;
+use crate::actions::dead_letters::{ChosenLetters, SendOptions};
 use crate::pages::dead_actions::{self as pages, Edit};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
-use crate::pages::meant::Meant;
-use crate::pages::{body, dead_letters, edited};
-use crate::server::acts::{Because, Deed, done, shown};
-use crate::server::dead::GONE;
+use crate::pages::letter_selection::LetterSelection;
+use crate::pages::{body, dead_letters, masked_edit};
+use crate::server::acts::{Deed, ReasonForm, done, shown};
+use crate::server::dead_letters::GONE;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 
-fn chosen(meant: &Meant) -> Chosen {
+fn chosen(meant: &LetterSelection) -> ChosenLetters {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let filter = Filter {
         reason: given(&meant.reason),
@@ -32,11 +32,11 @@ fn chosen(meant: &Meant) -> Chosen {
         ids: given(&meant.id).into_iter().collect(),
         ..Filter::default()
     };
-    Chosen { service: meant.service.clone(), filter }
+    ChosenLetters { service: meant.service.clone(), filter }
 }
 
 /// What would be done: nothing is changed.
-pub(super) async fn plan(visit: Visit, Query(meant): Query<Meant>) -> Answer {
+pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     visit.service(&meant.service)?;
     let _turn = visit.site.dead.turn().await;
     let plan = chosen(&meant).plan(&visit.site.means).await;
@@ -46,7 +46,7 @@ pub(super) async fn plan(visit: Visit, Query(meant): Query<Meant>) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Act {
+pub(super) struct LettersForm {
     act: String,
     #[serde(default)]
     why: String,
@@ -59,12 +59,12 @@ pub(super) struct Act {
     #[serde(default)]
     sure: String,
     #[serde(flatten)]
-    meant: Meant,
+    meant: LetterSelection,
 }
 
 /// Sends dead letters back, or discards them.
-pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
-    let Act { meant, why, .. } = &act;
+pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
+    let LettersForm { meant, why, .. } = &act;
     visit.service(&meant.service)?;
     let (chosen, is_one) = (chosen(meant), !meant.id.is_empty());
     let deed = |name| Deed {
@@ -83,7 +83,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
                     _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
                 },
             };
-            let sending = Sending {
+            let sending = SendOptions {
                 has_canary: act.canary == "yes",
                 rate,
                 beyond_memory: act.beyond_memory == "yes",
@@ -132,7 +132,7 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
 /// The old body, as this person may see it: what is about a person is masked.
 fn old(site: &Site, letter: &Letter, person: &Person) -> String {
     let name = letter.event_type.as_deref().unwrap_or_default();
-    let shown = body::text(&site.known, name, &letter.body, true, Sight::masked(person.role));
+    let shown = body::text(&site.known, name, &letter.body, true, BodySight::masked(person.role));
     let pretty = |text: String| {
         let value = serde_json::from_str::<Value>(&text).ok();
         value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or(text)
@@ -148,7 +148,7 @@ pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, S
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct NewBody {
+pub(super) struct EditForm {
     act: String,
     body: String,
     #[serde(default)]
@@ -162,7 +162,7 @@ pub(super) struct NewBody {
 pub(super) async fn edit(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
-    Form(given): Form<NewBody>,
+    Form(given): Form<EditForm>,
 ) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
     let seen = letter.seen.clone();
@@ -175,7 +175,7 @@ pub(super) async fn edit(
         Err(faults) => (faults, given.body.clone(), None),
     };
     if let (Some(body), "edit") = (body, &*given.act) {
-        let meant = Meant::one(&letter);
+        let meant = LetterSelection::one(&letter);
         let mut chosen = chosen(&meant);
         chosen.filter.seen = Some(seen);
         let deed = Deed {
@@ -205,7 +205,7 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
     let name = letter.event_type.as_deref().unwrap_or_default();
     let masked = before.as_ref().map(|before| body::masked(&site.known, name, before));
-    edited::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
+    masked_edit::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
     let body = sent.to_string();
     if let Some(event) = site.known.event(name) {
         let message = Incoming {
@@ -229,7 +229,7 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
 pub(super) async fn unmasked(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
-    Form(Because { why }): Form<Because>,
+    Form(ReasonForm { why }): Form<ReasonForm>,
 ) -> Answer {
     let letter = one(&visit, &service, &id).await?;
     let deed = Deed {
@@ -241,7 +241,7 @@ pub(super) async fn unmasked(
     };
     shown(&visit, &why, &deed).await?;
     let Visit { site, person } = &visit;
-    let sight = Sight { role: person.role, is_unmasked: true };
+    let sight = BodySight { role: person.role, is_unmasked: true };
     let content = dead_letters::one(&site.known, &letter, &[], person, sight, site.clock.now());
     visit.page("/dead-letters", "Dead letter", &content)
 }

@@ -10,8 +10,8 @@ use ballet_amqp::Broker;
 use ballet_ops::redrive::{DeadLetter, DeadLetters, GroupKey, Groups, RedriveError};
 use futures_util::future::join_all;
 
-use crate::pages::letter::{Letter, OfGroup, OfService};
-use crate::server::fresh::Fresh;
+use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
+use crate::server::timed_value::TimedValue;
 
 /// What was read is shown for this long.
 const FRESH: Duration = Duration::from_secs(3);
@@ -24,30 +24,30 @@ pub(super) const GONE: &str =
 const MOST_SHOWN: usize = 256 * 1024;
 
 /// The dead letters of all services.
-pub(crate) struct Dead {
+pub(crate) struct DeadLetterReader {
     broker: Arc<dyn Broker>,
     services: Vec<&'static str>,
-    read: Fresh<Vec<OfService>>,
+    read: TimedValue<Vec<ServiceLetters>>,
 }
 
-impl fmt::Debug for Dead {
+impl fmt::Debug for DeadLetterReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dead").field("services", &self.services).finish_non_exhaustive()
     }
 }
 
-impl Dead {
+impl DeadLetterReader {
     pub(crate) fn new(broker: Arc<dyn Broker>, services: Vec<&'static str>) -> Self {
-        Self { broker, services, read: Fresh::new(FRESH) }
+        Self { broker, services, read: TimedValue::new(FRESH) }
     }
 
     /// The dead letters of all services, as they were some seconds ago at most.
-    pub(crate) async fn all(&self) -> Arc<Vec<OfService>> {
+    pub(crate) async fn all(&self) -> Arc<Vec<ServiceLetters>> {
         self.read.or_find(join_all(self.services.iter().map(|service| self.of(service)))).await
     }
 
-    async fn of(&self, service: &str) -> OfService {
-        let mut of = OfService { service: service.to_owned(), ..OfService::default() };
+    async fn of(&self, service: &str) -> ServiceLetters {
+        let mut of = ServiceLetters { service: service.to_owned(), ..ServiceLetters::default() };
         let dead_letters = DeadLetters::on(Arc::clone(&self.broker), service);
         let read = async {
             let status = dead_letters.status().await?;
@@ -68,7 +68,7 @@ impl Dead {
                 of.count = groups.dead_letters();
                 of.groups.extend(groups.biggest_first().into_iter().map(|(key, died)| {
                     let (redrives, letters) = seen.remove(key).unwrap_or_default();
-                    OfGroup { key: key.clone(), died: died.clone(), redrives, letters }
+                    LetterGroup { key: key.clone(), died: died.clone(), redrives, letters }
                 }));
             }
             Ok::<_, RedriveError>(())

@@ -165,7 +165,7 @@ fn session_of(name: &str) -> String {
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct TokenForm {
     #[serde(default)]
     token: String,
 }
@@ -190,7 +190,7 @@ pub(super) async fn operators(
         return site.message(Some(&person), StatusCode::PAYLOAD_TOO_LARGE, "Too big", text);
     };
     let read = Request::from_parts(parts.clone(), Body::from(body.clone()));
-    let given = Form::<Token>::from_request(read, &()).await;
+    let given = Form::<TokenForm>::from_request(read, &()).await;
     if !given
         .is_ok_and(|Form(given)| form_token::is_same(&site.secret, &person.token, &given.token))
     {

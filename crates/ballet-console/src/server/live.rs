@@ -10,11 +10,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use jiff::Timestamp;
 
-use crate::pages::now::{Now, parts};
+use crate::pages::now::{NowPage, parts};
 use crate::server::parts::Parts;
 use crate::server::site::Site;
-use crate::store::found::places;
 use crate::store::moments::{self, Moment};
+use crate::store::saga_row::places;
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -22,14 +22,17 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
 /// What happens now, or what happened at the minute of the last hour that is chosen.
-pub(super) async fn seen(site: &Site, chosen: Option<Timestamp>) -> Arc<Result<Now, sqlx::Error>> {
+pub(super) async fn seen(
+    site: &Site,
+    chosen: Option<Timestamp>,
+) -> Arc<Result<NowPage, sqlx::Error>> {
     match chosen {
         None => site.now.or_find(find(site, None)).await,
         chosen => Arc::new(find(site, chosen).await),
     }
 }
 
-async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error> {
+async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::Error> {
     let (pool, at) = (&site.pool, site.clock.now());
     let hung = async {
         let Some(chosen) = chosen else {
@@ -51,7 +54,7 @@ async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error
     )?;
     let (Moment { causes, hindrances }, is_kept) = hung;
     let chosen = chosen.map(|chosen| (chosen, is_kept));
-    Ok(Now { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
+    Ok(NowPage { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
 }
 
 /// Reads what happens now for as long as somebody looks.

@@ -6,15 +6,15 @@ use ballet_ops::sagas::{Stoppable, stoppable};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::access::role::Sight;
-use crate::actions::running::Ended;
-use crate::actions::sagas::{self, Retry, Solved};
+use crate::access::role::BodySight;
+use crate::actions::running_actions::ActionOutcome;
+use crate::actions::sagas::{self, GivenSolution, RetryScope};
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Because, Deed, done, not_blank, shown};
+use crate::server::acts::{Deed, ReasonForm, done, not_blank, shown};
 use crate::server::pages::saga_seen;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::Standing;
+use crate::store::actions::ActionState;
 
 pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
     Deed {
@@ -36,7 +36,7 @@ pub(super) async fn stop_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Stop {
+pub(super) struct StopForm {
     name: String,
     #[serde(default)]
     why: String,
@@ -45,7 +45,7 @@ pub(super) struct Stop {
 pub(super) async fn stop(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(Stop { name, why }): Form<Stop>,
+    Form(StopForm { name, why }): Form<StopForm>,
 ) -> Answer {
     let Some(saga) = can_stop(&visit.site).into_iter().find(|one| one.saga == name) else {
         return Err(visit.refused("No saga of that name can be stopped."));
@@ -58,30 +58,30 @@ pub(super) async fn stop(
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct InService {
+pub(super) struct RetryQuery {
     #[serde(default)]
     service: String,
 }
 
-impl InService {
-    fn of(self, saga: Uuid) -> Retry {
-        Retry { service: self.service, saga: Some(saga) }
+impl RetryQuery {
+    fn of(self, saga: Uuid) -> RetryScope {
+        RetryScope { service: self.service, saga: Some(saga) }
     }
 }
 
 pub(super) async fn retry_form(
     visit: Visit,
     Path(saga): Path<Uuid>,
-    Query(service): Query<InService>,
+    Query(service): Query<RetryQuery>,
 ) -> Answer {
     what_waits(&visit, &service.of(saga)).await
 }
 
 pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>) -> Answer {
-    what_waits(&visit, &Retry { service, saga: None }).await
+    what_waits(&visit, &RetryScope { service, saga: None }).await
 }
 
-async fn what_waits(visit: &Visit, retry: &Retry) -> Answer {
+async fn what_waits(visit: &Visit, retry: &RetryScope) -> Answer {
     visit.service(&retry.service)?;
     let waits = retry.count(&visit.site.means).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
@@ -89,7 +89,7 @@ async fn what_waits(visit: &Visit, retry: &Retry) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Again {
+pub(super) struct RetryForm {
     what: String,
     #[serde(default)]
     why: String,
@@ -98,8 +98,8 @@ pub(super) struct Again {
 pub(super) async fn retry(
     visit: Visit,
     Path(saga): Path<Uuid>,
-    Query(service): Query<InService>,
-    Form(again): Form<Again>,
+    Query(service): Query<RetryQuery>,
+    Form(again): Form<RetryForm>,
 ) -> Answer {
     tried_again(&visit, service.of(saga), again).await
 }
@@ -107,12 +107,12 @@ pub(super) async fn retry(
 pub(super) async fn service_retry(
     visit: Visit,
     Path(service): Path<String>,
-    Form(again): Form<Again>,
+    Form(again): Form<RetryForm>,
 ) -> Answer {
-    tried_again(&visit, Retry { service, saga: None }, again).await
+    tried_again(&visit, RetryScope { service, saga: None }, again).await
 }
 
-async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
+async fn tried_again(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answer {
     visit.service(&retry.service)?;
     let deed = |what: &str| Deed {
         act: "tries again",
@@ -124,7 +124,7 @@ async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
         saga: retry.saga,
         message: None,
     };
-    let Again { what, why } = again;
+    let RetryForm { what, why } = again;
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
@@ -146,7 +146,7 @@ async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
 
 /// The fields of a form that is about one step of a saga.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct OfStep {
+pub(super) struct StepForm {
     #[serde(default)]
     pub(super) act: String,
     /// `service/step`.
@@ -160,7 +160,7 @@ pub(super) struct OfStep {
     pub(super) why: String,
 }
 
-impl OfStep {
+impl StepForm {
     /// The service and its step.
     pub(super) fn names(&self) -> (String, String) {
         let (service, step) = self.step.split_once('/').unwrap_or_default();
@@ -177,19 +177,19 @@ impl OfStep {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ByHand {
+pub(super) struct SolvedForm {
     #[serde(flatten)]
-    of: OfStep,
+    of: StepForm,
     #[serde(default)]
     event: String,
     #[serde(default)]
     silent: String,
 }
 
-impl ByHand {
-    fn solved(&self, saga: Uuid) -> Solved {
+impl SolvedForm {
+    fn solved(&self, saga: Uuid) -> GivenSolution {
         let (service, step) = self.of.names();
-        Solved {
+        GivenSolution {
             service,
             saga,
             step,
@@ -202,7 +202,7 @@ impl ByHand {
 }
 
 pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let solved = ByHand::default().solved(id);
+    let solved = SolvedForm::default().solved(id);
     let content = pages::solved(&visit.site.known.system().parts, &solved, None, &visit.person);
     visit.page("/sagas", "Solved by hand", &content)
 }
@@ -211,7 +211,7 @@ pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
 pub(super) async fn solved(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(given): Form<ByHand>,
+    Form(given): Form<SolvedForm>,
 ) -> Answer {
     let solved = given.solved(id);
     if given.of.act != "solve" {
@@ -226,8 +226,8 @@ pub(super) async fn solved(
         match solved.solve(&means, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
-                let mut ended = Ended::new(
-                    Standing::Done,
+                let mut ended = ActionOutcome::new(
+                    ActionState::Done,
                     format!("{} of {service} is marked as solved.", step.step),
                 );
                 if step.event.is_some() {
@@ -243,7 +243,7 @@ pub(super) async fn solved(
                 }
                 ended
             }
-            Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+            Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
         }
     })
     .await
@@ -253,10 +253,11 @@ pub(super) async fn solved(
 pub(super) async fn unmasked(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(Because { why }): Form<Because>,
+    Form(ReasonForm { why }): Form<ReasonForm>,
 ) -> Answer {
     let deed =
         Deed { act: "unmasks", what: format!("saga {id}"), saga: Some(id), ..Deed::default() };
     shown(&visit, &why, &deed).await?;
-    saga_seen(&visit, &id.to_string(), Sight { role: visit.person.role, is_unmasked: true }).await
+    saga_seen(&visit, &id.to_string(), BodySight { role: visit.person.role, is_unmasked: true })
+        .await
 }

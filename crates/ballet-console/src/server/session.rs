@@ -24,20 +24,23 @@ const LASTS: SignedDuration = SignedDuration::from_hours(12);
 const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct LoginQuery {
     #[serde(default)]
     next: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Given {
+pub(super) struct LoginForm {
     name: String,
     password: String,
     #[serde(default)]
     next: String,
 }
 
-pub(super) async fn form(State(site): State<Arc<Site>>, Query(wanted): Query<Wanted>) -> Response {
+pub(super) async fn form(
+    State(site): State<Arc<Site>>,
+    Query(wanted): Query<LoginQuery>,
+) -> Response {
     shown(&site, StatusCode::OK, &wanted.next, None)
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn log_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Form(given): Form<Given>,
+    Form(given): Form<LoginForm>,
 ) -> Response {
     let address = address(from.ip(), &headers, site.is_behind_tls);
     if !site.attempts.begin(address, &given.name) {
@@ -88,7 +91,7 @@ fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
 }
 
 /// Begins a session if the password is right, and returns its token.
-async fn begin(site: &Site, given: &Given) -> Result<Option<String>, ConsoleError> {
+async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, ConsoleError> {
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);
     }

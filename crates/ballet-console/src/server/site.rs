@@ -12,14 +12,14 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::attempts::Attempts;
 use crate::access::trusted::Trusted;
 use crate::actions::means::Means;
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::observer::judge::Unjudged;
-use crate::pages::layout::{Frame, Person, message};
-use crate::pages::now::Now;
-use crate::server::dead::Dead;
-use crate::server::fresh::Fresh;
-use crate::server::looked::Looked;
+use crate::pages::layout::{PageFrame, Person, message};
+use crate::pages::now::NowPage;
+use crate::server::dead_letters::DeadLetterReader;
 use crate::server::parts::Parts;
+use crate::server::system_look::SystemLook;
+use crate::server::timed_value::TimedValue;
 
 /// Passwords that are hashed at once: each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
@@ -28,7 +28,7 @@ pub(crate) const HASHED_AT_ONCE: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) pool: PgPool,
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) clock: Clock,
     /// What keeps sagas from going on.
     pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
@@ -43,10 +43,10 @@ pub(crate) struct Site {
     /// What keeps sagas from being judged.
     pub(crate) unjudged: watch::Receiver<Option<Unjudged>>,
     /// What happens now.
-    pub(crate) now: Fresh<Result<Now, sqlx::Error>>,
+    pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
-    pub(crate) dead: Dead,
-    pub(crate) looked: Looked,
+    pub(crate) dead: DeadLetterReader,
+    pub(crate) looked: SystemLook,
     pub(crate) attempts: Attempts,
     pub(crate) hashing: Semaphore,
     /// Whether the cookie is only for HTTPS.
@@ -66,8 +66,8 @@ impl Site {
         (status, Html(message(&frame, title, text).into_string())).into_response()
     }
 
-    pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> Frame<'a> {
-        Frame {
+    pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> PageFrame<'a> {
+        PageFrame {
             system: self.known.system().name,
             person,
             // Strangers are told nothing.

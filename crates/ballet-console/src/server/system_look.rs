@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::looks::Looks;
-use crate::server::fresh::Fresh;
+use crate::server::timed_value::TimedValue;
 
 /// What was found is shown for this long.
 const FRESH: Duration = Duration::from_secs(15);
@@ -25,7 +25,7 @@ pub(super) const NOBODY: &str = "this console was not started by the command, wh
 
 /// What was found of the running system.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SystemFindings {
     pub(super) at: Timestamp,
     /// What the look found, or why nothing.
     pub(super) findings: Result<Vec<Finding>, String>,
@@ -37,16 +37,16 @@ pub(super) struct Found {
 
 /// Who looks, and what was found last.
 #[derive(Debug)]
-pub(crate) struct Looked {
+pub(crate) struct SystemLook {
     pub(super) looks: Option<Arc<dyn Looks>>,
-    pub(super) found: Fresh<Found>,
+    pub(super) found: TimedValue<SystemFindings>,
     /// One audit at a time.
     pub(super) auditing: Mutex<()>,
 }
 
-impl Looked {
+impl SystemLook {
     pub(crate) fn new(looks: Option<Arc<dyn Looks>>) -> Self {
-        Self { looks, found: Fresh::new(FRESH), auditing: Mutex::default() }
+        Self { looks, found: TimedValue::new(FRESH), auditing: Mutex::default() }
     }
 
     /// What is found, some seconds old at most.
@@ -55,7 +55,7 @@ impl Looked {
         system: &System,
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
-    ) -> Arc<Found> {
+    ) -> Arc<SystemFindings> {
         self.found.or_find(Box::pin(self.find(system, databases, now))).await
     }
 
@@ -64,7 +64,7 @@ impl Looked {
         system: &System,
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
-    ) -> Found {
+    ) -> SystemFindings {
         let findings = async {
             match &self.looks {
                 Some(looks) => looks.findings().await,
@@ -88,6 +88,6 @@ impl Looked {
             }
         };
         let (findings, figures, versions) = tokio::join!(findings, figures, versions);
-        Found { at: now, findings, figures, versions }
+        SystemFindings { at: now, findings, figures, versions }
     }
 }

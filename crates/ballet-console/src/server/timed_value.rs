@@ -7,12 +7,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// What was found last, and when.
 #[derive(Debug)]
-pub(crate) struct Fresh<T> {
+pub(crate) struct TimedValue<T> {
     lasts: Duration,
     found: Mutex<Option<(Instant, Arc<T>)>>,
 }
 
-impl<T> Fresh<T> {
+impl<T> TimedValue<T> {
     /// What is found is shown for this long.
     pub(crate) fn new(lasts: Duration) -> Self {
         Self { lasts, found: Mutex::new(None) }

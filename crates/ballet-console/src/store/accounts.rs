@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 
-use crate::access::password::Hashed;
+use crate::access::password::PasswordHash;
 use crate::access::role::Role;
 
 /// Makes an account, or gives it another password and role. Its sessions end.
@@ -12,7 +12,7 @@ pub(crate) async fn set(
     pool: &PgPool,
     name: &str,
     role: Role,
-    password: &Hashed,
+    password: &PasswordHash,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "with ended as (delete from console.session where account = $1) \
@@ -33,7 +33,7 @@ pub(crate) async fn set(
 pub(crate) async fn first(
     pool: &PgPool,
     name: &str,
-    password: &Hashed,
+    password: &PasswordHash,
 ) -> Result<bool, sqlx::Error> {
     let made = sqlx::query(
         "insert into console.account (name, role, salt, hash) select $1, 'operator', $2, $3 \
@@ -48,13 +48,16 @@ pub(crate) async fn first(
 }
 
 /// The password of an account.
-pub(crate) async fn password(pool: &PgPool, name: &str) -> Result<Option<Hashed>, sqlx::Error> {
+pub(crate) async fn password(
+    pool: &PgPool,
+    name: &str,
+) -> Result<Option<PasswordHash>, sqlx::Error> {
     let found: Option<(Vec<u8>, Vec<u8>)> =
         sqlx::query_as("select salt, hash from console.account where name = $1")
             .bind(name)
             .fetch_optional(pool)
             .await?;
-    Ok(found.map(|(salt, hash)| Hashed { salt, hash }))
+    Ok(found.map(|(salt, hash)| PasswordHash { salt, hash }))
 }
 
 /// Begins a session, and removes those that are over.

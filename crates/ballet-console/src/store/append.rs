@@ -9,14 +9,14 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Executor, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::store::copy::Rows;
+use crate::store::copy::CopyRows;
 use crate::store::days::{day, make};
+use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
-use crate::store::row::Row;
 
 /// A business key of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct KeyOf {
+pub(crate) struct SagaKey {
     pub(crate) value: String,
     pub(crate) name: &'static str,
     pub(crate) saga: Uuid,
@@ -24,12 +24,12 @@ pub(crate) struct KeyOf {
 
 /// What was read in one go.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct EntryBatch {
     /// Those that are kept.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<EntryRow>,
     /// The declared sagas that they are about.
     pub(crate) changed: BTreeSet<Uuid>,
-    pub(crate) keys: BTreeSet<KeyOf>,
+    pub(crate) keys: BTreeSet<SagaKey>,
     /// What was seen in each minute.
     pub(crate) flow: Flow,
     /// What is missing in the journal.
@@ -60,7 +60,7 @@ pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
     (from, to): (i64, i64),
-    batch: &Batch,
+    batch: &EntryBatch,
 ) -> Result<bool, sqlx::Error> {
     let mut db = begin(pool).await?;
     // A commit that a crash of the server loses is read again: its place is lost with it.
@@ -101,8 +101,8 @@ pub(crate) async fn append(
     Ok(true)
 }
 
-async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
-    let mut copy = Rows::new();
+async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sqlx::Error> {
+    let mut copy = CopyRows::new();
     for row in rows {
         copy.row(16);
         copy.bigint(row.place);
@@ -137,7 +137,7 @@ async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<()
         .map(drop)
 }
 
-async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), sqlx::Error> {
+async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<SagaKey>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.key (value, name, saga) \
          select * from unnest($1::text[], $2::text[], $3::uuid[]) on conflict do nothing",

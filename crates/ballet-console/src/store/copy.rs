@@ -13,11 +13,11 @@ const EPOCH: i64 = 946_684_800_000_000;
 
 /// Rows for COPY.
 #[derive(Debug)]
-pub(crate) struct Rows {
+pub(crate) struct CopyRows {
     bytes: Vec<u8>,
 }
 
-impl Rows {
+impl CopyRows {
     pub(crate) fn new() -> Self {
         Self { bytes: SIGNATURE.to_vec() }
     }

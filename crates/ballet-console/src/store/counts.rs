@@ -6,11 +6,11 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::store::found::STATE;
+use crate::store::saga_row::STATE;
 
 /// Open sagas that wait in the same place for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Cause {
+pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Cause {
 }
 
 /// The open sagas by where and why they wait: what a person has to act on first.
-pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>, sqlx::Error> {
+pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGroup>, sqlx::Error> {
     type At = jiff_sqlx::Timestamp;
     type Columns = (
         String,
@@ -55,7 +55,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
     let causes: Vec<Columns> =
         sqlx::query_as(AssertSqlSafe(statement)).bind(away).fetch_all(pool).await?;
     let cause =
-        |(state, service, step, reason, cause, count, since, what, detail): Columns| Cause {
+        |(state, service, step, reason, cause, count, since, what, detail): Columns| CauseGroup {
             state: SagaState::parse(&state).unwrap_or(SagaState::Waiting),
             since: since.map(At::to_jiff),
             service,
@@ -103,15 +103,15 @@ pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Erro
 
 /// How far the console has read, and what it missed.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
+pub(crate) struct JournalProgress {
     pub(crate) entry_at: Option<Timestamp>,
     pub(crate) gaps: Vec<String>,
 }
 
-pub(crate) async fn progress(pool: &PgPool) -> Result<Progress, sqlx::Error> {
+pub(crate) async fn progress(pool: &PgPool) -> Result<JournalProgress, sqlx::Error> {
     let entry_at: Option<jiff_sqlx::Timestamp> =
         sqlx::query_scalar("select entry_at from console.progress").fetch_one(pool).await?;
     let gaps = "select what from console.gap order by at desc limit 3";
     let gaps = sqlx::query_scalar(gaps).fetch_all(pool).await?;
-    Ok(Progress { entry_at: entry_at.map(jiff_sqlx::Timestamp::to_jiff), gaps })
+    Ok(JournalProgress { entry_at: entry_at.map(jiff_sqlx::Timestamp::to_jiff), gaps })
 }

@@ -12,7 +12,7 @@ pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_
 
 /// The kinds of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// An event was published.
     Event,
     /// A message became a dead letter.
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Note,
 }
 
-impl Kind {
+impl EntryKind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Event, Self::Died, Self::Redriven, Self::Discarded, Self::Note];
 
@@ -46,11 +46,11 @@ impl Kind {
 
 /// An entry of the journal.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub(crate) struct EntryRow {
     /// Its offset.
     pub(crate) place: i64,
     pub(crate) at: Timestamp,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     pub(crate) saga: Option<Uuid>,
     pub(crate) event_type: String,
     /// The publisher, or the service that could not handle it.
@@ -70,20 +70,20 @@ pub(crate) struct Row {
     pub(crate) size: i32,
 }
 
-impl Row {
+impl EntryRow {
     /// What it says of its saga; `None` for what changes nothing.
     pub(crate) fn entry(&self) -> Option<Entry> {
         let what = match self.kind {
-            Kind::Event => What::Published,
-            Kind::Died => What::Died {
+            EntryKind::Event => What::Published,
+            EntryKind::Died => What::Died {
                 handler: self.handler.clone(),
                 reason: self.reason.clone().unwrap_or_default(),
                 detail: self.detail.clone(),
                 attempts: u32::try_from(self.attempts).unwrap_or_default(),
             },
-            Kind::Redriven => What::SentBack,
-            Kind::Discarded => What::Discarded,
-            Kind::Note => return None,
+            EntryKind::Redriven => What::SentBack,
+            EntryKind::Discarded => What::Discarded,
+            EntryKind::Note => return None,
         };
         Some(Entry {
             at: self.at,
@@ -95,12 +95,12 @@ impl Row {
     }
 }
 
-impl FromRow<'_, PgRow> for Row {
+impl FromRow<'_, PgRow> for EntryRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             place: row.try_get("place")?,
             at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
-            kind: Kind::parse(row.try_get("kind")?),
+            kind: EntryKind::parse(row.try_get("kind")?),
             saga: row.try_get("saga")?,
             event_type: row.try_get("type")?,
             service: row.try_get("service")?,

@@ -7,27 +7,27 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::store::row::{COLUMNS, Row};
+use crate::store::entry_row::{COLUMNS, EntryRow};
 
 /// How a saga stands, as far as time does not change it.
 #[derive(Debug)]
-pub(crate) struct Judged<'a> {
+pub(crate) struct Judgement<'a> {
     pub(crate) saga: Uuid,
     pub(crate) names: Vec<&'static str>,
     pub(crate) began: Timestamp,
     /// Its last entry.
-    pub(crate) last: &'a Row,
+    pub(crate) last: &'a EntryRow,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
     /// It has too many entries to judge it: one that had ended stays so.
     pub(crate) is_too_long: bool,
     /// What it waits for, if it is open.
-    pub(crate) waits: Waits,
+    pub(crate) waits: OpenWait,
 }
 
 /// What a saga waits for: the service, its step, and since when.
 #[derive(Debug, Default)]
-pub(crate) struct Waits {
+pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
@@ -47,18 +47,21 @@ const TOGETHER: usize = 100_000;
 
 /// What has changed.
 #[derive(Debug, Default)]
-pub(crate) struct Changed {
+pub(crate) struct ChangedSagas {
     /// How many changes were taken.
     pub(crate) taken: i64,
     /// All that is known of their sagas, without the bodies.
-    pub(crate) sagas: BTreeMap<Uuid, Vec<Row>>,
+    pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
     /// The last entry of each that has too many.
-    pub(crate) too_long: BTreeMap<Uuid, Row>,
+    pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 
 /// Takes some of the changes. They are changes again if the transaction does not end well. What is added meanwhile is a
 /// change of its own.
-pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Changed, sqlx::Error> {
+pub(crate) async fn take_changed(
+    db: &mut PgConnection,
+    most: i64,
+) -> Result<ChangedSagas, sqlx::Error> {
     let taken: Vec<Uuid> = sqlx::query_scalar(
         "delete from console.changed where ctid = any(array( \
              select ctid from console.changed limit $1 for update skip locked)) returning saga",
@@ -67,7 +70,7 @@ pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Cha
     .fetch_all(&mut *db)
     .await?;
     if taken.is_empty() {
-        return Ok(Changed::default());
+        return Ok(ChangedSagas::default());
     }
     let counts: Vec<(Uuid, i64)> = sqlx::query_as(
         "select saga, (select count(*) from ( \
@@ -97,14 +100,15 @@ pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Cha
     let rows = format!(
         "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place"
     );
-    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
-    let mut sagas: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
+    let rows: Vec<EntryRow> =
+        sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
+    let mut sagas: BTreeMap<Uuid, Vec<EntryRow>> = BTreeMap::new();
     for row in rows {
         if let Some(saga) = row.saga {
             sagas.entry(saga).or_default().push(row);
         }
     }
-    Ok(Changed {
+    Ok(ChangedSagas {
         taken: i64::try_from(taken.len()).unwrap_or(most),
         sagas,
         too_long: last_of(db, &too_long).await?,
@@ -115,7 +119,7 @@ pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Cha
 async fn last_of(
     db: &mut PgConnection,
     sagas: &[Uuid],
-) -> Result<BTreeMap<Uuid, Row>, sqlx::Error> {
+) -> Result<BTreeMap<Uuid, EntryRow>, sqlx::Error> {
     let last = format!(
         "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc limit 1"
     );
@@ -128,8 +132,11 @@ async fn last_of(
 }
 
 /// Writes how these sagas stand.
-pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
-    let too_long: Vec<&Judged<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
+pub(crate) async fn write(
+    db: &mut PgConnection,
+    judged: &[Judgement<'_>],
+) -> Result<(), sqlx::Error> {
+    let too_long: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
     macro_rules! column {
         ($of:expr) => {
             judged.iter().map($of).collect::<Vec<_>>()
@@ -165,15 +172,15 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
     .bind(column!(|one| &*one.last.event_type))
     .bind(column!(|one| one.last.place))
     .bind(column!(|one| one.ended))
-    .bind(column!(|one: &Judged<'_>| one.waits.service.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.step.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.what.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.since.map(ToSqlx::to_sqlx)))
-    .bind(column!(|one: &Judged<'_>| one.waits.due.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one: &Judgement<'_>| one.waits.service.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.step.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.what.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.since.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one: &Judgement<'_>| one.waits.due.map(ToSqlx::to_sqlx)))
     .bind(column!(|one| one.waits.is_dead))
-    .bind(column!(|one: &Judged<'_>| one.waits.reason.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.cause.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.detail.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.reason.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.cause.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.detail.as_deref()))
     .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
@@ -182,7 +189,7 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
 }
 
 /// Keeps those ended that had ended before they had too many entries: nothing says that they have begun again.
-async fn keep_ended(db: &mut PgConnection, too_long: &[&Judged<'_>]) -> Result<(), sqlx::Error> {
+async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
              last_place = j.last_place \
@@ -201,8 +208,8 @@ async fn keep_ended(db: &mut PgConnection, too_long: &[&Judged<'_>]) -> Result<(
 
 /// Keeps those open whose first entries are dropped and whose last ones say that they have ended: what is missing may be
 /// what they wait for. The services' ledgers are asked soon.
-async fn keep_open(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
-    let ended: Vec<&Judged<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
+async fn keep_open(db: &mut PgConnection, judged: &[Judgement<'_>]) -> Result<(), sqlx::Error> {
+    let ended: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
              last_place = j.last_place, due = now(), asked_at = null, is_dead = false, reason = null, \

@@ -23,10 +23,10 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
 }
 
 /// A saga, the place of its last entry, and how it has ended.
-pub(crate) type Ended = (Uuid, i64, &'static str);
+pub(crate) type EndedSaga = (Uuid, i64, &'static str);
 
 /// Keeps that these have ended, but for those that have changed meanwhile.
-pub(crate) async fn keep(pool: &PgPool, ended: &[Ended]) -> Result<(), sqlx::Error> {
+pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga s set ended = e.ended, service = null, step = null, what = null, \
              since = null, due = null, reason = null, cause = null, detail = null \

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use crate::store::counts::Cause;
+use crate::store::counts::CauseGroup;
 use crate::store::flow::minute;
 
 /// For how long the minutes are kept.
@@ -15,7 +15,7 @@ pub(crate) const KEPT: SignedDuration = SignedDuration::from_mins(60);
 /// What hung at a minute, and what hindered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moment {
-    pub(crate) causes: Vec<Cause>,
+    pub(crate) causes: Vec<CauseGroup>,
     pub(crate) hindrances: Vec<Hindrance>,
 }
 

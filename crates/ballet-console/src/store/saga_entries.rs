@@ -3,14 +3,14 @@
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::store::judged::MOST;
-use crate::store::row::{COLUMNS, Row};
+use crate::store::entry_row::{COLUMNS, EntryRow};
+use crate::store::judgements::MOST;
 
 /// The most first, and the most last, entries that a page shows with their bodies. One of a saga of hours has more.
 pub(crate) const EDGE: usize = 1_000;
 
 /// Its entries without their bodies, in the order of the journal. Of a saga with more than can be judged any of them.
-pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx::Error> {
+pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, sqlx::Error> {
     // Only what is limited before it is sorted is not read on.
     let entries = format!(
         "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
@@ -25,9 +25,9 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx:
 pub(crate) async fn edges(
     pool: &PgPool,
     saga: Uuid,
-    all: &[Row],
+    all: &[EntryRow],
     bytes: i32,
-) -> Result<Vec<Row>, sqlx::Error> {
+) -> Result<Vec<EntryRow>, sqlx::Error> {
     let places: Vec<i64> = match all.len() {
         count @ ..=MOST => {
             let is_edge = |at: usize| at < EDGE || at + EDGE >= count;

@@ -22,7 +22,7 @@ pub(crate) fn places(hindrances: &[Hindrance]) -> Vec<String> {
 
 /// A saga of a list.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct SagaRow {
     pub(crate) id: Uuid,
     pub(crate) names: Vec<String>,
     pub(crate) state: SagaState,
@@ -36,7 +36,7 @@ pub(crate) struct Found {
     pub(crate) detail: Option<String>,
 }
 
-impl FromRow<'_, PgRow> for Found {
+impl FromRow<'_, PgRow> for SagaRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let time = |name: &str| {
             row.try_get::<jiff_sqlx::Timestamp, _>(name).map(jiff_sqlx::Timestamp::to_jiff)

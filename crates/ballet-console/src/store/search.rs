@@ -8,7 +8,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::store::found::{Found, STATE};
+use crate::store::saga_row::{STATE, SagaRow};
 
 /// The most sagas that a text stands for. Who wants others types more of it.
 const MOST_HITS: usize = 500;
@@ -18,7 +18,7 @@ const SHORTEST_DIGITS: usize = 4;
 
 /// Which sagas are listed.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct SagaFilter {
     /// An id, the last digits of one, the beginning of a business key, a part of an error.
     pub(crate) text: Option<String>,
     pub(crate) state: Option<SagaState>,
@@ -35,8 +35,8 @@ pub(crate) struct Filter {
 
 /// The sagas of a list.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
-    pub(crate) found: Vec<Found>,
+pub(crate) struct SagaList {
+    pub(crate) found: Vec<SagaRow>,
     /// Whether the text stands for more sagas than are looked at.
     pub(crate) has_others: bool,
 }
@@ -46,14 +46,14 @@ pub(crate) struct Listed {
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
-) -> Result<Listed, sqlx::Error> {
+    filter: &SagaFilter,
+) -> Result<SagaList, sqlx::Error> {
     let hits = match &filter.text {
         Some(text) => Some(hits(pool, text).await?),
         None => None,
     };
     if hits.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Listed::default());
+        return Ok(SagaList::default());
     }
     let has_others = hits.as_ref().is_some_and(|hits| hits.len() >= MOST_HITS);
     let mut found = Vec::new();
@@ -68,7 +68,7 @@ pub(crate) async fn search(
         };
         found.extend(ended(pool, away, filter, hits.as_deref(), (skip, left)).await?);
     }
-    Ok(Listed { found, has_others })
+    Ok(SagaList { found, has_others })
 }
 
 /// The open ones. An index has them in the order in which they wait, so of each word no more are looked at than are
@@ -76,9 +76,9 @@ pub(crate) async fn search(
 async fn open(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
-) -> Result<Vec<Found>, sqlx::Error> {
+) -> Result<Vec<SagaRow>, sqlx::Error> {
     let (mut found, mut skip) = (Vec::new(), filter.skip);
     for word in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
         // Nothing is blocked where nothing hinders.
@@ -91,7 +91,7 @@ async fn open(
         push_all(&mut query, away, filter, hits, true);
         query.push(") as s where state = ").push_bind(word.as_str());
         query.push(" order by since, id limit ").push_bind(skip + left);
-        let of_word: Vec<Found> = query.build_query_as().fetch_all(pool).await?;
+        let of_word: Vec<SagaRow> = query.build_query_as().fetch_all(pool).await?;
         let before = of_word.len();
         found.extend(of_word.into_iter().skip(usize::try_from(skip).unwrap_or_default()));
         skip = (skip - i64::try_from(before).unwrap_or(skip)).max(0);
@@ -102,10 +102,10 @@ async fn open(
 async fn ended(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
     (skip, limit): (i64, i64),
-) -> Result<Vec<Found>, sqlx::Error> {
+) -> Result<Vec<SagaRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("select * from (");
     push_all(&mut query, away, filter, hits, false);
     query.push(") as s");
@@ -120,7 +120,7 @@ async fn ended(
 async fn count_open(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
 ) -> Result<i64, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("select count(*) from (");
@@ -132,7 +132,7 @@ async fn count_open(
 fn push_all(
     query: &mut QueryBuilder<Postgres>,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
     open: bool,
 ) {
@@ -240,7 +240,7 @@ mod tests {
         .expect("sagas");
         let away = ["away".to_owned()];
         let list = async |skip, limit| {
-            let filter = Filter { skip, limit, ..Filter::default() };
+            let filter = SagaFilter { skip, limit, ..SagaFilter::default() };
             let found = search(&pool, &away, &filter).await.expect("sagas");
             found.found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
         };
@@ -260,7 +260,8 @@ mod tests {
             assert_eq!(pages, all, "{limit} a page");
         }
         // Nothing hinders: what was blocked is late, or waits.
-        let filter = Filter { state: Some(SagaState::Blocked), limit: 9, ..Filter::default() };
+        let filter =
+            SagaFilter { state: Some(SagaState::Blocked), limit: 9, ..SagaFilter::default() };
         assert!(search(&pool, &[], &filter).await.expect("none").found.is_empty());
     }
 
@@ -283,7 +284,8 @@ mod tests {
         for (text, count, has_others) in
             [("order-0007", 1, false), ("order-", MOST_HITS, true), ("none", 0, false)]
         {
-            let filter = Filter { text: Some(text.to_owned()), limit: 10_000, ..Filter::default() };
+            let filter =
+                SagaFilter { text: Some(text.to_owned()), limit: 10_000, ..SagaFilter::default() };
             let listed = search(&pool, &[], &filter).await.expect("sagas");
             assert_eq!((listed.found.len(), listed.has_others), (count, has_others), "{text}");
         }

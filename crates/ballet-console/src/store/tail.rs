@@ -4,14 +4,14 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::store::append;
-use crate::store::row::Row;
+use crate::store::entry_row::EntryRow;
 
 /// They are looked for among this many of the last places: there may be few that pass the filters.
 const LOOKED_AT: i64 = 100_000;
 
 /// Which entries are followed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Following {
+pub(crate) struct TailFilter {
     /// A part of the type.
     pub(crate) event_type: Option<String>,
     pub(crate) service: Option<String>,
@@ -23,10 +23,10 @@ pub(crate) struct Following {
 /// place up to which it was looked.
 pub(crate) async fn entries(
     pool: &PgPool,
-    following: &Following,
+    following: &TailFilter,
     after: Option<i64>,
     limit: i64,
-) -> Result<(Vec<Row>, i64), sqlx::Error> {
+) -> Result<(Vec<EntryRow>, i64), sqlx::Error> {
     // Read first: what comes before it is there.
     let last = append::next(pool).await? - 1;
     let after = after.unwrap_or(-1).max(last - LOOKED_AT);
@@ -48,7 +48,7 @@ pub(crate) async fn entries(
         query.push(" and saga = ").push_bind(saga);
     }
     query.push(" order by place desc limit ").push_bind(limit);
-    let mut rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
+    let mut rows: Vec<EntryRow> = query.build_query_as().fetch_all(pool).await?;
     rows.reverse();
     let last = rows.last().map_or(last, |row| row.place.max(last));
     Ok((rows, last))
@@ -77,11 +77,11 @@ mod tests {
         ] {
             sqlx::query(statement).execute(&pool).await.expect("done");
         }
-        let of_a = Following { service: Some("a".to_owned()), ..Following::default() };
+        let of_a = TailFilter { service: Some("a".to_owned()), ..TailFilter::default() };
         for (following, after, expected) in [
-            (&Following::default(), None, [997, 998, 999].as_slice()),
-            (&Following::default(), Some(10), &[997, 998, 999]),
-            (&Following::default(), Some(998), &[999]),
+            (&TailFilter::default(), None, [997, 998, 999].as_slice()),
+            (&TailFilter::default(), Some(10), &[997, 998, 999]),
+            (&TailFilter::default(), Some(998), &[999]),
             (&of_a, Some(10), &[994, 996, 998]),
             (&of_a, Some(998), &[]),
             (&of_a, Some(1_100), &[]),

@@ -5,11 +5,11 @@ use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World};
+use crate::test_console::{SOON, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
-    let world = World::new("console_access").await;
+    let world = TestConsole::new("console_access").await;
     let console = world.console().await;
     let stranger = console.stranger();
     for path in [
@@ -44,7 +44,7 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() {
-    let world = World::new("console_login").await;
+    let world = TestConsole::new("console_login").await;
     let console = world.console().await;
     let mut stranger = console.stranger();
     let foreign = stranger
@@ -67,7 +67,7 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why() {
-    let world = World::new("console_forms").await;
+    let world = TestConsole::new("console_forms").await;
     let console = world.console().await;
     let (operator, stranger) = (console.browser().await, console.stranger());
     // Far more than the sockets hold.
@@ -91,7 +91,7 @@ async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_up_to_date_ends_with_the_session() {
-    let world = World::new("console_live_ends").await;
+    let world = TestConsole::new("console_live_ends").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut open = Vec::new();
@@ -113,7 +113,7 @@ async fn what_is_kept_up_to_date_ends_with_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_is_not_told_what_the_database_says() {
-    let world = World::new("console_away").await;
+    let world = TestConsole::new("console_away").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");

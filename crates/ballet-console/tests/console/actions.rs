@@ -6,13 +6,13 @@ use ballet_console::{Console, Role, Trusted};
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::world::{CHECKED_OUT, PLACED, RESERVED, World};
+use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, TestConsole};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
-    let world = World::new("console_mends").await;
+    let world = TestConsole::new("console_mends").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let (saga, order) = (world.id(), world.id());
@@ -79,7 +79,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
-    let world = World::new("console_two").await;
+    let world = TestConsole::new("console_two").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let saga = world.id();
@@ -117,7 +117,7 @@ async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
-    let world = World::new("console_again").await;
+    let world = TestConsole::new("console_again").await;
     let folder = std::env::temp_dir().join(format!("ballet-console-{}", world.id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let archive = folder.clone();
@@ -146,7 +146,7 @@ async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
-    let world = World::new("console_thrown").await;
+    let world = TestConsole::new("console_thrown").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let (thrown, begun) = (world.id(), world.id());
@@ -182,7 +182,7 @@ async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
-    let world = World::new("console_viewer").await;
+    let world = TestConsole::new("console_viewer").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let url = || world.database.url().parse().expect("a URL");
@@ -229,7 +229,7 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
-    let world = World::new("console_unmask").await;
+    let world = TestConsole::new("console_unmask").await;
     let trusted = |from: Vec<IpAddr>| Some(Trusted { header: "x-forwarded-user".to_owned(), from });
     let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
     let operator = console.browser().await;
@@ -246,7 +246,7 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     assert!(!page.contains("Lovelace"), "{page}");
 
     // Behind a gateway nobody logs in. Who has no account sees, and does nothing.
-    let as_user = |browser: &crate::world::Browser, name: &str| {
+    let as_user = |browser: &crate::test_console::Browser, name: &str| {
         browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
     };
     let stranger = console.stranger();

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::world::{PLACED, World};
+use crate::test_console::{PLACED, TestConsole};
 
 /// An authorization that is set aside: the bank may have forgotten its key.
 fn rows(saga: Uuid) -> String {
@@ -21,7 +21,7 @@ fn rows(saga: Uuid) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
-    let world = World::new("console_answers").await;
+    let world = TestConsole::new("console_answers").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "answers", &["payments"]).await;
     let of = of.expect("a database").remove("payments").expect("that of payments");

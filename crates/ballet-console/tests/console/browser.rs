@@ -12,8 +12,8 @@ use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::looks::Broken;
-use crate::world::{PLACED, RESERVED, Running, SOON, World};
+use crate::looks::BrokenLooks;
+use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
 /// A phone, a desk, a wall.
@@ -21,16 +21,16 @@ const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
 
-struct Person {
+struct BrowserPerson {
     browser: WebBrowser,
     at: String,
     /// What is wrong with the pages that were looked at: all of it is told at once.
     wrong: Mutex<Vec<String>>,
 }
 
-impl Person {
+impl BrowserPerson {
     /// Opens the console as somebody who is not logged in yet.
-    async fn at(console: &Running) -> Self {
+    async fn at(console: &RunningConsole) -> Self {
         let browser = WebBrowser::start().await.expect("a browser");
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -119,7 +119,7 @@ impl Person {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
-    let world = World::new("console_day").await;
+    let world = TestConsole::new("console_day").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
     let (saga, order) = (world.id(), world.id());
@@ -135,7 +135,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
     world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
 
-    let person = Person::at(&console).await;
+    let person = BrowserPerson::at(&console).await;
     person.opens("/").await;
     person.looks("login").await;
     person.logs_in(first.name, &first.password).await;
@@ -216,9 +216,9 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .expect("the tail goes on by itself");
 
     // Another console, which knows what is wrong around the services: one session is for both.
-    let looks = Arc::new(Broken("a saga".to_owned()));
+    let looks = Arc::new(BrokenLooks("a saga".to_owned()));
     let looked = world.console_with(|options| options.looks = Some(looks)).await;
-    let person = Person { at: format!("http://{}", looked.address), ..person };
+    let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
     for (page, name) in [("/services", "services"), ("/audit", "audit")] {
         person.opens(page).await;
         person.looks(name).await;
@@ -256,7 +256,7 @@ const CAUSES: [&str; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
  {
-    let world = World::new("console_many").await;
+    let world = TestConsole::new("console_many").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
     for number in 0..MANY {
@@ -268,7 +268,7 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
         }
         world.publish(messages).await;
     }
-    let person = Person::at(&console).await;
+    let person = BrowserPerson::at(&console).await;
     person.logs_in(first.name, &first.password).await;
     let begun = tokio::time::Instant::now();
     // The first page says of each cause how many hang there, apart although all failed in one step.

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::world::World;
+use crate::test_console::TestConsole;
 
 /// The ledger of an order whose reservation has to be released, and an event that could not be published.
 fn rows(saga: Uuid) -> String {
@@ -31,7 +31,7 @@ fn unpublishable(saga: Uuid, number: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again() {
-    let world = World::new("console_by_hand").await;
+    let world = TestConsole::new("console_by_hand").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "by_hand", &["inventory"]).await;
     let of = of.expect("a database").remove("inventory").expect("that of the inventory");

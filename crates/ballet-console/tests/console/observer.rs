@@ -7,14 +7,14 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
-use ballet_console::index::{Found, Index};
+use ballet_console::index::{Index, IndexState};
 use ballet_core::MessageId;
 use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{CHECKED_OUT, PLACED, RESERVED, SOON, World, options};
+use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
 /// What the child process is told: the broker, and the database.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
@@ -49,7 +49,7 @@ fn child() {
 async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     const EACH: i64 = 3_000;
     const SAGAS: i64 = 100;
-    let world = World::new("console_killed").await;
+    let world = TestConsole::new("console_killed").await;
     let url = world.database.url().to_owned();
     // The tables are there before the process is.
     drop(Console::open(world.options()).await.expect("it opens"));
@@ -95,7 +95,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
 /// Its attributes are in headers, and its properties say nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
-    let world = World::new("console_cloud_event").await;
+    let world = TestConsole::new("console_cloud_event").await;
     let _console = world.console().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let till = MessageId::derived_from_source("/till", "17").0;
@@ -122,7 +122,7 @@ async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_builds_anew_on_command_and_drops_what_is_old() {
-    let world = World::new("console_rebuilt").await;
+    let world = TestConsole::new("console_rebuilt").await;
     let console = world.console().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let messages = (0..10).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
@@ -160,7 +160,7 @@ async fn it_builds_anew_on_command_and_drops_what_is_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest() {
-    let world = World::new("console_dropped_first").await;
+    let world = TestConsole::new("console_dropped_first").await;
     let mut console = world.console().await;
     let first = console.first.take();
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -200,7 +200,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() {
-    let world = World::new("console_wrong_clock").await;
+    let world = TestConsole::new("console_wrong_clock").await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let events = || (0..5).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
     let mut expected = 0;
@@ -219,7 +219,7 @@ async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_consoles_on_one_database_add_each_entry_once() {
-    let world = World::new("console_twice").await;
+    let world = TestConsole::new("console_twice").await;
     let (_one, _other) = (world.console().await, world.console().await);
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     for _ in 0..20 {
@@ -236,7 +236,7 @@ async fn two_consoles_on_one_database_add_each_entry_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     const CANCELLED: &str = "orders.order_cancelled.v1";
-    let world = World::new("console_forged").await;
+    let world = TestConsole::new("console_forged").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -263,7 +263,7 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
-    let world = World::new("console_again_published").await;
+    let world = TestConsole::new("console_again_published").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -285,7 +285,7 @@ async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
-    let world = World::new("console_anew").await;
+    let world = TestConsole::new("console_anew").await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let events =
         |count| (0..count).map(|_| world.event(PLACED, world.id(), None, "{}")).collect::<Vec<_>>();
@@ -307,7 +307,7 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
         assert!(page.contains("--rebuild"), "{page}");
         // Nor is what it has an index of the new one.
         let found = Index::open(&database, &broker).await;
-        assert!(matches!(found, Found::Behind), "{found:?}");
+        assert!(matches!(found, IndexState::Behind), "{found:?}");
     }
     drop(first);
     until(&mut db, ENTRIES, 5).await;
@@ -322,7 +322,7 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_sagas_cannot_be_judged_each_page_says_so() {
-    let world = World::new("console_unjudged").await;
+    let world = TestConsole::new("console_unjudged").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -345,7 +345,7 @@ async fn while_sagas_cannot_be_judged_each_page_says_so() {
 async fn a_statement_that_is_never_answered_is_given_up_and_the_journal_followed_on() {
     const WAITS: &str = "select (count(*) > 0)::integer::bigint from pg_locks where not granted \
                          and database = (select oid from pg_database where datname = current_database())";
-    let world = World::new("console_hangs").await;
+    let world = TestConsole::new("console_hangs").await;
     let way = Proxy::to(world.database.url()).await.expect("a way");
     let by_this_way = way.url().parse().expect("a URL");
     let _console = world.console_with(|options| options.database = by_this_way).await;

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ballet_amqp::{Broker, RabbitMq};
-use ballet_console::index::{Found, Index};
+use ballet_console::index::{Index, IndexState};
 use reqwest::StatusCode;
 use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::world::{PLACED, RESERVED, World};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on() {
-    let world = World::new("console_hangs").await;
+    let world = TestConsole::new("console_hangs").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (saga, order) = (world.id(), world.id());
@@ -51,7 +51,9 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let database = world.database.url().parse().expect("a URL");
     let broker: Arc<dyn Broker> =
         Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL"));
-    let Found::Index(mut index) = Index::open(&database, &broker).await else { panic!("behind") };
+    let IndexState::Index(mut index) = Index::open(&database, &broker).await else {
+        panic!("behind")
+    };
     let only: BTreeSet<Uuid> = [saga].into();
     for value in [order.to_string(), order.to_string().to_uppercase()] {
         assert_eq!(index.keyed("order", &value).await.expect("an answer"), only);
@@ -86,7 +88,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
-    let world = World::new("console_undone").await;
+    let world = TestConsole::new("console_undone").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (done, undone) = (world.id(), world.id());
@@ -139,7 +141,7 @@ async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
-    let world = World::new("console_now").await;
+    let world = TestConsole::new("console_now").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -159,7 +161,8 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
     world.publish(vec![second]).await;
     let mut seen = String::new();
     while !seen.contains("it broke") {
-        let next = tokio::time::timeout(crate::world::SOON, live.chunk()).await.expect("in time");
+        let next =
+            tokio::time::timeout(crate::test_console::SOON, live.chunk()).await.expect("in time");
         seen += &String::from_utf8_lossy(&next.expect("bytes").expect("open"));
     }
 
@@ -190,7 +193,7 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_has_every_event_with_its_fields() {
-    let world = World::new("console_events").await;
+    let world = TestConsole::new("console_events").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (_, page) = browser.get("/events").await;

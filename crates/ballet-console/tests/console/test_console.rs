@@ -36,7 +36,7 @@ pub(crate) fn contracts() -> &'static Contracts {
     })
 }
 
-pub(crate) struct World {
+pub(crate) struct TestConsole {
     pub(crate) env: TestEnv,
     pub(crate) database: Database,
     pub(crate) clock: Clock,
@@ -44,7 +44,7 @@ pub(crate) struct World {
     confirms: tokio::sync::Mutex<Confirms>,
 }
 
-impl World {
+impl TestConsole {
     pub(crate) async fn new(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let definitions = topology::definitions(contracts().system(), |_| String::new());
@@ -60,18 +60,18 @@ impl World {
         options(self.env.amqp_url("redrive"), self.database.url())
     }
 
-    pub(crate) async fn console(&self) -> Running {
+    pub(crate) async fn console(&self) -> RunningConsole {
         self.console_with(|_| {}).await
     }
 
-    pub(crate) async fn console_with(&self, set: impl FnOnce(&mut Options)) -> Running {
+    pub(crate) async fn console_with(&self, set: impl FnOnce(&mut Options)) -> RunningConsole {
         let mut options = self.options();
         set(&mut options);
         let mut console = Console::open(options).await.expect("it opens");
         let first = console.first.take();
         let address = console.address;
         let task = tokio::spawn(async move { console.run().await.expect("it runs") });
-        Running { address, first, task }
+        RunningConsole { address, first, task }
     }
 
     /// Publishes these, and waits until the broker has them.
@@ -223,19 +223,19 @@ pub(crate) fn options(amqp: &str, database: &str) -> Options {
 }
 
 /// A console that runs.
-pub(crate) struct Running {
+pub(crate) struct RunningConsole {
     pub(crate) address: SocketAddr,
     pub(crate) first: Option<Account>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Running {
+impl Drop for RunningConsole {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Running {
+impl RunningConsole {
     /// A browser that has logged in as the first account.
     pub(crate) async fn browser(&self) -> Browser {
         let first = self.first.as_ref().expect("the first start");
