@@ -11,7 +11,7 @@ pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes")
 const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
 const SUBJECT: HeaderName = HeaderName::from_static("x-ballet-subject");
 
-/// A client that has signed in, and what it may do.
+/// A client that has signed in, and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Unique over tokens and API keys.
@@ -26,7 +26,7 @@ impl Identity {
         self.scopes.iter().any(|own| own == scope)
     }
 
-    /// Tells a service. A client's own headers of these names are removed before.
+    /// Writes the identity into a request to a service. A client's own headers of these names were removed before.
     pub(crate) fn write(&self, headers: &mut Setter<'_>) {
         headers.set(CLIENT, &self.client);
         headers.set(SUBJECT, &self.subject);

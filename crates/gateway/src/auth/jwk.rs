@@ -7,7 +7,7 @@ use ring::signature::{
 };
 use serde::Deserialize;
 
-/// The signatures that count.
+/// The signature algorithms that are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum Algorithm {
     EdDSA,
@@ -29,7 +29,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether the holder of the private key signed this.
+    /// Whether the holder of the private key signed the message.
     pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Ed25519 { x } => {
@@ -59,7 +59,7 @@ struct Jwk {
     e: Option<String>,
 }
 
-/// The usable keys of a set by their ids. Keys of other kinds or for other uses are passed over.
+/// Returns the usable keys of a set by their ids. Keys of other kinds or for other uses are skipped.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ fn usable(value: serde_json::Value) -> Option<(String, PublicKey)> {
         ("OKP", None | Some("EdDSA" | "Ed25519"), Some("Ed25519")) => {
             PublicKey::Ed25519 { x: bytes(jwk.x).filter(|x| x.len() == 32)? }
         }
-        // 2048 bits at least.
+        // At least 2048 bits.
         ("RSA", None | Some("RS256"), None) => {
             PublicKey::Rsa { n: bytes(jwk.n).filter(|n| n.len() >= 256)?, e: bytes(jwk.e)? }
         }

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::auth::identity::Identity;
 use crate::auth::jwk::{Algorithm, PublicKey};
 
-/// More than any honest token has.
+/// The longest accepted token, in bytes. No honest token is longer.
 const LONGEST: usize = 8 * 1024;
 
-/// Why a token does not count.
+/// The reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenError {
     TooLong,
@@ -52,7 +52,7 @@ impl fmt::Display for TokenError {
     }
 }
 
-/// A token before its signature is checked.
+/// A token whose signature has not been checked.
 #[derive(Debug)]
 pub(crate) struct UncheckedToken<'a> {
     pub(crate) kid: String,
@@ -75,7 +75,7 @@ struct Claims {
     iss: String,
     aud: Audience,
     sub: String,
-    /// A time that is no number makes the token malformed; it is never taken for an absent one.
+    /// A time that is not a number makes the token malformed. It never counts as absent.
     exp: f64,
     nbf: Option<f64>,
     scope: Option<Scopes>,
@@ -95,21 +95,21 @@ enum Scopes {
     List(Vec<String>),
 }
 
-/// When a token counts.
+/// The times between which a token is valid.
 #[derive(Debug, Clone, Copy)]
 struct TokenTimes {
     exp: f64,
     nbf: Option<f64>,
 }
 
-/// A token that is signed and meant for us. Whether it counts now depends on its times.
+/// The claims of a token with a valid signature and our audience. Its times decide whether it is valid now.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedClaims {
     identity: Arc<Identity>,
     times: TokenTimes,
 }
 
-/// The values that a token must have to count here and now.
+/// The values that a token must have to be accepted now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExpectedClaims<'a> {
     pub(crate) issuer: &'a str,
@@ -135,7 +135,7 @@ impl<'a> UncheckedToken<'a> {
             "RS256" => Algorithm::RS256,
             _ => return Err(TokenError::Algorithm),
         };
-        // Extensions that must be understood, and are not.
+        // The token requires extensions that the gateway does not understand.
         if read.crit.is_some() || read.b64.is_some() {
             return Err(TokenError::Malformed);
         }
@@ -171,7 +171,7 @@ impl<'a> UncheckedToken<'a> {
         if !meant {
             return Err(TokenError::Audience);
         }
-        // It becomes a header of the requests to services.
+        // The subject becomes a header of the requests to services.
         let subject = claims.sub;
         let visible = subject.bytes().all(|byte| byte.is_ascii_graphic());
         if subject.is_empty() || subject.len() > 200 || !visible {
@@ -205,7 +205,7 @@ impl TokenTimes {
 }
 
 impl VerifiedClaims {
-    /// Whom the token stands for, if it counts now.
+    /// Returns whom the token stands for, if it is valid now.
     pub(crate) fn now(&self, expected: &ExpectedClaims<'_>) -> Result<Arc<Identity>, TokenError> {
         self.times.hold(expected)?;
         Ok(Arc::clone(&self.identity))

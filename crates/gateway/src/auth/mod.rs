@@ -1,4 +1,4 @@
-//! Who a client is, and what it may do.
+//! The identity of a client, and its permissions.
 
 pub(crate) mod api_key;
 pub(crate) mod identity;

@@ -8,13 +8,13 @@ use ring::digest;
 use crate::auth::jwk::PublicKey;
 use crate::auth::jwt::VerifiedClaims;
 
-/// Tokens of a generation: as many clients are known at least, and twice as many at most.
+/// The tokens of a generation: at least this many clients are known, and at most twice as many.
 const GENERATION: usize = 4_096;
 
-/// A token's SHA-256. The token itself is kept nowhere.
+/// The SHA-256 of a token. The token itself is not kept.
 type Print = [u8; digest::SHA256_OUTPUT_LEN];
 
-/// A token, and the key that it was signed with. It counts as long as the key set has this key.
+/// A verified token and the key that signed it. It is valid while the key set has this key.
 #[derive(Debug)]
 pub(crate) struct VerifiedToken {
     pub(crate) kid: String,
@@ -22,11 +22,11 @@ pub(crate) struct VerifiedToken {
     pub(crate) token: VerifiedClaims,
 }
 
-/// Tokens that were verified lately.
+/// Recently verified tokens.
 #[derive(Debug, Default)]
 pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<VerifiedToken>>>);
 
-/// Two generations: the entries that were used lately are young, and the old ones make room for them.
+/// Two generations of entries. Recently used entries are young, and the old ones make room for them.
 #[derive(Debug)]
 struct Generations<T> {
     young: HashMap<Print, T>,

@@ -1,4 +1,4 @@
-//! Reads a config file, and says in which line it is wrong.
+//! Reads a config file, and finds the line of a mistake.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::config::error::ConfigError;
 use crate::config::file::Config;
 use crate::config::rules::{self, BrokenRule};
 
-/// Reads and checks a config file, with what it takes from the environment.
+/// Reads and checks a config file, with the values that it takes from the environment.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
 }
 
-/// Reads and checks a config file by itself.
+/// Reads and checks a config file without the environment.
 ///
 /// # Errors
 ///

@@ -19,7 +19,7 @@ pub(crate) struct BrokenRule {
     pub(crate) what: String,
 }
 
-/// Where the document of the whole system is served.
+/// The path of the whole system's document.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
 
 type Check = Result<(), BrokenRule>;
@@ -106,13 +106,13 @@ fn server(config: &Config) -> Check {
     Ok(())
 }
 
-/// Checks what the file takes from the environment. Only a gateway that runs needs it.
+/// Checks the values that the file takes from the environment. Only a running gateway needs them.
 pub(crate) fn environment(config: &Config) -> Check {
     let Some(database) = &config.database else { return Ok(()) };
     let wrong = |what| Err(broken("database", 0, "url", what));
     match database.url.reveal() {
         Err(what) => wrong(what),
-        // What the file holds is looked at when it is read.
+        // The content of a `file:` is checked when it is read.
         Ok(url)
             if !["postgres://", "postgresql://", "file:"].iter().any(|s| url.starts_with(s)) =>
         {
@@ -152,7 +152,7 @@ fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), 
         return Err(("includes", format!("expected at least one scope that {name:?} includes")));
     }
     match scope.includes.iter().find(|own| all.iter().any(|other| other.name == **own)) {
-        // One step is enough to read, and to be sure of.
+        // One level of wide scopes is enough, and easy to check.
         Some(Scope(wide)) => {
             let what = format!("{wide:?} is a [[scope]] itself; expected what that includes");
             Err(("includes", what))

@@ -20,7 +20,7 @@ const TIMES: [(&str, u64); 5] =
     [("d", DAY), ("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000), ("ms", 1)];
 const SIZES: [(&str, u64); 3] = [("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
 
-/// A whole number and a unit; `None` if it is neither, zero or too big.
+/// Parses a whole number and a unit; `None` if it is neither, zero or too big.
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
@@ -28,7 +28,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor).filter(|value| *value > 0)
 }
 
-/// The largest unit in which the value is a whole number.
+/// Writes the value in the largest unit that divides it.
 fn show(value: u64, units: &[(&str, u64)]) -> String {
     let fits = units.iter().find(|(_, factor)| value.is_multiple_of(*factor));
     fits.map_or_else(|| value.to_string(), |(name, factor)| format!("{}{name}", value / factor))

@@ -31,10 +31,10 @@ struct PrivateState {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// Says how the gateway works without it. It is ready all the same: gateways share a database,
-    /// and without it they still serve everything but `stands_still`.
+    /// How the gateway works without its database. It is ready without it: gateways share a database, and still serve
+    /// everything but `stands_still`.
     database: &'static str,
-    /// The routes on which every request is refused now.
+    /// The routes that refuse every request now.
     stands_still: Vec<String>,
     stopping: bool,
 }
@@ -95,7 +95,7 @@ fn readiness(parts: &PrivateState) -> Readiness {
     }
 }
 
-/// The routes that take no request without an `Idempotency-Key`.
+/// Returns the routes that refuse requests without an `Idempotency-Key`.
 fn keyed_only(config: &Config) -> Vec<String> {
     let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
     let named = |route: &RouteConfig| {

@@ -1,4 +1,4 @@
-//! An answer on its way to the client: what counts until it has ended, and what ends it early.
+//! The body of an answer on its way to the client: it counts as under way until it ends, and may be ended early.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::gate::in_force::CurrentGate;
 use crate::http::body::{Answer, Body, BoxError, empty};
 use crate::limits::at_once::UnderWay;
 
-/// How long a stream may go on after its credentials have ceased to count.
+/// The pause between two checks of a stream's credentials: it may outlive them by this.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// The headers that a client signs in with.
 const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, API_KEY];
 
-/// What a client signed in with, and the scopes it needs. Only a stream of events keeps them.
+/// The credentials of a client, and the scopes that it needs. Only event streams keep them.
 #[derive(Debug)]
 pub(crate) struct Credentials<'a> {
     values: [Option<HeaderValue>; 2],
@@ -49,8 +49,8 @@ struct SignedInClient {
 }
 
 impl SignedInClient {
-    /// Returns when the credentials do not count any more: a token has expired, its key or the API key was
-    /// removed, or the scope was taken away.
+    /// Returns when the credentials are no longer valid: a token has expired, its key or the API key was removed, or
+    /// the scope was taken away.
     async fn over(self, current: CurrentGate) {
         loop {
             sleep(LOOK_EVERY).await;
@@ -59,7 +59,7 @@ impl SignedInClient {
             let allowed = identified
                 .map_err(|wrong| wrong.problem)
                 .and_then(|identity| gate.sign_in.allowed(identity.as_deref(), &self.scopes));
-            // Without a key set nobody knows.
+            // Without a key set nothing can be said.
             let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
             if matches!(allowed, Err(problem) if refused.contains(&problem.status)) {
                 return;
@@ -70,13 +70,13 @@ impl SignedInClient {
 
 struct AnswerBody {
     inner: Body,
-    /// Ends the body, as if the service had.
+    /// Ends the body as if the service had ended it.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _under_way: Arc<UnderWay>,
 }
 
-/// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials, and
-/// when the gateway is to end: its client comes back to another gateway.
+/// Counts the request as under way until the body has ended. An event stream ends with the credentials, and when the
+/// gateway stops: its client then connects to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
     current: &CurrentGate,
@@ -93,7 +93,7 @@ pub(crate) fn until_its_end(
     answer.map(|inner| AnswerBody { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
-/// Returns when a stream of events is to end.
+/// Returns when an event stream has to end.
 async fn over(signed_in: Option<SignedInClient>, current: CurrentGate) {
     let mut stopping = current.get().lasting.stopping.clone();
     let signed_out = async {

@@ -44,7 +44,7 @@ pub(crate) async fn forward(
         return Err(body_problem(BodyFault::TooLarge(route.body)));
     }
     if !request.body().is_end_stream() && is_packed(request.headers()) {
-        // Its limit is for what a service reads.
+        // The limit is for the body that a service reads.
         let detail = "the body is packed: send it as it is, without the header `Content-Encoding`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
             .header("Content-Encoding")
@@ -95,7 +95,7 @@ pub(crate) async fn forward(
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &bytes);
     if route.deduplicates {
-        // Of this client only: another may use the same text.
+        // The key is this client's only: another client may use the same text.
         let at_service = key::at_service(&identity.client, &text);
         set(&mut outgoing.headers, key::HEADER, &at_service);
     }
@@ -113,8 +113,8 @@ pub(crate) async fn forward(
         let detail = "the gateway has no memory for Idempotency-Key";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // It goes on when the client goes away: the answer is for whoever asks again. It is one of the client's
-    // requests until then.
+    // The task goes on when the client goes away: its answer is for a later request with the key. Until it ends it is
+    // one of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
     let running = tokio::spawn(async move {
@@ -140,11 +140,11 @@ fn whole(bytes: Bytes) -> Payload {
     if bytes.is_empty() { Payload::Empty } else { Payload::Whole(bytes) }
 }
 
-/// The path at the service, with the query.
+/// Returns the path at the service, with the query.
 fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     let path = asked.path();
     let rest = match (&route.to, asked.path_and_query()) {
-        // An address without a path has only its query there.
+        // An address without a path has only a query there.
         (None, Some(whole)) if whole.as_str().starts_with('/') => return Ok(whole.clone()),
         (None, _) => path.to_owned(),
         (Some(to), _) => {
@@ -159,7 +159,7 @@ fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     })
 }
 
-/// The headers for a service: those that the client may send, and those that only the gateway writes.
+/// Returns the headers for a service: those that the client may send, and those that only the gateway writes.
 pub(crate) fn outgoing_headers(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
@@ -176,7 +176,7 @@ pub(crate) fn outgoing_headers(
     exchange.trace.write(&mut own);
     match identity {
         Some(identity) => identity.write(&mut own),
-        // So that a service does not take the request for one from within the network.
+        // Without it a service would take the request for one from within the network.
         None => own.set(SCOPES, ""),
     }
     headers

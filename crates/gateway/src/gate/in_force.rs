@@ -1,4 +1,4 @@
-//! All that a config file sets up. A reload makes a new one and takes over what is the same.
+//! Everything that a config file sets up. A reload makes a new one and keeps the parts that are the same.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,7 +29,7 @@ pub(crate) struct Lasting {
     pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
     pub(crate) underway: Underway,
-    /// Whether the gateway is to end.
+    /// Whether the gateway is about to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -72,7 +72,7 @@ impl Gate {
     }
 }
 
-/// The config in force, for all connections.
+/// The config in force, shared by all connections.
 #[derive(Debug, Clone)]
 pub(crate) struct CurrentGate(Arc<RwLock<Arc<Gate>>>);
 
@@ -85,12 +85,12 @@ impl CurrentGate {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on requests are served by this one. Those in progress end with the old one.
+    /// Serves all further requests by this config. Requests in progress end with the old one.
     pub(crate) fn set(&self, gate: Gate) {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let stays =
             |old: &Arc<UpstreamService>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
-        // Before a new one of the same name can say that it fails.
+        // Removed before a new service of the same name can report a failure.
         for service in current.services.iter().filter(|service| !stays(service)) {
             service.remove();
         }

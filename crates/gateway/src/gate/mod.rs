@@ -1,4 +1,4 @@
-//! The way of a request: checks, sign-in, limits, and then a route or a page.
+//! The path of a request: checks, sign-in, limits, and then a route or a page.
 
 pub(crate) mod answer_body;
 pub(crate) mod check;

@@ -29,7 +29,7 @@ const LARGEST_PROBLEM: usize = 16 * 1024;
 struct ComposedPage<'a> {
     #[serde(flatten)]
     parts: BTreeMap<&'a str, Option<Box<RawValue>>>,
-    /// Optional parts that could not be had.
+    /// Optional parts that are missing.
     missing: Vec<MissingPart<'a>>,
 }
 
@@ -40,7 +40,7 @@ struct MissingPart<'a> {
     detail: String,
 }
 
-/// Asks all services at once. The page comes when the slowest has answered, or its time is over.
+/// Asks all services at once. The page is ready when the slowest has answered, or when its time is over.
 pub(crate) async fn compose(
     page: &Page,
     path: &str,
@@ -121,7 +121,7 @@ async fn fetch(
         let answer = part.service.send(request).await.map_err(told)?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            // It starts, or has too much to do.
+            // The service is starting, or has too much to do.
             let detail = format!("{name}: {upstream} answered {status}");
             return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
         }

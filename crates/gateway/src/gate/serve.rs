@@ -26,7 +26,7 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Answer {
-    // By the config in force when it comes.
+    // The config in force when the request comes.
     let gate = &current.get();
     let request = Lingering::body_of(request);
     let config = &gate.config;
@@ -96,7 +96,7 @@ async fn decide<'gate>(
     answer.map(|answer| until_its_end(answer, current, credentials, under_way))
 }
 
-/// Who sends the request, if it has credentials.
+/// Identifies the client of a request, if it has credentials.
 async fn identify(
     gate: &Gate,
     exchange: &Exchange<'_>,
@@ -105,8 +105,7 @@ async fn identify(
     if !sign_in::has_credentials(headers) {
         return Ok(None);
     }
-    // Whoever has a token that counted before guesses nothing, and many may have one address: nobody there locks
-    // the others out.
+    // A client with a verified token does not guess. Many may share an address, and nobody there can lock them out.
     if let Some(known) = gate.sign_in.known(headers) {
         return Ok(Some(known));
     }
@@ -120,7 +119,7 @@ async fn identify(
     identified.map_err(|wrong| wrong.problem)
 }
 
-/// Headers for browsers. What a service says itself stays.
+/// Sets headers for browsers. The service's own stay.
 fn protect(hsts: Option<&HeaderValue>, headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

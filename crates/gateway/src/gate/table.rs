@@ -1,4 +1,4 @@
-//! Which route or page a request is for.
+//! Finds the route or page for a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::openapi::components::object;
 use crate::openapi::reference;
 use crate::upstream::service::UpstreamService;
 
-/// Where the document is shown to people.
+/// The path of the document's page for people.
 const REFERENCE: &str = "/";
 
-/// Who may use a route or a page, how often, and the metrics of its use.
+/// The permissions and the rate of a route or page, and its metrics.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// `None`: everybody.
+    /// The scopes; `None` admits everybody.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) policy: Option<Policy>,
     pub(crate) measured: RouteMetrics,
@@ -62,7 +62,7 @@ pub(crate) struct Page {
     pub(crate) parts: Vec<PagePart>,
 }
 
-/// The document of the whole system, for everybody: for programs, or as a page for people.
+/// The document of the whole system, open to everybody: JSON for programs, or a page for people.
 #[derive(Debug)]
 pub(crate) struct SystemDocument {
     path: &'static str,
@@ -87,7 +87,7 @@ impl<'a> RouteTarget<'a> {
         }
     }
 
-    /// The prefix or the path.
+    /// Returns the prefix or the path.
     pub(crate) fn name(self) -> &'a str {
         match self {
             Self::Document(document) => document.path,
@@ -100,14 +100,14 @@ impl<'a> RouteTarget<'a> {
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     documents: Vec<SystemDocument>,
-    /// The methods of each path that the document has. Of two that fit, the first counts.
+    /// The documented methods of each path. Of two patterns that match, the first counts.
     documented: Vec<(PathPattern, Vec<String>)>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
 
 impl RouteTable {
-    /// The table of a checked config. Its system may have a document.
+    /// Builds the table of a checked config. Its system may have a document.
     pub(crate) fn new(
         config: &Config,
         services: &[Arc<UpstreamService>],
@@ -176,7 +176,7 @@ impl RouteTable {
             };
             let page = ServedText::html(reference::page(&whole), &reference::policy());
             add(DOCUMENT, ServedText::json(text));
-            // A system may have a page of its own there.
+            // A system may have its own page there.
             if !config.routes.iter().any(|route| route.prefix.0 == REFERENCE)
                 && !config.pages.iter().any(|page| page.path == REFERENCE)
             {
@@ -187,8 +187,8 @@ impl RouteTable {
         Ok(table)
     }
 
-    /// Finds what serves this request. The longest prefix decides, also over which methods there are: a
-    /// request never falls through to a shorter one with other scopes.
+    /// Finds the target of a request. The longest prefix decides, also on the methods: a request never falls through to
+    /// a shorter one with other scopes.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteTarget<'_>, Problem> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(document) = self.document_at(path).filter(|_| is_read) {
@@ -222,7 +222,7 @@ impl RouteTable {
         self.documents.iter().find(|document| document.path == path)
     }
 
-    /// The routes with the longest prefix of this path.
+    /// Returns the routes with the longest prefix of this path.
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
         let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
         let longest = longest.map(|route| route.prefix.as_str());
@@ -230,8 +230,8 @@ impl RouteTable {
         self.routes.iter().filter(move |route| is_it(&route.prefix))
     }
 
-    /// The methods that a path takes, as a list: those of its routes that the document has for it. A path
-    /// that is not in the document has those of its routes.
+    /// Returns the methods of a path as a list: those of its routes that the document has for it. A path that is not
+    /// documented has those of its routes.
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
@@ -252,7 +252,7 @@ impl RouteTable {
     }
 }
 
-/// The methods of each path of a document, those without parameters first.
+/// Returns the methods of each path of a document, those without parameters first.
 fn documented(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
     let mut paths: Vec<_> = object(&document["paths"]).collect();
     paths.sort_by_key(|(path, _)| {
