@@ -1,4 +1,4 @@
-//! HTTP as the gateway needs it: problems, paths, headers, bodies, traces. Nothing of routes.
+//! HTTP as the gateway needs it: problems, paths, headers, bodies, traces. Knows nothing of routes.
 
 pub(crate) mod body;
 pub(crate) mod bounded;

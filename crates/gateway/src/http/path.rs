@@ -44,13 +44,13 @@ pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// A segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
+/// Returns a segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
 fn name(segment: &str) -> &str {
     segment.split(';').next().unwrap_or_default()
 }
 
-/// What comes behind a prefix: nothing, or all from a slash on. `None` if the path does not begin with it.
-/// Some services ignore the case of a path, so it must not lead around a longer prefix.
+/// Returns the rest of a path behind a prefix: empty, or beginning with a slash. `None` if the path does not begin with
+/// the prefix. Case is ignored, as by some services: another case must not lead around a longer prefix.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = path;
     for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {
@@ -64,7 +64,7 @@ pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Whether a path is this prefix, or goes on behind it with a slash.
+/// Whether a path is this prefix, or continues it after a slash.
 pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
     behind(path, prefix).is_some()
 }
@@ -104,7 +104,7 @@ impl PathPattern {
         Ok(Self(segments))
     }
 
-    /// The values of the parameters, if the path fits. They stay percent-encoded.
+    /// Returns the values of the parameters, if the path matches. They stay percent-encoded.
     pub(crate) fn matches<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         let mut values = Vec::new();
         let mut given = path.strip_prefix('/')?.split('/');
@@ -120,7 +120,7 @@ impl PathPattern {
         given.next().is_none().then_some(values)
     }
 
-    /// The path with these values.
+    /// Returns the path with these values.
     pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
         let value = |name: &str| {
             let found = values.iter().find(|(known, _)| *known == name);

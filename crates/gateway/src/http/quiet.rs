@@ -10,12 +10,12 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::body::BoxError;
 
-/// A body with a limit for its silence. Its trailers are dropped.
+/// A body with a limit on its silence. Its trailers are dropped.
 #[derive(Debug)]
 pub(crate) struct Quiet {
     inner: Incoming,
     most: Duration,
-    /// Begins when there is nothing to read.
+    /// Starts when there is nothing to read.
     silence: Option<Pin<Box<Sleep>>>,
 }
 

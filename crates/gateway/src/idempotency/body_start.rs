@@ -1,4 +1,4 @@
-//! A body whose beginning has been read already.
+//! A body whose beginning has already been read.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -7,7 +7,7 @@ use hyper::body::Frame;
 
 use crate::http::body::{Body, BoxError};
 
-/// The start of a body: all of it, or as much as fits, and the whole as a body again.
+/// The start of a body: all of it if it fits, otherwise the whole as a body again.
 pub(crate) enum BodyStart {
     Whole(Bytes),
     More(Body),

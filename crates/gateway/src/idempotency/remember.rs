@@ -1,9 +1,9 @@
-//! Makes a request once, and gives its answer again.
+//! Makes a request once, and repeats its answer.
 //!
-//! A request whose outcome is unknown (the gateway died, the service broke off or answered
-//! 5xx) is not made again, unless the service recognises the key itself. The key then answers 409:
-//! the client looks whether it took effect, and chooses another key if it did not. A service that
-//! recognises keys is asked again at once, also while another gateway may still wait for its answer.
+//! A request whose outcome is unknown (the gateway died, the service broke off or answered 5xx) is not made again,
+//! unless the service recognises the key itself. The key then answers 409: the client finds out whether the request
+//! took effect, and chooses another key if it did not. A service that recognises keys is asked again at once, even
+//! while another gateway may still wait for its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use crate::store::idempotent_requests::{self as store, KeyState, RequestKey, Sto
 use crate::upstream::failure::UpstreamFailure;
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// The largest answer that is kept.
+/// The largest stored answer, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// How long after its beginning a request may still be sent. Its lease is longer by this.
+/// The time after its beginning in which a request may be sent. Its lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// How long to wait before the first try to free a key later. Each pause is twice the one before, so the last
-/// try comes after half a minute.
+/// The pause before the first later try to free a key. Each pause is twice the one before, so the last try comes after
+/// half a minute.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 const FREE_TRIES: u32 = 6;
 
@@ -37,16 +37,16 @@ pub(crate) struct KeyedRequest {
     pub(crate) client: String,
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
-    /// For the head of the answer, and again for as much of it as is kept.
+    /// The limit for the head of the answer, and again for the stored part of its body.
     pub(crate) timeout: Duration,
-    /// The service recognises the key itself.
+    /// Whether the service recognises the key itself.
     pub(crate) deduplicates: bool,
     pub(crate) upstream: String,
     /// For the log.
     pub(crate) request_id: String,
 }
 
-/// Makes a request, or gives the answer that it had before. `send` sends nothing later than it is told.
+/// Makes a request, or repeats its stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
     database: &Arc<Database>,
     underway: &Underway,
@@ -82,7 +82,7 @@ pub(crate) async fn once(
         .map_err(|why| {
             count("away");
             if was_asked {
-                // The key may have been stored all the same, or still be.
+                // The key may have been stored all the same, or may be stored later.
                 free_later(database, &key);
             }
             let request_id = &*keyed.request_id;
@@ -144,7 +144,7 @@ async fn settle(
         }
     };
     let status = answer.status();
-    // The service says that it did nothing yet.
+    // With these the service says that it has not acted yet.
     let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
     let may_be_later = status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error();
     let is_later =
@@ -181,7 +181,7 @@ async fn settle(
         },
     };
     if let Err(why) = database.ask(async |pool| store::answered(pool, key, &kept).await).await {
-        // The lease runs out, and the outcome is unknown to those who ask then.
+        // The lease runs out, and then later requests find the outcome unknown.
         tracing::warn!("an answer for an Idempotency-Key was not kept: {why}");
     }
     let body = match start {
@@ -202,8 +202,8 @@ async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     }
 }
 
-/// Frees a key under which nothing was sent, as soon as the database says that it has done so. It may not have
-/// stored the key at all, or may store it only later, so the tries are few.
+/// Frees a key under which nothing was sent, as soon as the database confirms it. The key may never have been stored,
+/// or may be stored later, so there are only a few tries.
 fn free_later(database: &Arc<Database>, key: &RequestKey) {
     let (database, key) = (Arc::clone(database), key.clone());
     tokio::spawn(async move {

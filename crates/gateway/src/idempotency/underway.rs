@@ -1,4 +1,4 @@
-//! The keys of the requests that this process has under way.
+//! The keys of the requests that this process has in progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,10 +17,10 @@ pub(crate) struct KeyGuard {
     key: (String, String),
 }
 
-/// A key is in use.
+/// The reason why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyConflict {
-    /// By the same request.
+    /// The same request uses it.
     Same,
     ByAnother,
 }

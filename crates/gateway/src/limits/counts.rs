@@ -1,14 +1,14 @@
-//! How many there are of each at the same time: connections of an address, requests of a client.
+//! Counts of things that exist at the same time: connections of an address, requests of a client.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The number of each.
+/// The count of each key.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveCounts<K>(Arc<Mutex<HashMap<K, usize>>>);
 
-/// One that counts, until it is dropped.
+/// One counted thing, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CountGuard<K: Eq + Hash> {
     all: LiveCounts<K>,
@@ -22,7 +22,7 @@ impl<K> Default for LiveCounts<K> {
 }
 
 impl<K: Eq + Hash + Clone> LiveCounts<K> {
-    /// Counts one more. `None` if there are as many as may be.
+    /// Counts one more. `None` if `most` is reached.
     pub(crate) fn count(&self, of: K, most: usize) -> Option<CountGuard<K>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(of.clone()).or_default();

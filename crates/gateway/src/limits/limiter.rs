@@ -1,10 +1,9 @@
 //! Limits that hold over several gateways.
 //!
-//! Permits are leased from the shared window in portions, and the next one before the last is used up,
-//! so that hardly a request waits for the database. They count as used when they are leased: all
-//! gateways together never let more through than the rate says. A client may get fewer, by the
-//! permits that lie unused in other gateways: at most a portion and a half each. Without the database
-//! each gateway counts for itself.
+//! Permits are leased from the shared window in portions, and the next one before the last is used up, so that hardly
+//! any request waits for the database. They count as used when they are leased: all gateways together never exceed the
+//! rate. A client may get fewer, by the unused permits of other gateways: at most a portion and a half each. Without
+//! the database each gateway counts for itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -22,23 +21,23 @@ use crate::store::rate_windows::{self, LeaseRequest};
 const MANY: usize = 10_000;
 /// More than this many within a window are an attack: all are forgotten, and lease again.
 const TOO_MANY: usize = 200_000;
-/// The largest portion of a rate that lets no more through in a second, and the share of the rate that none exceeds.
+/// The largest portion of a rate of at most this many a second, and the share of a rate (a twentieth) that no portion exceeds.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
-/// A client's permits.
+/// The permits of a client.
 #[derive(Debug, Default)]
 struct ClientPermits {
     /// `None` before its first request.
     bucket: Mutex<Option<Bucket>>,
-    /// Wakes the requests that wait for a portion that was asked for ahead.
+    /// Wakes the requests that wait for a portion that is on its way.
     came: Notify,
 }
 
-/// The clients of this process, and at how many of them to look for what can be forgotten.
+/// The clients of this process, and the count at which old ones are swept out.
 #[derive(Debug)]
 struct Buckets {
-    /// By the name of the rate, and then by the client.
+    /// The clients by the name of the rate.
     all: HashMap<String, HashMap<String, Arc<ClientPermits>>>,
     sweep_at: usize,
 }
@@ -81,7 +80,7 @@ impl Limiter {
                 }
                 break verdict;
             }
-            // A second question would take more than is needed from the other gateways.
+            // A second question would take more than necessary from the other gateways.
             if bucket.as_ref().is_some_and(Bucket::is_asked) {
                 let came = slot.came.notified();
                 drop(bucket);
@@ -93,7 +92,7 @@ impl Limiter {
             *bucket = Some(fresh);
             break verdict;
         };
-        // A portion that ran out on the way here is of a window that is over.
+        // A portion that ran out on the way is of a window that is over.
         let verdict = verdict.unwrap_or(RateVerdict {
             allowed: true,
             left: rate.requests.saturating_sub(1),
@@ -105,7 +104,7 @@ impl Limiter {
         verdict
     }
 
-    /// How long a client has to wait that has used everything up. Asks nobody, and counts nothing.
+    /// Returns how long a client without permits has to wait. It asks no database and counts nothing.
     pub(crate) async fn spent(&self, rate: &str, client: &str) -> Option<Duration> {
         let known = {
             let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +132,7 @@ impl Limiter {
             if buckets.count() >= TOO_MANY {
                 buckets.all.clear();
             }
-            // A sweep costs each new client the same, however many there are.
+            // With this the cost of sweeps per new client is constant.
             buckets.sweep_at = MANY.max(buckets.count() * 2);
         }
         let clients = buckets.all.entry(rate.name.clone()).or_default();
@@ -151,7 +150,7 @@ impl Limiter {
         {
             return portion;
         }
-        // This process's own count. What was leased before the database went away is part of it.
+        // This process counts alone. Permits leased before the database went away are included.
         match before.filter(|before| !before.is_over(asked)) {
             Some(before) => before.alone(rate.requests),
             None => Bucket::new(rate.requests, 0, asked, rate.window.0),
@@ -171,12 +170,12 @@ fn ask_ahead(database: Arc<Database>, slot: Arc<ClientPermits>, rate: Rate, clie
     });
 }
 
-/// A portion of the window that all gateways share, if the database can be asked.
+/// Leases a portion of the window that all gateways share, if the database answers.
 async fn portion(database: &Database, rate: &Rate, client: &str) -> Option<Bucket> {
     let asked = Instant::now();
     let requests = i32::try_from(rate.requests).unwrap_or(i32::MAX);
     let window_seconds = i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX);
-    // A client that may make many takes a statement for each second, and not one for each 64 of them.
+    // A client with a high rate costs one statement a second, rather than one for each 64 requests.
     let largest = PORTION.max(requests / window_seconds.max(1));
     let most = (requests / SHARE).clamp(1, largest);
     let ask = LeaseRequest { rate: &rate.name, client, requests, window_seconds, most };

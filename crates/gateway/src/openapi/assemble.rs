@@ -1,4 +1,4 @@
-//! Puts the system's document together: the operations that routes lead to, and the pages.
+//! Assembles the system's document: the operations that routes lead to, and the pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::openapi::operation::{self, METHODS, ServiceOperation, exposed, is_by,
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
-/// The information that every client needs, and no operation gives.
+/// The information that every client needs, and that no operation gives.
 const ABOUT: &str = "Every answer has an `X-Request-Id`, which finds the request in the logs. Every \
 refusal is `application/problem+json` with a sentence in `detail`. Where a limit holds, `RateLimit` \
 and `RateLimit-Policy` say what is left.";
@@ -26,22 +26,22 @@ struct OpenApiDocument {
     components: Value,
 }
 
-/// The document that a config asks for.
+/// Returns the document that a config asks for.
 ///
 /// # Errors
 ///
-/// If a service's document cannot be read, or does not have what a route leads to.
+/// If a service's document cannot be read, or lacks the target of a route.
 pub(crate) fn of(config: &Config, config_file: &Path) -> Result<Option<String>, String> {
     let Some(openapi) = &config.openapi else { return Ok(None) };
     let documents = source::read(config, openapi, config_file)?;
     document(config, openapi, &documents).map(Some)
 }
 
-/// The document of the whole system as JSON for people. It is the same text in every build.
+/// Returns the document of the whole system as readable JSON. It is the same text in every build.
 ///
 /// # Errors
 ///
-/// If a route or a page is for something that no document has.
+/// If no document has the target of a route or a page.
 pub(crate) fn document(
     config: &Config,
     openapi: &OpenApi,
@@ -118,7 +118,7 @@ impl Paths {
                 }
             }
         }
-        // A HEAD is not described: it is a GET without its body.
+        // A HEAD has no description: it is a GET without a body.
         let lost = route.methods.iter().map(ToString::to_string);
         let lost = lost.filter(|verb| verb != "HEAD").find(|verb| !found.contains(verb));
         match lost {
@@ -133,7 +133,7 @@ impl Paths {
         }
     }
 
-    /// Adds an operation. Generated clients name their functions by the ids, so these differ.
+    /// Adds an operation under a unique id: generated clients name their functions by the ids.
     fn put(&mut self, path: &str, method: &str, of: &str, mut operation: Value) {
         let id = operation["operationId"].as_str().map(str::to_owned);
         let id = id.unwrap_or_else(|| format!("{method}{}", path.replace(['/', '{', '}'], "_")));
@@ -149,7 +149,7 @@ impl Paths {
     }
 }
 
-/// The descriptions of the groups of operations, in the words of their services.
+/// Returns the descriptions of the groups of operations, in the words of their services.
 fn tags(
     config: &Config,
     documents: &Documents,

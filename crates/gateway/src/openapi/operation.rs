@@ -17,10 +17,10 @@ pub(crate) struct ServiceOperation<'a> {
     pub(crate) operation: &'a Value,
 }
 
-/// The methods that a document can have.
+/// The methods that a document may have.
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The path at the gateway of a service's path, if the route leads there.
+/// Returns the path at the gateway of a service's path, if the route leads there.
 pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
@@ -40,7 +40,7 @@ pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &s
         && takes(&method.to_uppercase())
 }
 
-/// A service's operation with what the gateway asks and answers.
+/// Returns a service's operation with the demands and answers of the gateway.
 pub(crate) fn exposed(
     config: &Config,
     route: &RouteConfig,
@@ -87,13 +87,13 @@ pub(crate) fn exposed(
     made
 }
 
-/// The target of a reference, or the value itself.
+/// Returns the target of a reference, or the value itself.
 pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let place = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     place.and_then(|place| document.pointer(place)).unwrap_or(value)
 }
 
-/// The operation's parameters, with those of its path and the gateway's own.
+/// Returns the operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
     own: Vec<Value>,
@@ -109,7 +109,7 @@ fn parameters(
             all.push(shared);
         }
     }
-    // What the gateway takes stands in place of what the service takes from it.
+    // The gateway's header replaces the one that the service takes from it.
     let is_key = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
         one["in"] == "header" && name.eq_ignore_ascii_case("idempotency-key")
@@ -129,14 +129,14 @@ fn parameters(
     all
 }
 
-/// Who may use it: everybody, or who has all of the scopes.
+/// Returns who may use it: everybody, or clients with all of the scopes.
 pub(crate) fn security(config: &Config, scopes: Option<&[Scope]>) -> Value {
     let Some(scopes) = scopes else { return json!([]) };
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
     schemes(config).keys().map(|scheme| json!({ scheme: scopes })).collect()
 }
 
-/// How clients sign in.
+/// Returns the ways in which clients sign in.
 pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
     let mut schemes = Map::new();
     if let Some(jwt) = &config.jwt {

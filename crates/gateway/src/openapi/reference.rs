@@ -1,4 +1,4 @@
-//! The system's document as a page for people: HTML and a style, no script, and nothing that is loaded.
+//! The system's document as a page for people: HTML and a style, no scripts, and nothing to load.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +12,7 @@ use crate::openapi::prose::{escaped, inline, prose};
 const STYLE: &str = include_str!("reference.css");
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// What a browser may load for the page: its own style.
+/// Returns the page's Content-Security-Policy: only its own style may load.
 pub(crate) fn policy() -> String {
     let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     format!(
@@ -21,7 +21,7 @@ pub(crate) fn policy() -> String {
     )
 }
 
-/// The page.
+/// Returns the page.
 pub(crate) fn page(document: &Value) -> String {
     let info = &document["info"];
     let title = escaped(text(&info["title"]));
@@ -72,7 +72,7 @@ fn heading(method: &str, path: &str) -> String {
     format!("<span class=\"method {method}\">{name}</span> <code>{}</code>", escaped(path))
 }
 
-/// The id is inside, since browsers open what is folded around the target of a link.
+/// Returns a folded section. The id is inside, since browsers open the section around a link's target.
 fn folded(id: &str, title: &str, inner: &str) -> String {
     format!("<details><summary>{title}</summary><div id=\"{id}\">{inner}</div></details>")
 }
@@ -118,7 +118,7 @@ fn described(operation: &Value) -> String {
     made + &table("Answers", rows)
 }
 
-/// Who may use an operation.
+/// Returns who may use an operation.
 fn who(security: &Value) -> String {
     let choices: Vec<&Value> = security.as_array().into_iter().flatten().collect();
     let scopes = choices.iter().flat_map(|choice| object(choice)).next();
@@ -174,7 +174,7 @@ fn schema_in_full(schema: &Value) -> String {
     made
 }
 
-/// A type in a line, with links to those that have names.
+/// Returns a type in one line, with links to named ones.
 fn type_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS)) {
         let name = escaped(name);
@@ -227,7 +227,7 @@ fn type_of(schema: &Value) -> String {
     made
 }
 
-/// A text without its quotes; anything else as JSON.
+/// Returns a text without its quotes; anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

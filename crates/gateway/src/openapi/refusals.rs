@@ -1,4 +1,4 @@
-//! The answers that the gateway gives itself, as the document has them.
+//! The gateway's own answers in the document.
 
 use serde_json::{Map, Value, json};
 
@@ -15,12 +15,12 @@ pub(crate) struct Demands {
     pub(crate) sign_in: bool,
     pub(crate) scopes: bool,
     pub(crate) rate: bool,
-    /// How large its body may be, if it has one.
+    /// The size limit of its body, if it has one.
     pub(crate) body: Option<ByteSize>,
     pub(crate) idempotency: IdempotencyKey,
 }
 
-/// Adds the gateway's own answers to those of the service, and its headers to all.
+/// Adds the gateway's own answers to those of the service, and its headers to all answers.
 pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
     refusals(config, demands, responses);
     headers(demands.rate, responses);
@@ -95,8 +95,8 @@ fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value
     }
 }
 
-/// Adds the headers that the gateway gives to answers. What it refuses before it judges the rate does not
-/// say what is left, so only good answers and 429 are said to.
+/// Adds the gateway's headers to answers. A refusal before the rate is judged has no headers of the rate, so only good
+/// answers and 429 have them.
 fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
     for (status, answer) in responses.iter_mut() {
         let is_limited = has_rate && (status.starts_with('2') || status == "429");
@@ -108,13 +108,13 @@ fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
     }
 }
 
-/// Gives an answer a header.
+/// Adds a header to an answer.
 pub(crate) fn header(responses: &mut Map<String, Value>, status: u16, name: &str, header: Value) {
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
     *within(within(answer, "headers"), name) = header;
 }
 
-/// Adds a problem. A status that the service answers too has both reasons.
+/// Adds a problem. A status that the service also answers gets both reasons.
 pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str) {
     let problem = json!({ "$ref": PROBLEM });
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
@@ -133,7 +133,7 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
     }
 }
 
-/// A field of an object. What is no object becomes one.
+/// Returns a field of an object. Any other value becomes an object.
 pub(crate) fn within<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = json!({});

@@ -1,5 +1,4 @@
-//! The lines of the log on their way out. A thread writes them, so that no request waits for a reader of
-//! the log.
+//! The lines of the log on their way out. A thread writes them, so that no request waits for a reader of the log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,23 +10,23 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::gate::exchange::ACCESS;
 
-/// How long a line of the access log waits for others.
+/// The time that a line of the access log waits for others.
 const PAUSE: Duration = Duration::from_millis(100);
-/// With this many bytes waiting, the thread waits for no more lines.
+/// The waiting bytes at which the thread waits for no more lines.
 const ENOUGH: usize = 64 * 1024;
-/// With this many bytes waiting nobody reads the log. Further lines are lost, and counted.
+/// The waiting bytes at which nobody seems to read the log. Further lines are lost, and counted.
 const MOST: usize = 4 * 1024 * 1024;
-/// How long the end of the program waits for a reader of the log.
+/// The time that the end of the program waits for a reader of the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The lines that are not written yet.
+/// The lines that are not yet written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogLines(Arc<SharedBuffer>);
 
 #[derive(Debug, Default)]
 struct SharedBuffer {
     waiting: Mutex<LineBuffer>,
-    /// Wakes the thread, and those that wait for it.
+    /// Wakes the thread, and callers that wait for it.
     changed: Condvar,
 }
 
@@ -55,13 +54,13 @@ impl SharedBuffer {
         waiting.is_urgent |= is_urgent;
         let is_enough = before < ENOUGH && waiting.bytes.len() >= ENOUGH;
         drop(waiting);
-        // Each time costs a system call.
+        // Each wake-up costs a system call.
         if before == 0 || is_urgent || is_enough {
             self.changed.notify_all();
         }
     }
 
-    /// Waits for lines, and takes all that there are. Those to come are kept in `empty`.
+    /// Waits for lines, and takes all of them. Further ones go to `empty`.
     fn take(&self, empty: Vec<u8>) -> Vec<u8> {
         let nothing = |waiting: &mut LineBuffer| waiting.bytes.is_empty();
         let waiting = self.changed.wait_while(self.waiting(), nothing);
@@ -75,11 +74,11 @@ impl SharedBuffer {
 }
 
 impl LogLines {
-    /// Writes them in the background from now on.
+    /// Starts writing lines in the background.
     ///
     /// # Errors
     ///
-    /// If there can be no more threads.
+    /// If no more threads can be started.
     pub(crate) fn start(mut to: impl Write + Send + 'static) -> io::Result<Self> {
         let lines = Self::default();
         let shared = Arc::clone(&lines.0);
@@ -87,10 +86,10 @@ impl LogLines {
             let mut bytes = Vec::new();
             loop {
                 bytes = shared.take(bytes);
-                // There is nobody to tell.
+                // There is nobody to report an error to.
                 let _lost = to.write_all(&bytes);
                 bytes.clear();
-                // After a burst.
+                // Frees the memory of a burst.
                 bytes.shrink_to(2 * ENOUGH);
                 shared.waiting().is_writing = false;
                 shared.changed.notify_all();
@@ -99,7 +98,7 @@ impl LogLines {
         Ok(lines)
     }
 
-    /// Waits until all of them are written, but not long.
+    /// Waits until all lines are written, for a second at most.
     pub(crate) fn finish(&self) {
         let mut waiting = self.0.waiting();
         waiting.is_urgent = true;
@@ -145,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Passes on what is written, when it is asked to.
+    /// Records what is written, once it is asked to.
     struct LogReader {
         said: mpsc::Sender<Vec<u8>>,
         reads: mpsc::Receiver<()>,

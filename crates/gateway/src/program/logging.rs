@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, fmt};
 use crate::program::access_lines::AccessLines;
 use crate::program::lines::LogLines;
 
-/// Begins the log. The lines are to be [finished](LogLines::finish) at the end of the program.
+/// Starts the log. Its lines have to be [finished](LogLines::finish) at the end of the program.
 ///
 /// # Errors
 ///

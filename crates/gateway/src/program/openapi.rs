@@ -14,7 +14,7 @@ pub(crate) fn make(file: &Path) -> Result<String, String> {
     assemble::document(&config, &openapi, &source::read(&config, &openapi, file)?)
 }
 
-/// The same, of documents that are given.
+/// Assembles it from the given documents.
 pub(crate) fn made_of<'a>(
     file: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,

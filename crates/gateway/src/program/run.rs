@@ -1,4 +1,4 @@
-//! Starts the gateway, reads its config again on SIGHUP, and ends it on SIGTERM.
+//! Starts the gateway, reads its config again on SIGHUP, and stops it on SIGTERM.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,20 +22,19 @@ use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
 
-/// Addresses that count more than those of the file. One file then serves inside and outside of a
-/// container.
+/// Addresses that override those of the file. So one file serves inside and outside of a container.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Addresses {
-    /// Listen here for clients, whatever the file says.
+    /// The address for clients, in place of the file's.
     #[arg(long, env = "GATEWAY_PUBLIC", value_name = "ADDRESS:PORT")]
     public: Option<SocketAddr>,
-    /// Listen here for operators, whatever the file says.
+    /// The address for operators, in place of the file's.
     #[arg(long, env = "GATEWAY_PRIVATE", value_name = "ADDRESS:PORT")]
     private: Option<SocketAddr>,
 }
 
 impl Addresses {
-    /// The file's config with these addresses.
+    /// Reads the file's config, with these addresses.
     fn read(self, file: &Path) -> Result<Config, String> {
         let mut config = read(file).map_err(|error| error.to_string())?;
         let listen = &mut config.listen;
@@ -45,7 +44,7 @@ impl Addresses {
     }
 }
 
-/// Runs until a signal asks to end.
+/// Runs until a signal asks it to stop.
 ///
 /// # Errors
 ///
@@ -124,7 +123,7 @@ async fn run(
     served.await.map_err(|error| format!("the public listener failed: {error}"))
 }
 
-/// Reads the config again. A wrong one changes nothing.
+/// Reads the config again. A wrong config changes nothing.
 async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {

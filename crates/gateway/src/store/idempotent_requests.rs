@@ -4,39 +4,39 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 
-/// A client's key. Clients do not see each other's.
+/// A client's key. Clients do not see each other's keys.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestKey {
     pub(crate) client: String,
     pub(crate) key: String,
-    /// Of this attempt.
+    /// The id of this attempt.
     pub(crate) attempt: i64,
 }
 
-/// An answer as it is kept.
+/// A stored answer.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredAnswer {
     pub(crate) status: i32,
     pub(crate) headers: String,
-    /// `None` if it was too large.
+    /// The body; `None` if it was too large.
     pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The state of a key.
 #[derive(Debug)]
 pub(crate) enum KeyState {
-    /// Nothing: the request is this attempt's to make.
+    /// The key is new: this attempt makes the request.
     New,
     /// The key was used for another request.
     Other,
-    /// Another gateway was given the request. If it died, that is known after this time.
+    /// Another gateway was given the request. If that gateway died, it is known after this time.
     Running(Duration),
-    /// The gateway that made the request died, or did not get an answer.
+    /// The gateway that made the request died, or got no answer.
     Unknown,
     Answered(StoredAnswer),
 }
 
-/// Mine, same, the seconds of its lease that are left, status, headers, body.
+/// Whether it is this attempt's, whether the request is the same, the seconds left of its lease, status, headers, body.
 type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 const BEGIN: &str = "
@@ -61,8 +61,8 @@ const BEGIN: &str = "
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// Begins a request, or finds out what became of it. `again` takes one without an answer, even if another
-/// attempt was given it: its service recognises the key.
+/// Begins a request, or finds its outcome. `again` takes over a request without an answer, even if another attempt was
+/// given it: its service recognises the key.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     key: &RequestKey,
@@ -82,7 +82,7 @@ pub(crate) async fn begin(
             .bind(again)
             .fetch_optional(&mut *connection)
             .await?;
-        // A row that another transaction has just inserted is in nobody's way, but not seen yet.
+        // Another transaction has just inserted a row: it conflicts, but is not visible yet.
         let Some(row) = row else { continue };
         return Ok(match row {
             (true, ..) => KeyState::New,
@@ -101,7 +101,7 @@ pub(crate) async fn begin(
     Ok(KeyState::Running(Duration::from_secs(1)))
 }
 
-/// Keeps an answer.
+/// Stores an answer.
 pub(crate) async fn answered(
     pool: &PgPool,
     key: &RequestKey,
@@ -113,7 +113,7 @@ pub(crate) async fn answered(
     query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
 }
 
-/// Forgets a request that was never sent. Returns whether it was known.
+/// Deletes a request that was never sent. Returns whether it was there.
 pub(crate) async fn never_sent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
@@ -121,7 +121,7 @@ pub(crate) async fn never_sent(pool: &PgPool, key: &RequestKey) -> Result<bool, 
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
-/// Ends an attempt without an answer: nobody waits for its lease.
+/// Ends an attempt without an answer, so that nobody waits for its lease.
 pub(crate) async fn unknown(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set lease_until = now() \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
@@ -129,13 +129,13 @@ pub(crate) async fn unknown(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx:
     query.execute(pool).await.map(drop)
 }
 
-/// Skips keys that another gateway uses again, or removes.
+/// Keys that another gateway uses or removes right now are skipped.
 const REMOVE_OLD: &str = "
     delete from gateway.idempotent_request where (client, key) in (
         select client, key from gateway.idempotent_request where expires_at < now()
         limit $1 for update skip locked)";
 
-/// Removes keys whose time is over. Returns how many.
+/// Removes expired keys. Returns how many.
 pub(crate) async fn remove_old(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
     let removed = sqlx::query(REMOVE_OLD).bind(i64::from(most)).execute(pool).await?;
     Ok(removed.rows_affected())

@@ -1,5 +1,5 @@
-//! How many retries are left: a fifth of the requests, so that retries cannot multiply a load that
-//! the upstream does not stand.
+//! The budget of retries: a fifth of the requests, so that retries cannot multiply a load that the upstream cannot
+//! take.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

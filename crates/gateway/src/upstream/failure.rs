@@ -1,4 +1,4 @@
-//! Why there is no answer of an upstream, and what the client is told.
+//! The reasons why an upstream gives no answer, and the problems that clients get.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::http::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum UpstreamFailure {
-    /// The breaker is open for this long.
+    /// The breaker stays open for this long.
     LeftAlone(Duration),
     Unreachable(String),
-    /// The lease of its key is over, so it must not be sent any more.
+    /// The lease of the request's key is over, so the request must not be sent.
     TooLate,
     Broken(String),
     TooSlow(Duration),
-    /// The service refuses what this gateway signs: their secrets or clocks differ.
+    /// The service refuses the gateway's signature: their secrets or clocks differ.
     NotBelieved,
     Client(BodyFault),
 }
 
 impl UpstreamFailure {
-    /// Whether the service can have done something.
+    /// Whether the service may have acted.
     pub(crate) const fn may_have_acted(&self) -> bool {
         !matches!(
             self,
@@ -31,7 +31,7 @@ impl UpstreamFailure {
         )
     }
 
-    /// A word for metrics and the log.
+    /// Returns a word for metrics and the log.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::LeftAlone(_) => "left_alone",
@@ -44,7 +44,7 @@ impl UpstreamFailure {
         }
     }
 
-    /// The client gets a sentence, the log the cause.
+    /// Logs the cause, and returns a sentence for the client.
     pub(crate) fn told(&self, upstream: &str, request_id: &str) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {
@@ -53,7 +53,7 @@ impl UpstreamFailure {
             Self::TooSlow(limit) => {
                 tracing::warn!(upstream, request_id, "no answer within {limit:?}");
             }
-            // That it is not believed was said with the server's name.
+            // `NotBelieved` was logged with the server's name.
             Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved | Self::Client(_) => {}
         }
         self.problem(upstream)
@@ -117,7 +117,7 @@ pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     }
 }
 
-/// Where the next request would begin, nobody knows.
+/// Closes the connection: nobody knows where the next request would begin.
 fn ends(problem: Problem) -> Problem {
     problem.with(header::CONNECTION, "close")
 }

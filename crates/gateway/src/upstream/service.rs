@@ -27,13 +27,13 @@ use crate::upstream::failure::UpstreamFailure;
 use crate::upstream::outgoing::OutgoingRequest;
 use crate::upstream::servers::Servers;
 
-/// How long a connection without requests stays open: shorter than most services keep theirs.
+/// The time that an idle connection stays open: shorter than most services keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// For the metrics: an attempt that went well.
+/// The outcome of a good attempt in the metrics.
 const GOOD: &str = "ok";
 
-/// For the log.
+/// The message of a refused signature in the log.
 const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
                             secret ([signing], GATEWAY_SECRET) and the same time";
 
@@ -46,7 +46,7 @@ pub(crate) struct UpstreamService {
     breaker: Breaker,
     budget: RetryBudget,
     signer: Signer,
-    /// Counts the attempts that went well. It is kept, since looking it up takes longer than counting.
+    /// The counter of good attempts. It is kept because a lookup takes longer than counting.
     good: OnceLock<Counter>,
 }
 
@@ -74,13 +74,13 @@ impl UpstreamService {
         &self.config.name
     }
 
-    /// The config in force names it no more, or otherwise.
+    /// Removes the service: the config in force no longer names it, or names it with other settings.
     pub(crate) fn remove(&self) {
         self.breaker.remove();
     }
 
-    /// Sends a request and returns the head of the answer. Safe requests without a body are tried
-    /// again, if there is time left.
+    /// Sends a request and returns the head of the answer. Safe requests without a body are retried while there is
+    /// time.
     pub(crate) async fn send(
         &self,
         mut request: OutgoingRequest,
@@ -109,7 +109,7 @@ impl UpstreamService {
             if !worth_it || retries == 0 {
                 return outcome;
             }
-            // Between half a pause and one and a half, so that retries do not come at once.
+            // The pause varies between half and one and a half, so that retries do not coincide.
             let pause = Duration::from_millis(25 + drawn() % 50);
             let in_time = Instant::now() + pause < deadline;
             if !in_time || !self.budget.retry() {
@@ -148,7 +148,7 @@ impl UpstreamService {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
-        // Each attempt anew: a signature is of its time.
+        // Each attempt is signed anew, since a signature has a time.
         let signed = self.signer.sign(&request.method, request.path.as_str(), &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
         let mut built =
@@ -184,13 +184,13 @@ impl UpstreamService {
         };
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
-            // They say nothing about the service.
+            // A client's fault says nothing about the service.
             Err(UpstreamFailure::Client(_)) => drop(permit),
             Err(UpstreamFailure::TooLate) => {
                 tracing::warn!(upstream = %self.config.name, %server, "a request with a key was not sent in its time");
                 drop(permit);
             }
-            // The service is there, and another of its servers may believe this gateway.
+            // The service is there, and another of its servers may accept the gateway's signature.
             Err(UpstreamFailure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
                 self.servers.is_away(server);
@@ -208,23 +208,24 @@ impl UpstreamService {
     }
 }
 
-/// Whether 401 is a service's own, to whoever is not its gateway. On a public route another is about the client.
+/// Whether a 401 is the service's answer to a caller that is not its gateway. Any other 401 on a public route is about
+/// the client.
 fn is_for_a_gateway(headers: &HeaderMap) -> bool {
     headers.get(header::WWW_AUTHENTICATE).is_some_and(|asked| asked == CHALLENGE)
 }
 
-/// Answers after which a request may find the service better.
+/// Whether a retry may find the service in a better state.
 fn is_bad(status: StatusCode) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE || is_away(status)
 }
 
-/// Answers of a proxy that does not reach the service. With 503 the service itself refuses one request: it
-/// says nothing of the others.
+/// Whether a proxy could not reach the service. A 503 is the service's own refusal of one request: it says nothing of
+/// others.
 fn is_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// Until when a request may be sent. It is sent as soon as it has a connection, which may take long to make.
+/// The time until which a request may be sent. It is sent as soon as it has a connection, and connecting may take long.
 #[derive(Debug)]
 struct SentBy {
     time: Instant,
@@ -236,7 +237,7 @@ impl SentBy {
         self.connection.connection_metadata().is_none()
     }
 
-    /// Whether it must not be sent any more.
+    /// Whether it must no longer be sent.
     fn is_over(&self) -> bool {
         Instant::now() >= self.time && self.is_unsent()
     }
@@ -305,12 +306,12 @@ mod tests {
     use crate::config::file::Config;
     use crate::upstream::outgoing::Payload;
 
-    /// Longer than all that a test waits for.
+    /// Longer than anything that a test waits for.
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// A service whose queue has no room for a connection before one was accepted. The next is made when the client's
-    /// system tries again, after a second.
+    /// Starts a service whose queue has no room for a connection until one is accepted. The client's system then tries
+    /// again after a second.
     async fn full() -> (UpstreamService, TcpListener, TcpStream) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -353,7 +354,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let sending = async {
             let outcome = service.send(keyed(timeout, sent_by)).await;
-            // If its time was over before the first look, it made no connection that could be accepted.
+            // If its time was over before the first look, it made no connection to accept.
             drop(TcpStream::connect(address).await.unwrap());
             outcome
         };
