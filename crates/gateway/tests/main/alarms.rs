@@ -1,4 +1,4 @@
-//! The alarms about a gateway, and what the board draws of it, in a Prometheus with the shipped rules.
+//! The alarms about a gateway, and its dashboard, in a Prometheus with the shipped rules.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ async fn a_service_that_the_gateway_does_not_reach_rings_and_the_board_draws_it(
     let asked = shipped("alarms.yml") + &drawn.collect::<Vec<_>>().join("\n");
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let names = asked.split(|c: char| !is_name(c)).filter(|name| name.starts_with("gateway_"));
-    // This one has no database.
+    // This gateway has no database.
     let names: BTreeSet<_> = names.filter(|name| *name != "gateway_database_away").collect();
     assert!(names.len() > 3, "{names:?}");
     for name in names {

@@ -1,4 +1,4 @@
-//! Who gets in, and who does not.
+//! Sign-in: accepted and refused clients.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::support::raw::{self, read_until, reserved};
 use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
-/// Two routes: `/a` needs a scope, `/b` only a client.
+/// Returns two routes: `/a` needs a scope, `/b` only a client.
 fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
@@ -85,7 +85,7 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
     let detail = problem(get(&gateway, "/c", &token).await, 403).await;
     assert_eq!(detail, "this needs the scope c:read, which the credentials do not have");
-    // What is included does not include.
+    // An included scope does not include others.
     let token = key.token(&claims("alice", "a:write"));
     problem(get(&gateway, "/a", &token).await, 403).await;
 }
@@ -109,7 +109,7 @@ async fn each_kind_of_bad_token_is_refused() {
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, algorithm).await;
-    // The public key as the secret of an HMAC.
+    // The public key is used as the secret of an HMAC.
     let SigningKey::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
     let public =
         ring::rsa::PublicKeyComponents::<Vec<u8>>::from(ring::signature::KeyPair::public_key(pair));
@@ -120,7 +120,7 @@ async fn each_kind_of_bad_token_is_refused() {
         signed.as_bytes(),
     );
     refused(&gateway, &format!("{signed}.{}", encode(hmac)), algorithm).await;
-    // The name of one key, the algorithm of another.
+    // The name of one key, with the algorithm of another.
     let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
     refused(&gateway, &confused, algorithm).await;
     for weak in ["RS384", "PS256", "ES256", "eddsa"] {
@@ -143,7 +143,7 @@ async fn each_kind_of_bad_token_is_refused() {
         (with("exp", json!(null)), malformed),
         (with("exp", json!((now() + 600).to_string())), malformed),
         (with("nbf", json!(now() + 120)), "the token is not valid yet"),
-        // A time in quotes must not count as none.
+        // A time in quotes must not count as absent.
         (with("nbf", json!((now() + 120).to_string())), malformed),
         (with("iss", json!("https://evil.example")), "the token is of another issuer"),
         (with("aud", json!("other")), "the token is for another audience"),
@@ -165,12 +165,12 @@ async fn each_kind_of_bad_token_is_refused() {
     let request = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&good));
     problem(request.header("x-api-key", "x").send().await.unwrap(), 401).await;
     assert!(service.got().is_empty());
-    // Clocks may differ a little.
+    // Small differences between clocks are tolerated.
     let late = key.token(&with("exp", json!(now() - 5)));
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-/// Waits until a token is answered with this status.
+/// Waits until the gateway answers a token with this status.
 async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
@@ -200,7 +200,7 @@ async fn t228_keys_change_without_a_restart() {
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
-    // The source is away: what was read last counts.
+    // The source is away: the keys of the last read stay valid.
     *keys.lock().unwrap() = String::new();
     let reads = login.got().len();
     wait_until("further reads", LIMIT, || async {
@@ -209,7 +209,7 @@ async fn t228_keys_change_without_a_restart() {
     .await
     .unwrap();
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
-    // A key that is taken away no longer counts.
+    // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
     becomes(&gateway, &by_old, 401).await;
     becomes(&gateway, &by_new, 200).await;
@@ -224,12 +224,12 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
-    // Another key of the same name.
+    // A different key with the same name.
     folder.write("jwks.json", &set(&[&other]));
     becomes(&gateway, &token, 401).await;
     refused(&gateway, &token, "the token's signature is wrong").await;
     let mut short = claims("alice", "a:read");
-    // Long enough for a busy machine to see it work.
+    // Long enough to work on a busy machine.
     short["exp"] = json!(now() + 20);
     let token = other.token(&short);
     becomes(&gateway, &token, 200).await;
@@ -271,7 +271,7 @@ async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_
         let token = SigningKey::ed25519(kid).token(&claims("alice", "a:read"));
         problem(get(&gateway, "/a", &token).await, 401).await
     };
-    // Not within two seconds of the last time.
+    // Not within two seconds of the last read.
     let mut questions = Vec::new();
     while questions.is_empty() {
         tokio::join!(unknown("1"), unknown("2"), unknown("3"));
@@ -334,7 +334,7 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
         gateway.private_says("/metrics", 200, &read).await;
         assert_eq!((status(&old).await, status(&new).await), expected);
     }
-    // It is the same client with both: its limits and the keys of its requests go on.
+    // The client is the same with both keys: its limits and the keys of its requests continue.
     let clients =
         service.got().into_iter().map(|got| got.header("x-ballet-client").map(str::to_owned));
     assert!(clients.clone().count() == 4 && clients.flatten().all(|client| client == "key:mobile"));

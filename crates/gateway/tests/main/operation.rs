@@ -1,4 +1,4 @@
-//! Pages, browsers, and what an operator does and sees.
+//! Pages, browsers, and an operator's view of the gateway.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// The page with a part that may be slow.
+/// Returns the page with a part that may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }
@@ -52,7 +52,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     assert_eq!(got.path, "/products/tea%20pot");
     assert_eq!(got.header("traceparent").map(str::len), Some(55));
     drop(gateway);
-    // Away, silent, failing, and no JSON.
+    // One service is away, one silent, one failing, and one sends no JSON.
     let (silent, _connections) = raw::connections().await;
     let failing = TestService::start(|_| text(500, "a stack trace")).await;
     let starting = TestService::start(|_| text(503, "not yet")).await;
@@ -84,7 +84,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
     drop(gateway);
-    // What the service says of its refusal is for the client.
+    // The service's explanation of its refusal is for the client.
     let catalog = TestService::start(|_| {
         let said = "{\"detail\":\"there is no product x\",\"errors\":[{\"in\":\"path\"}]}";
         let mut answer = json(410, said);
@@ -149,7 +149,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     assert_eq!(leave.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(leave.headers()["access-control-allow-methods"], "GET, POST, PUT");
     assert_eq!(leave.headers()["access-control-max-age"], "600");
-    // What a script needs to sign in, to change something, and to go on with a stream of events.
+    // A script needs these to sign in, to change something, and to continue a stream of events.
     let sent = leave.headers()["access-control-allow-headers"].to_str().unwrap();
     for header in ["authorization", "content-type", "idempotency-key", "if-match", "last-event-id"]
     {
@@ -168,7 +168,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
             assert!(!answer.headers().contains_key("access-control-allow-origin"), "{other}");
         }
     }
-    // A refusal can be read by the page, too.
+    // The page can read a refusal, too.
     let request = Client::new().get(gateway.at("/none")).header("origin", "https://shop.example");
     let refused = request.send().await.unwrap();
     assert_eq!(refused.headers()["access-control-allow-origin"], "https://shop.example");
@@ -212,7 +212,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
-    // A wrong one changes nothing.
+    // A wrong config changes nothing.
     folder.write("gateway.toml", "[[route]]\n");
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;
@@ -226,7 +226,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     folder.write("gateway.toml", &format!("{listen}{new}"));
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
-    // The request in progress ends as it began, and its connection serves by the new config.
+    // The request in progress ends as it began, and its connection then serves by the new config.
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold").await.unwrap();
     read_until(&mut client, "old").await;
     client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -290,6 +290,6 @@ async fn a_client_that_leaves_is_in_the_log() {
     read_until(&mut service, "\r\n\r\n").await;
     asked.abort();
     assert_eq!(gateway.logged("request").await["status"], 499);
-    // The service is not left working for nobody.
+    // The service's connection is closed, so it does not work for nobody.
     assert_eq!(raw::read_to_end(&mut service).await, "");
 }

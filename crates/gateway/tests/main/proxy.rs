@@ -1,4 +1,4 @@
-//! Requests through the gateway, and what must not get through.
+//! Requests through the gateway, and headers and paths that must not pass.
 
 use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
@@ -47,7 +47,7 @@ async fn a_packed_body_is_refused_with_how_to_send_it() {
         assert!(detail.starts_with("the body is packed: send it as it is"), "{detail}");
     }
     assert_eq!(service.got().len(), 0);
-    // Nothing is packed here.
+    // This body is not packed.
     let plain = client.post(gateway.at("/a")).header("content-encoding", "Identity").body("plain");
     let none = client.get(gateway.at("/a")).header("content-encoding", "gzip");
     for request in [plain, none] {
@@ -137,7 +137,7 @@ async fn bodies_pass_while_they_come_in_both_directions() {
         .await
         .unwrap();
     let mut service = connections.recv().await.unwrap();
-    // The service has the beginning although the end is not sent yet.
+    // The service has the beginning although the end has not been sent.
     read_until(&mut service, "abc").await;
     client.write_all(b"3\r\ndef\r\n0\r\n\r\n").await.unwrap();
     read_until(&mut service, "0\r\n\r\n").await;
@@ -205,7 +205,7 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
         problem(reqwest::get(gateway.at(path)).await.unwrap(), 401).await;
     }
     assert!(service.got().is_empty(), "{:?}", service.got());
-    // What is no prefix passes as it is.
+    // A path that only resembles a prefix passes unchanged.
     for path in ["/a/b;x=1", "/a/adminx;y", "/A/B", "/moved;x/b;y?q=1", "/moved", "/Moved/B"] {
         assert_eq!(reqwest::get(gateway.at(path)).await.unwrap().status(), 200, "{path}");
     }
@@ -239,7 +239,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let sentence = "the body is larger than the 1KiB that this route takes: send less";
     assert_eq!(detail, sentence);
     assert!(service.got().is_empty(), "{:?}", service.got());
-    // Nobody said how long this one would be.
+    // This body has no length.
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = exchange(gateway.host(), format!("{head}{chunk}{chunk}").as_bytes()).await;
@@ -268,7 +268,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
         client.write_all(body.as_bytes()).await.expect(&headers);
         read_until(&mut client, "send less").await;
     }
-    // Nobody has asked this one for its body.
+    // Nobody has asked this client for its body.
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
                 Content-Length: 1025\r\n\r\n";
     let answer = exchange(gateway.host(), head.as_bytes()).await;
@@ -316,7 +316,7 @@ async fn slow_clients_are_left() {
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("the body did not come in time"), "{answer}");
-    // A client that knows it sends nothing more here.
+    // A client that knows the header sends nothing more here.
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     let head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
     let answer = exchange(gateway.host(), head).await;

@@ -23,7 +23,7 @@ async fn get(gateway: &Gateway) -> Response {
     reqwest::get(gateway.at("/a")).await.unwrap()
 }
 
-/// How often a gateway has asked the database for permits.
+/// Returns how often a gateway has asked the database for permits.
 async fn leases(gateway: &Gateway) -> u32 {
     let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
     let text = metrics.text().await.unwrap();
@@ -66,7 +66,7 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
         request.send().await.unwrap().status().as_u16()
     };
     for key in [&first, &second] {
-        // Each is stopped at some time, and let in again later.
+        // Each is refused at some time, and let in again later.
         for wanted in [200, 429, 200] {
             wait_until(&format!("{wanted}"), LIMIT, || async {
                 let is = get(key).await;
@@ -90,7 +90,7 @@ async fn several_gateways_share_one_limit() {
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
         gateways.push(gateway);
     }
-    // 1200 requests, from 12 clients at once that count as one.
+    // 1200 requests, from 12 connections that count as one client.
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..12 {
         let address = gateways[number % 3].at("/a");
@@ -106,10 +106,10 @@ async fn several_gateways_share_one_limit() {
         });
     }
     let good: u32 = clients.join_all().await.into_iter().sum();
-    // All gateways were asked until they refused, so nothing lies unused.
+    // All gateways were asked until they refused, so no permits lie unused.
     assert_eq!(good, 200);
     assert_eq!(service.got().len(), 200);
-    // Not every request was a round trip.
+    // Not every request was a round trip to the database.
     let mut all = 0;
     for gateway in &gateways {
         all += leases(gateway).await;
@@ -121,7 +121,7 @@ async fn several_gateways_share_one_limit() {
 async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
     let database = Database::new(Postgres::shared().await.unwrap(), "high").await.unwrap();
     let (service, folder) = (TestService::ok().await, Folder::new());
-    // 1157 a second.
+    // 1157 requests a second.
     let config = config(&service, 100_000_000, "1d", Some(database.url()));
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -129,7 +129,7 @@ async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
     for _ in 0..300 {
         assert_eq!(client.get(gateway.at("/a")).send().await.unwrap().status(), 200);
     }
-    // One, and another if the day ends meanwhile.
+    // One, or two if the day ends meanwhile.
     let leases = leases(&gateway).await;
     assert!((1..=2).contains(&leases), "{leases} leases for 300 requests");
 }
@@ -146,7 +146,7 @@ async fn the_next_portion_is_there_before_the_last_is_used_up() {
         assert_eq!(get(&gateway).await.status(), 200);
     }
     gateway.private_says("/metrics", 200, "gateway_rate_leases_total 2").await;
-    // Who asks the database now waits for a minute.
+    // From here on a question to the database waits for a minute.
     link.set(Link::Silent);
     let impatient = Client::builder().timeout(std::time::Duration::from_secs(50)).build().unwrap();
     for number in 30..95 {
@@ -178,7 +178,7 @@ async fn a_database_that_goes_away_and_comes_back_is_noticed() {
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     for (state, database) in [(Link::Silent, "away: "), (Link::Open, "ok")] {
         link.set(state);
-        // Requests go on, whatever the database does.
+        // Requests are answered whatever the database does.
         let what = format!("{state:?} to be noticed");
         let noticed = wait_until(&what, LIMIT, || async {
             let status = get(&gateway).await.status().as_u16();
@@ -209,7 +209,7 @@ async fn a_statement_waits(database: &Database) {
     .unwrap();
 }
 
-/// The other machine is gone without a word, in the midst of a statement. Another one is in its place.
+/// The other machine vanishes in the middle of a statement. Another one takes its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
@@ -256,7 +256,7 @@ async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing(
     let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 1, WINDOW, Some(database.url()));
     let mut db = PgConnection::connect(database.url()).await.unwrap();
-    // A statement that waited finds the next window of others. No clock of the database is two ahead.
+    // A statement that waited finds a later window. A clock two windows ahead is wrong.
     for (windows, status) in [(1, 429), (2, 200)] {
         let gateway = Gateway::start(&folder, &config).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;

@@ -97,7 +97,7 @@ async fn a_breaker_opens_tries_and_closes() {
     }
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
     let open = reqwest::get(gateway.at("/a")).await.unwrap();
-    // On a slow machine the pause may be over already.
+    // On a slow machine the pause may already be over.
     if open.status() == 503 {
         assert!(open.headers().contains_key("retry-after"));
         let detail = problem(open, 503).await;

@@ -1,4 +1,4 @@
-//! One client beside others, odd requests, and what a stream may outlive.
+//! One client beside others, odd requests, and the end of streams.
 
 mod malformed;
 
@@ -52,7 +52,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     let mut third = TcpStream::connect(gateway.host()).await.unwrap();
     let answer = read_to_end(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("your address"), "{answer}");
-    // Another address is served meanwhile.
+    // Another address is still served.
     let other = TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = other.connect(gateway.host().parse().unwrap()).await.unwrap();
@@ -67,7 +67,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// A gateway with a route for those who sign in, and its service's connections.
+/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>, Folder) {
     let (address, connections) = raw::connections().await;
     let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
@@ -81,7 +81,7 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start(&folder, &config).await, key, connections, folder)
 }
 
-/// Begins to watch, with the service's end of the stream.
+/// Opens a stream of events, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,
@@ -112,12 +112,12 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let detail = problem(third, 429).await;
     assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
     let _other = watch(&gateway, "/a", &bob, &mut services).await;
-    // A stream that ends makes room.
+    // The end of a stream makes room.
     drop(held.pop());
     let place = wait_until("room", LIMIT, || async {
         let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);
         let asked = asked.timeout(std::time::Duration::from_millis(300)).send().await;
-        // The service gets this one, and does not answer it.
+        // The service gets this request, and does not answer it.
         match asked {
             Ok(refused) => Err(refused.status().to_string()),
             Err(_) if !services.is_empty() => Ok(Some(())),
@@ -132,14 +132,14 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     let (gateway, key, mut services, _folder) = streams("").await;
     let short = {
         let mut short = claims("alice", "");
-        // A busy machine has to begin both streams before.
+        // A busy machine has to open both streams before that.
         short["exp"] = json!(now() + 10);
         short
     };
     let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
     let long = key.token(&claims("alice", ""));
     let (mut goes_on, mut service) = watch(&gateway, "/a", &long, &mut services).await;
-    // It ends as if the service had ended it: the client comes back, and is told to sign in.
+    // The stream ends as if the service had ended it: the client comes back, and is told to sign in.
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
     let again = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&short)).send().await;
@@ -232,7 +232,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
     assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
     assert_ne!(packed.headers()[header::ETAG], etag, "of another form");
     assert!(packed.bytes().await.unwrap().len() < whole.len());
-    // Whoever packs it on the way makes its tag weak.
+    // A proxy that packs it makes its tag weak.
     let weak = format!("\"other\", W/{}", etag.to_str().unwrap());
     let known = get().header(header::IF_NONE_MATCH, weak).send().await.unwrap();
     assert_eq!((known.status().as_u16(), known.headers()[header::ETAG].clone()), (304, etag));

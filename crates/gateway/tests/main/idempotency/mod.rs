@@ -13,10 +13,10 @@ use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{TestService, text};
 
-/// The rate that bounds the number of a client's keys.
+/// The rate that limits the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
-/// A client, and a gateway with a route that remembers.
+/// Two clients, and a gateway with a route that remembers answers.
 struct KeyedShop {
     database: Database,
     folder: Folder,
@@ -56,7 +56,7 @@ impl KeyedShop {
     }
 }
 
-/// A service that counts what it does.
+/// Starts a service that counts its requests.
 async fn counting(status: u16) -> TestService {
     let count = std::sync::atomic::AtomicU32::new(0);
     TestService::start(move |_| {
@@ -76,7 +76,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(first.status(), 201);
     assert!(!first.headers().contains_key("idempotency-replayed"));
     for _ in 0..3 {
-        // With and without the quotes of the standard.
+        // Keys may have the quotes of the standard.
         for key in ["k1", "\"k1\""] {
             let again = shop.post(key, "x").await;
             assert_eq!(again.status(), 201);
@@ -88,7 +88,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(service.got().len(), 1);
     let detail = problem(shop.post("k1", "y").await, 422).await;
     assert_eq!(detail, "this Idempotency-Key was used for another request: choose a new one");
-    // Another client's key is another key.
+    // Another client's equal key is a different key.
     let other = shop.post_as(&shop.other, "k1", "x").await;
     assert_eq!(other.text().await.unwrap(), "order 2");
     let missing = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
@@ -218,7 +218,7 @@ async fn the_log_says_why_a_request_with_a_key_has_no_answer() {
         let (answer, ()) = tokio::join!(shop.post(key, "x"), breaks);
         let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
         problem(answer, 502).await;
-        // The cause comes before the line of the access log.
+        // The cause is logged before the line of the access log.
         let cause = shop.gateway.logged_request(&id).await;
         assert_eq!((&cause["level"], &cause["upstream"]), (&"WARN".into(), &"a".into()), "{cause}");
         assert!(cause["message"].as_str().unwrap().starts_with("broken: "), "{cause}");
@@ -267,7 +267,7 @@ async fn without_its_database_nothing_with_a_key_is_sent() {
     assert_eq!(post().send().await.unwrap().status(), 200);
     let refused = "gateway_idempotent_requests_total{found=\"away\"} 1";
     gateway.private_says("/metrics", 200, refused).await;
-    // Only a client that insists on a key stands still.
+    // Only clients that insist on a key are refused.
     gateway.private_says("/readyz", 200, "\"stands_still\":[]").await;
 }
 
@@ -296,7 +296,8 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let gateway = Gateway::start(&folder, &config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
-    // Nobody asks for anything meanwhile. All gateways may share the database, and they still serve
+    // No request comes meanwhile. All gateways may share the database, and they still serve everything else, so a load
+    // balancer keeps them.
     // everything else, so a load balancer keeps them.
     link.set(Link::Silent);
     gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request as a service got it.
+/// A request as the service received it.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
@@ -24,7 +24,7 @@ impl ReceivedRequest {
     }
 }
 
-/// A service that notes what it gets.
+/// A service that records its requests.
 #[derive(Debug)]
 pub(crate) struct TestService {
     pub(crate) address: String,
@@ -35,7 +35,7 @@ pub(crate) struct TestService {
 type Answer = Arc<dyn Fn(&ReceivedRequest) -> Response + Send + Sync>;
 
 impl TestService {
-    /// A service that answers with this function.
+    /// Starts a service that answers with this function.
     pub(crate) async fn start(
         answer: impl Fn(&ReceivedRequest) -> Response + Send + Sync + 'static,
     ) -> Self {
@@ -55,7 +55,7 @@ impl TestService {
         Self { address, got, task }
     }
 
-    /// A service that answers everything with 200 and `ok`.
+    /// Starts a service that answers everything with 200 and `ok`.
     pub(crate) async fn ok() -> Self {
         Self::start(|_| text(200, "ok")).await
     }
@@ -64,7 +64,7 @@ impl TestService {
         self.got.lock().unwrap().clone()
     }
 
-    /// The lines of a config that name this service `name`.
+    /// Returns the lines of a config that name this service `name`.
     pub(crate) fn upstream(&self, name: &str) -> String {
         format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{}\"]\n", self.address)
     }
