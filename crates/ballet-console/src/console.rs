@@ -38,33 +38,33 @@ use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
-/// The most connections.
+/// The most connections from browsers.
 const CONNECTIONS: usize = 256;
 
-/// What a console needs to know.
+/// The configuration of a console.
 #[derive(Clone)]
 pub struct Options {
     /// The contracts of the system.
     pub contracts: &'static Contracts,
-    /// The broker, for a user who may read the journal and the dead letters.
+    /// The broker as a user who may read the journal and the dead letters.
     pub broker: Arc<dyn Broker>,
     /// The console's own database.
     pub database: PgConnectOptions,
-    /// Each service with its database. Without them the pages show what the journal tells.
+    /// The services with their databases. Without any, the pages show what the journal says.
     pub databases: Vec<(String, PgConnectOptions)>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub listen: SocketAddr,
-    /// Whether browsers reach it through HTTPS, so that the cookie is for that alone.
+    /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
     pub is_behind_tls: bool,
-    /// For how long entries are kept.
+    /// The time for which entries are kept.
     pub keep: SignedDuration,
-    /// How long after its cause a step is late, if nothing is known to hinder it.
+    /// The time after its cause at which a step is late, if no hindrance is known.
     pub patience: SignedDuration,
-    /// Who looks at the running system for the pages of services and audits.
+    /// The view of the running system for the pages of services and audits.
     pub looks: Option<Arc<dyn Looks>>,
-    /// The broker, for a user who may publish events, if there is one.
+    /// The broker as a user who may publish events, if there is one.
     pub publisher: Option<Arc<dyn Broker>>,
-    /// The header in which a gateway says who the person is.
+    /// The header in which a gateway names the person.
     pub trusted: Option<Trusted>,
     /// The folder to which discarded dead letters are written.
     pub archive: PathBuf,
@@ -73,8 +73,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Those of a console of this system that listens on any free port of this machine, and knows the broker and its
-    /// own database alone: it keeps entries for 7 days, and a step is late after 5 minutes.
+    /// Returns the options of a console that listens on any free port of this machine and has only the broker and its
+    /// own database. It keeps entries for 7 days, and a step is late after 5 minutes.
     #[must_use]
     pub fn new(
         contracts: &'static Contracts,
@@ -105,7 +105,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// An account that was made because there was none.
+/// An account that was created because there was none.
 #[derive(Debug)]
 pub struct Account {
     /// Its name.
@@ -114,20 +114,20 @@ pub struct Account {
     pub password: String,
 }
 
-/// A console that has its database and listens, and does not run yet.
+/// A console that has its database and listens, but does not run yet.
 #[derive(Debug)]
 pub struct Console {
     options: Options,
     pool: PgPool,
     listener: TcpListener,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
-    /// The account that it has made.
+    /// The account that it has created.
     pub first: Option<Account>,
 }
 
 impl Console {
-    /// Connects to its database, makes what is missing there, and listens.
+    /// Connects to its database, creates missing tables, and listens.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl Console {
         Ok(Self { options, pool, listener, address, first })
     }
 
-    /// Forgets all that follows from the journal, and reads it again from its beginning.
+    /// Forgets everything derived from the journal, and reads it again from its beginning.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl Console {
         Ok(prepare::empty(&self.pool).await?)
     }
 
-    /// Makes an account, or gives it another password and role.
+    /// Creates an account, or gives it another password and role.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl Console {
             is_behind: Arc::clone(&is_behind),
             added: Arc::clone(&added),
         };
-        // They end with this future.
+        // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
         tasks.spawn(judge::judge(
@@ -247,7 +247,7 @@ impl Console {
         let limits = Limits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));
         while let Some(ended) = tasks.join_next().await {
-            // One that had nothing to do has ended well. Without one that fails the pages would go on to show what was.
+            // A task with nothing to do ends well. If one fails, the pages would go on to show old data.
             ended.map_err(ConsoleError::Failed)?;
         }
         Ok(())

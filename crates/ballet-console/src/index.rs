@@ -1,4 +1,4 @@
-//! The console's database as an index of sagas, for commands that would search all ledgers otherwise.
+//! The console's database as an index of sagas, for commands that would otherwise search all ledgers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::observer::journal_identity::is_another;
 use crate::store::{append, search};
 
-/// It is on this network, or it is not used.
+/// The longest wait for the index: it is in this network, or it is not used.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What was published a moment ago is in it by then.
+/// The time in which the index gets recently published events.
 const CATCHES_UP: Duration = Duration::from_secs(2);
 
 /// The index of a console that has read the whole journal.
@@ -25,19 +25,19 @@ pub struct Index {
     db: PgConnection,
 }
 
-/// Whether there is an index to ask.
+/// The state of a console's index.
 #[derive(Debug)]
 pub enum IndexState {
-    /// There is, and it has all that the journal has.
+    /// There is one, and it has everything that the journal has.
     Index(Index),
-    /// No console runs, or it has not caught up, or it has read another journal: it does not have what was published lately.
+    /// It lacks recent events: no console runs, it has not caught up, or it has read another journal.
     Behind,
     /// There is none.
     None,
 }
 
 impl Index {
-    /// Opens the index, if it has all that the journal has now.
+    /// Opens the index, if it has everything that the journal has now.
     pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> IndexState {
         let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
             return IndexState::None;
@@ -64,7 +64,7 @@ impl Index {
         IndexState::Index(Self { db })
     }
 
-    /// The sagas with an event in which the business key has this value.
+    /// Returns the sagas with an event in which the business key has this value.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Index {
         search::keyed(&mut self.db, key, &value).await
     }
 
-    /// The sagas whose ids end with these digits.
+    /// Returns the sagas whose ids end with these digits.
     ///
     /// # Errors
     ///

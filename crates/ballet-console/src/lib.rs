@@ -1,5 +1,5 @@
-//! The operators' console of a system: an observer follows the journal into a database of its own, and pages show
-//! what hangs, where and why. It is no part of any saga: with it stopped, nothing changes for the services.
+//! The operators' console of a system. An observer follows the journal into a database of its own, and pages show what
+//! hangs, where and why. The console is no part of any saga: without it nothing changes for the services.
 
 #![warn(missing_docs)]
 

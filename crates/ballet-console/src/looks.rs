@@ -1,4 +1,4 @@
-//! What the console has somebody else find out: the command, which knows the broker's management API.
+//! The view of the running system that the command provides, since it knows the broker's management API.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
 
-/// Looks at the running system, by the functions of the command.
+/// Examines the running system with the functions of the command.
 pub trait Looks: fmt::Debug + Send + Sync {
-    /// What `ballet doctor` finds, what is worst first; or why nothing can be found.
+    /// Returns the findings of `ballet doctor`, the worst first, or why there are none.
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>>;
 
-    /// What of it is about the broker's nodes and its topology, which is found soon.
+    /// Returns the findings on the broker's nodes and its topology, which are fast.
     fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>>;
 
-    /// What `ballet audit` finds.
+    /// Returns the findings of `ballet audit`.
     fn audit(&self) -> BoxFuture<'_, Result<Report, String>>;
 }

@@ -1,4 +1,4 @@
-//! Who may see what: passwords, sessions, and how often a password may be tried.
+//! Access: passwords, sessions, roles, and limits on attempts at a password.
 
 pub(crate) mod attempts;
 pub(crate) mod form_token;

@@ -1,18 +1,18 @@
-//! A header in which a gateway says who the person is: it is believed only from addresses that are named.
+//! A header in which a gateway names the person. It is trusted only from configured addresses.
 
 use std::net::IpAddr;
 
-/// A header in which a gateway says who the person is. The gateway has to remove it from what others send.
+/// A header in which a gateway names the person. The gateway has to remove it from its clients' requests.
 #[derive(Debug, Clone)]
 pub struct Trusted {
     /// The name of the header.
     pub header: String,
-    /// The addresses of the gateway. Without any it is this machine.
+    /// The addresses of the gateway. An empty list means this machine.
     pub from: Vec<IpAddr>,
 }
 
 impl Trusted {
-    /// Whether this address may say who somebody is.
+    /// Whether this address may name the person.
     pub(crate) fn believes(&self, address: IpAddr) -> bool {
         match &self.from[..] {
             [] => address.to_canonical().is_loopback(),

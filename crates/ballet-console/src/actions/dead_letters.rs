@@ -1,4 +1,4 @@
-//! Dead letters: sent back, discarded, edited.
+//! Sends dead letters back, discards and edits them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use crate::actions::means::Means;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// How long the next outcome of what was sent is waited for.
+/// The longest wait for the next outcome of the sent messages.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How dead letters are sent back.
+/// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendOptions {
-    /// One of each group first; the others only if that one was handled.
+    /// Whether one of each group goes first, and the others only if it was handled.
     pub(crate) has_canary: bool,
-    /// The most in a second.
+    /// The most messages in a second.
     pub(crate) rate: Option<u32>,
-    /// Those, too, of which nothing shows any more whether they were handled.
+    /// Whether to include dead letters of which nothing shows any more whether they were handled.
     pub(crate) beyond_memory: bool,
 }
 
-/// The dead letters of a service that are meant.
+/// The selected dead letters of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
@@ -44,14 +44,14 @@ impl ChosenLetters {
         DeadLetters::on(Arc::clone(&means.broker), &self.service)
     }
 
-    /// What would be done: nothing is changed.
+    /// Returns what would be done, and changes nothing.
     pub(crate) async fn plan(&self, means: &Means) -> Result<Plan, RedriveError> {
         let floor = means.clock.now() - Limits::default().inbox_window;
         let part = means.part(&self.service).cloned();
         self.letters(means).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends them back, and waits for what becomes of them.
+    /// Sends the selected dead letters back, and waits for their outcomes.
     pub(crate) async fn redrive(
         &self,
         means: &Means,
@@ -105,7 +105,7 @@ impl ChosenLetters {
         Ok((whole, sent))
     }
 
-    /// Writes those of the plan to a file and removes them.
+    /// Writes the dead letters of the plan to a file, and removes them.
     pub(crate) async fn discard(
         &self,
         means: &Means,
@@ -147,7 +147,7 @@ impl ChosenLetters {
         ended
     }
 
-    /// Gives the one that is meant another body.
+    /// Gives the selected dead letter another body.
     pub(crate) async fn edit(
         &self,
         means: &Means,
@@ -202,7 +202,7 @@ impl ChosenLetters {
         }
     }
 
-    /// Removes messages that will not come again from the list of what is stuck.
+    /// Removes messages that will not come again from the list of stuck ones.
     async fn forget(&self, means: &Means, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() {
             return;

@@ -1,5 +1,5 @@
-//! What an operator does through the console. Each is done by the functions of `ballet-ops` that the command has, and
-//! each is written into the trail before it is done.
+//! An operator's actions through the console. Each is done by the functions of `ballet-ops` that the command has, and
+//! is written into the trail before it is done.
 
 pub(crate) mod answers;
 pub(crate) mod dead_letters;

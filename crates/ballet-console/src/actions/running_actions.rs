@@ -1,4 +1,4 @@
-//! The actions of this process that take their time: how far they are, and how they are stopped.
+//! This process's actions that take a while: their progress, and how to stop them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::store::actions::{self, ActionState, NewAction};
 
-/// How often the trail is told how far an action is.
+/// The interval at which the trail gets the progress of an action.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often it is tried to write down what came of one.
+/// The number of attempts to record an outcome.
 const TRIES: u32 = 30;
 
 /// The actions that can be stopped.
@@ -41,11 +41,11 @@ impl RunningActions {
     }
 }
 
-/// How an action has ended.
+/// The outcome of an action.
 #[derive(Debug)]
 pub(crate) struct ActionOutcome {
     pub(crate) standing: ActionState,
-    /// What came of it, a sentence a line.
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
@@ -58,14 +58,14 @@ impl ActionOutcome {
         Self::new(ActionState::Failed, why.to_string())
     }
 
-    /// Says one thing more.
+    /// Adds a sentence.
     pub(crate) fn say(&mut self, sentence: &str) {
-        // Text takes everything.
+        // Writing to a string cannot fail.
         write!(self.outcome, "\n{sentence}").ok();
     }
 }
 
-/// What an action says of itself while it goes on.
+/// The progress of an action in words.
 #[derive(Debug, Default)]
 pub(crate) struct ProgressText(Mutex<String>);
 
@@ -79,8 +79,8 @@ impl ProgressText {
     }
 }
 
-/// Writes an action down and does it in a task of its own: it does not end with the request that asked for it. Without
-/// being written down it is not done.
+/// Records an action and runs it in a task of its own, so that it does not end with its request. An action that cannot
+/// be recorded is not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
     running: &Arc<RunningActions>,
@@ -99,7 +99,7 @@ where
     tokio::spawn(async move {
         let ended = followed(&pool, id, &says, work).await;
         running.end(id);
-        // What was done is done: so it is tried again for a while.
+        // The action is done, so try for a while to record it.
         for _ in 0..TRIES {
             match actions::goes_on(&pool, id, ended.standing, &ended.outcome).await {
                 Ok(()) => break,
@@ -111,7 +111,7 @@ where
     Ok(())
 }
 
-/// Tells the trail every second how far the work is.
+/// Records the progress of the work every second.
 async fn followed(
     pool: &PgPool,
     id: Uuid,

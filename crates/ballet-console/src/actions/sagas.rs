@@ -1,4 +1,4 @@
-//! Sagas: stopped, solved by hand, and what waits for its next attempt tried again now.
+//! Stops sagas, records manual compensations, and retries at once whatever waits for its next attempt.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::actions::means::Means;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// How long a step is waited for that the service tries itself.
+/// The longest wait for a step that the service is trying itself.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Has a saga aborted by its owner.
+/// Makes the owner of a saga abort it.
 pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> ActionOutcome {
     let stopped = async {
         let mut db = means.connect(saga.owner).await?;
@@ -48,14 +48,14 @@ pub(crate) struct GivenSolution {
     pub(crate) saga: Uuid,
     pub(crate) step: String,
     pub(crate) key: Option<String>,
-    /// The body of the event; `None` makes it of the step's outcome.
+    /// The body of the event; `None` makes it from the step's outcome.
     pub(crate) event: Option<String>,
     pub(crate) is_silent: bool,
     pub(crate) is_called_off: bool,
 }
 
 impl GivenSolution {
-    /// Marks it as solved. With `dry_run` it only says what would be done.
+    /// Marks the step as compensated. With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
         means: &Means,
@@ -99,14 +99,14 @@ impl GivenSolution {
     }
 }
 
-/// What waits in a service for its next attempt, of a saga or of all.
+/// The work of a service that waits for its next attempt: of one saga or of all.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryScope {
     pub(crate) service: String,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// How much waits. Of what is not known, why not.
+/// The counts of waiting work, each with the reason if it is not known.
 #[derive(Debug)]
 pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
@@ -116,7 +116,7 @@ pub(crate) struct WaitCounts {
 }
 
 impl RetryScope {
-    /// The address of its form.
+    /// Returns the address of the form.
     pub(crate) fn address(&self) -> String {
         match self.saga {
             Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
@@ -133,7 +133,7 @@ impl RetryScope {
         Filter { sagas: self.saga.into_iter().collect(), ..Filter::default() }
     }
 
-    /// Counts what would be tried again: nothing is changed.
+    /// Counts the work that would be retried, and changes nothing.
     pub(crate) async fn count(&self, means: &Means) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&means.broker).await.map_err(|error| error.to_string());
@@ -150,7 +150,7 @@ impl RetryScope {
         WaitCounts { messages, calls, events }
     }
 
-    /// Tries messages and calls again now.
+    /// Retries messages and calls now.
     pub(crate) async fn inbox(
         &self,
         means: &Means,
@@ -200,7 +200,7 @@ impl RetryScope {
         ended
     }
 
-    /// Publishes again what could not be published.
+    /// Publishes again the events that could not be published.
     pub(crate) async fn outbox(&self, means: &Means, note: &Note) -> ActionOutcome {
         let service = &*self.service;
         let put = async {

@@ -1,4 +1,4 @@
-//! Services: paused and resumed.
+//! Pauses and resumes services.
 
 use ballet_ops::redrive::Note;
 use ballet_store::operators::paused;
@@ -8,7 +8,7 @@ use crate::actions::means::Means;
 use crate::actions::running_actions::ActionOutcome;
 use crate::store::actions::ActionState;
 
-/// Has a service take no messages until it is resumed.
+/// Makes a service take no messages until it is resumed.
 pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> ActionOutcome {
     let paused = async {
         let mut db = means.connect(service).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> ActionOu
     }
 }
 
-/// Lets a paused service go on.
+/// Resumes a paused service.
 pub(crate) async fn resume(means: &Means, service: &str) -> ActionOutcome {
     let resumed = async {
         let mut db = means.connect(service).await?;

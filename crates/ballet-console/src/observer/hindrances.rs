@@ -1,4 +1,5 @@
-//! Looks what keeps sagas from going on that is not theirs. Of whom does not answer for long nothing is known.
+//! Looks for hindrances of sagas that are not their own fault. Nothing is known of a service that does not answer for
+//! long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +17,15 @@ use crate::looks::Looks;
 
 const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The broker is asked each so many rounds.
+/// The broker is asked once in this many rounds.
 const ROUNDS: u32 = 4;
-/// For how many rounds the last answer of who does not answer counts: without it the sagas that it keeps back would
+/// The rounds for which the last answer of a silent database stays valid. Without it the sagas that it holds back would
 /// be called stuck at once, and a database is slow just when many of them wait.
 const KEPT: u32 = 6;
-/// A look that is given up ends in the database too: the next one would come on top of it.
+/// Ends an abandoned look in the database too, so that the next one does not add to it.
 const STATEMENT_LIMIT: (&str, &str) = ("statement_timeout", "5s");
 
-/// What was found last, and how many looks had no answer since.
+/// The last findings, and the number of unanswered looks since.
 #[derive(Debug, Default)]
 struct LastFindings {
     found: Vec<Hindrance>,
@@ -32,7 +33,7 @@ struct LastFindings {
 }
 
 impl LastFindings {
-    /// What counts after a look, which found this if it had an answer.
+    /// Returns the findings that are valid after a look. `look` is what it found, if it had an answer.
     fn after(&mut self, look: Option<Vec<Hindrance>>) -> Vec<Hindrance> {
         match look {
             Some(found) => *self = Self { found, unanswered: 0 },
@@ -42,7 +43,7 @@ impl LastFindings {
     }
 }
 
-/// A service's database, and what was found there.
+/// A service's database, and the last findings there.
 struct DatabaseLook {
     service: String,
     options: PgConnectOptions,
@@ -50,7 +51,7 @@ struct DatabaseLook {
     last: LastFindings,
 }
 
-/// Looks for ever what hinders.
+/// Looks for hindrances forever.
 pub(crate) async fn watch(
     databases: Vec<(String, PgConnectOptions)>,
     looks: Option<Arc<dyn Looks>>,

@@ -1,4 +1,4 @@
-//! Judges the sagas that have changed, by the rule that the command has for what a saga waits for.
+//! Judges the sagas that have changed, by the command's rule for what a saga waits for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,27 +21,27 @@ use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-/// The changes that are judged together.
+/// The most changes that are judged together.
 const PAGE: i64 = 2_000;
-/// How long it waits for more changes: of a saga that moves on, several are judged as one.
+/// The wait for more changes: several of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
-/// It waits for so many of these while the observer has to catch up: most of what would be judged changes again.
+/// The number of such waits while the observer catches up: most judgements would change again.
 const ROUNDS_BEHIND: u32 = 4;
-/// How long to wait for something new, and after a failure.
+/// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The most characters of an error that the index has.
+/// The most characters of an error in the index.
 const DETAIL: usize = 2_000;
-/// The most characters of what sagas are grouped by.
+/// The most characters of a cause, by which sagas are grouped.
 const CAUSE: usize = 300;
 
-/// That sagas are not judged.
+/// The reason why sagas are not judged, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unjudged {
     pub(crate) since: Timestamp,
     pub(crate) why: String,
 }
 
-/// Judges for ever.
+/// Judges forever.
 pub(crate) async fn judge(
     pool: PgPool,
     known: Arc<ContractIndex>,
@@ -62,11 +62,11 @@ pub(crate) async fn judge(
             is_new
         });
         match judged {
-            // Either something is new, or it is time to look.
+            // Continues when something is new, or after a while.
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            // There is more.
+            // There are more changes.
             Ok(PAGE..) if !is_behind.load(Ordering::Relaxed) => {}
             Ok(_) => {
                 sleep(ROUND).await;
@@ -84,14 +84,14 @@ pub(crate) async fn judge(
     }
 }
 
-/// Judges the sagas of some changes. Returns how many changes there were.
+/// Judges the sagas of some changes. Returns the number of changes.
 async fn page(
     pool: &PgPool,
     known: &ContractIndex,
     patience: SignedDuration,
 ) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // What a crash of the server loses is judged again: the changes are there again.
+    // A crash of the server that loses this brings the changes back, and they are judged again.
     in_time(db.execute("set local synchronous_commit = off")).await?;
     let taken = in_time(judgements::take_changed(&mut db, PAGE)).await?;
     let ChangedSagas { taken, sagas, too_long } = taken;
@@ -129,7 +129,7 @@ fn judged_by<'a>(
     })
 }
 
-/// It is stuck, if it had not ended: somebody has to look at what makes so many entries.
+/// Judges a saga with too many entries as stuck, unless it had ended: somebody has to find what makes them.
 fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     let detail =
         format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));

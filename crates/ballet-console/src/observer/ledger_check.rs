@@ -1,5 +1,5 @@
-//! A service may take a step back without an event, so what looks late by the journal alone may be over. Before
-//! somebody is told to act, the services' ledgers are asked.
+//! Asks the services' ledgers about late sagas. A service may take a step back without an event, so a saga that looks
+//! late by the journal may be over. No person is told to act before that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::contract_index::ContractIndex;
 use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// How long the services' databases may take.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The sagas that are asked for together.
+/// The most sagas in one question.
 const MOST: u16 = 500;
 
-/// Asks for ever.
+/// Asks the ledgers forever.
 pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
@@ -52,7 +52,7 @@ async fn round(
         ..Wanted::default()
     };
     let listed = sagas::list(known.system(), databases, &wanted).await;
-    // Whose ledger cannot be read may have something to do.
+    // A service whose ledger cannot be read may still have work to do.
     if !listed.away.is_empty() {
         return Ok(());
     }

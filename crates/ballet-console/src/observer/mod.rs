@@ -1,4 +1,4 @@
-//! Follows the journal: entries are kept, and the sagas that they are about are judged.
+//! Follows the journal: stores its entries, and judges their sagas.
 
 pub(crate) mod follow;
 pub(crate) mod hindrances;

@@ -32,7 +32,7 @@ pub(crate) struct DeadLetterReader {
 
 impl fmt::Debug for DeadLetterReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dead").field("services", &self.services).finish_non_exhaustive()
+        f.debug_struct("DeadLetterReader").field("services", &self.services).finish_non_exhaustive()
     }
 }
 
