@@ -1,4 +1,4 @@
-//! The trail: what persons did through the console, one of it, and how it goes on.
+//! The pages of the trail: persons' actions through the console, and the progress of one.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -8,7 +8,7 @@ use crate::pages::layout::Person;
 use crate::pages::words::ago;
 use crate::store::actions::{ActionState, RecordedAction};
 
-/// The last actions.
+/// Shows the last actions.
 pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! {
         h1 { "Actions" }
@@ -21,7 +21,7 @@ pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     }
 }
 
-/// Actions as rows.
+/// Shows actions as rows.
 pub(crate) fn list(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { ul.rows { @for one in all { li.row.{ "act-" (one.standing.as_str()) } {
         div.first dir="auto" { strong { (one.by) } " " a href={ "/actions/" (one.id) } { (one.act) } " " (one.what) }
@@ -41,12 +41,12 @@ fn standing(one: &RecordedAction) -> Markup {
     html! { span.act.(one.standing.as_str()) { span aria-hidden="true" { (sign) " " } (one.standing.as_str()) } }
 }
 
-/// What persons did to something, if they did anything.
+/// Shows the actions on something, if there are any.
 pub(crate) fn section(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { @if !all.is_empty() { section { h2 { "What was done to it here" } (list(all, now)) } } }
 }
 
-/// One action.
+/// Shows one action.
 pub(crate) fn one(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
     html! {
         p.crumb { a href="/actions" { "Actions" } }
@@ -56,7 +56,7 @@ pub(crate) fn one(action: &RecordedAction, person: &Person, now: Timestamp) -> M
     }
 }
 
-/// How it stands: the part of the page that changes.
+/// Shows the state of an action: the part of its page that changes.
 pub(crate) fn how(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
     let goes_on = action.standing == ActionState::Running;
     html! {

@@ -1,4 +1,4 @@
-//! The audit: run it, what it found down to the row, and what those before found.
+//! The audits: running one, its findings down to the row, and those of earlier ones.
 
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::store::audits::StoredAudit;
 /// The most cases of one kind that are shown.
 const MOST: usize = 500;
 
-/// The page. `shown` is the audit that is looked at; without one it is the last. `by` is who may run one.
+/// Shows the page. `shown` is the chosen audit; without one it is the last. `by` is a person who may run one.
 pub(crate) fn audit(
     all: &[StoredAudit],
     shown: Option<i64>,
@@ -88,7 +88,7 @@ fn one_audit(audit: &StoredAudit, now: Timestamp) -> Markup {
     }
 }
 
-/// A sentence, in which each id leads to its saga.
+/// Shows a sentence with links from ids to their sagas.
 fn linked(case: &str) -> Markup {
     let word =
         |text: &str| text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).parse::<Uuid>().ok();

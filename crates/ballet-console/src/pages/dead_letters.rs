@@ -1,4 +1,4 @@
-//! Dead letters: in groups that died in the same way, and one whole.
+//! Dead letters: in groups that died in the same way, and one in full.
 
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::pages::saga::unmask;
 use crate::pages::words::{ago, event, exact};
 use crate::store::actions::RecordedAction;
 
-/// All groups, by service.
+/// Shows all groups, by service.
 pub(crate) fn groups(all: &[ServiceLetters], person: &Person, now: Timestamp) -> Markup {
     let sum: u64 = all.iter().map(|one| one.count).sum();
     html! {
@@ -71,7 +71,7 @@ fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
     }
 }
 
-/// One whole.
+/// Shows one in full.
 pub(crate) fn one(
     known: &ContractIndex,
     letter: &Letter,

@@ -1,4 +1,4 @@
-//! The catalogue of events: who publishes and consumes each, its fields, and what the journal has seen of it.
+//! The catalogue of events: publishers, consumers and fields of each, and its records in the journal.
 
 use ballet_check::listing::{ListedEvent, fields};
 use ballet_ops::words::grouped;
@@ -10,7 +10,7 @@ use crate::pages::layout::Person;
 use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
-/// All events.
+/// Shows all events.
 pub(crate) fn events(known: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
     html! {
         h1 { "Events" }
@@ -48,7 +48,7 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
     }
 }
 
-/// One event.
+/// Shows one event.
 pub(crate) fn one(
     listed: &ListedEvent,
     person: &Person,

@@ -1,35 +1,35 @@
-//! What the forms of actions share.
+//! The common parts of forms.
 
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::pages::layout::Person;
 
-/// The token without which nothing is done.
+/// Writes the token without which no form is accepted.
 pub(crate) fn token(person: &Person) -> Markup {
     html! { input type="hidden" name="token" value=(person.token); }
 }
 
-/// The reason that every action asks for.
+/// Asks for the reason of an action.
 pub(crate) fn why(question: &str) -> Markup {
     html! { label.why { (question) input name="why" required maxlength="400" autocomplete="off" dir="auto"; } }
 }
 
-/// What a person has to know before a request counts as never carried out.
+/// The warning before a request counts as never carried out.
 pub(crate) const CALLED_OFF: &str =
     "The other side has confirmed that it will not carry out the request that it has taken";
 
-/// The way back to a saga.
+/// Links back to a saga.
 pub(crate) fn saga_crumb(id: Uuid) -> Markup {
     html! { p.crumb { a href="/sagas" { "Sagas" } " / " a.id href={ "/sagas/" (id) } { (id) } } }
 }
 
-/// A choice of yes or no.
+/// Asks yes or no.
 pub(crate) fn check(name: &str, says: &str, is_on: bool) -> Markup {
     html! { label.check { input type="checkbox" name=(name) value="yes" checked[is_on]; " " (says) } }
 }
 
-/// Two texts line by line: what is left out, and what is new.
+/// Shows two texts line by line: removed and added lines.
 pub(crate) fn difference(old: &str, new: &str) -> Markup {
     html! {
         pre.difference tabindex="0" aria-label="What changes" dir="auto" {
@@ -51,10 +51,10 @@ enum LineChange {
     New,
 }
 
-/// With more lines than this in what differs, the old and the new are shown as a whole.
+/// With more differing lines than this, the old and the new ones are shown as a whole.
 const MOST: usize = 1_500;
 
-/// The shortest way from one text to the other, by the longest common part.
+/// Returns the shortest way from one text to the other, by their longest common subsequence.
 fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(LineChange, &'a str)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
@@ -74,7 +74,7 @@ fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(LineChange, &'a str)> {
 }
 
 fn between<'a>(a: &[&'a str], b: &[&'a str], all: &mut Vec<(LineChange, &'a str)>) {
-    // common[i][j]: the lines that a[i..] and b[j..] have in common.
+    // common[i][j] is the number of common lines of a[i..] and b[j..].
     let mut common = vec![vec![0_u16; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {

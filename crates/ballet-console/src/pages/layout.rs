@@ -1,4 +1,4 @@
-//! What all pages have around them.
+//! The frame of all pages.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -6,12 +6,12 @@ use crate::access::role::Role;
 use crate::observer::judge::Unjudged;
 use crate::pages::words::exact;
 
-/// Who looks.
+/// The person who looks at a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) role: Role,
-    /// The token of the forms that this person may send.
+    /// The token of this person's forms.
     pub(crate) token: String,
 }
 
@@ -21,14 +21,14 @@ impl Person {
     }
 }
 
-/// What the frame of a page says.
+/// The content of a page's frame.
 #[derive(Debug)]
 pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
-    /// What keeps the observer from following, in words.
+    /// The reason why the observer cannot follow, in words.
     pub(crate) trouble: Option<String>,
-    /// What keeps sagas from being judged.
+    /// The reason why sagas are not judged.
     pub(crate) unjudged: Option<Unjudged>,
 }
 
@@ -44,7 +44,7 @@ const PAGES: [(&str, &str); 9] = [
     ("/actions", "Actions"),
 ];
 
-/// A whole page. `at` is the address of the page of the menu that it belongs to.
+/// Shows a whole page. `at` is the address of its page in the menu.
 pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -91,7 +91,7 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
     }
 }
 
-/// A page that says what is wrong, and where to go on.
+/// Shows a page that says what is wrong, and where to go on.
 pub(crate) fn message(frame: &PageFrame<'_>, title: &str, text: &str) -> Markup {
     let content = html! {
         h1 { (title) }

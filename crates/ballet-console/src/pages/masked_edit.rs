@@ -1,4 +1,4 @@
-//! A body that was edited with masks in it: their values are put back where it is certain whose they are.
+//! Restores the masked values of an edited body wherever it is certain which ones they are.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::pages::body::MASK;
 
-/// A value of the old body, and the same as it was shown, with masks.
+/// A value of the old body, and the same value as it was shown, with masks.
 type OldValue<'a> = (&'a Value, &'a Value);
 
-/// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
+/// Restores the old values in place of masks. Fails with the place of a mask that has no certain value.
 pub(crate) fn put_back(
     new: &mut Value,
     old: Option<OldValue<'_>>,
@@ -53,14 +53,15 @@ fn has_mask(value: &Value) -> bool {
 /// The items of a list that look the same.
 struct AlikeItems<'a> {
     first: OldValue<'a>,
-    /// All of them have the same value.
+    /// Whether all of them have the same value.
     is_one: bool,
-    /// How many there were, and how many there are.
+    /// Their number before and after the edit.
     before: usize,
     now: usize,
 }
 
-/// The old item that each item with a mask is, if that is certain: masks look alike, and whose value one has is not seen.
+/// Returns the old item for each item with a mask, if it is certain: masks look alike and hide whose value they stand
+/// for.
 fn same_items<'a>(items: &[Value], old: &[OldValue<'a>]) -> Vec<Option<OldValue<'a>>> {
     let masked = || items.iter().enumerate().filter(|(_, item)| has_mask(item));
     let has_all = items.len() == old.len();
@@ -82,9 +83,9 @@ fn same_items<'a>(items: &[Value], old: &[OldValue<'a>]) -> Vec<Option<OldValue<
         }
     }
     let same = |(at, item): (usize, &Value)| match alike.get(item) {
-        // It was kept or moved. Of several that look the same, another one may have moved to its place.
+        // The item was kept or moved. If several look the same, another one may have moved to its place.
         Some(alike) => (alike.is_one && alike.now <= alike.before).then_some(alike.first),
-        // It was edited where it is, and nothing else was.
+        // The item was edited in place, and nothing else was.
         None => (edited == [at]).then(|| old[at]),
     };
     masked().map(same).collect()
@@ -130,14 +131,14 @@ mod tests {
         assert_eq!(of_two(json!([of(1), of(5)])), Ok(json!([ada, with("eve", 5)])));
         assert_eq!(of_two(json!([of(1), with("kim", 4)])), Ok(json!([ada, with("kim", 4)])));
         assert_eq!(of_two(json!([of(5), with("kim", 4)])), unclear(0));
-        // Moved, and removed.
+        // Items are moved and removed.
         assert_eq!(of_four(json!([of(2), of(1)])), Ok(json!([eve, ada])));
         assert_eq!(of_two(json!([of(2), with("kim", 2)])), Ok(json!([eve, with("kim", 2)])));
-        // Two look the same: the first may be removed, and the second at its place.
+        // Two look the same: the first may be removed, and the second may be at its place.
         assert_eq!(of_four(json!([of(1), of(2), of(3), with("kim", 3)])), unclear(2));
         assert_eq!(of_four(json!([of(1), of(5), of(3), of(3)])), unclear(2));
         assert_eq!(of_four(json!([of(1), of(3)])), unclear(1));
-        // One looks like another, and several were edited.
+        // One now looks like another, and several were edited.
         assert_eq!(of_four(json!([of(2), of(2), of(3), of(3)])), unclear(0));
         assert_eq!(of_four(json!([of(4), of(5), of(3), of(3)])), unclear(0));
         assert_eq!(of_two(json!([of(2), of(7)])), unclear(1));
@@ -145,7 +146,7 @@ mod tests {
         let (twice, masks) = ([ada.clone(), ada.clone(), eve], [of(1), of(1), of(2)]);
         assert_eq!(edited(&twice, &masks, json!([of(1), of(1)])), Ok(json!([ada, ada])));
         assert_eq!(edited(&twice, &masks, json!([of(1), of(1), of(1)])), unclear(0));
-        // Of plain values nothing is seen at all.
+        // Masks of plain values reveal nothing at all.
         let (names, masks) = ([json!("Ada"), json!("Eve")], [json!(MASK), json!(MASK)]);
         assert_eq!(edited(&names, &masks, json!([MASK])), unclear(0));
         assert_eq!(edited(&names, &masks, json!([MASK, "Kim"])), unclear(0));
@@ -158,7 +159,7 @@ mod tests {
         let all = |mails: &dyn Fn(u32) -> String, count| {
             (0..count).map(|at| of(&mails(at), at)).collect::<Vec<_>>()
         };
-        // Each with all others would take minutes.
+        // Comparing each with all others would take minutes.
         let (old, shown) =
             (all(&|at| format!("guest {at}"), 50_000), all(&|_| MASK.to_owned(), 50_000));
         let (old, shown) = (json!(old), json!(shown));

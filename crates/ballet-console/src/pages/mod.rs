@@ -1,5 +1,5 @@
-//! The pages. They ask nothing of the network and the disk: what they show is given to them. All text is escaped by
-//! the macro that makes them.
+//! The pages. They use neither network nor disk: they get the data that they show. The macro that makes them escapes
+//! all text.
 
 pub(crate) mod actions;
 pub(crate) mod audit;

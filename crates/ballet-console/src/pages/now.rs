@@ -1,5 +1,5 @@
-//! What happens now: how many sagas are open and why, and the declared choreography with what is at each step. Each
-//! part is made by itself, so that only what has changed is sent to a page that is open.
+//! The page Now: the number of open sagas and their causes, and the declared choreography with the sagas at
+//! each step. Each part is made on its own, so that an open page gets only the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
@@ -13,26 +13,26 @@ use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
-/// What the page shows.
+/// The data of the page.
 #[derive(Debug)]
 pub(crate) struct NowPage {
     pub(crate) causes: Vec<CauseGroup>,
     pub(crate) types: Vec<SeenType>,
     /// The events of the last minute, by type.
     pub(crate) rates: Vec<(String, i64)>,
-    /// How many completed, and were aborted, in the last hour.
+    /// The numbers of sagas that completed and were aborted in the last hour.
     pub(crate) ended: (i64, i64),
     pub(crate) progress: JournalProgress,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: Vec<Hindrance>,
     /// The events of each minute of the last hour.
     pub(crate) minutes: Vec<(Timestamp, i64)>,
-    /// The minute that is looked at, if it is not now, and whether the console kept how it was.
+    /// The chosen minute, if it is not now, and whether the console stored its state.
     pub(crate) chosen: Option<(Timestamp, bool)>,
     pub(crate) at: Timestamp,
 }
 
-/// The parts that are sent to an open page, each with the id of its element.
+/// Returns the parts that are sent to an open page, each with the id of its element.
 pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
     let maps = known.graph.sagas().into_iter().map(|saga| {
         (
@@ -47,12 +47,12 @@ pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String
     own.into_iter().chain(maps).collect()
 }
 
-/// The page.
+/// Shows the page.
 pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
     let (parts, is_live) = (parts(known, now), now.chosen.is_none());
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
-        // It was made above, by the same macro or by the drawing, which escapes too.
+        // The parts were made by the same macro, or by the drawing, which escapes too.
         PreEscaped(found.map_or(String::new(), |(_, part)| part.clone()))
     };
     html! {
@@ -82,7 +82,7 @@ pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
     }
 }
 
-/// What a word means, in one sentence.
+/// Explains a state in one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "a person has to act.",
@@ -127,7 +127,7 @@ fn numbers(now: &NowPage) -> Markup {
     }
 }
 
-/// The open sagas by cause, what a person has to act on first.
+/// Shows the open sagas by cause. Those that need a person come first.
 fn causes(now: &NowPage) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
     let end =
@@ -166,7 +166,7 @@ fn causes(now: &NowPage) -> Markup {
     }
 }
 
-/// Why they hang: what hinders them, what they died of, or else what they wait for.
+/// Returns why they hang: their hindrance, the error that they died of, or else what they wait for.
 fn why<'a>(cause: &'a CauseGroup, hindrances: &'a [Hindrance]) -> &'a str {
     let step = cause.step.as_deref();
     let hinders = |one: &&Hindrance| {
@@ -185,7 +185,7 @@ fn address(cause: &CauseGroup) -> String {
     format!("/sagas?state={}{given}", cause.state)
 }
 
-/// The marks of a step: the open sagas that are there.
+/// Returns the marks of a step: the open sagas that are there.
 fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
     let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
@@ -211,7 +211,7 @@ fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Mar
     }
 }
 
-/// What flows and is in no contract, and what is in one and was never seen.
+/// Shows events that are in no contract, and declared ones that were never seen.
 fn undeclared(known: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !known.events.contains_key(&*seen.name)).collect();

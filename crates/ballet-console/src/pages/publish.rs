@@ -1,4 +1,4 @@
-//! A form that publishes a valid event, and the same for those who write a producer: with pika, and with curl.
+//! A form that publishes a valid event, and the same as code for a producer: with pika, and with curl.
 
 use ballet_check::listing::ListedEvent;
 use ballet_core::topology::EVENTS;
@@ -9,12 +9,12 @@ use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::words::event;
 
-/// Schemas may contain themselves.
+/// The nesting limit of examples: schemas may contain themselves.
 const DEEPEST: usize = 8;
-/// An id that nobody has, for an example.
+/// An id for examples that nobody has.
 const SOME_ID: &str = "0193f7a0-0001-7000-8000-000000000001";
 
-/// What was typed.
+/// The typed fields of the form.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct TypedEvent {
     #[serde(default)]
@@ -29,14 +29,14 @@ pub(crate) struct TypedEvent {
     pub(crate) why: String,
 }
 
-/// A message that the contracts accept, as a producer sends it.
+/// A message that the contracts accept, in the form that a producer sends.
 #[derive(Debug)]
 pub(crate) struct AcceptedMessage {
     pub(crate) message_id: String,
     pub(crate) saga: Option<String>,
 }
 
-/// The form. `judged` is what the contracts say of what was typed.
+/// Shows the form. `judged` is the contracts' verdict on the typed fields.
 pub(crate) fn publish(
     system: &str,
     listed: &ListedEvent,
@@ -112,7 +112,7 @@ fn pika(system: &str, name: &str, typed: &TypedEvent, accepted: &AcceptedMessage
     let properties = properties(name, typed, accepted).into_iter();
     let properties: Vec<String> =
         properties.map(|(name, value)| format!("        {name}={value},")).collect();
-    // A text in JSON is one in Python, too.
+    // JSON text is also valid in Python.
     let body = Value::from(typed.body.replace("\r\n", "\n"));
     format!(
         "import pika\n\n\
@@ -135,7 +135,7 @@ fn curl(system: &str, name: &str, typed: &TypedEvent, accepted: &AcceptedMessage
     )
 }
 
-/// A body of this shape, as far as the schema tells one.
+/// Returns an example body for a schema.
 pub(crate) fn example(schema: &Value) -> String {
     let made = made(schema, &schema["$defs"], 0);
     serde_json::to_string_pretty(&made).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a person does about sagas that wait in one place.
+//! A person's remedy for sagas that wait in one place.
 
 use ballet_ops::redrive::telling_part;
 use ballet_ops::sagas::SagaState;
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::pages::letter_selection::LetterSelection;
 
-/// The way to it.
+/// Returns the link to the remedy.
 pub(crate) fn remedy(
     state: SagaState,
     service: &str,

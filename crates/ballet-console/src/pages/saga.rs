@@ -1,4 +1,4 @@
-//! One saga: how it stands and why, the path that it should take, what happened, and what is dead of it.
+//! One saga: its state and the reason, its expected path, its history, and its dead letters.
 
 use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
 use ballet_ops::sagas::{Hindrance, Shown, Wait};
@@ -19,28 +19,28 @@ use crate::store::judgements::MOST;
 use crate::store::saga_entries::EDGE;
 use crate::store::saga_row::SagaRow;
 
-/// All that the page shows.
+/// The data of the page.
 pub(crate) struct SagaPage<'a> {
     pub(crate) known: &'a ContractIndex,
     pub(crate) found: &'a SagaRow,
-    /// All entries without their bodies, or any of them, one more than are judged.
+    /// All entries without their bodies. If they are too many to judge, any of them, one more than the limit.
     pub(crate) all: &'a [EntryRow],
-    /// The first and the last of them, which are shown.
+    /// The first and the last entries, which are shown.
     pub(crate) rows: &'a [EntryRow],
     pub(crate) keys: &'a [(String, String)],
     pub(crate) judged: &'a SeenSaga<'a>,
-    /// What the services' databases say now, if they are known to the console.
+    /// The present view of the services' databases, if the console knows them.
     pub(crate) live: Option<&'a Shown>,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
     pub(crate) sight: BodySight,
     pub(crate) person: &'a Person,
-    /// What was done to it through the console.
+    /// The actions on it through the console.
     pub(crate) actions: &'a [RecordedAction],
     pub(crate) now: Timestamp,
 }
 
-/// The page.
+/// Shows the page.
 pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
     let SagaPage { known, found, all, rows, keys, judged, sight, now, person, actions, .. } = seen;
     let count = match all.len() {
@@ -85,7 +85,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// The services that are next.
+/// Returns the services that are next.
 fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
     let from_journal = seen.judged.waits.iter().map(|wait| &*wait.service);
     let live = seen.live.iter().flat_map(|live| &live.waits).map(|wait| &*wait.service);
@@ -95,7 +95,7 @@ fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
     all
 }
 
-/// The form that shows what is about a person, once.
+/// Shows the form that reveals personal values once.
 pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
     html! {
         details {
@@ -110,7 +110,7 @@ pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
     }
 }
 
-/// What it waits for: as the services say it now, or else as it follows from the journal.
+/// Shows what the saga waits for: by the services' present view, or else by the journal.
 fn waits(seen: &SagaPage<'_>) -> Markup {
     let from_journal: Vec<&Wait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
@@ -140,7 +140,7 @@ fn waits(seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// What a person can do about it.
+/// Shows what a person can do about it.
 fn advice(wait: &Wait, seen: &SagaPage<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
     let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
@@ -195,7 +195,8 @@ const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'stat
     }
 }
 
-/// The dead letters that the journal tells of, whatever became of them. Of very many entries only those that are shown.
+/// Shows the dead letters in the journal, whatever became of them. Of very many entries only the shown ones are
+/// searched.
 fn dead(SagaPage { all, rows, now, .. }: &SagaPage<'_>) -> Markup {
     let is_part = all.len() > MOST;
     let of = if is_part { rows } else { all };
@@ -219,7 +220,7 @@ fn dead(SagaPage { all, rows, now, .. }: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// What persons did, as the services' databases have it.
+/// Shows persons' interventions, as the services' databases have them.
 fn by_hand(seen: &SagaPage<'_>) -> Markup {
     let Some(live) = seen.live else { return html! {} };
     html! {

@@ -1,4 +1,4 @@
-//! What can be done about a saga: stop it, say that a step was solved by hand, try again now what waits.
+//! Actions on a saga: stopping it, recording a step as solved by hand, retrying waiting work now.
 
 use ballet_core::{Part, StepKind, System};
 use ballet_ops::sagas::{SolvedStep, Stoppable, stoppable};
@@ -10,7 +10,7 @@ use crate::pages::forms::{CALLED_OFF, check, saga_crumb, token, why};
 use crate::pages::layout::Person;
 use crate::pages::saga_answer::calling_steps;
 
-/// The links to what can be done about an open saga.
+/// Links to the actions on an open saga.
 pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&str]) -> Markup {
     let can_stop = stoppable(system).iter().any(|one| names.iter().any(|name| name == one.saga));
     html! {
@@ -28,7 +28,7 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     }
 }
 
-/// Whether to stop it, and what then happens.
+/// Asks whether to stop it, and explains the consequences.
 pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
     html! {
         (saga_crumb(id))
@@ -47,7 +47,7 @@ pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
     }
 }
 
-/// What a service tries again later, and could try now.
+/// Shows the work that a service retries later, and could retry now.
 pub(crate) fn retry(retry: &RetryScope, waits: &WaitCounts, person: &Person) -> Markup {
     let RetryScope { service, saga } = retry;
     html! {
@@ -89,7 +89,7 @@ fn some(count: &Result<u64, String>) -> bool {
     count.as_ref().is_ok_and(|count| *count > 0)
 }
 
-/// The form in which a person says what was compensated by hand. `checked` is what would be done, or why not.
+/// Shows the form for a compensation that was done by hand. `checked` is what would be done, or why not.
 pub(crate) fn solved(
     parts: &[Part],
     asked: &GivenSolution,

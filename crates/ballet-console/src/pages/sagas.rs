@@ -1,4 +1,4 @@
-//! The list of sagas: one search box, filters in the address, what is stuck first.
+//! The list of sagas: one search box, filters in the address, stuck ones first.
 
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
@@ -10,13 +10,13 @@ use crate::pages::words::{ago, encoded, event, saga, since, state};
 use crate::store::saga_row::SagaRow;
 use crate::store::search::SagaList;
 
-/// The sagas of a page.
+/// The number of sagas on a page.
 pub(crate) const PER_PAGE: i64 = 50;
 
-/// The longest text that is looked for.
+/// The longest search text.
 const LONGEST: usize = 500;
 
-/// What was asked for, as the address has it.
+/// The query, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct SagasQuery {
     #[serde(default)]
@@ -31,10 +31,10 @@ pub(crate) struct SagasQuery {
     pub(crate) step: String,
     #[serde(default)]
     pub(crate) reason: String,
-    /// An error without what is particular to one message.
+    /// An error without the particulars of one message.
     #[serde(default)]
     pub(crate) cause: String,
-    /// At least this old: `10m`, `2h`, `3d`.
+    /// The minimum age: `10m`, `2h`, `3d`.
     #[serde(default)]
     pub(crate) age: String,
     #[serde(default)]
@@ -51,7 +51,7 @@ const AGES: [(&str, &str); 6] = [
 ];
 
 impl SagasQuery {
-    /// What a database and a page can carry of it.
+    /// Returns the query without characters and lengths that a database or a page cannot carry.
     pub(crate) fn cleaned(self) -> Self {
         let clean = |text: String| -> String {
             text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
@@ -62,7 +62,7 @@ impl SagasQuery {
         Self { q, state, saga, service, step, reason, cause, age, page }
     }
 
-    /// What ends the wait of all that is listed, if it is of one cause.
+    /// Returns the remedy for all listed sagas, if they have one cause.
     fn remedy(&self) -> Option<Markup> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let state = SagaState::parse(&self.state)?;
@@ -74,7 +74,7 @@ impl SagasQuery {
         )
     }
 
-    /// The same on another page of the list, as an address.
+    /// Returns the address of another page of the same list.
     fn address(&self, page: u16) -> String {
         let fields = [
             ("q", &self.q),
@@ -96,7 +96,7 @@ impl SagasQuery {
     }
 }
 
-/// The list.
+/// Shows the list.
 pub(crate) fn sagas(
     known: &ContractIndex,
     asked: &SagasQuery,
@@ -169,7 +169,7 @@ fn nothing(asked: &SagasQuery) -> Markup {
     }
 }
 
-/// A saga of the list.
+/// Shows a saga of the list.
 pub(crate) fn row(one: &SagaRow, now: Timestamp) -> Markup {
     html! {
         li.row.(one.state.as_str()) {

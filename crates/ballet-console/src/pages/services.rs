@@ -1,4 +1,4 @@
-//! The services, the broker and the databases: their figures, what was found of each, and what to do about it.
+//! The services, the broker and the databases: their figures, the findings on each, and the remedies.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use crate::pages::layout::Person;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, since};
 
-/// What the page shows.
+/// The data of the page.
 #[derive(Debug)]
 pub(crate) struct ServicesPage<'a> {
-    /// What was found, or why nothing was.
+    /// The findings, or why there are none.
     pub(crate) findings: Result<&'a [Finding], &'a str>,
     pub(crate) found_at: Timestamp,
-    /// Each service in figures, or why there are none.
+    /// The figures of each service, or why there are none.
     pub(crate) figures: &'a BTreeMap<String, Result<Figures, String>>,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
     /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
-    /// The open sagas, by name.
+    /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
     /// The sagas with several versions.
     pub(crate) versions: &'a [Version],
@@ -36,14 +36,14 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// The page.
+/// Shows the page.
 pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     let findings = page.findings.unwrap_or_default();
     let mut of: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         of.entry(&finding.subject).or_default().push(finding);
     }
-    // What is no service is the broker, one of its nodes or users, or the databases together.
+    // Other names are the broker, one of its nodes or users, or the databases together.
     let around = of.keys().copied().filter(|name| !page.services.contains(name));
     let all: Vec<&str> = page.services.iter().copied().chain(around).collect();
     let is_unwell =
@@ -80,12 +80,12 @@ pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     }
 }
 
-/// The id of the part about it: `the broker` is two words.
+/// Returns the id of a name's part of the page: `the broker` is two words.
 fn anchor(name: &str) -> String {
     name.replace(' ', "-")
 }
 
-/// What is not well, and the rest folded.
+/// Shows the bad findings, and the rest folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == State::Well);
@@ -100,7 +100,7 @@ fn list(findings: &[&Finding], person: &Person) -> Markup {
     }
 }
 
-/// A service in figures.
+/// Shows a service in figures.
 fn shown(figures: &Figures, now: Timestamp) -> Markup {
     let Figures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
     html! {
@@ -157,7 +157,7 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
     }
 }
 
-/// The way to a next attempt now, if something waits for one.
+/// Links to the retry of waiting work, if there is any.
 fn again(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let Figures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
@@ -168,7 +168,7 @@ fn again(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     }
 }
 
-/// Pauses the service, or lets it go on.
+/// Shows the form that pauses or resumes the service.
 fn switch(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let form = |act: &str, question: &str, says: &str| {
         html! {
@@ -197,7 +197,7 @@ fn switch(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     }
 }
 
-/// What has to end before a version can go.
+/// Shows what has to end before a version can be removed.
 fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {
@@ -234,7 +234,7 @@ fn row(finding: &Finding, person: &Person) -> Markup {
     }
 }
 
-/// The page that does what the advice has a command for.
+/// Returns the page that does what the advice has a command for.
 fn here(finding: &Finding) -> Option<(String, String)> {
     let service = &*finding.subject;
     match finding.check {

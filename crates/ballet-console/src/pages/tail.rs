@@ -1,4 +1,4 @@
-//! What flows, as it flows: the last entries of the journal, and those that come.
+//! The live journal: its last entries, and new ones as they come.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::pages::words::encoded;
 use crate::pages::words::{event, exact, saga};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// What is followed, as the address has it.
+/// The filters, as the address has them.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct TailQuery {
     #[serde(default, rename = "type")]
@@ -37,7 +37,7 @@ impl TailQuery {
     }
 }
 
-/// The page.
+/// Shows the page.
 pub(crate) fn tail(
     known: &ContractIndex,
     asked: &TailQuery,
@@ -67,7 +67,7 @@ pub(crate) fn tail(
     }
 }
 
-/// An entry.
+/// Shows an entry.
 pub(crate) fn one(known: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     html! {
         li.row.{ "tail-" (row.kind.as_str()) } {

@@ -1,4 +1,4 @@
-//! What happened in a saga: in the order of time, with a lane for each service, and as a tree of causes.
+//! The history of a saga: in order of time with a lane for each service, and as a tree of causes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,12 @@ use crate::pages::body;
 use crate::pages::words::{event, exact, span};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// The colours of the style sheet. More lanes share them.
+/// The number of colours in the style sheet. Further lanes share them.
 pub(crate) const LANES: usize = 8;
-/// Causes deeper than this are shown beside each other.
+/// Deeper causes are shown beside each other.
 const DEEPEST: usize = 40;
 
-/// The services in the order in which they appear.
+/// Returns the services in the order in which they appear.
 pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
     let mut lanes: Vec<&str> = Vec::new();
     for row in rows {
@@ -26,7 +26,7 @@ pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
     lanes
 }
 
-/// The entries in the order of the journal.
+/// Shows the entries in the order of the journal.
 pub(crate) fn timeline(known: &ContractIndex, rows: &[EntryRow], sight: BodySight) -> Markup {
     let lanes = lanes(rows);
     let lane =
@@ -74,13 +74,13 @@ const fn verb(kind: EntryKind) -> &'static str {
     }
 }
 
-/// The events below the messages that caused them.
+/// Shows the events below the messages that caused them.
 pub(crate) fn tree(rows: &[EntryRow]) -> Markup {
     let events: Vec<&EntryRow> = rows.iter().filter(|row| row.kind == EntryKind::Event).collect();
     let known: BTreeSet<&str> = events.iter().map(|row| &*row.message_id).collect();
     let mut below: BTreeMap<Option<&str>, Vec<&EntryRow>> = BTreeMap::new();
     for row in &events {
-        // What nothing here has caused begins a tree. So does what names itself.
+        // An entry whose cause is not here begins a tree. So does one that names itself.
         let cause =
             row.cause.as_deref().filter(|cause| known.contains(cause) && *cause != row.message_id);
         below.entry(cause).or_default().push(row);
@@ -95,7 +95,7 @@ fn branch<'r>(
     depth: usize,
 ) -> Markup {
     let children = below.get(&cause).map_or(&[][..], Vec::as_slice);
-    // An id that was published twice has its consequences once.
+    // The consequences of an id that was published twice are shown once.
     let children: Vec<&EntryRow> =
         children.iter().copied().filter(|row| seen.insert(row.place)).collect();
     html! {

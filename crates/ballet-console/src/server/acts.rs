@@ -1,4 +1,4 @@
-//! Actions: how one is begun, and the pages of the trail. All that changes something is for operators alone.
+//! Actions: starting one, and the pages of the trail. Only operators may change anything.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,12 +19,12 @@ use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, ActionState, NewAction};
 
-/// The longest reason.
+/// The longest reason, in characters.
 const LONGEST: usize = 400;
-/// How often an open page is told how an action goes on.
+/// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// What is done to what.
+/// An action and its target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deed {
     pub(super) act: &'static str,
@@ -34,19 +34,19 @@ pub(super) struct Deed {
     pub(super) message: Option<String>,
 }
 
-/// The reason that was given, if it is one.
+/// Returns the given reason, if it is one.
 fn reason(given: &str) -> Option<String> {
     let text: String = given.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect();
     (!text.is_empty()).then_some(text)
 }
 
-/// What a field of a form says; a blank one says nothing.
+/// Returns the text of a form's field, unless it is blank.
 pub(super) fn not_blank(field: &str) -> Option<String> {
     let text = field.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Writes a deed down and begins it. Otherwise the page that says why not.
+/// Records a deed and starts it. Otherwise returns the page that says why not.
 pub(super) async fn begun<W, F>(
     visit: &Visit,
     why: &str,
@@ -76,7 +76,7 @@ where
     Ok(new.id)
 }
 
-/// The same, and leads to the page that shows how it goes on.
+/// Records and starts a deed, and leads to the page with its progress.
 pub(super) async fn done<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
@@ -86,14 +86,14 @@ where
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
-/// The form that asks for nothing but a reason.
+/// A form that asks only for a reason.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReasonForm {
     #[serde(default)]
     pub(super) why: String,
 }
 
-/// Writes down that somebody has seen what is about a person. Otherwise the page that says why not.
+/// Records that a person has seen personal values. Otherwise returns the page that says why not.
 pub(super) async fn shown(visit: &Visit, why: &str, deed: &Deed) -> Result<Uuid, Response> {
     begun(visit, why, deed, |_, _, _, _| async {
         ActionOutcome::new(ActionState::Done, "What is about a person was shown once.")
@@ -113,7 +113,7 @@ pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/actions", &action.act, &content)
 }
 
-/// How an action goes on, until it has ended.
+/// Streams the progress of an action until it has ended.
 pub(super) async fn live(
     visit: Visit,
     Path(id): Path<Uuid>,

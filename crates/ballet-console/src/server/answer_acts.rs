@@ -1,4 +1,4 @@
-//! A person says what became of a step's call to the outside.
+//! Records a person's statement on a step's call to the outside.
 
 use axum::Form;
 use axum::extract::Path;
@@ -47,7 +47,7 @@ pub(super) async fn form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/sagas", TITLE, &content)
 }
 
-/// Says what would be done, or does it.
+/// Shows what would be done, or does it.
 pub(super) async fn answer(
     visit: Visit,
     Path(id): Path<Uuid>,

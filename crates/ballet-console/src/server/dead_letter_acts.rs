@@ -1,4 +1,4 @@
-//! What is done with dead letters.
+//! Actions on dead letters.
 
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -35,7 +35,7 @@ fn chosen(meant: &LetterSelection) -> ChosenLetters {
     ChosenLetters { service: meant.service.clone(), filter }
 }
 
-/// What would be done: nothing is changed.
+/// Shows what would be done, and changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     visit.service(&meant.service)?;
     let _turn = visit.site.dead.turn().await;
@@ -117,7 +117,7 @@ async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response>
     letter.ok_or_else(|| visit.not_found(GONE))
 }
 
-/// The dead letter, if its body can be edited here.
+/// Returns the dead letter, if its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     let letter = one(visit, service, id).await?;
     if letter.body.len() < letter.size {
@@ -129,7 +129,7 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
     Ok(letter)
 }
 
-/// The old body, as this person may see it: what is about a person is masked.
+/// Returns the old body with personal values masked, as far as this person may see it.
 fn old(site: &Site, letter: &Letter, person: &Person) -> String {
     let name = letter.event_type.as_deref().unwrap_or_default();
     let shown = body::text(&site.known, name, &letter.body, true, BodySight::masked(person.role));
@@ -153,12 +153,12 @@ pub(super) struct EditForm {
     body: String,
     #[serde(default)]
     why: String,
-    /// What the person saw: [`Letter::seen`].
+    /// The copies that the person saw: [`Letter::seen`].
     #[serde(default)]
     seen: String,
 }
 
-/// Looks at a new body, or takes it.
+/// Checks a new body, or accepts it.
 pub(super) async fn edit(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
@@ -196,7 +196,7 @@ pub(super) async fn edit(
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
-/// The new body laid out with its masks, and as it is sent. Otherwise what is wrong with it.
+/// Returns the new body formatted with its masks, and the one to send. Otherwise its faults.
 fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
     let shown: Value = serde_json::from_str(given)
@@ -211,7 +211,7 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
         let message = Incoming {
             event_type: Some(name),
             app_id: Some(event.service()),
-            // Of an event of a saga the id is asked for, whatever it is.
+            // An event of a saga requires some id here, whatever it is.
             correlation_id: Some("00000000-0000-0000-0000-000000000000"),
             body: body.as_bytes(),
             ..Incoming::default()
@@ -225,7 +225,7 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
     Ok((serde_json::to_string_pretty(&shown).unwrap_or_default(), body))
 }
 
-/// The dead letter with what is about a person, once.
+/// Shows the dead letter with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,

@@ -1,4 +1,4 @@
-//! HTTP: who may ask, which page answers, and with which headers.
+//! HTTP: access, routes, and the headers of answers.
 
 mod acts;
 mod answer_acts;

@@ -1,4 +1,4 @@
-//! The reading pages: each asks the database, and gives what it finds to its page.
+//! The pages that only read: each handler reads the database and passes the data to its page.
 
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -24,14 +24,14 @@ use crate::store::saga_row::{SagaRow, places};
 use crate::store::search::{SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
-/// The bytes of each body that the page of a saga has.
+/// The most bytes of each body on the page of a saga.
 const BYTES: i32 = 16 * 1024;
-/// How long the page of a saga waits for the services' databases.
+/// The limit for the services' databases on the page of a saga.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The last page of a list. Who looks further searches.
+/// The last page of a list. Beyond it a person has to search.
 const LAST_PAGE: u16 = 200;
 
-/// Which minute is looked at: a time, or how many minutes from now, as the slider sends it.
+/// The chosen minute: a time, or a number of minutes from now, as the slider sends it.
 #[derive(Debug, Default, serde::Deserialize)]
 pub(super) struct MinuteQuery {
     #[serde(default)]
@@ -41,7 +41,7 @@ pub(super) struct MinuteQuery {
 }
 
 impl MinuteQuery {
-    /// The minute, if it is one of the last hour, and not this one.
+    /// Returns the minute, if it is one of the last hour, and not this one.
     fn chosen(&self, now: Timestamp) -> Option<Timestamp> {
         let from_now = |minutes: i64| now.checked_add(SignedDuration::from_mins(minutes)).ok();
         let is_in_hour = |ago: &i64| (-MINUTES..=MINUTES).contains(ago);
@@ -92,7 +92,7 @@ pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
     saga_seen(&visit, &id, BodySight::masked(visit.person.role)).await
 }
 
-/// The page of a saga, with as much of its bodies as the person may see.
+/// Shows the page of a saga, with as much of its bodies as the person may see.
 pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: BodySight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let missing = || visit.not_found(missing);
@@ -123,7 +123,7 @@ pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: BodySight) -> Answ
     visit.page("/sagas", &format!("Saga {id}"), &saga::saga(&seen))
 }
 
-/// What the console's database has of a saga.
+/// The data on a saga in the console's database.
 struct StoredSaga {
     found: SagaRow,
     /// All entries without their bodies, and those that are shown.
@@ -136,7 +136,7 @@ struct StoredSaga {
 async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> {
     let away = places(&site.hindrances.borrow());
     let this = SagaFilter { text: Some(id.to_string()), limit: 100, ..SagaFilter::default() };
-    // Others may have the id as a key.
+    // Other sagas may have the id as a key.
     let SagaList { found, .. } = search(&site.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
     let all = saga_entries::entries(&site.pool, id).await?;
@@ -146,7 +146,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
-/// What the services say of a saga, if their databases are known and answer soon.
+/// Returns the services' view of a saga, if their databases are known and answer soon.
 async fn asked_now(site: &Site, id: Uuid) -> Option<Shown> {
     let databases = &site.means.databases;
     if databases.is_empty() {
@@ -176,7 +176,7 @@ pub(super) async fn dead_letter(
     visit.page("/dead-letters", "Dead letter", &content)
 }
 
-/// The window of the page of what was covered.
+/// The window on the page of coverage.
 #[derive(Debug, Default, serde::Deserialize)]
 pub(super) struct CoverageQuery {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Publishes an event from a form: through the functions of `ballet publish`.
+//! Publishes an event from a form, with the functions of `ballet publish`.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) async fn form(visit: Visit, Path(name): Path<String>) -> Answer {
     visit.page("/events", "Publish", &content)
 }
 
-/// Judges what was typed, or publishes it.
+/// Checks the typed event, or publishes it.
 pub(super) async fn publish(
     visit: Visit,
     Path(name): Path<String>,

@@ -1,4 +1,4 @@
-//! Which address is answered by which page.
+//! The routes: addresses and their handlers.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::server::{
     system, tail,
 };
 
-/// The largest form.
+/// The largest form, in bytes.
 const FORM: usize = 16 * 1024;
 
-/// All addresses.
+/// Returns all routes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let acting = Router::new()
         .route("/dead-letters/act", get(dead_letter_acts::plan).post(dead_letter_acts::act))

@@ -1,4 +1,4 @@
-//! What is done about a saga.
+//! Actions on a saga.
 
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -207,7 +207,7 @@ pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/sagas", "Solved by hand", &content)
 }
 
-/// Says what would be done, or does it.
+/// Shows what would be done, or does it.
 pub(super) async fn solved(
     visit: Visit,
     Path(id): Path<Uuid>,
@@ -249,7 +249,7 @@ pub(super) async fn solved(
     .await
 }
 
-/// The saga with what is about persons, once.
+/// Shows the saga with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path(id): Path<Uuid>,

@@ -1,4 +1,4 @@
-//! Logging in and out.
+//! Login and logout.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// A session ends after a working day.
+/// The time after which a session ends: a working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
-/// The header in which a proxy adds the address that it was asked from.
+/// The header to which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Where a person is. Behind HTTPS the proxy says it, in what it has added last.
+/// Returns a person's address. Behind HTTPS it is the last entry that the proxy has appended.
 fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
     let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
@@ -98,7 +98,7 @@ async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, Console
     let kept = accounts::password(&site.pool, &given.name).await?;
     let typed = given.password.clone();
     let Ok(_turn) = site.hashing.acquire().await else { return Ok(None) };
-    // It takes some milliseconds and a whole core.
+    // Hashing takes some milliseconds of a whole core.
     let is_right = tokio::task::spawn_blocking(move || password::is_right(&typed, kept.as_ref()));
     if !is_right.await.unwrap_or(Ok(false))? {
         return Ok(None);
@@ -125,7 +125,7 @@ fn cookie(site: &Site, token: &str, seconds: i64) -> [(axum::http::HeaderName, S
     [(SET_COOKIE, cookie)]
 }
 
-/// An address of the console. Nobody is led elsewhere.
+/// Returns an address of the console. A login never leads elsewhere.
 fn own(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")

@@ -1,4 +1,4 @@
-//! What all handlers share, and how they answer.
+//! The shared state of all handlers, and their error pages.
 
 use std::sync::Arc;
 
@@ -21,28 +21,28 @@ use crate::server::parts::Parts;
 use crate::server::system_look::SystemLook;
 use crate::server::timed_value::TimedValue;
 
-/// Passwords that are hashed at once: each takes 19 MiB.
+/// The most passwords that are hashed at once: each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
 
-/// What all handlers share.
+/// The shared state of all handlers.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) pool: PgPool,
     pub(crate) known: Arc<ContractIndex>,
     pub(crate) clock: Clock,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
-    /// What actions are done with.
+    /// The resources of actions.
     pub(crate) means: Means,
-    /// What the tokens of forms are made with.
+    /// The secret of the forms' tokens.
     pub(crate) secret: Vec<u8>,
-    /// Who else may say who a person is.
+    /// The gateway that may name a person.
     pub(crate) trusted: Option<Trusted>,
-    /// What keeps the observer from following.
+    /// The reason why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
-    /// What keeps sagas from being judged.
+    /// The reason why sagas are not judged.
     pub(crate) unjudged: watch::Receiver<Option<Unjudged>>,
-    /// What happens now.
+    /// The data of the page Now.
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
@@ -54,7 +54,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A page that says what is wrong.
+    /// Returns a page that says what is wrong.
     pub(crate) fn message(
         &self,
         person: Option<&Person>,
@@ -70,13 +70,13 @@ impl Site {
         PageFrame {
             system: self.known.system().name,
             person,
-            // Strangers are told nothing.
+            // Strangers see no details.
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),
             unjudged: self.unjudged.borrow().clone().filter(|_| person.is_some()),
         }
     }
 
-    /// The console's database does not answer. Strangers are not told why.
+    /// Answers that the console's database does not answer. Strangers do not see why.
     pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
         tracing::warn!("a page cannot be read: {error}");
         let text = match person {

@@ -1,4 +1,4 @@
-//! The pages of the running system: its services, and its audits.
+//! The pages of the running system: its services and its audits.
 
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ pub(super) async fn services(visit: Visit) -> Answer {
     visit.page("/services", "Services", &content)
 }
 
-/// What is to become of a service.
+/// The wanted state of a service.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct SwitchForm {
     act: String,
@@ -43,7 +43,7 @@ pub(super) struct SwitchForm {
     why: String,
 }
 
-/// Pauses a service, or lets it go on.
+/// Pauses or resumes a service.
 pub(super) async fn switch(
     visit: Visit,
     Path(service): Path<String>,
@@ -64,7 +64,7 @@ pub(super) async fn switch(
     .await
 }
 
-/// Which of the audits is shown.
+/// The chosen audit.
 #[derive(Debug, Default, serde::Deserialize)]
 pub(super) struct AuditQuery {
     #[serde(default)]

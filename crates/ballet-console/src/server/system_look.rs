@@ -1,4 +1,4 @@
-//! What was found of the running system. A look takes seconds, so one request looks and the others wait for it.
+//! The findings on the running system. A look takes seconds, so one request looks and the others wait for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,31 +16,31 @@ use tokio::time::timeout;
 use crate::looks::Looks;
 use crate::server::timed_value::TimedValue;
 
-/// What was found is shown for this long.
+/// The time for which findings are shown.
 const FRESH: Duration = Duration::from_secs(15);
-/// How long the services' databases may take.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Why nothing is found.
+/// The reason if there is nothing to look with.
 pub(super) const NOBODY: &str = "this console was not started by the command, which looks for it";
 
-/// What was found of the running system.
+/// The findings on the running system.
 #[derive(Debug)]
 pub(super) struct SystemFindings {
     pub(super) at: Timestamp,
-    /// What the look found, or why nothing.
+    /// The findings, or why there are none.
     pub(super) findings: Result<Vec<Finding>, String>,
-    /// Each service in figures, or why there are none. Empty without databases.
+    /// The figures of each service, or why there are none. Empty without databases.
     pub(super) figures: BTreeMap<String, Result<Figures, String>>,
-    /// The sagas with several versions. Empty if there are none, or if the databases did not say it soon.
+    /// The sagas with several versions. Empty if there are none, or if the databases were too slow.
     pub(super) versions: Vec<Version>,
 }
 
-/// Who looks, and what was found last.
+/// The view of the running system, and the last findings.
 #[derive(Debug)]
 pub(crate) struct SystemLook {
     pub(super) looks: Option<Arc<dyn Looks>>,
     pub(super) found: TimedValue<SystemFindings>,
-    /// One audit at a time.
+    /// Allows one audit at a time.
     pub(super) auditing: Mutex<()>,
 }
 
@@ -49,7 +49,7 @@ impl SystemLook {
         Self { looks, found: TimedValue::new(FRESH), auditing: Mutex::default() }
     }
 
-    /// What is found, some seconds old at most.
+    /// Returns the findings, at most some seconds old.
     pub(super) async fn look(
         &self,
         system: &System,

@@ -1,4 +1,4 @@
-//! The page that follows the journal, and what is sent to it.
+//! The page that follows the journal, and its stream.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::store::append::next;
 use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::tail::{TailFilter, entries};
 
-/// The entries of the page when it is opened, and the most that are sent at once: nobody reads more.
+/// The number of entries on a new page, and the most that are sent at once: nobody reads more.
 const MOST: i64 = 100;
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -29,7 +29,7 @@ fn following(asked: &TailQuery) -> TailFilter {
         event_type: given(&asked.event_type),
         service: given(&asked.service),
         kind: kind.map(EntryKind::as_str),
-        // What is no id is no saga's.
+        // A text that is no id matches no saga.
         saga: given(&asked.saga).map(|id| Uuid::try_parse(&id).unwrap_or_default()),
     }
 }
@@ -41,13 +41,13 @@ pub(super) async fn tail(visit: Visit, Query(asked): Query<TailQuery>) -> Answer
     visit.page("/tail", "Tail", &pages::tail(&visit.site.known, &asked, &rows, sight))
 }
 
-/// What comes, as it comes.
+/// Streams new entries.
 pub(super) async fn live(
     Visit { site, person }: Visit,
     Query(asked): Query<TailQuery>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (following, sight) = (following(&asked), BodySight::masked(person.role));
-    // What is there already is on the page.
+    // The page already has the earlier ones.
     let after = next(&site.pool).await.map(|next| next - 1).ok();
     let open = (site, following, after);
     let changes = unfold(open, move |(site, following, mut after)| async move {

@@ -1,26 +1,26 @@
-//! What persons do through the console: who, when, what and why, and what came of it. It is written before it is done, and
-//! is kept when all that follows from the journal is forgotten.
+//! The trail of persons' actions through the console: who, when, what, why, and the outcome. An action is written
+//! before it is done, and stays when everything derived from the journal is forgotten.
 
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
-/// The most that a page lists.
+/// The most actions that a page lists.
 const MOST: i64 = 200;
-/// An action that has not said for this long that it goes on has ended with its console.
+/// An action without a sign of progress for this long has ended with its console.
 const BEAT: &str = "30 seconds";
 
-/// How an action stands.
+/// The state of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ActionState {
-    /// It goes on.
+    /// It is in progress.
     Running,
     /// It was done.
     Done,
-    /// A part of it was done.
+    /// Part of it was done.
     Partly,
-    /// Nothing of it was done, or it is not known.
+    /// Nothing of it was done, or its outcome is unknown.
     Failed,
 }
 
@@ -37,13 +37,13 @@ impl ActionState {
     }
 }
 
-/// An action that is about to be done.
+/// An action that is about to start.
 #[derive(Debug, Clone)]
 pub(crate) struct NewAction<'a> {
     pub(crate) id: Uuid,
     pub(crate) by: &'a str,
     pub(crate) act: &'a str,
-    /// What it is done to, in words.
+    /// The target, in words.
     pub(crate) what: &'a str,
     pub(crate) service: Option<&'a str>,
     pub(crate) saga: Option<Uuid>,
@@ -63,11 +63,11 @@ pub(crate) struct RecordedAction {
     pub(crate) saga: Option<Uuid>,
     pub(crate) why: String,
     pub(crate) standing: ActionState,
-    /// What came of it, a sentence a line.
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
-/// Writes down that an action begins.
+/// Records the start of an action.
 pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.action (id, by, act, what, service, saga, message, why) \
@@ -86,7 +86,7 @@ pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx
     .map(drop)
 }
 
-/// Writes down how it goes on, or how it has ended.
+/// Records the progress of an action, or its end.
 pub(crate) async fn goes_on(
     pool: &PgPool,
     id: Uuid,
@@ -118,22 +118,22 @@ async fn read(
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
 }
 
-/// The last actions.
+/// Returns the last actions.
 pub(crate) async fn last(pool: &PgPool) -> Result<Vec<RecordedAction>, sqlx::Error> {
     read(pool, "where $1::uuid is null", None).await
 }
 
-/// One action.
+/// Returns one action.
 pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction>, sqlx::Error> {
     Ok(read(pool, "where id = $1", Some(id)).await?.pop())
 }
 
-/// The actions on a saga.
+/// Returns the actions on a saga.
 pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAction>, sqlx::Error> {
     read(pool, "where saga = $1", Some(saga)).await
 }
 
-/// The actions on one message.
+/// Returns the actions on one message.
 pub(crate) async fn of_message(
     pool: &PgPool,
     message: &str,

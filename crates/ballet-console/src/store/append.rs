@@ -1,5 +1,5 @@
-//! Entries are added in the order of the journal, together with the place behind the last of them. So each is
-//! added once, whatever dies in between.
+//! Adds entries in the order of the journal, together with the place behind the last of them. So each is added once,
+//! even after a crash.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::store::days::{day, make};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
 
-/// A business key of a saga.
+/// A value of a business key in a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SagaKey {
     pub(crate) value: String,
@@ -22,26 +22,26 @@ pub(crate) struct SagaKey {
     pub(crate) saga: Uuid,
 }
 
-/// What was read in one go.
+/// The records that were read together.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBatch {
-    /// Those that are kept.
+    /// The entries to store.
     pub(crate) rows: Vec<EntryRow>,
-    /// The declared sagas that they are about.
+    /// The declared sagas that they affect.
     pub(crate) changed: BTreeSet<Uuid>,
     pub(crate) keys: BTreeSet<SagaKey>,
-    /// What was seen in each minute.
+    /// The counts of each minute.
     pub(crate) flow: Flow,
-    /// What is missing in the journal.
+    /// The gaps in the journal.
     pub(crate) gaps: Vec<String>,
 }
 
-/// The next place of the journal to read.
+/// Returns the next place of the journal to read.
 pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// The next place of the journal to read, and the last entry with the id of its message.
+/// Returns the next place of the journal to read, and the last entry with the id of its message.
 pub(crate) async fn read(
     db: impl PgExecutor<'_>,
 ) -> Result<(i64, Option<(i64, Uuid)>), sqlx::Error> {
@@ -54,8 +54,8 @@ pub(crate) async fn read(
     Ok((next, place.zip(id)))
 }
 
-/// Adds a batch that was read from `from` on, up to `to`. Returns false if somebody else has added what comes from
-/// there on, or has begun anew.
+/// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there
+/// on, or has begun anew.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
@@ -63,7 +63,7 @@ pub(crate) async fn append(
     batch: &EntryBatch,
 ) -> Result<bool, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // A commit that a crash of the server loses is read again: its place is lost with it.
+    // A crash of the server that loses this commit loses its place too, so its entries are read again.
     db.execute("set local synchronous_commit = off").await?;
     let last = batch.rows.iter().map(|row| row.at).max().map(ToSqlx::to_sqlx);
     let ours = sqlx::query(
@@ -127,8 +127,8 @@ async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sql
     copy.send(db, into).await
 }
 
-/// Without COPY, whose end is a packet of its own: after little data it waits 40 ms until the server has acknowledged that
-/// (Nagle's algorithm, which the client does not switch off).
+/// Does not use COPY, which ends with a packet of its own: after little data that waits 40 ms for the server's
+/// acknowledgement (Nagle's algorithm, which the client does not switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())

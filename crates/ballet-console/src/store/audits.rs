@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-/// The audits that are kept.
+/// The most audits that are stored.
 const KEPT: i64 = 100;
 
-/// What an audit found, as it is kept.
+/// The findings of an audit, as they are stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct AuditFindings {
     pub(crate) rows: usize,
@@ -38,7 +38,7 @@ pub(crate) struct StoredAudit {
     pub(crate) found: AuditFindings,
 }
 
-/// Keeps what an audit found, and forgets the oldest ones.
+/// Stores the findings of an audit, and deletes the oldest ones.
 pub(crate) async fn keep(
     pool: &PgPool,
     (at, who, took): (Timestamp, &str, SignedDuration),
@@ -58,7 +58,7 @@ pub(crate) async fn keep(
     .map(drop)
 }
 
-/// The audits, the last first.
+/// Returns the audits, the last first.
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<StoredAudit>, sqlx::Error> {
     type Columns = (i64, jiff_sqlx::Timestamp, String, i64, Json<AuditFindings>);
     let all = "select id, at, who, took_ms, found from console.audit order by id desc limit $1";

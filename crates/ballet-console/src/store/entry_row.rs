@@ -1,4 +1,4 @@
-//! An entry of the journal, as the console keeps it.
+//! An entry of the journal, as the console stores it.
 
 use ballet_ops::sagas::journal::{Entry, What};
 use jiff::Timestamp;
@@ -6,11 +6,11 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The columns of a row but for its body.
+/// The columns of a row except its body.
 pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
     reason, detail, attempts, who, why, size";
 
-/// The kinds of entries.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryKind {
     /// An event was published.
@@ -21,7 +21,7 @@ pub(crate) enum EntryKind {
     Redriven,
     /// A dead letter was discarded.
     Discarded,
-    /// Anything else that a person did, as a note.
+    /// Any other action of a person, as a note.
     Note,
 }
 
@@ -61,17 +61,17 @@ pub(crate) struct EntryRow {
     pub(crate) reason: Option<String>,
     pub(crate) detail: Option<String>,
     pub(crate) attempts: i32,
-    /// Who did it, and why, if a person did.
+    /// The person who did it and the reason, if a person did.
     pub(crate) who: Option<String>,
     pub(crate) why: Option<String>,
     /// The body, or its beginning.
     pub(crate) body: Vec<u8>,
-    /// The bytes of the whole body.
+    /// The size of the whole body in bytes.
     pub(crate) size: i32,
 }
 
 impl EntryRow {
-    /// What it says of its saga; `None` for what changes nothing.
+    /// Returns the effect on its saga; `None` if it has none.
     pub(crate) fn entry(&self) -> Option<Entry> {
         let what = match self.kind {
             EntryKind::Event => What::Published,

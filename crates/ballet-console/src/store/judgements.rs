@@ -1,4 +1,4 @@
-//! How sagas stand: which have changed since they were judged, their entries, and what was found.
+//! Judgements of sagas: the sagas that have changed since theirs, their entries, and the new ones.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::store::entry_row::{COLUMNS, EntryRow};
 
-/// How a saga stands, as far as time does not change it.
+/// The state of a saga, except for what changes with time.
 #[derive(Debug)]
 pub(crate) struct Judgement<'a> {
     pub(crate) saga: Uuid,
@@ -19,20 +19,20 @@ pub(crate) struct Judgement<'a> {
     pub(crate) last: &'a EntryRow,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
-    /// It has too many entries to judge it: one that had ended stays so.
+    /// Whether it has too many entries to judge it. If it had ended, it stays ended.
     pub(crate) is_too_long: bool,
-    /// What it waits for, if it is open.
+    /// The wait of an open saga.
     pub(crate) waits: OpenWait,
 }
 
-/// What a saga waits for: the service, its step, and since when.
+/// The wait of a saga: for which service and step, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
     pub(crate) since: Option<Timestamp>,
-    /// From when on it is late.
+    /// The time from which it is late.
     pub(crate) due: Option<Timestamp>,
     pub(crate) is_dead: bool,
     pub(crate) reason: Option<String>,
@@ -40,24 +40,24 @@ pub(crate) struct OpenWait {
     pub(crate) detail: Option<String>,
 }
 
-/// The most entries of a saga that is judged: one with more would keep all others from being judged.
+/// The most entries of a saga that is judged. One with more would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
 /// The most entries that are read together.
 const TOGETHER: usize = 100_000;
 
-/// What has changed.
+/// The changed sagas.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedSagas {
-    /// How many changes were taken.
+    /// The number of changes that were taken.
     pub(crate) taken: i64,
-    /// All that is known of their sagas, without the bodies.
+    /// Everything known of these sagas, without the bodies.
     pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
-    /// The last entry of each that has too many.
+    /// The last entry of each saga with too many.
     pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 
-/// Takes some of the changes. They are changes again if the transaction does not end well. What is added meanwhile is a
-/// change of its own.
+/// Takes some of the changes. If the transaction fails, they are still changes. Entries that are added meanwhile make a
+/// new change.
 pub(crate) async fn take_changed(
     db: &mut PgConnection,
     most: i64,
@@ -115,7 +115,7 @@ pub(crate) async fn take_changed(
     })
 }
 
-/// The last entries of these sagas.
+/// Returns the last entries of these sagas.
 async fn last_of(
     db: &mut PgConnection,
     sagas: &[Uuid],
@@ -131,7 +131,7 @@ async fn last_of(
     Ok(all)
 }
 
-/// Writes how these sagas stand.
+/// Writes the judgements of these sagas.
 pub(crate) async fn write(
     db: &mut PgConnection,
     judged: &[Judgement<'_>],
@@ -188,7 +188,7 @@ pub(crate) async fn write(
     keep_open(db, judged).await
 }
 
-/// Keeps those ended that had ended before they had too many entries: nothing says that they have begun again.
+/// Keeps sagas ended that had ended before they had too many entries: nothing says that they have begun again.
 async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
@@ -206,8 +206,8 @@ async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Resul
     .map(drop)
 }
 
-/// Keeps those open whose first entries are dropped and whose last ones say that they have ended: what is missing may be
-/// what they wait for. The services' ledgers are asked soon.
+/// Keeps sagas open whose first entries were dropped, although their last ones say that they have ended: they may wait
+/// for something that is missing. The services' ledgers are asked soon.
 async fn keep_open(db: &mut PgConnection, judged: &[Judgement<'_>]) -> Result<(), sqlx::Error> {
     let ended: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
     sqlx::query(

@@ -1,4 +1,4 @@
-//! The console's database: all SQL on it, a file for each topic.
+//! The console's database: all SQL on it, one file per topic.
 
 pub(crate) mod accounts;
 pub(crate) mod actions;

@@ -1,4 +1,4 @@
-//! Sagas by what a person types into the one box, and by filters.
+//! Searches sagas by the text in the search box, and by filters.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use uuid::Uuid;
 
 use crate::store::saga_row::{STATE, SagaRow};
 
-/// The most sagas that a text stands for. Who wants others types more of it.
+/// The most sagas that a text finds. A longer text finds others.
 const MOST_HITS: usize = 500;
-/// A shorter text is in too many ids or errors.
+/// The shortest text for a search in errors. A shorter one is in too many.
 const SHORTEST_PART: usize = 3;
 const SHORTEST_DIGITS: usize = 4;
 
-/// Which sagas are listed.
+/// The filters of a list.
 #[derive(Debug, Default)]
 pub(crate) struct SagaFilter {
-    /// An id, the last digits of one, the beginning of a business key, a part of an error.
+    /// An id, the last digits of one, the beginning of a business key, or a part of an error.
     pub(crate) text: Option<String>,
     pub(crate) state: Option<SagaState>,
     pub(crate) saga: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct SagaFilter {
     pub(crate) step: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) cause: Option<String>,
-    /// It has waited, or was seen last, before this.
+    /// The time before which it began to wait, or was last seen.
     pub(crate) before: Option<Timestamp>,
     pub(crate) skip: i64,
     pub(crate) limit: i64,
@@ -37,12 +37,12 @@ pub(crate) struct SagaFilter {
 #[derive(Debug, Default)]
 pub(crate) struct SagaList {
     pub(crate) found: Vec<SagaRow>,
-    /// Whether the text stands for more sagas than are looked at.
+    /// Whether the text matches more sagas than are searched.
     pub(crate) has_others: bool,
 }
 
-/// Lists sagas: those that are stuck first, then the blocked and the waiting, each the oldest first; then those that have
-/// ended, the last first. `away` are the places where something hinders.
+/// Lists sagas: the stuck, then the blocked, then the waiting, each the oldest first; then the ended, the last first.
+/// `away` are the places with hindrances.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
@@ -71,8 +71,8 @@ pub(crate) async fn search(
     Ok(SagaList { found, has_others })
 }
 
-/// The open ones. An index has them in the order in which they wait, so of each word no more are looked at than are
-/// listed.
+/// Returns the open sagas. An index has them in the order in which they wait, so for each state no more are read than
+/// are listed.
 async fn open(
     pool: &PgPool,
     away: &[String],
@@ -81,7 +81,7 @@ async fn open(
 ) -> Result<Vec<SagaRow>, sqlx::Error> {
     let (mut found, mut skip) = (Vec::new(), filter.skip);
     for word in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
-        // Nothing is blocked where nothing hinders.
+        // Without hindrances nothing is blocked.
         let is_none = word == SagaState::Blocked && away.is_empty();
         let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
         if is_none || filter.state.is_some_and(|state| state != word) || left <= 0 {
@@ -128,7 +128,7 @@ async fn count_open(
     query.push(") as s").build_query_scalar().fetch_one(pool).await
 }
 
-/// The sagas that pass all filters but that for the state.
+/// Pushes the query of the sagas that pass all filters except the state's.
 fn push_all(
     query: &mut QueryBuilder<Postgres>,
     away: &[String],
@@ -136,7 +136,7 @@ fn push_all(
     hits: Option<&[Uuid]>,
     open: bool,
 ) {
-    // The first value that is bound is `$1`, which the state asks for.
+    // The state uses the first bound value as `$1`.
     query.push("select *, ").push(STATE).push(" as state from console.saga where (");
     query.push_bind(away.to_vec()).push("::text[] is not null) and ended is ");
     query.push(if open { "null" } else { "not null" });
@@ -161,7 +161,7 @@ fn push_all(
     }
 }
 
-/// The sagas with this value of a business key. A longer value than the index has is none of it.
+/// Returns the sagas with this value of a business key. A value longer than the index stores finds none.
 pub(crate) async fn keyed(
     db: &mut PgConnection,
     key: &str,
@@ -173,7 +173,7 @@ pub(crate) async fn keyed(
     Ok(found.into_iter().collect())
 }
 
-/// The sagas whose ids end with these digits.
+/// Returns the sagas whose ids end with these digits.
 pub(crate) async fn ending(
     db: &mut PgConnection,
     digits: &str,
@@ -184,7 +184,7 @@ pub(crate) async fn ending(
     Ok(found.into_iter().collect())
 }
 
-/// The sagas that a text stands for.
+/// Returns the sagas that a text matches.
 async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     let text = text.trim();
     if let Ok(id) = Uuid::try_parse(text) {
@@ -226,7 +226,7 @@ mod tests {
         let servers = Servers::shared().await.expect("servers");
         let database = Database::new(servers.postgres(), "console_search").await.expect("one");
         let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
-        // Of each word some, mixed in time.
+        // Some of each state, mixed in time.
         sqlx::query(
             "insert into console.saga (id, began, last_at, last_type, last_place, ended, service, since, due, is_dead) \
              select md5(n::text)::uuid, now(), now() - n * interval '1 s', 'a.done.v1', n, \
@@ -259,7 +259,7 @@ mod tests {
             }
             assert_eq!(pages, all, "{limit} a page");
         }
-        // Nothing hinders: what was blocked is late, or waits.
+        // Without hindrances the blocked sagas are late, or wait.
         let filter =
             SagaFilter { state: Some(SagaState::Blocked), limit: 9, ..SagaFilter::default() };
         assert!(search(&pool, &[], &filter).await.expect("none").found.is_empty());

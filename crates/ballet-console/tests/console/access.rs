@@ -1,4 +1,4 @@
-//! Who may see what.
+//! Access to the pages.
 
 use ballet_console::{Console, Role};
 use reqwest::{Method, StatusCode};
@@ -31,13 +31,13 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
     }
     let browser = console.browser().await;
     assert_eq!(browser.get("/sagas").await.0, StatusCode::OK);
-    // The token is in no table.
+    // No table has the token.
     let cookie = browser.cookie.clone().expect("a cookie");
     let out = browser.form("/logout", "").send().await.expect("an answer");
     assert_eq!(out.status(), StatusCode::SEE_OTHER);
     let answer = browser.request(Method::GET, "/sagas").header("cookie", &cookie).send().await;
     assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
-    // The first account is made once.
+    // The first account is created once.
     assert!(world.console().await.first.is_none());
     world.close().await;
 }
@@ -118,7 +118,7 @@ async fn a_stranger_is_not_told_what_the_database_says() {
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     db.execute("alter table console.session rename to gone").await.expect("renamed");
-    // Nobody can say whose cookie it is.
+    // Nobody can tell whose cookie it is.
     let (status, page) = browser.get("/sagas").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");

@@ -1,4 +1,4 @@
-//! What others have written is text, whatever it is.
+//! Text from others stays text, whatever it is.
 
 use reqwest::Method;
 

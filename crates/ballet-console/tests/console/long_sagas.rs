@@ -26,9 +26,9 @@ async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them()
         assert!(page.contains(says), "{says}: {page}");
     }
     assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
-    // As it is in the time line, in what it waits for and among its dead letters.
+    // It is in the time line, in the description of the wait, and among the dead letters.
     assert_eq!(page.matches("no shelf 17").count(), 3);
-    // The other one is not in the time line, and nothing leads there.
+    // The other one is not in the time line, and nothing links there.
     assert_eq!(page.matches("no shelf 16").count(), 2);
     assert_eq!(page.matches("in the time line").count(), 1);
     assert!(!page.contains("there may be others"), "{page}");

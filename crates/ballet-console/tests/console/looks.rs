@@ -1,4 +1,4 @@
-//! The pages of services and audits, and what blocks sagas, by what is found of the running system.
+//! The pages of services and audits, and blocked sagas, by the findings on the running system.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let console = world
         .console_with(|options| {
             options.looks = Some(Arc::new(BrokenLooks(saga.to_string())));
-            // Without the cause that is known, it would be stuck at once.
+            // Without the known cause it would be stuck at once.
             options.patience = late;
         })
         .await;
@@ -77,7 +77,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
         assert!(page.contains(says), "{says}: {page}");
     }
 
-    // The services come first; what is not well is named before all of them.
+    // The services come first; each fault is named above all of them.
     let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
     let order = [
         "Not well: ",
@@ -179,7 +179,7 @@ async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
     let options: PgConnectOptions = of.url().parse().expect("a URL");
     let (process, mut session) = process::begin(&options).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
-    // Nobody renews it while the page shows what was found before.
+    // Nobody renews it while the page shows the earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")
         .await
         .expect("a longer lease");
