@@ -11,7 +11,7 @@ pub enum ConsoleError {
     /// The journal cannot be read.
     #[error("the journal: {0}")]
     Journal(#[from] JournalError),
-    /// It cannot listen on the address.
+    /// The console cannot listen on the address.
     #[error("cannot listen on {address}: {why}")]
     Listen {
         /// The address.

@@ -28,7 +28,7 @@ pub(crate) struct SendOptions {
     pub(crate) has_canary: bool,
     /// The most messages in a second.
     pub(crate) rate: Option<u32>,
-    /// Whether to include dead letters of which nothing shows any more whether they were handled.
+    /// Whether to include dead letters so old that nothing shows whether they were handled.
     pub(crate) beyond_memory: bool,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct CauseGroup {
     pub(crate) count: i64,
     /// The time since when the first of them waits.
     pub(crate) since: Option<Timestamp>,
-    /// What one of them waits for, and the error of one.
+    /// The wait of one of them, and the error of one.
     pub(crate) what: Option<String>,
     pub(crate) detail: Option<String>,
 }

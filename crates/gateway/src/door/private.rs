@@ -31,7 +31,7 @@ struct PrivateState {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// How the gateway works without its database. It is ready without it: gateways share a database, and still serve
+    /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
     /// everything but `stands_still`.
     database: &'static str,
     /// The routes that refuse every request now.

@@ -9,7 +9,7 @@ use crate::config::file::Rate;
 use crate::http::headers::set;
 use crate::http::problem::Problem;
 
-// Of `draft-ietf-httpapi-ratelimit-headers`.
+// The names are from `draft-ietf-httpapi-ratelimit-headers`.
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
