@@ -138,7 +138,7 @@ impl Console {
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let password = token::new()?;
-        let made = accounts::first(&pool, FIRST, &password::hashed(&password)?).await?;
+        let made = accounts::first(&pool, FIRST, &password::hash_new(&password)?).await?;
         let first = made.then_some(Account { name: FIRST, password });
         Ok(Self { options, pool, listener, address, first })
     }
@@ -164,7 +164,7 @@ impl Console {
         password: &str,
     ) -> Result<(), ConsoleError> {
         let pool = prepare::prepare(database).await?;
-        accounts::set(&pool, name, role, &password::hashed(password)?).await?;
+        accounts::set(&pool, name, role, &password::hash_new(password)?).await?;
         pool.close().await;
         Ok(())
     }

@@ -36,5 +36,5 @@ pub fn document<'a>(
     config: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Result<String, String> {
-    program::openapi::made_of(config, documents)
+    program::openapi::assemble_from(config, documents)
 }

@@ -18,7 +18,7 @@ pub(crate) struct PasswordHash {
 }
 
 /// Hashes a new password.
-pub(crate) fn hashed(password: &str) -> Result<PasswordHash, ConsoleError> {
+pub(crate) fn hash_new(password: &str) -> Result<PasswordHash, ConsoleError> {
     let mut salt = vec![0; SALT];
     SystemRandom::new().fill(&mut salt).map_err(|_| ConsoleError::NoRandomness)?;
     let hash = hash(password, &salt)?;
@@ -49,10 +49,10 @@ mod tests {
 
     #[test]
     fn only_the_password_is_right_and_no_hash_is_like_another() {
-        let kept = hashed("open sesame").expect("hashed");
+        let kept = hash_new("open sesame").expect("hashed");
         assert!(is_right("open sesame", Some(&kept)).expect("hashed"));
         assert!(!is_right("open sesam", Some(&kept)).expect("hashed"));
         assert!(!is_right("open sesame", None).expect("hashed"));
-        assert_ne!(hashed("open sesame").expect("hashed"), kept);
+        assert_ne!(hash_new("open sesame").expect("hashed"), kept);
     }
 }

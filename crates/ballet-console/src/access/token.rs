@@ -13,6 +13,6 @@ pub(crate) fn new() -> Result<String, ConsoleError> {
 }
 
 /// Returns the hash of a token, as the database has it.
-pub(crate) fn kept(token: &str) -> Vec<u8> {
+pub(crate) fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }

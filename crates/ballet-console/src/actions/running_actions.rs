@@ -97,7 +97,7 @@ where
     let says = Arc::new(ProgressText::default());
     let work = work(running.begin(id), Arc::clone(&says));
     tokio::spawn(async move {
-        let ended = followed(&pool, id, &says, work).await;
+        let ended = record_progress(&pool, id, &says, work).await;
         running.end(id);
         // The action is done, so try for a while to record it.
         for _ in 0..TRIES {
@@ -112,7 +112,7 @@ where
 }
 
 /// Records the progress of the work every second.
-async fn followed(
+async fn record_progress(
     pool: &PgPool,
     id: Uuid,
     says: &ProgressText,

@@ -129,7 +129,7 @@ impl Observer {
                 }
                 // Another journal may be there afterwards, so it is checked before following goes on.
                 Read::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
-                Read::Notice(notice) => to = noted(&mut batch, &notice, from, to),
+                Read::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
             }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;
@@ -175,7 +175,7 @@ impl Observer {
 }
 
 /// Records a notice. Returns the place behind the known entries.
-fn noted(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) -> i64 {
+fn record_notice(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) -> i64 {
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // The first reading of a journal misses nothing.

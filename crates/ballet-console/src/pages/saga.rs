@@ -81,7 +81,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
         }
         (dead(seen))
         (actions::section(actions, *now))
-        (by_hand(seen))
+        (interventions(seen))
     }
 }
 
@@ -221,7 +221,7 @@ fn dead(SagaPage { all, rows, now, .. }: &SagaPage<'_>) -> Markup {
 }
 
 /// Shows persons' interventions, as the services' databases have them.
-fn by_hand(seen: &SagaPage<'_>) -> Markup {
+fn interventions(seen: &SagaPage<'_>) -> Markup {
     let Some(live) = seen.live else { return html! {} };
     html! {
         @if !live.interventions.is_empty() || !live.stopped.is_empty() || !live.solved.is_empty() {

@@ -111,7 +111,7 @@ pub(crate) fn solved(
             too, where that matters." }
         @match checked {
             Some(Err(why)) => { div.outcome.failed role="alert" { p dir="auto" { "Nothing was changed: " (why) } } }
-            Some(Ok(step)) => { (would(asked, step, person)) }
+            Some(Ok(step)) => { (preview(asked, step, person)) }
             None => {}
         }
         form.act method="post" action={ "/sagas/" (asked.saga) "/solved" } {
@@ -133,7 +133,7 @@ pub(crate) fn solved(
     }
 }
 
-fn would(asked: &GivenSolution, step: &SolvedStep, person: &Person) -> Markup {
+fn preview(asked: &GivenSolution, step: &SolvedStep, person: &Person) -> Markup {
     html! {
         div.outcome.running role="status" {
             p { strong { (step.step) } " of " (asked.service) " would be marked as solved." }

@@ -65,7 +65,7 @@ pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
             section.service {
                 h2 id=(anchor(name)) { (name) }
                 @match page.figures.get(*name) {
-                    Some(Ok(figures)) => { (shown(figures, page.now)) (again(name, figures, page)) (switch(name, figures, page)) },
+                    Some(Ok(figures)) => { (shown(figures, page.now)) (retry_link(name, figures, page)) (switch(name, figures, page)) },
                     Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
                     None => {},
                 }
@@ -158,7 +158,7 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
 }
 
 /// Links to the retry of waiting work, if there is any.
-fn again(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
+fn retry_link(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let Figures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
     html! {
@@ -229,13 +229,13 @@ fn row(finding: &Finding, person: &Person) -> Markup {
             div.first { strong { (finding.check) } " " span.quiet { (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
-            @if let Some((address, says)) = here(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
+            @if let Some((address, says)) = page_of_advice(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
         }
     }
 }
 
 /// Returns the page that does what the advice has a command for.
-fn here(finding: &Finding) -> Option<(String, String)> {
+fn page_of_advice(finding: &Finding) -> Option<(String, String)> {
     let service = &*finding.subject;
     match finding.check {
         "dead letters" => Some((

@@ -47,7 +47,7 @@ pub(super) fn not_blank(field: &str) -> Option<String> {
 }
 
 /// Records a deed and starts it. Otherwise returns the page that says why not.
-pub(super) async fn begun<W, F>(
+pub(super) async fn begin_deed<W, F>(
     visit: &Visit,
     why: &str,
     deed: &Deed,
@@ -77,12 +77,12 @@ where
 }
 
 /// Records and starts a deed, and leads to the page with its progress.
-pub(super) async fn done<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
+pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
     F: Future<Output = ActionOutcome> + Send + 'static,
 {
-    let id = begun(visit, why, deed, work).await?;
+    let id = begin_deed(visit, why, deed, work).await?;
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
@@ -94,8 +94,12 @@ pub(super) struct ReasonForm {
 }
 
 /// Records that a person has seen personal values. Otherwise returns the page that says why not.
-pub(super) async fn shown(visit: &Visit, why: &str, deed: &Deed) -> Result<Uuid, Response> {
-    begun(visit, why, deed, |_, _, _, _| async {
+pub(super) async fn record_unmasking(
+    visit: &Visit,
+    why: &str,
+    deed: &Deed,
+) -> Result<Uuid, Response> {
+    begin_deed(visit, why, deed, |_, _, _, _| async {
         ActionOutcome::new(ActionState::Done, "What is about a person was shown once.")
     })
     .await

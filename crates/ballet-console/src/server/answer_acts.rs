@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::actions::answers::GivenAnswer;
 use crate::actions::running_actions::ActionOutcome;
 use crate::pages::saga_answer as pages;
-use crate::server::acts::{done, not_blank};
+use crate::server::acts::{begin_and_show, not_blank};
 use crate::server::saga_acts::{StepForm, deed};
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::ActionState;
@@ -63,7 +63,7 @@ pub(super) async fn answer(
     }
     let what = format!("the call of {} of saga", given.step);
     let deed = deed("answers", id, &given.service, &what);
-    done(&visit, &form.of.why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &form.of.why, &deed, |means, note, _, _| async move {
         match given.give(&means, note, false).await {
             Ok(AnsweredCall { step, then, .. }) => {
                 let service = &given.service;

@@ -17,7 +17,7 @@ use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::{body, dead_letters, masked_edit};
-use crate::server::acts::{Deed, ReasonForm, done, shown};
+use crate::server::acts::{Deed, ReasonForm, begin_and_show, record_unmasking};
 use crate::server::dead_letters::GONE;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
@@ -88,7 +88,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                 rate,
                 beyond_memory: act.beyond_memory == "yes",
             };
-            done(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
+            begin_and_show(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
                 chosen.redrive(&means, note, sending, stop, &says).await
             })
             .await
@@ -102,7 +102,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                     format!("There are {whole}, and {:?} was typed. Look at them again.", act.sure);
                 return Err(visit.refused(&text));
             }
-            done(&visit, why, &deed("discards"), |means, note, stop, says| async move {
+            begin_and_show(&visit, why, &deed("discards"), |means, note, stop, says| async move {
                 chosen.discard(&means, plan, note, stop, &says).await
             })
             .await
@@ -130,7 +130,7 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
 }
 
 /// Returns the old body with personal values masked, as far as this person may see it.
-fn old(site: &Site, letter: &Letter, person: &Person) -> String {
+fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
     let name = letter.event_type.as_deref().unwrap_or_default();
     let shown = body::text(&site.known, name, &letter.body, true, BodySight::masked(person.role));
     let pretty = |text: String| {
@@ -142,7 +142,7 @@ fn old(site: &Site, letter: &Letter, person: &Person) -> String {
 
 pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, String)>) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
-    let old = old(&visit.site, &letter, &visit.person);
+    let old = old_text(&visit.site, &letter, &visit.person);
     let edit = Edit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
@@ -170,7 +170,7 @@ pub(super) async fn edit(
         let why = "It was edited or sent back by somebody else meanwhile. Look at it again.";
         return Err(visit.refused(why));
     }
-    let (faults, new, body) = match judged(&visit.site, &letter, &given.body) {
+    let (faults, new, body) = match check_body(&visit.site, &letter, &given.body) {
         Ok((new, body)) => (Vec::new(), new, Some(body)),
         Err(faults) => (faults, given.body.clone(), None),
     };
@@ -185,19 +185,19 @@ pub(super) async fn edit(
             saga: letter.saga_id(),
             message: Some(letter.id.clone()),
         };
-        return done(&visit, &given.why, &deed, |means, note, stop, _| async move {
+        return begin_and_show(&visit, &given.why, &deed, |means, note, stop, _| async move {
             chosen.edit(&means, note, body, stop).await
         })
         .await;
     }
-    let old = old(&visit.site, &letter, &visit.person);
+    let old = old_text(&visit.site, &letter, &visit.person);
     let is_checked = faults.is_empty();
     let edit = Edit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
 /// Returns the new body formatted with its masks, and the one to send. Otherwise its faults.
-fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
+fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
     let shown: Value = serde_json::from_str(given)
         .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
@@ -239,7 +239,7 @@ pub(super) async fn unmasked(
         saga: letter.saga_id(),
         message: Some(id),
     };
-    shown(&visit, &why, &deed).await?;
+    record_unmasking(&visit, &why, &deed).await?;
     let Visit { site, person } = &visit;
     let sight = BodySight { role: person.role, is_unmasked: true };
     let content = dead_letters::one(&site.known, &letter, &[], person, sight, site.clock.now());

@@ -112,7 +112,7 @@ pub(super) async fn logged_in(
                 return response;
             }
             response.map(|body| {
-                let ended = ended(site, from, headers, role);
+                let ended = session_end(site, from, headers, role);
                 Body::from_stream(body.into_data_stream().take_until(ended))
             })
         }
@@ -126,7 +126,7 @@ pub(super) async fn logged_in(
 }
 
 /// Waits until the session has ended, or the person's role has changed. A live page then connects again.
-async fn ended(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
+async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         // If the database does not answer, the stream ends too.
@@ -150,12 +150,12 @@ async fn person(
         let name = name.trim().to_owned();
         // A person without an account may see, but not act.
         let role = accounts::role(&site.pool, &name).await?.unwrap_or(Role::Viewer);
-        let token = form_token::made(&site.secret, &session_of(&name));
+        let token = form_token::token_of(&site.secret, &session_of(&name));
         return Ok(Some(Person { name, role, token }));
     }
     let Some(given) = session(headers) else { return Ok(None) };
-    let found = accounts::of_session(&site.pool, &token::kept(given), site.clock.now()).await?;
-    let token = form_token::made(&site.secret, given);
+    let found = accounts::of_session(&site.pool, &token::hash(given), site.clock.now()).await?;
+    let token = form_token::token_of(&site.secret, given);
     Ok(found.map(|(name, role)| Person { name, role, token }))
 }
 

@@ -89,11 +89,11 @@ fn filter(asked: &SagasQuery, now: Timestamp) -> SagaFilter {
 }
 
 pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
-    saga_seen(&visit, &id, BodySight::masked(visit.person.role)).await
+    saga_page(&visit, &id, BodySight::masked(visit.person.role)).await
 }
 
 /// Shows the page of a saga, with as much of its bodies as the person may see.
-pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: BodySight) -> Answer {
+pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let missing = || visit.not_found(missing);
     let Visit { site, person } = visit;
@@ -104,7 +104,7 @@ pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let of_all = all.iter().filter(|_| can_be_judged);
     let entries: Vec<Entry> = of_all.filter_map(EntryRow::entry).collect();
     let judged = SeenSaga::judge(&site.known.graph, id, &entries);
-    let live = asked_now(site, id).await;
+    let live = services_view(site, id).await;
     let hindrances = site.hindrances.borrow().clone();
     let seen = saga::SagaPage {
         known: &site.known,
@@ -147,7 +147,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
 }
 
 /// Returns the services' view of a saga, if their databases are known and answer soon.
-async fn asked_now(site: &Site, id: Uuid) -> Option<Shown> {
+async fn services_view(site: &Site, id: Uuid) -> Option<Shown> {
     let databases = &site.means.databases;
     if databases.is_empty() {
         return None;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::actions::running_actions::ActionOutcome;
 use crate::pages::publish::{self as pages, AcceptedMessage, TypedEvent};
-use crate::server::acts::{Deed, done, not_blank};
+use crate::server::acts::{Deed, begin_and_show, not_blank};
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::ActionState;
@@ -66,7 +66,7 @@ async fn published(visit: &Visit, name: &str, typed: &TypedEvent, message: Outgo
         saga: message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok()),
         message: Some(message.message_id.clone()),
     };
-    done(visit, &typed.why, &deed, |_, _, _, _| async move {
+    begin_and_show(visit, &typed.why, &deed, |_, _, _, _| async move {
         let id = message.message_id;
         match send(publisher, vec![message.publish], &|_| {}).await {
             Ok(sent) => match sent.first() {

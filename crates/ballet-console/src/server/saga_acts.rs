@@ -10,8 +10,8 @@ use crate::access::role::BodySight;
 use crate::actions::running_actions::ActionOutcome;
 use crate::actions::sagas::{self, GivenSolution, RetryScope};
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Deed, ReasonForm, done, not_blank, shown};
-use crate::server::pages::saga_seen;
+use crate::server::acts::{Deed, ReasonForm, begin_and_show, not_blank, record_unmasking};
+use crate::server::pages::saga_page;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::ActionState;
@@ -51,7 +51,7 @@ pub(super) async fn stop(
         return Err(visit.refused("No saga of that name can be stopped."));
     };
     let deed = deed("stops", id, saga.owner, saga.saga);
-    done(&visit, &why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
         sagas::stop(&means, saga, id, &note).await
     })
     .await
@@ -74,14 +74,14 @@ pub(super) async fn retry_form(
     Path(saga): Path<Uuid>,
     Query(service): Query<RetryQuery>,
 ) -> Answer {
-    what_waits(&visit, &service.of(saga)).await
+    retry_page(&visit, &service.of(saga)).await
 }
 
 pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>) -> Answer {
-    what_waits(&visit, &RetryScope { service, saga: None }).await
+    retry_page(&visit, &RetryScope { service, saga: None }).await
 }
 
-async fn what_waits(visit: &Visit, retry: &RetryScope) -> Answer {
+async fn retry_page(visit: &Visit, retry: &RetryScope) -> Answer {
     visit.service(&retry.service)?;
     let waits = retry.count(&visit.site.means).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
@@ -101,7 +101,7 @@ pub(super) async fn retry(
     Query(service): Query<RetryQuery>,
     Form(again): Form<RetryForm>,
 ) -> Answer {
-    tried_again(&visit, service.of(saga), again).await
+    begin_retry(&visit, service.of(saga), again).await
 }
 
 pub(super) async fn service_retry(
@@ -109,10 +109,10 @@ pub(super) async fn service_retry(
     Path(service): Path<String>,
     Form(again): Form<RetryForm>,
 ) -> Answer {
-    tried_again(&visit, RetryScope { service, saga: None }, again).await
+    begin_retry(&visit, RetryScope { service, saga: None }, again).await
 }
 
-async fn tried_again(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answer {
+async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answer {
     visit.service(&retry.service)?;
     let deed = |what: &str| Deed {
         act: "tries again",
@@ -128,14 +128,14 @@ async fn tried_again(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
-            done(visit, &why, &deed, |means, note, stop, says| async move {
+            begin_and_show(visit, &why, &deed, |means, note, stop, says| async move {
                 retry.inbox(&means, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            done(visit, &why, &deed, |means, note, _, _| async move {
+            begin_and_show(visit, &why, &deed, |means, note, _, _| async move {
                 retry.outbox(&means, &note).await
             })
             .await
@@ -222,7 +222,7 @@ pub(super) async fn solved(
         return visit.page("/sagas", "Solved by hand", &content);
     }
     let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    done(&visit, &given.of.why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &given.of.why, &deed, |means, note, _, _| async move {
         match solved.solve(&means, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
@@ -257,7 +257,7 @@ pub(super) async fn unmasked(
 ) -> Answer {
     let deed =
         Deed { act: "unmasks", what: format!("saga {id}"), saga: Some(id), ..Deed::default() };
-    shown(&visit, &why, &deed).await?;
-    saga_seen(&visit, &id.to_string(), BodySight { role: visit.person.role, is_unmasked: true })
+    record_unmasking(&visit, &why, &deed).await?;
+    saga_page(&visit, &id.to_string(), BodySight { role: visit.person.role, is_unmasked: true })
         .await
 }

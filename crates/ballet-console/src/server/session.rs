@@ -63,7 +63,8 @@ pub(super) async fn log_in(
     match begin(&site, &given).await {
         Ok(Some(token)) => {
             site.attempts.forget(address, &given.name);
-            (cookie(&site, &token, LASTS.as_secs()), Redirect::to(own(&given.next))).into_response()
+            (cookie(&site, &token, LASTS.as_secs()), Redirect::to(console_address(&given.next)))
+                .into_response()
         }
         Ok(None) => {
             let wrong = "The name or the password is wrong.";
@@ -105,13 +106,13 @@ async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, Console
     }
     let (token, now) = (token::new()?, site.clock.now());
     let until = now.checked_add(LASTS).unwrap_or(now);
-    accounts::begin(&site.pool, &given.name, &token::kept(&token), now, until).await?;
+    accounts::begin(&site.pool, &given.name, &token::hash(&token), now, until).await?;
     Ok(Some(token))
 }
 
 pub(super) async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     if let Some(given) = session(&headers)
-        && let Err(error) = accounts::end(&site.pool, &token::kept(given)).await
+        && let Err(error) = accounts::end(&site.pool, &token::hash(given)).await
     {
         return site.away(None, &error);
     }
@@ -126,7 +127,7 @@ fn cookie(site: &Site, token: &str, seconds: i64) -> [(axum::http::HeaderName, S
 }
 
 /// Returns an address of the console. A login never leads elsewhere.
-fn own(next: &str) -> &str {
+fn console_address(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -141,9 +142,9 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        assert_eq!(own("/sagas?q=a%20b"), "/sagas?q=a%20b");
+        assert_eq!(console_address("/sagas?q=a%20b"), "/sagas?q=a%20b");
         for elsewhere in ["", "//evil", "https://evil", "/\\evil", "/a\r\nSet-Cookie: b", "/a b"] {
-            assert_eq!(own(elsewhere), "/", "{elsewhere:?}");
+            assert_eq!(console_address(elsewhere), "/", "{elsewhere:?}");
         }
     }
     #[test]

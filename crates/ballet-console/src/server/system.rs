@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use crate::actions::services::{pause, resume};
 use crate::pages::{audit, services};
-use crate::server::acts::{Deed, done};
+use crate::server::acts::{Deed, begin_and_show};
 use crate::server::system_look::NOBODY;
 use crate::server::visit::{Answer, Visit};
 use crate::store::{audits, counts};
@@ -58,7 +58,7 @@ pub(super) async fn switch(
         service: Some(service.to_owned()),
         ..Deed::default()
     };
-    done(&visit, &why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
         if is_pause { pause(&means, service, &note).await } else { resume(&means, service).await }
     })
     .await

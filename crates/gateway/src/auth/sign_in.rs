@@ -99,8 +99,10 @@ impl SignIn {
         &self,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Identity>>, NotSignedIn> {
-        let guessed =
-            |reason, detail: &str| NotSignedIn { problem: refused(reason, detail), is_guess: true };
+        let guessed = |reason, detail: &str| NotSignedIn {
+            problem: unauthorized(reason, detail),
+            is_guess: true,
+        };
         let one = |name: HeaderName| {
             single(headers, &name).map_err(|()| guessed("header", &format!("expected one {name}")))
         };
@@ -156,11 +158,11 @@ impl SignIn {
 
     async fn token(&self, text: &str) -> Result<Arc<Identity>, NotSignedIn> {
         let Some((jwt, set)) = &self.jwt else {
-            let problem = refused("no_tokens", "this gateway takes no tokens, only API keys");
+            let problem = unauthorized("no_tokens", "this gateway takes no tokens, only API keys");
             return Err(NotSignedIn { problem, is_guess: true });
         };
         let why = |error: TokenError| NotSignedIn {
-            problem: refused("token", &error.to_string()),
+            problem: unauthorized("token", &error.to_string()),
             is_guess: !matches!(error, TokenError::Expired | TokenError::NotYetValid),
         };
         let expected = expected(jwt);
@@ -201,7 +203,7 @@ fn expected(jwt: &Jwt) -> ExpectedClaims<'_> {
 }
 
 /// Returns 401 for refused credentials.
-fn refused(reason: &'static str, detail: &str) -> Problem {
+fn unauthorized(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
     let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)

@@ -59,7 +59,7 @@ impl TryFrom<String> for Prefix {
         let ends_well = text == "/" || !text.ends_with('/');
         // Other characters have further spellings, which a service may take for the same.
         let plain = text.bytes().all(|byte| byte == b'/' || path::is_unreserved(byte));
-        if ends_well && plain && path::refused(&text).is_none() {
+        if ends_well && plain && path::fault(&text).is_none() {
             return Ok(Self(text));
         }
         Err(format!(

@@ -49,7 +49,7 @@ pub(crate) async fn run(
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(scraped))
+        .route("/metrics", get(render_metrics))
         .with_state(PrivateState { current, metrics, stopping });
     serve(listener, routes, Limits::new(CONNECTIONS), pending()).await;
 }
@@ -60,7 +60,7 @@ async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness
     (status, Json(readiness))
 }
 
-async fn scraped(State(parts): State<PrivateState>) -> String {
+async fn render_metrics(State(parts): State<PrivateState>) -> String {
     let set = |gauge: Gauge, holds: bool| gauge.set(if holds { 1.0 } else { 0.0 });
     set(metrics::gauge!("gateway_ready"), readiness(&parts).ready);
     set(metrics::gauge!("gateway_keys_old"), parts.current.get().sign_in.has_old_keys());

@@ -51,7 +51,7 @@ struct SignedInClient {
 impl SignedInClient {
     /// Returns when the credentials are no longer valid: a token has expired, its key or the API key was removed, or
     /// the scope was taken away.
-    async fn over(self, current: CurrentGate) {
+    async fn until_invalid(self, current: CurrentGate) {
         loop {
             sleep(LOOK_EVERY).await;
             let gate = current.get();
@@ -88,17 +88,17 @@ pub(crate) fn until_its_end(
     }
     let over = is_stream(answer.headers()).then(|| {
         let signed_in = credentials.map(Credentials::keep);
-        Box::pin(over(signed_in, current.clone())) as _
+        Box::pin(stream_end(signed_in, current.clone())) as _
     });
     answer.map(|inner| AnswerBody { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
 /// Returns when an event stream has to end.
-async fn over(signed_in: Option<SignedInClient>, current: CurrentGate) {
+async fn stream_end(signed_in: Option<SignedInClient>, current: CurrentGate) {
     let mut stopping = current.get().lasting.stopping.clone();
     let signed_out = async {
         match signed_in {
-            Some(signed_in) => signed_in.over(current).await,
+            Some(signed_in) => signed_in.until_invalid(current).await,
             None => std::future::pending().await,
         }
     };

@@ -39,7 +39,7 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
         return bad("the request's target and its Host header name different hosts");
     }
     let path_refused = |detail| Err(Problem::new(StatusCode::BAD_REQUEST, detail).path());
-    path::refused(uri.path()).map_or(Ok(()), path_refused)
+    path::fault(uri.path()).map_or(Ok(()), path_refused)
 }
 
 /// Whether this is a plain host. Services build addresses of it, so nothing in it may end an address's host.

@@ -62,7 +62,7 @@ pub(crate) async fn forward(
     };
     let (head, body) = request.into_parts();
     let path = target(route, &head.uri)
-        .map_err(|failure| failure.told(route.service.name(), &exchange.id))?;
+        .map_err(|failure| failure.report(route.service.name(), &exchange.id))?;
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
     let bounded = |body| {
@@ -85,7 +85,7 @@ pub(crate) async fn forward(
             outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
         }
         let sent = send(service, outgoing, idle).await;
-        return sent.map_err(|failure| failure.told(service.name(), &exchange.id));
+        return sent.map_err(|failure| failure.report(service.name(), &exchange.id));
     };
     let (bounded, progress) = bounded(body);
     let bytes = match bounded.collect().await {

@@ -104,7 +104,7 @@ async fn fetch(
     identity: Option<&Identity>,
 ) -> Result<Box<RawValue>, Problem> {
     let (name, upstream) = (&part.name, part.service.name());
-    let told = |failure: UpstreamFailure| failure.told(upstream, &exchange.id);
+    let told = |failure: UpstreamFailure| failure.report(upstream, &exchange.id);
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let request = OutgoingRequest {

@@ -182,7 +182,7 @@ impl RouteTable {
             {
                 add(REFERENCE, page);
             }
-            table.documented = documented(&whole)?;
+            table.documented = documented_methods(&whole)?;
         }
         Ok(table)
     }
@@ -253,7 +253,7 @@ impl RouteTable {
 }
 
 /// Returns the methods of each path of a document, those without parameters first.
-fn documented(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
+fn documented_methods(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
     let mut paths: Vec<_> = object(&document["paths"]).collect();
     paths.sort_by_key(|(path, _)| {
         path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Draws a number that is practically unique. It is not secret.
-pub(crate) fn drawn() -> u64 {
+pub(crate) fn random_number() -> u64 {
     // Each `RandomState` has other keys.
     RandomState::new().build_hasher().finish().max(1)
 }
@@ -19,6 +19,6 @@ pub(crate) fn request_id(given: Option<&str>) -> String {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match given {
         Some(id) if (8..=64).contains(&id.len()) && id.chars().all(good) => id.to_owned(),
-        _ => format!("{:016x}{:016x}", drawn(), drawn()),
+        _ => format!("{:016x}{:016x}", random_number(), random_number()),
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// A path that a service may read differently from the gateway would lead around the routes: dot
 /// segments, empty segments, backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
-pub(crate) fn refused(path: &str) -> Option<&'static str> {
+pub(crate) fn fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with a slash");
     }
@@ -84,7 +84,7 @@ impl PathPattern {
         let wrong = |why: &str| {
             Err(format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}"))
         };
-        if let Some(why) = refused(text) {
+        if let Some(why) = fault(text) {
             return wrong(why);
         }
         let mut segments = Vec::new();
@@ -152,7 +152,7 @@ mod tests {
     fn a_path_that_others_may_read_differently_is_refused() {
         for path in ["/", "/orders", "/orders/7", "/orders/", "/a;v=1/b", "/caf%C3%A9", "/a.b/..c"]
         {
-            assert_eq!(refused(path), None, "{path}");
+            assert_eq!(fault(path), None, "{path}");
         }
         for path in [
             "*",
@@ -177,7 +177,7 @@ mod tests {
             "/a%7Eb",
             "/;x/admin",
         ] {
-            assert!(refused(path).is_some(), "{path}");
+            assert!(fault(path).is_some(), "{path}");
         }
     }
 

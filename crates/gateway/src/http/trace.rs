@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
 use crate::http::headers::{Setter, single};
-use crate::http::ids::drawn;
+use crate::http::ids::random_number;
 
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
 const STATE: HeaderName = HeaderName::from_static("tracestate");
@@ -25,13 +25,13 @@ impl RequestTrace {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = single(headers, PARENT).ok().flatten().and_then(parse);
         let Some((trace_id, flags)) = given else {
-            let trace_id = u128::from(drawn()) << 64 | u128::from(drawn());
-            return Self { trace_id, span_id: drawn(), flags: 1, state: None };
+            let trace_id = u128::from(random_number()) << 64 | u128::from(random_number());
+            return Self { trace_id, span_id: random_number(), flags: 1, state: None };
         };
         // A `tracestate` is valid only with its `traceparent`.
         let state = single(headers, STATE).ok().flatten();
         let state = state.filter(|state| state.len() <= 512).map(str::to_owned);
-        Self { trace_id, span_id: drawn(), flags, state }
+        Self { trace_id, span_id: random_number(), flags, state }
     }
 
     pub(crate) fn id(&self) -> String {

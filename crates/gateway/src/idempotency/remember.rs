@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::http::body::{Answer, full};
-use crate::http::ids::drawn;
+use crate::http::ids::random_number;
 use crate::http::problem::Problem;
 use crate::idempotency::body_start::{self, BodyStart};
 use crate::idempotency::underway::{KeyConflict, Underway};
@@ -53,7 +53,7 @@ pub(crate) async fn once(
     keyed: KeyedRequest,
     send: impl AsyncFnOnce(Instant) -> Result<Answer, UpstreamFailure>,
 ) -> Result<Answer, Problem> {
-    let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
+    let attempt = i64::from_ne_bytes(random_number().to_ne_bytes());
     let key = RequestKey { client: keyed.client.clone(), key: keyed.key.clone(), attempt };
     let (print, again) = (&keyed.fingerprint, keyed.deduplicates);
     let (lease, sent_by) = (PROMPT + keyed.timeout * 2, Instant::now() + PROMPT);
@@ -100,7 +100,7 @@ pub(crate) async fn once(
     });
     match known {
         KeyState::New => {}
-        KeyState::Answered(kept) => return again_answer(kept),
+        KeyState::Answered(kept) => return repeated_answer(kept),
         KeyState::Other => return Err(used_for_another()),
         KeyState::Running(left) => {
             let detail = "the first request with this Idempotency-Key has no answer yet: a gateway \
@@ -135,7 +135,7 @@ async fn settle(
     keyed: &KeyedRequest,
 ) -> Result<Answer, Problem> {
     let limit = keyed.timeout;
-    let told = |failure: &UpstreamFailure| failure.told(&keyed.upstream, &keyed.request_id);
+    let told = |failure: &UpstreamFailure| failure.report(&keyed.upstream, &keyed.request_id);
     let answer = match outcome {
         Ok(answer) => answer,
         Err(failure) => {
@@ -180,7 +180,7 @@ async fn settle(
             BodyStart::More(_) => None,
         },
     };
-    if let Err(why) = database.ask(async |pool| store::answered(pool, key, &kept).await).await {
+    if let Err(why) = database.ask(async |pool| store::save_answer(pool, key, &kept).await).await {
         // The lease runs out, and then later requests find the outcome unknown.
         tracing::warn!("an answer for an Idempotency-Key was not kept: {why}");
     }
@@ -193,11 +193,11 @@ async fn settle(
 
 async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     if may_have_acted {
-        let ended = database.ask(async |pool| store::unknown(pool, key).await).await;
+        let ended = database.ask(async |pool| store::end_without_answer(pool, key).await).await;
         if let Err(why) = ended {
             tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
         }
-    } else if database.ask(async |pool| store::never_sent(pool, key).await).await.is_err() {
+    } else if database.ask(async |pool| store::forget_unsent(pool, key).await).await.is_err() {
         free_later(database, key);
     }
 }
@@ -210,7 +210,7 @@ fn free_later(database: &Arc<Database>, key: &RequestKey) {
         let mut freed = Ok(false);
         for number in 0..FREE_TRIES {
             sleep(FREE_AFTER * 2_u32.pow(number)).await;
-            freed = database.ask(async |pool| store::never_sent(pool, &key).await).await;
+            freed = database.ask(async |pool| store::forget_unsent(pool, &key).await).await;
             if let Ok(true) = freed {
                 return;
             }
@@ -221,7 +221,7 @@ fn free_later(database: &Arc<Database>, key: &RequestKey) {
     });
 }
 
-fn again_answer(kept: StoredAnswer) -> Result<Answer, Problem> {
+fn repeated_answer(kept: StoredAnswer) -> Result<Answer, Problem> {
     let Some(body) = kept.body else {
         let detail = format!(
             "the request was carried out with status {}; its answer was too large to be kept",

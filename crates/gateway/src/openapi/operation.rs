@@ -7,7 +7,7 @@ use crate::config::words::Scope;
 use crate::http::path::{begins_with, behind};
 use crate::idempotency::key;
 use crate::openapi::components::ComponentNames;
-use crate::openapi::refusals::{self, Demands, within};
+use crate::openapi::refusals::{self, Demands, field_mut};
 
 /// An operation in the document of its service, with the item of its path.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +74,8 @@ pub(crate) fn exposed(
     let mut responses: Map<String, Value> = described.collect();
     if route.idempotency != IdempotencyKey::Off {
         for (_, answer) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
-            let headers = within(answer, "headers");
-            *within(headers, "Idempotency-Replayed") = json!({
+            let headers = field_mut(answer, "headers");
+            *field_mut(headers, "Idempotency-Replayed") = json!({
                 "description": "`true` if this is the stored answer of the request that was sent \
                                 with the same key before.",
                 "schema": { "type": "string", "enum": ["true"] },

@@ -29,7 +29,7 @@ pub(crate) fn operation(
             properties.insert(part.name.clone(), json!({}));
             continue;
         };
-        let (path, of) = described(document, part).ok_or_else(|| {
+        let (path, of) = find_operation(document, part).ok_or_else(|| {
             let PartConfig { name, upstream, path, .. } = part;
             let page = &page.path;
             format!(
@@ -119,7 +119,7 @@ pub(crate) fn operation(
 }
 
 /// Returns the path and the operation that a part asks for.
-fn described<'a>(
+fn find_operation<'a>(
     document: &'a Value,
     part: &PartConfig,
 ) -> Option<(&'a str, ServiceOperation<'a>)> {

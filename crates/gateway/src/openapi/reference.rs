@@ -43,7 +43,7 @@ pub(crate) fn page(document: &Value) -> String {
                 contents += &format!("<li><a href=\"#{id}\">{heading}</a></li>");
                 let title = inline(text(&operation["summary"]));
                 let title = format!("{heading} <span class=\"title\">{title}</span>");
-                main += &folded(&id, &title, &described(operation));
+                main += &folded_section(&id, &title, &described(operation));
             }
         }
         contents += "</ul></li>";
@@ -52,7 +52,11 @@ pub(crate) fn page(document: &Value) -> String {
     main += "<h2 id=\"schemas\">Schemas</h2>";
     for (name, schema) in object(&document["components"]["schemas"]) {
         let id = format!("schema-{}", escaped(name));
-        main += &folded(&id, &format!("<code>{}</code>", escaped(name)), &schema_in_full(schema));
+        main += &folded_section(
+            &id,
+            &format!("<code>{}</code>", escaped(name)),
+            &schema_in_full(schema),
+        );
     }
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -73,7 +77,7 @@ fn heading(method: &str, path: &str) -> String {
 }
 
 /// Returns a folded section. The id is inside, since browsers open the section around a link's target.
-fn folded(id: &str, title: &str, inner: &str) -> String {
+fn folded_section(id: &str, title: &str, inner: &str) -> String {
     format!("<details><summary>{title}</summary><div id=\"{id}\">{inner}</div></details>")
 }
 
@@ -91,7 +95,7 @@ fn sign_in(schemes: &Value, main: &mut String) {
 
 fn described(operation: &Value) -> String {
     let mut made = prose(text(&operation["description"]));
-    made += &format!("<p class=\"soft\">{}</p>", who(&operation["security"]));
+    made += &format!("<p class=\"soft\">{}</p>", audience(&operation["security"]));
     if let Some(parameters) = operation["parameters"].as_array() {
         let rows = parameters.iter().map(|one| {
             let place = format!("{}{}", text(&one["in"]), optional(one["required"] == true));
@@ -119,7 +123,7 @@ fn described(operation: &Value) -> String {
 }
 
 /// Returns who may use an operation.
-fn who(security: &Value) -> String {
+fn audience(security: &Value) -> String {
     let choices: Vec<&Value> = security.as_array().into_iter().flatten().collect();
     let scopes = choices.iter().flat_map(|choice| object(choice)).next();
     let scopes: Vec<String> = scopes

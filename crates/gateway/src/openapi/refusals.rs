@@ -103,7 +103,7 @@ fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
         let names = [(true, REQUEST_ID), (is_limited, LIMIT), (is_limited, POLICY)];
         for (_, name) in names.into_iter().filter(|(has_it, _)| *has_it) {
             let place = json!({ "$ref": format!("#/components/headers/{name}") });
-            *within(within(answer, "headers"), name) = place;
+            *field_mut(field_mut(answer, "headers"), name) = place;
         }
     }
 }
@@ -111,7 +111,7 @@ fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
 /// Adds a header to an answer.
 pub(crate) fn header(responses: &mut Map<String, Value>, status: u16, name: &str, header: Value) {
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
-    *within(within(answer, "headers"), name) = header;
+    *field_mut(field_mut(answer, "headers"), name) = header;
 }
 
 /// Adds a problem. A status that the service also answers gets both reasons.
@@ -123,9 +123,9 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
         Some(before) if before.contains(when) => before.to_owned(),
         Some(before) => format!("{before} {when}"),
     };
-    *within(answer, "description") = both.into();
-    let media = within(within(answer, "content"), "application/problem+json");
-    let schema = within(media, "schema");
+    *field_mut(answer, "description") = both.into();
+    let media = field_mut(field_mut(answer, "content"), "application/problem+json");
+    let schema = field_mut(media, "schema");
     if schema.is_null() {
         *schema = problem;
     } else if *schema != problem {
@@ -134,7 +134,7 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
 }
 
 /// Returns a field of an object. Any other value becomes an object.
-pub(crate) fn within<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+pub(crate) fn field_mut<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = json!({});
     }

@@ -15,7 +15,7 @@ pub(crate) fn make(file: &Path) -> Result<String, String> {
 }
 
 /// Assembles it from the given documents.
-pub(crate) fn made_of<'a>(
+pub(crate) fn assemble_from<'a>(
     file: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Result<String, String> {

@@ -102,7 +102,7 @@ pub(crate) async fn begin(
 }
 
 /// Stores an answer.
-pub(crate) async fn answered(
+pub(crate) async fn save_answer(
     pool: &PgPool,
     key: &RequestKey,
     answer: &StoredAnswer,
@@ -114,7 +114,7 @@ pub(crate) async fn answered(
 }
 
 /// Deletes a request that was never sent. Returns whether it was there.
-pub(crate) async fn never_sent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
+pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
@@ -122,7 +122,7 @@ pub(crate) async fn never_sent(pool: &PgPool, key: &RequestKey) -> Result<bool, 
 }
 
 /// Ends an attempt without an answer, so that nobody waits for its lease.
-pub(crate) async fn unknown(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
+pub(crate) async fn end_without_answer(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set lease_until = now() \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);

@@ -45,7 +45,7 @@ impl UpstreamFailure {
     }
 
     /// Logs the cause, and returns a sentence for the client.
-    pub(crate) fn told(&self, upstream: &str, request_id: &str) -> Problem {
+    pub(crate) fn report(&self, upstream: &str, request_id: &str) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {
                 tracing::warn!(upstream, request_id, "{}: {cause}", self.word());
@@ -109,15 +109,15 @@ pub(crate) fn body_problem(fault: BodyFault) -> Problem {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyFault::TooSlow => {
-            ends(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
+            closing(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
         }
         BodyFault::Broken => {
-            ends(Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed"))
+            closing(Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed"))
         }
     }
 }
 
 /// Closes the connection: nobody knows where the next request would begin.
-fn ends(problem: Problem) -> Problem {
+fn closing(problem: Problem) -> Problem {
     problem.with(header::CONNECTION, "close")
 }

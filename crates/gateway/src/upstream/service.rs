@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
 use crate::http::body::Body;
-use crate::http::ids::drawn;
+use crate::http::ids::random_number;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::budget::RetryBudget;
 use crate::upstream::failure::UpstreamFailure;
@@ -110,7 +110,7 @@ impl UpstreamService {
                 return outcome;
             }
             // The pause varies between half and one and a half, so that retries do not coincide.
-            let pause = Duration::from_millis(25 + drawn() % 50);
+            let pause = Duration::from_millis(25 + random_number() % 50);
             let in_time = Instant::now() + pause < deadline;
             if !in_time || !self.budget.retry() {
                 return outcome;
