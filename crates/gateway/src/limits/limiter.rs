@@ -21,7 +21,7 @@ use crate::store::rate_windows::{self, LeaseRequest};
 const MANY: usize = 10_000;
 /// More than this many within a window are an attack: all are forgotten, and lease again.
 const TOO_MANY: usize = 200_000;
-/// The largest portion of a rate of at most this many a second, and the share of a rate (a twentieth) that no portion exceeds.
+/// The largest portion of a rate of at most this many a second. No portion exceeds a twentieth of its rate.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
