@@ -21,13 +21,13 @@ use tokio::task::JoinSet;
 
 use crate::access::attempts::Attempts;
 use crate::access::role::Role;
-use crate::access::trusted::Trusted;
+use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::looks::Looks;
+use crate::inspector::Inspector;
 use crate::observer::{follow, hindrances, judge, ledger_check, upkeep};
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
@@ -61,11 +61,11 @@ pub struct Options {
     /// The time after its cause at which a step is late, if no hindrance is known.
     pub patience: SignedDuration,
     /// The view of the running system for the pages of services and audits.
-    pub looks: Option<Arc<dyn Looks>>,
+    pub looks: Option<Arc<dyn Inspector>>,
     /// The broker as a user who may publish events, if there is one.
     pub publisher: Option<Arc<dyn Broker>>,
     /// The header in which a gateway names the person.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedHeader>,
     /// The folder to which discarded dead letters are written.
     pub archive: PathBuf,
     /// The time.
@@ -181,7 +181,7 @@ impl Console {
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
         let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
-        let means = Means {
+        let means = ActionContext {
             known: Arc::clone(&known),
             broker: Arc::clone(&options.broker),
             publisher: options.publisher.clone(),

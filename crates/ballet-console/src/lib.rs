@@ -9,14 +9,14 @@ mod console;
 mod contract_index;
 mod error;
 pub mod index;
-mod looks;
+mod inspector;
 mod observer;
 mod pages;
 mod server;
 mod store;
 
 pub use access::role::Role;
-pub use access::trusted::Trusted;
+pub use access::trusted_header::TrustedHeader;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;
-pub use looks::Looks;
+pub use inspector::Inspector;

@@ -5,4 +5,4 @@ pub(crate) mod form_token;
 pub(crate) mod password;
 pub(crate) mod role;
 pub(crate) mod token;
-pub(crate) mod trusted;
+pub(crate) mod trusted_header;

@@ -7,7 +7,7 @@ use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::sagas::{LOOK_EVERY, PATIENCE};
 
 /// A person's statement on a step's call.
@@ -39,7 +39,7 @@ impl GivenAnswer {
     /// Makes the service accept the answer. With `dry_run` it only returns what would be done.
     pub(crate) async fn give(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<AnsweredCall, String> {

@@ -14,7 +14,7 @@ use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
@@ -40,12 +40,12 @@ pub(crate) struct ChosenLetters {
 }
 
 impl ChosenLetters {
-    fn letters(&self, means: &Means) -> DeadLetters {
+    fn letters(&self, means: &ActionContext) -> DeadLetters {
         DeadLetters::on(Arc::clone(&means.broker), &self.service)
     }
 
     /// Returns what would be done, and changes nothing.
-    pub(crate) async fn plan(&self, means: &Means) -> Result<Plan, RedriveError> {
+    pub(crate) async fn plan(&self, means: &ActionContext) -> Result<Plan, RedriveError> {
         let floor = means.clock.now() - Limits::default().inbox_window;
         let part = means.part(&self.service).cloned();
         self.letters(means).plan(self.filter.clone(), part, floor).await
@@ -54,7 +54,7 @@ impl ChosenLetters {
     /// Sends the selected dead letters back, and waits for their outcomes.
     pub(crate) async fn redrive(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         sending: SendOptions,
         stop: Stop,
@@ -77,7 +77,7 @@ impl ChosenLetters {
 
     async fn send(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         sending: SendOptions,
         stop: Stop,
@@ -108,7 +108,7 @@ impl ChosenLetters {
     /// Writes the dead letters of the plan to a file, and removes them.
     pub(crate) async fn discard(
         &self,
-        means: &Means,
+        means: &ActionContext,
         plan: Plan,
         note: Note,
         stop: Stop,
@@ -150,7 +150,7 @@ impl ChosenLetters {
     /// Gives the selected dead letter another body.
     pub(crate) async fn edit(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         body: String,
         stop: Stop,
@@ -189,7 +189,7 @@ impl ChosenLetters {
         ended
     }
 
-    async fn notes(&self, means: &Means, act: Act, note: &Note) -> Notes {
+    async fn notes(&self, means: &ActionContext, act: Act, note: &Note) -> Notes {
         Notes::open(means.connect(&self.service).await, act, note.clone())
     }
 
@@ -203,7 +203,7 @@ impl ChosenLetters {
     }
 
     /// Removes messages that will not come again from the list of stuck ones.
-    async fn forget(&self, means: &Means, summary: &Summary, ended: &mut ActionOutcome) {
+    async fn forget(&self, means: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() {
             return;
         }
@@ -219,7 +219,7 @@ impl ChosenLetters {
     }
 }
 
-fn archive(means: &Means, at: Timestamp) -> PathBuf {
+fn archive(means: &ActionContext, at: Timestamp) -> PathBuf {
     means.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
 }
 

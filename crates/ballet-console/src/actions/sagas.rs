@@ -13,7 +13,7 @@ use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
@@ -22,7 +22,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the owner of a saga abort it.
-pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> ActionOutcome {
+pub(crate) async fn stop(
+    means: &ActionContext,
+    saga: Stoppable,
+    id: Uuid,
+    note: &Note,
+) -> ActionOutcome {
     let stopped = async {
         let mut db = means.connect(saga.owner).await?;
         let stopped = sagas::stop(&mut db, saga, id, note).await;
@@ -58,7 +63,7 @@ impl GivenSolution {
     /// Marks the step as compensated. With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<SolvedStep, String> {
@@ -134,7 +139,7 @@ impl RetryScope {
     }
 
     /// Counts the work that would be retried, and changes nothing.
-    pub(crate) async fn count(&self, means: &Means) -> WaitCounts {
+    pub(crate) async fn count(&self, means: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&means.broker).await.map_err(|error| error.to_string());
         let (calls, events) = match means.connect(&self.service).await {
@@ -153,7 +158,7 @@ impl RetryScope {
     /// Retries messages and calls now.
     pub(crate) async fn inbox(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         stop: Stop,
         says: &ProgressText,
@@ -201,7 +206,7 @@ impl RetryScope {
     }
 
     /// Publishes again the events that could not be published.
-    pub(crate) async fn outbox(&self, means: &Means, note: &Note) -> ActionOutcome {
+    pub(crate) async fn outbox(&self, means: &ActionContext, note: &Note) -> ActionOutcome {
         let service = &*self.service;
         let put = async {
             let mut db = means.connect(service).await?;

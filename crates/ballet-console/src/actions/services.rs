@@ -4,12 +4,12 @@ use ballet_ops::redrive::Note;
 use ballet_store::operators::paused;
 use sqlx::Connection as _;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::ActionOutcome;
 use crate::store::actions::ActionState;
 
 /// Makes a service take no messages until it is resumed.
-pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> ActionOutcome {
+pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> ActionOutcome {
     let paused = async {
         let mut db = means.connect(service).await?;
         let why = note.why.as_deref().unwrap_or_default();
@@ -34,7 +34,7 @@ pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> ActionOu
 }
 
 /// Resumes a paused service.
-pub(crate) async fn resume(means: &Means, service: &str) -> ActionOutcome {
+pub(crate) async fn resume(means: &ActionContext, service: &str) -> ActionOutcome {
     let resumed = async {
         let mut db = means.connect(service).await?;
         let done = paused::resume(&mut db).await.map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::contract_index::ContractIndex;
-use crate::looks::Looks;
+use crate::inspector::Inspector;
 
 const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ struct DatabaseLook {
 /// Looks for hindrances forever.
 pub(crate) async fn watch(
     databases: Vec<(String, PgConnectOptions)>,
-    looks: Option<Arc<dyn Looks>>,
+    looks: Option<Arc<dyn Inspector>>,
     known: Arc<ContractIndex>,
     hindrances: watch::Sender<Vec<Hindrance>>,
 ) {

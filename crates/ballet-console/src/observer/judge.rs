@@ -36,7 +36,7 @@ const CAUSE: usize = 300;
 
 /// The reason why sagas are not judged, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unjudged {
+pub(crate) struct JudgingFault {
     pub(crate) since: Timestamp,
     pub(crate) why: String,
 }
@@ -48,7 +48,7 @@ pub(crate) async fn judge(
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
-    unjudged: watch::Sender<Option<Unjudged>>,
+    unjudged: watch::Sender<Option<JudgingFault>>,
     clock: Clock,
 ) {
     loop {
@@ -56,7 +56,7 @@ pub(crate) async fn judge(
         let error = judged.as_ref().err().map(ToString::to_string);
         unjudged.send_if_modified(|unjudged| {
             let since = unjudged.as_ref().map_or_else(|| clock.now(), |before| before.since);
-            let now = error.map(|why| Unjudged { since, why });
+            let now = error.map(|why| JudgingFault { since, why });
             let is_new = *unjudged != now;
             *unjudged = now;
             is_new

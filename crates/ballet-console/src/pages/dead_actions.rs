@@ -72,7 +72,7 @@ pub(crate) fn act(meant: &LetterSelection, plan: &Plan, person: &Person, now: Ti
 
 /// A new body, as typed or as it is checked again.
 #[derive(Debug)]
-pub(crate) struct Edit<'a> {
+pub(crate) struct BodyEdit<'a> {
     pub(crate) letter: &'a Letter,
     /// The old body, as far as this person may see it.
     pub(crate) old: &'a str,
@@ -84,8 +84,8 @@ pub(crate) struct Edit<'a> {
 }
 
 /// Shows the page on which a body is edited.
-pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
-    let Edit { letter, old, new, faults, is_checked } = edit;
+pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
+    let BodyEdit { letter, old, new, faults, is_checked } = edit;
     let at = format!("/dead-letters/{}/{}", letter.service, letter.id);
     let seen = html! { input type="hidden" name="seen" value=(letter.seen.join(" ")); };
     html! {

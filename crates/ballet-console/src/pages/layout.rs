@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::access::role::Role;
-use crate::observer::judge::Unjudged;
+use crate::observer::judge::JudgingFault;
 use crate::pages::words::exact;
 
 /// The person who looks at a page.
@@ -29,7 +29,7 @@ pub(crate) struct PageFrame<'a> {
     /// The reason why the observer cannot follow, in words.
     pub(crate) trouble: Option<String>,
     /// The reason why sagas are not judged.
-    pub(crate) unjudged: Option<Unjudged>,
+    pub(crate) unjudged: Option<JudgingFault>,
 }
 
 const PAGES: [(&str, &str); 9] = [
@@ -79,7 +79,7 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
                         "What is shown is as old as the last entry. " (trouble)
                     }
                 }
-                @if let Some(Unjudged { since, why }) = &frame.unjudged {
+                @if let Some(JudgingFault { since, why }) = &frame.unjudged {
                     p.trouble role="status" dir="auto" {
                         strong { "Sagas are not judged. " }
                         "How they stand is shown as it was at " (exact(*since)) ". " (why)

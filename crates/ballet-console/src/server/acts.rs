@@ -13,7 +13,7 @@ use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText, begin};
 use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
@@ -54,7 +54,7 @@ pub(super) async fn begin_deed<W, F>(
     work: W,
 ) -> Result<Uuid, Response>
 where
-    W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
+    W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
     F: Future<Output = ActionOutcome> + Send + 'static,
 {
     let refused = || visit.refused("Say why: the reason is kept in the trail.");
@@ -79,7 +79,7 @@ where
 /// Records and starts a deed, and leads to the page with its progress.
 pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
-    W: FnOnce(Means, Note, Stop, Arc<ProgressText>) -> F,
+    W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
     F: Future<Output = ActionOutcome> + Send + 'static,
 {
     let id = begin_deed(visit, why, deed, work).await?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::access::role::BodySight;
 use crate::actions::dead_letters::{ChosenLetters, SendOptions};
-use crate::pages::dead_actions::{self as pages, Edit};
+use crate::pages::dead_actions::{self as pages, BodyEdit};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
@@ -143,7 +143,7 @@ fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
 pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, String)>) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
     let old = old_text(&visit.site, &letter, &visit.person);
-    let edit = Edit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
+    let edit = BodyEdit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
@@ -192,7 +192,7 @@ pub(super) async fn edit(
     }
     let old = old_text(&visit.site, &letter, &visit.person);
     let is_checked = faults.is_empty();
-    let edit = Edit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
+    let edit = BodyEdit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 

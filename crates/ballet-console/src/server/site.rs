@@ -10,10 +10,10 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::attempts::Attempts;
-use crate::access::trusted::Trusted;
-use crate::actions::means::Means;
+use crate::access::trusted_header::TrustedHeader;
+use crate::actions::action_context::ActionContext;
 use crate::contract_index::ContractIndex;
-use crate::observer::judge::Unjudged;
+use crate::observer::judge::JudgingFault;
 use crate::pages::layout::{PageFrame, Person, message};
 use crate::pages::now::NowPage;
 use crate::server::dead_letters::DeadLetterReader;
@@ -33,15 +33,15 @@ pub(crate) struct Site {
     /// The hindrances of sagas.
     pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
     /// The resources of actions.
-    pub(crate) means: Means,
+    pub(crate) means: ActionContext,
     /// The secret of the forms' tokens.
     pub(crate) secret: Vec<u8>,
     /// The gateway that may name a person.
-    pub(crate) trusted: Option<Trusted>,
+    pub(crate) trusted: Option<TrustedHeader>,
     /// The reason why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
     /// The reason why sagas are not judged.
-    pub(crate) unjudged: watch::Receiver<Option<Unjudged>>,
+    pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,
     /// The data of the page Now.
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,

@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::looks::Looks;
+use crate::inspector::Inspector;
 use crate::server::timed_value::TimedValue;
 
 /// The time for which findings are shown.
@@ -38,14 +38,14 @@ pub(super) struct SystemFindings {
 /// The view of the running system, and the last findings.
 #[derive(Debug)]
 pub(crate) struct SystemLook {
-    pub(super) looks: Option<Arc<dyn Looks>>,
+    pub(super) looks: Option<Arc<dyn Inspector>>,
     pub(super) found: TimedValue<SystemFindings>,
     /// Allows one audit at a time.
     pub(super) auditing: Mutex<()>,
 }
 
 impl SystemLook {
-    pub(crate) fn new(looks: Option<Arc<dyn Looks>>) -> Self {
+    pub(crate) fn new(looks: Option<Arc<dyn Inspector>>) -> Self {
         Self { looks, found: TimedValue::new(FRESH), auditing: Mutex::default() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ballet_console::{Console, Role, Trusted};
+use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
@@ -230,7 +230,8 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let world = TestConsole::new("console_unmask").await;
-    let trusted = |from: Vec<IpAddr>| Some(Trusted { header: "x-forwarded-user".to_owned(), from });
+    let trusted =
+        |from: Vec<IpAddr>| Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
     let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
     let operator = console.browser().await;
     let saga = world.id();

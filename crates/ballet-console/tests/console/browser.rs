@@ -12,7 +12,7 @@ use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::looks::BrokenLooks;
+use crate::looks::FaultyInspector;
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
@@ -216,7 +216,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .expect("the tail goes on by itself");
 
     // Another console, which knows the faults around the services. One session is for both.
-    let looks = Arc::new(BrokenLooks("a saga".to_owned()));
+    let looks = Arc::new(FaultyInspector("a saga".to_owned()));
     let looked = world.console_with(|options| options.looks = Some(looks)).await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
     for (page, name) in [("/services", "services"), ("/audit", "audit")] {

@@ -1,7 +1,7 @@
 //! A saga that only a person can end: the page first says what would happen, and then records who did it. Behind a
 //! gateway that is the person whom the gateway names.
 
-use ballet_console::{Console, Role, Trusted};
+use ballet_console::{Console, Role, TrustedHeader};
 use ballet_stage::{Database, Servers};
 use reqwest::{Method, StatusCode};
 use sqlx::postgres::PgConnectOptions;
@@ -43,7 +43,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
         .console_with(|options| {
             options.databases = vec![("inventory".to_owned(), url)];
             options.trusted =
-                Some(Trusted { header: "x-forwarded-user".to_owned(), from: Vec::new() });
+                Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from: Vec::new() });
         })
         .await;
     let operator = console.browser().await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use ballet_stage::{Database, Servers};
@@ -16,9 +16,9 @@ use crate::test_console::{PLACED, TestConsole};
 
 /// A system whose broker has lost a binding of the inventory, and in which an audit finds something.
 #[derive(Debug)]
-pub(crate) struct BrokenLooks(pub(crate) String);
+pub(crate) struct FaultyInspector(pub(crate) String);
 
-impl BrokenLooks {
+impl FaultyInspector {
     fn binding() -> Finding {
         let mut finding =
             Finding::bad("topology", "the broker", "<b>a binding</b> is missing", "mend it");
@@ -27,7 +27,7 @@ impl BrokenLooks {
     }
 }
 
-impl Looks for BrokenLooks {
+impl Inspector for FaultyInspector {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
         let user = Finding::well("user", "user shop", "it may do what it has to");
@@ -51,7 +51,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let (saga, late) = (world.id(), jiff::SignedDuration::ZERO);
     let console = world
         .console_with(|options| {
-            options.looks = Some(Arc::new(BrokenLooks(saga.to_string())));
+            options.looks = Some(Arc::new(FaultyInspector(saga.to_string())));
             // Without the known cause it would be stuck at once.
             options.patience = late;
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::header::HeaderName;
 
-use crate::http::headers::Setter;
+use crate::http::headers::HeaderSetter;
 
 /// The header that tells a service what the client may do. It is empty if nobody signed in.
 pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes");
@@ -27,7 +27,7 @@ impl Identity {
     }
 
     /// Writes the identity into a request to a service. A client's own headers of these names were removed before.
-    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
         headers.set(CLIENT, &self.client);
         headers.set(SUBJECT, &self.subject);
         headers.set(SCOPES, self.scopes.join(" "));

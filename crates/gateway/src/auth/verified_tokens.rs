@@ -12,7 +12,7 @@ use crate::auth::jwt::VerifiedClaims;
 const GENERATION: usize = 4_096;
 
 /// The SHA-256 of a token. The token itself is not kept.
-type Print = [u8; digest::SHA256_OUTPUT_LEN];
+type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
 /// A verified token and the key that signed it. It is valid while the key set has this key.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<VerifiedToken>>>);
 /// Two generations of entries. Recently used entries are young, and the old ones make room for them.
 #[derive(Debug)]
 struct Generations<T> {
-    young: HashMap<Print, T>,
-    old: HashMap<Print, T>,
+    young: HashMap<TokenDigest, T>,
+    old: HashMap<TokenDigest, T>,
 }
 
 impl<T> Default for Generations<T> {
@@ -40,7 +40,7 @@ impl<T> Default for Generations<T> {
 }
 
 impl<T: Clone> Generations<T> {
-    fn find(&mut self, print: &Print) -> Option<T> {
+    fn find(&mut self, print: &TokenDigest) -> Option<T> {
         if let Some(known) = self.young.get(print) {
             return Some(known.clone());
         }
@@ -49,7 +49,7 @@ impl<T: Clone> Generations<T> {
         Some(known)
     }
 
-    fn add(&mut self, print: Print, known: T) {
+    fn add(&mut self, print: TokenDigest, known: T) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
@@ -71,7 +71,7 @@ impl VerifiedTokens {
     }
 }
 
-fn print(text: &str) -> Option<Print> {
+fn print(text: &str) -> Option<TokenDigest> {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().ok()
 }
 

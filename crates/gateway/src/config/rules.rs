@@ -22,10 +22,10 @@ pub(crate) struct BrokenRule {
 /// The path of the whole system's document.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
 
-type Check = Result<(), BrokenRule>;
+type CheckResult = Result<(), BrokenRule>;
 
 /// Checks all rules, and returns the first that is broken.
-pub(crate) fn check(config: &Config) -> Check {
+pub(crate) fn check(config: &Config) -> CheckResult {
     server(config)?;
     for (index, key) in config.api_keys.iter().enumerate() {
         let before = &config.api_keys[..index];
@@ -69,13 +69,13 @@ pub(crate) fn check(config: &Config) -> Check {
     Ok(())
 }
 
-type Wrong = (&'static str, String);
+type FieldFault = (&'static str, String);
 
 fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> BrokenRule {
     BrokenRule { table, index, field, what }
 }
 
-fn server(config: &Config) -> Check {
+fn server(config: &Config) -> CheckResult {
     let limits = &config.limits;
     let ranges = [
         ("connections", limits.connections, 1, 1_000_000),
@@ -107,7 +107,7 @@ fn server(config: &Config) -> Check {
 }
 
 /// Checks the values that the file takes from the environment. Only a running gateway needs them.
-pub(crate) fn environment(config: &Config) -> Check {
+pub(crate) fn environment(config: &Config) -> CheckResult {
     let Some(database) = &config.database else { return Ok(()) };
     let wrong = |what| Err(broken("database", 0, "url", what));
     match database.url.reveal() {
@@ -122,7 +122,7 @@ pub(crate) fn environment(config: &Config) -> Check {
     }
 }
 
-fn name(name: &str) -> Result<(), Wrong> {
+fn name(name: &str) -> Result<(), FieldFault> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if !name.is_empty() && name.len() <= 60 && name.chars().all(good) {
         return Ok(());
@@ -130,7 +130,7 @@ fn name(name: &str) -> Result<(), Wrong> {
     Err(("name", format!("expected letters a-z, digits, - and _, found {name:?}")))
 }
 
-fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
+fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), FieldFault> {
     name(&key.id).map_err(|(_, what)| ("id", what))?;
     if before.iter().filter(|other| other.id == key.id).count() > 1 {
         let what = "has two keys already: one that is replaced, and the one that replaces it";
@@ -143,7 +143,7 @@ fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), Wrong> {
+fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), FieldFault> {
     let Scope(name) = &scope.name;
     if all[..index].iter().any(|other| other.name == scope.name) {
         return Err(("name", format!("{name:?} is taken by another scope")));
@@ -161,7 +161,7 @@ fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), 
     }
 }
 
-fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {
+fn rate(rate: &Rate, before: &[Rate]) -> Result<(), FieldFault> {
     name(&rate.name)?;
     if before.iter().any(|other| other.name == rate.name) {
         return Err(("name", format!("{:?} is taken by another rate", rate.name)));
@@ -175,7 +175,7 @@ fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn upstream(upstream: &Upstream, before: &[Upstream]) -> Result<(), Wrong> {
+fn upstream(upstream: &Upstream, before: &[Upstream]) -> Result<(), FieldFault> {
     name(&upstream.name)?;
     if before.iter().any(|other| other.name == upstream.name) {
         return Err(("name", format!("{:?} is taken by another upstream", upstream.name)));
@@ -209,7 +209,7 @@ fn access(
     public: bool,
     scopes: Option<&[Scope]>,
     rate: Option<&str>,
-) -> Result<(), Wrong> {
+) -> Result<(), FieldFault> {
     match (public, scopes) {
         (true, Some(_)) => {
             return Err(("scopes", "a public route has none; remove one of the two".to_owned()));
@@ -229,7 +229,7 @@ fn access(
     known("rate", rate, config.rates.iter().map(|rate| &*rate.name)).map_err(|what| ("rate", what))
 }
 
-fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result<(), Wrong> {
+fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result<(), FieldFault> {
     known("upstream", &route.upstream, config.upstreams.iter().map(|one| &*one.name))
         .map_err(|what| ("upstream", what))?;
     if route.methods.is_empty() {
@@ -265,7 +265,11 @@ fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result
     Ok(())
 }
 
-fn page(config: &Config, page: &PageConfig, before: &[PageConfig]) -> Result<PathPattern, Wrong> {
+fn page(
+    config: &Config,
+    page: &PageConfig,
+    before: &[PageConfig],
+) -> Result<PathPattern, FieldFault> {
     let pattern = PathPattern::parse(&page.path).map_err(|what| ("path", what))?;
     if before.iter().any(|other| other.path == page.path) {
         return Err(("path", format!("{} is taken by another page", page.path)));
@@ -285,7 +289,7 @@ fn part<'a>(
     page: &PathPattern,
     part: &'a PartConfig,
     names: &mut BTreeSet<&'a str>,
-) -> Result<(), Wrong> {
+) -> Result<(), FieldFault> {
     name(&part.name)?;
     if !names.insert(&part.name) {
         return Err(("name", format!("{:?} is taken", part.name)));

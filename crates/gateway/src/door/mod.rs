@@ -2,4 +2,4 @@
 
 pub(crate) mod private;
 pub(crate) mod public;
-pub(crate) mod withholding;
+pub(crate) mod withholding_stream;

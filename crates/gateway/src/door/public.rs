@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::withholding::WithholdingStream;
+use crate::door::withholding_stream::WithholdingStream;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::peer::network;

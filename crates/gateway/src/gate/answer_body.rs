@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::auth::sign_in::API_KEY;
 use crate::gate::in_force::CurrentGate;
 use crate::http::body::{Answer, Body, BoxError, empty};
-use crate::limits::at_once::UnderWay;
+use crate::limits::at_once::RequestGuard;
 
 /// The pause between two checks of a stream's credentials: it may outlive them by this.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -72,7 +72,7 @@ struct AnswerBody {
     inner: Body,
     /// Ends the body as if the service had ended it.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _under_way: Arc<UnderWay>,
+    _under_way: Arc<RequestGuard>,
 }
 
 /// Counts the request as under way until the body has ended. An event stream ends with the credentials, and when the
@@ -81,7 +81,7 @@ pub(crate) fn until_its_end(
     answer: Answer,
     current: &CurrentGate,
     credentials: Option<Credentials<'_>>,
-    under_way: Arc<UnderWay>,
+    under_way: Arc<RequestGuard>,
 ) -> Answer {
     if answer.body().is_end_stream() {
         return answer;

@@ -16,16 +16,16 @@ use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
 use crate::http::body::Answer;
-use crate::http::bounded::{BodyFault, BodyProgress, Bounded};
+use crate::http::bounded_body::{BodyFault, BodyProgress, BoundedBody};
 use crate::http::headers::{
-    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, Setter, clean_request, clean_response, set,
+    FORWARDED_FOR, FORWARDED_HOST, HeaderSetter, REQUEST_ID, clean_request, clean_response, set,
 };
 use crate::http::path::behind;
 use crate::http::problem::Problem;
-use crate::http::quiet::Quiet;
+use crate::http::quiet_body::QuietBody;
 use crate::idempotency::key;
 use crate::idempotency::remember::{self, KeyedRequest};
-use crate::limits::at_once::UnderWay;
+use crate::limits::at_once::RequestGuard;
 use crate::upstream::failure::{UpstreamFailure, body_problem};
 use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
 use crate::upstream::service::UpstreamService;
@@ -36,7 +36,7 @@ pub(crate) async fn forward(
     route: &Route,
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
-    under_way: &Arc<UnderWay>,
+    under_way: &Arc<RequestGuard>,
     request: Request<Lingering<Incoming>>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
@@ -67,7 +67,7 @@ pub(crate) async fn forward(
     let time = gate.config.timeouts.body.0;
     let bounded = |body| {
         let progress = Arc::new(BodyProgress::of(route.body));
-        (Bounded::new(body, time, Arc::clone(&progress)), progress)
+        (BoundedBody::new(body, time, Arc::clone(&progress)), progress)
     };
     let mut outgoing = OutgoingRequest {
         method: head.method,
@@ -170,7 +170,7 @@ pub(crate) fn outgoing_headers(
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
-    let mut own = Setter::new(&mut headers);
+    let mut own = HeaderSetter::new(&mut headers);
     own.set(REQUEST_ID, &exchange.id);
     own.set(FORWARDED_FOR, exchange.address);
     exchange.trace.write(&mut own);
@@ -189,5 +189,5 @@ async fn send(
 ) -> Result<Answer, UpstreamFailure> {
     let mut answer = service.send(outgoing).await?;
     clean_response(answer.headers_mut());
-    Ok(answer.map(|body| Quiet::new(body, idle).boxed_unsync()))
+    Ok(answer.map(|body| QuietBody::new(body, idle).boxed_unsync()))
 }

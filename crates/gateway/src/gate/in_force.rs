@@ -12,8 +12,8 @@ use crate::auth::signer::Signer;
 use crate::config::file::{Config, Upstream};
 use crate::gate::in_flight::InFlight;
 use crate::gate::table::RouteTable;
-use crate::idempotency::underway::Underway;
-use crate::limits::at_once::AtOnce;
+use crate::idempotency::keys_in_use::KeysInUse;
+use crate::limits::at_once::ClientRequests;
 use crate::limits::limiter::Limiter;
 use crate::openapi::assemble;
 use crate::store::database::Database;
@@ -21,14 +21,14 @@ use crate::upstream::service::UpstreamService;
 
 /// The state that lives as long as the process.
 #[derive(Debug, Clone)]
-pub(crate) struct Lasting {
+pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) at_once: AtOnce,
+    pub(crate) at_once: ClientRequests,
     pub(crate) refused: Arc<RefusedSignIns>,
     pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
-    pub(crate) underway: Underway,
+    pub(crate) underway: KeysInUse,
     /// Whether the gateway is about to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Lasting {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) config: Config,
-    pub(crate) lasting: Lasting,
+    pub(crate) lasting: ProcessState,
     pub(crate) table: RouteTable,
     pub(crate) sign_in: SignIn,
     /// The value of `Strict-Transport-Security`.
@@ -54,7 +54,7 @@ impl Gate {
     pub(crate) async fn new(
         config: Config,
         place: &Path,
-        lasting: Lasting,
+        lasting: ProcessState,
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();

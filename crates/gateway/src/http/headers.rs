@@ -114,12 +114,12 @@ const VALUES: usize = 512;
 
 /// Sets several headers. Their values share one piece of memory, so copying a map of them copies no value.
 #[derive(Debug)]
-pub(crate) struct Setter<'a> {
+pub(crate) struct HeaderSetter<'a> {
     headers: &'a mut HeaderMap,
     values: BytesMut,
 }
 
-impl<'a> Setter<'a> {
+impl<'a> HeaderSetter<'a> {
     pub(crate) fn new(headers: &'a mut HeaderMap) -> Self {
         Self { headers, values: BytesMut::with_capacity(VALUES) }
     }

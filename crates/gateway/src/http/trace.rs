@@ -5,7 +5,7 @@ use std::fmt;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::{Setter, single};
+use crate::http::headers::{HeaderSetter, single};
 use crate::http::ids::random_number;
 
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -39,7 +39,7 @@ impl RequestTrace {
     }
 
     /// Writes the trace into a request to a service.
-    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
         headers.set(PARENT, self);
         if let Some(state) = &self.state {
             headers.set(STATE, state);

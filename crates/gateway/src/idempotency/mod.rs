@@ -2,5 +2,5 @@
 
 pub(crate) mod body_start;
 pub(crate) mod key;
+pub(crate) mod keys_in_use;
 pub(crate) mod remember;
-pub(crate) mod underway;

@@ -16,7 +16,7 @@ use crate::http::body::{Answer, full};
 use crate::http::ids::random_number;
 use crate::http::problem::Problem;
 use crate::idempotency::body_start::{self, BodyStart};
-use crate::idempotency::underway::{KeyConflict, Underway};
+use crate::idempotency::keys_in_use::{KeyConflict, KeysInUse};
 use crate::store::database::Database;
 use crate::store::idempotent_requests::{self as store, KeyState, RequestKey, StoredAnswer};
 use crate::upstream::failure::UpstreamFailure;
@@ -49,7 +49,7 @@ pub(crate) struct KeyedRequest {
 /// Makes a request, or repeats its stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
     database: &Arc<Database>,
-    underway: &Underway,
+    underway: &KeysInUse,
     keyed: KeyedRequest,
     send: impl AsyncFnOnce(Instant) -> Result<Answer, UpstreamFailure>,
 ) -> Result<Answer, Problem> {

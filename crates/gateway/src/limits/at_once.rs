@@ -9,17 +9,21 @@ use crate::http::problem::Problem;
 use crate::limits::counts::{CountGuard, LiveCounts};
 
 /// The requests in progress of each client.
-pub(crate) type AtOnce = LiveCounts<Arc<str>>;
+pub(crate) type ClientRequests = LiveCounts<Arc<str>>;
 
 /// A request in progress, until it is dropped.
-pub(crate) type UnderWay = CountGuard<Arc<str>>;
+pub(crate) type RequestGuard = CountGuard<Arc<str>>;
 
 /// Counts a request of a client.
 ///
 /// # Errors
 ///
 /// 429 if the client already has this many in progress.
-pub(crate) fn begin(all: &AtOnce, client: Arc<str>, most: usize) -> Result<UnderWay, Problem> {
+pub(crate) fn begin(
+    all: &ClientRequests,
+    client: Arc<str>,
+    most: usize,
+) -> Result<RequestGuard, Problem> {
     all.count(client, most).ok_or_else(|| {
         metrics::counter!("gateway_limited_total", "rate" => "at-once").increment(1);
         let detail = format!(

@@ -15,9 +15,9 @@ use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
 use crate::gate::in_flight::InFlight;
-use crate::gate::in_force::{CurrentGate, Gate, Lasting};
-use crate::idempotency::underway::Underway;
-use crate::limits::at_once::AtOnce;
+use crate::gate::in_force::{CurrentGate, Gate, ProcessState};
+use crate::idempotency::keys_in_use::KeysInUse;
+use crate::limits::at_once::ClientRequests;
 use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
@@ -79,14 +79,14 @@ async fn run(
     let database = config.database.as_ref().map(|database| Database::new(database, file));
     let database = database.transpose()?.map(Arc::new);
     let (stop, stopping) = watch::channel(false);
-    let lasting = Lasting {
+    let lasting = ProcessState {
         limiter: Arc::new(Limiter::new(database.clone())),
-        at_once: AtOnce::default(),
+        at_once: ClientRequests::default(),
         database: database.clone(),
         refused: Arc::new(RefusedSignIns::new()),
         signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
-        underway: Underway::default(),
+        underway: KeysInUse::default(),
         stopping: stopping.clone(),
     };
     let listen = config.listen.clone();

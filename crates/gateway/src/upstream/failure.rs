@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::{StatusCode, header};
 
 use crate::config::units::ByteSize;
-use crate::http::bounded::BodyFault;
+use crate::http::bounded_body::BodyFault;
 use crate::http::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

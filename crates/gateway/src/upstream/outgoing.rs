@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Method};
 use tokio::time::Instant;
 
 use crate::http::body::{Body, empty, full};
-use crate::http::bounded::BodyProgress;
+use crate::http::bounded_body::BodyProgress;
 use crate::upstream::failure::UpstreamFailure;
 
 #[derive(Debug)]

@@ -155,7 +155,7 @@ impl UpstreamService {
             build(request, headers, server, body).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;
         let sent_by =
-            sent_by.map(|time| SentBy { time, connection: capture_connection(&mut built) });
+            sent_by.map(|time| SendDeadline { time, connection: capture_connection(&mut built) });
         let sent = self.client.request(built);
         let outcome = match &stream {
             None => within(deadline, request.timeout, sent, sent_by.as_ref()).await,
@@ -227,12 +227,12 @@ fn is_away(status: StatusCode) -> bool {
 
 /// The time until which a request may be sent. It is sent as soon as it has a connection, and connecting may take long.
 #[derive(Debug)]
-struct SentBy {
+struct SendDeadline {
     time: Instant,
     connection: CaptureConnection,
 }
 
-impl SentBy {
+impl SendDeadline {
     fn is_unsent(&self) -> bool {
         self.connection.connection_metadata().is_none()
     }
@@ -247,17 +247,17 @@ async fn within(
     deadline: Instant,
     limit: Duration,
     mut sent: ResponseFuture,
-    sent_by: Option<&SentBy>,
+    sent_by: Option<&SendDeadline>,
 ) -> Result<Response<Incoming>, UpstreamFailure> {
     let answered = poll_fn(|context| {
-        if sent_by.is_some_and(SentBy::is_over) {
+        if sent_by.is_some_and(SendDeadline::is_over) {
             return Poll::Ready(Err(UpstreamFailure::TooLate));
         }
         Pin::new(&mut sent).poll(context).map_err(|error| failed(&error))
     });
     match timeout_at(deadline, answered).await {
         Ok(outcome) => outcome,
-        Err(_) if sent_by.is_some_and(SentBy::is_unsent) => {
+        Err(_) if sent_by.is_some_and(SendDeadline::is_unsent) => {
             Err(UpstreamFailure::Unreachable(format!("no connection within {limit:?}")))
         }
         Err(_) => Err(UpstreamFailure::TooSlow(limit)),

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The resources of actions.
 #[derive(Clone)]
-pub(crate) struct Means {
+pub(crate) struct ActionContext {
     pub(crate) known: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
     /// The broker as a user who may publish events, if there is one.
@@ -33,13 +33,13 @@ pub(crate) struct Means {
     pub(crate) running: Arc<RunningActions>,
 }
 
-impl fmt::Debug for Means {
+impl fmt::Debug for ActionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Means").field("archive", &self.archive).finish_non_exhaustive()
     }
 }
 
-impl Means {
+impl ActionContext {
     /// Connects to the database of a service, or returns why it cannot.
     pub(crate) async fn connect(&self, service: &str) -> Result<PgConnection, String> {
         let found = self.databases.iter().find(|(name, _)| name == service);

@@ -8,12 +8,12 @@ type Keys = HashMap<(String, String), Vec<u8>>;
 
 /// The keys, by client and text, with the fingerprints of their requests.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Underway(Arc<Mutex<Keys>>);
+pub(crate) struct KeysInUse(Arc<Mutex<Keys>>);
 
 /// A key in use until it is dropped.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
-    all: Underway,
+    all: KeysInUse,
     key: (String, String),
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum KeyConflict {
     ByAnother,
 }
 
-impl Underway {
+impl KeysInUse {
     pub(crate) fn begin(
         &self,
         client: &str,

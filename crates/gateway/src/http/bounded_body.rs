@@ -66,21 +66,21 @@ impl BodyProgress {
 
 /// A body that ends with an error when it exceeds its limits.
 #[derive(Debug)]
-pub(crate) struct Bounded<B> {
+pub(crate) struct BoundedBody<B> {
     inner: B,
     left: usize,
     deadline: Pin<Box<Sleep>>,
     progress: Arc<BodyProgress>,
 }
 
-impl<B> Bounded<B> {
+impl<B> BoundedBody<B> {
     pub(crate) fn new(inner: B, time: Duration, progress: Arc<BodyProgress>) -> Self {
         let deadline = Box::pin(tokio::time::sleep(time));
         Self { inner, left: progress.limit, deadline, progress }
     }
 }
 
-impl<B> Body for Bounded<B>
+impl<B> Body for BoundedBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {

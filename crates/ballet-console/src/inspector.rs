@@ -7,7 +7,7 @@ use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
 
 /// Examines the running system with the functions of the command.
-pub trait Looks: fmt::Debug + Send + Sync {
+pub trait Inspector: fmt::Debug + Send + Sync {
     /// Returns the findings of `ballet doctor`, the worst first, or why there are none.
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>>;
 
