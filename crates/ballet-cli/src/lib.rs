@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -159,7 +159,7 @@ pub struct Place<'a> {
 /// # Errors
 ///
 /// The contracts cannot be read.
-pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Looks>> {
+pub fn looks(place: Place<'_>) -> anyhow::Result<Arc<dyn Inspector>> {
     let Place { contracts, amqp_url, management_url, database_url } = place;
     let given =
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::{OPS, REDRIVE};
-use ballet_console::{Console, Options, Role, Trusted};
+use ballet_console::{Console, Options, Role, TrustedHeader};
 use clap::Subcommand;
 use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
@@ -124,7 +124,7 @@ async fn serve(args: &Args, options: &GlobalOptions, database: PgConnectOptions)
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();
-            Trusted { header, from: args.trust_from.clone() }
+            TrustedHeader { header, from: args.trust_from.clone() }
         }),
         archive: args.archive.clone(),
         clock: options.clock.clone(),

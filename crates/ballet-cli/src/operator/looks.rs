@@ -1,6 +1,6 @@
 //! What a console has this command find out: findings and audits.
 
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
@@ -24,7 +24,7 @@ impl ByCommand {
     }
 }
 
-impl Looks for ByCommand {
+impl Inspector for ByCommand {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::findings(self.management_url.as_ref(), &self.options).await;
