@@ -129,7 +129,7 @@ pub(super) async fn logged_in(
 async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        // If the database does not answer, the stream ends too.
+        // Without an answer of the database the stream has nothing to show either, so it may stay.
         if let Ok(now) = person(&site, from, &headers).await
             && now.is_none_or(|person| person.role != role)
         {
