@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -23,7 +23,7 @@ use crate::author::{
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::looks::CommandLooks;
+use crate::operator::looks::CommandInspector;
 use crate::operator::{
     audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
     topology,
@@ -159,7 +159,7 @@ pub struct SystemAddresses<'a> {
 /// # Errors
 ///
 /// The contracts cannot be read.
-pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Looks>> {
+pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Inspector>> {
     let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
     let given =
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
@@ -167,7 +167,7 @@ pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Looks>> {
     let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
     systems::name(args.options.contracts.as_deref());
     systems::contracts()?;
-    Ok(Arc::new(CommandLooks::new(args.options, Some(management_url.to_owned()))))
+    Ok(Arc::new(CommandInspector::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.

@@ -21,51 +21,51 @@ use tokio::task::JoinSet;
 
 use crate::access::attempts::Attempts;
 use crate::access::role::Role;
-use crate::access::trusted::Trusted;
+use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
-use crate::actions::means::Means;
-use crate::actions::running::Running;
+use crate::actions::action_context::ActionContext;
+use crate::actions::running_actions::RunningActions;
+use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::known::Known;
-use crate::looks::Looks;
-use crate::observer::{asked, follow, hindrances, judge, upkeep};
-use crate::server::dead::Dead;
-use crate::server::fresh::Fresh;
-use crate::server::looked::Looked;
+use crate::inspector::Inspector;
+use crate::observer::{follow, hindrances, judge, ledger_check, upkeep};
+use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
+use crate::server::system_look::SystemLook;
+use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
-/// The most connections.
+/// The most connections from browsers.
 const CONNECTIONS: usize = 256;
 
-/// What a console needs to know.
+/// The configuration of a console.
 #[derive(Clone)]
 pub struct Options {
     /// The contracts of the system.
     pub contracts: &'static Contracts,
-    /// The broker, for a user who may read the journal and the dead letters.
+    /// The broker as a user who may read the journal and the dead letters.
     pub broker: Arc<dyn Broker>,
     /// The console's own database.
     pub database: PgConnectOptions,
-    /// Each service with its database. Without them the pages show what the journal tells.
+    /// The services with their databases. Without any, the pages show what the journal says.
     pub databases: Vec<(String, PgConnectOptions)>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub listen: SocketAddr,
-    /// Whether browsers reach it through HTTPS, so that the cookie is for that alone.
+    /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
     pub is_behind_tls: bool,
-    /// For how long entries are kept.
+    /// The time for which entries are kept.
     pub keep: SignedDuration,
-    /// How long after its cause a step is late, if nothing is known to hinder it.
+    /// The time after its cause at which a step is late, if no hindrance is known.
     pub patience: SignedDuration,
-    /// Who looks at the running system for the pages of services and audits.
-    pub looks: Option<Arc<dyn Looks>>,
-    /// The broker, for a user who may publish events, if there is one.
+    /// The view of the running system for the pages of services and audits.
+    pub looks: Option<Arc<dyn Inspector>>,
+    /// The broker as a user who may publish events, if there is one.
     pub publisher: Option<Arc<dyn Broker>>,
-    /// The header in which a gateway says who the person is.
-    pub trusted: Option<Trusted>,
+    /// The header in which a gateway names the person.
+    pub trusted: Option<TrustedHeader>,
     /// The folder to which discarded dead letters are written.
     pub archive: PathBuf,
     /// The time.
@@ -73,8 +73,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Those of a console of this system that listens on any free port of this machine, and knows the broker and its
-    /// own database alone: it keeps entries for 7 days, and a step is late after 5 minutes.
+    /// Returns the options of a console that listens on any free port of this machine and has only the broker and its
+    /// own database. It keeps entries for 7 days, and a step is late after 5 minutes.
     #[must_use]
     pub fn new(
         contracts: &'static Contracts,
@@ -105,7 +105,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// An account that was made because there was none.
+/// An account that was created because there was none.
 #[derive(Debug)]
 pub struct Account {
     /// Its name.
@@ -114,20 +114,20 @@ pub struct Account {
     pub password: String,
 }
 
-/// A console that has its database and listens, and does not run yet.
+/// A console that has its database and listens, but does not run yet.
 #[derive(Debug)]
 pub struct Console {
     options: Options,
     pool: PgPool,
     listener: TcpListener,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
-    /// The account that it has made.
+    /// The account that it has created.
     pub first: Option<Account>,
 }
 
 impl Console {
-    /// Connects to its database, makes what is missing there, and listens.
+    /// Connects to its database, creates missing tables, and listens.
     ///
     /// # Errors
     ///
@@ -138,12 +138,12 @@ impl Console {
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let password = token::new()?;
-        let made = accounts::first(&pool, FIRST, &password::hashed(&password)?).await?;
+        let made = accounts::first(&pool, FIRST, &password::hash_new(&password)?).await?;
         let first = made.then_some(Account { name: FIRST, password });
         Ok(Self { options, pool, listener, address, first })
     }
 
-    /// Forgets all that follows from the journal, and reads it again from its beginning.
+    /// Forgets everything derived from the journal, and reads it again from its beginning.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl Console {
         Ok(prepare::empty(&self.pool).await?)
     }
 
-    /// Makes an account, or gives it another password and role.
+    /// Creates an account, or gives it another password and role.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Console {
         password: &str,
     ) -> Result<(), ConsoleError> {
         let pool = prepare::prepare(database).await?;
-        accounts::set(&pool, name, role, &password::hashed(password)?).await?;
+        accounts::set(&pool, name, role, &password::hash_new(password)?).await?;
         pool.close().await;
         Ok(())
     }
@@ -176,19 +176,19 @@ impl Console {
     /// One of its tasks has panicked.
     pub async fn run(self) -> Result<(), ConsoleError> {
         let Self { options, pool, listener, .. } = self;
-        let known = Arc::new(Known::new(options.contracts));
+        let known = Arc::new(ContractIndex::new(options.contracts));
         let (trouble, hindrances, added) =
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
         let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
-        let means = Means {
+        let means = ActionContext {
             known: Arc::clone(&known),
             broker: Arc::clone(&options.broker),
             publisher: options.publisher.clone(),
             databases: options.databases.clone(),
             clock: options.clock.clone(),
             archive: options.archive.clone(),
-            running: Arc::new(Running::default()),
+            running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
             means,
@@ -200,10 +200,10 @@ impl Console {
             hindrances: hindrances.subscribe(),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
-            now: Fresh::new(live::FRESH),
+            now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            dead: Dead::new(Arc::clone(&options.broker), known.services()),
-            looked: Looked::new(options.looks.clone()),
+            dead: DeadLetterReader::new(Arc::clone(&options.broker), known.services()),
+            looked: SystemLook::new(options.looks.clone()),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             is_behind_tls: options.is_behind_tls,
@@ -218,7 +218,7 @@ impl Console {
             is_behind: Arc::clone(&is_behind),
             added: Arc::clone(&added),
         };
-        // They end with this future.
+        // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
         tasks.spawn(judge::judge(
@@ -236,7 +236,7 @@ impl Console {
             site.hindrances.clone(),
         ));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
-        tasks.spawn(asked::ask(
+        tasks.spawn(ledger_check::ask(
             site.pool.clone(),
             options.databases.clone(),
             Arc::clone(&site.known),
@@ -247,7 +247,7 @@ impl Console {
         let limits = Limits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));
         while let Some(ended) = tasks.join_next().await {
-            // One that had nothing to do has ended well. Without one that fails the pages would go on to show what was.
+            // A task with nothing to do ends well. If one fails, the pages would go on to show old data.
             ended.map_err(ConsoleError::Failed)?;
         }
         Ok(())

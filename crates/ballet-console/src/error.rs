@@ -1,8 +1,8 @@
-//! Why the console does not start, or stops.
+//! The errors that keep the console from starting, or stop it.
 
 use ballet_stream::JournalError;
 
-/// Why the console does not start, or stops.
+/// The reason why the console does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// Its database does not answer, or refuses.
@@ -11,12 +11,12 @@ pub enum ConsoleError {
     /// The journal cannot be read.
     #[error("the journal: {0}")]
     Journal(#[from] JournalError),
-    /// It cannot listen there.
+    /// The console cannot listen on the address.
     #[error("cannot listen on {address}: {why}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// Why.
+        /// The cause.
         why: std::io::Error,
     },
     /// One of its tasks has panicked.

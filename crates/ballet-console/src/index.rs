@@ -1,4 +1,4 @@
-//! The console's database as an index of sagas, for commands that would search all ledgers otherwise.
+//! The console's database as an index of sagas, for commands that would otherwise search all ledgers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use crate::observer::another::is_another;
+use crate::observer::journal_identity::is_another;
 use crate::store::{append, search};
 
-/// It is on this network, or it is not used.
+/// The longest wait for the index: it is in this network, or it is not used.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What was published a moment ago is in it by then.
+/// The time in which the index gets recently published events.
 const CATCHES_UP: Duration = Duration::from_secs(2);
 
 /// The index of a console that has read the whole journal.
@@ -25,46 +25,46 @@ pub struct Index {
     db: PgConnection,
 }
 
-/// Whether there is an index to ask.
+/// The state of a console's index.
 #[derive(Debug)]
-pub enum Found {
-    /// There is, and it has all that the journal has.
+pub enum IndexState {
+    /// There is one, and it has everything that the journal has.
     Index(Index),
-    /// No console runs, or it has not caught up, or it has read another journal: it does not have what was published lately.
+    /// It lacks recent events: no console runs, it has not caught up, or it has read another journal.
     Behind,
     /// There is none.
     None,
 }
 
 impl Index {
-    /// Opens the index, if it has all that the journal has now.
-    pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> Found {
+    /// Opens the index, if it has everything that the journal has now.
+    pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> IndexState {
         let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
-            return Found::None;
+            return IndexState::None;
         };
         let Ok(Ok(mut next)) = timeout(PATIENCE, append::next(&mut db)).await else {
-            return Found::None;
+            return IndexState::None;
         };
         let Ok(Ok(false)) = timeout(PATIENCE, is_another(&mut db, broker)).await else {
-            return Found::Behind;
+            return IndexState::Behind;
         };
-        let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return Found::Behind };
+        let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return IndexState::Behind };
         let wanted = end.map_or(0, |end| end + 1);
         let until = Instant::now() + CATCHES_UP;
         while u64::try_from(next).is_ok_and(|next| next < wanted) {
             if Instant::now() > until {
-                return Found::Behind;
+                return IndexState::Behind;
             }
             sleep(Duration::from_millis(100)).await;
             match append::next(&mut db).await {
                 Ok(now) => next = now,
-                Err(_) => return Found::Behind,
+                Err(_) => return IndexState::Behind,
             }
         }
-        Found::Index(Self { db })
+        IndexState::Index(Self { db })
     }
 
-    /// The sagas with an event in which the business key has this value.
+    /// Returns the sagas with an event in which the business key has this value.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Index {
         search::keyed(&mut self.db, key, &value).await
     }
 
-    /// The sagas whose ids end with these digits.
+    /// Returns the sagas whose ids end with these digits.
     ///
     /// # Errors
     ///

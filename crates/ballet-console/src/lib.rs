@@ -1,22 +1,22 @@
-//! The operators' console of a system: an observer follows the journal into a database of its own, and pages show
-//! what hangs, where and why. It is no part of any saga: with it stopped, nothing changes for the services.
+//! The operators' console of a system. An observer follows the journal into a database of its own, and pages show what
+//! hangs, where and why. The console is no part of any saga: without it nothing changes for the services.
 
 #![warn(missing_docs)]
 
 mod access;
 mod actions;
 mod console;
+mod contract_index;
 mod error;
 pub mod index;
-mod known;
-mod looks;
+mod inspector;
 mod observer;
 mod pages;
 mod server;
 mod store;
 
 pub use access::role::Role;
-pub use access::trusted::Trusted;
+pub use access::trusted_header::TrustedHeader;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;
-pub use looks::Looks;
+pub use inspector::Inspector;

@@ -1,5 +1,5 @@
-//! The HTTP front door of a system of services, set up by one config file. Almost everybody uses it
-//! as the program `ballet-gateway`.
+//! The HTTP front door of a system of services, set up by one config file. It is mostly used as the program
+//! `ballet-gateway`.
 
 #![warn(missing_docs)]
 
@@ -19,14 +19,14 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The program `ballet-gateway` with these arguments. The first is its name. It ends the
-/// process if they are wrong.
+/// Runs the program `ballet-gateway` with these arguments. The first is its name. It ends the process if they are
+/// wrong.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::command::main(arguments)
 }
 
-/// The OpenAPI document of the system with this config file, made of its services' documents by the
+/// Returns the OpenAPI document of the system with this config file. `documents` are the services' documents by the
 /// names of their upstreams.
 ///
 /// # Errors
@@ -36,5 +36,5 @@ pub fn document<'a>(
     config: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Result<String, String> {
-    program::openapi::made_of(config, documents)
+    program::openapi::assemble_from(config, documents)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::{OPS, REDRIVE};
-use ballet_console::{Console, Options, Role, Trusted};
+use ballet_console::{Console, Options, Role, TrustedHeader};
 use clap::Subcommand;
 use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
@@ -17,7 +17,7 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
-use crate::operator::looks::CommandLooks;
+use crate::operator::looks::CommandInspector;
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
@@ -124,11 +124,11 @@ async fn serve(
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
-        looks: Some(Arc::new(CommandLooks::new(options.clone(), None))),
+        looks: Some(Arc::new(CommandInspector::new(options.clone(), None))),
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();
-            Trusted { header, from: args.trust_from.clone() }
+            TrustedHeader { header, from: args.trust_from.clone() }
         }),
         archive: args.archive.clone(),
         clock: options.clock.clone(),

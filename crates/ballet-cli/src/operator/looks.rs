@@ -1,6 +1,6 @@
 //! The checks that a console has this command make: findings and audits.
 
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use futures_util::future::BoxFuture;
@@ -12,19 +12,19 @@ use crate::operator::{audit, doctor};
 
 /// Looks with the functions of the other commands.
 #[derive(Debug)]
-pub(crate) struct CommandLooks {
+pub(crate) struct CommandInspector {
     options: GlobalOptions,
     /// The broker's management API, if it is not that of the environment.
     management_url: Option<String>,
 }
 
-impl CommandLooks {
+impl CommandInspector {
     pub(crate) const fn new(options: GlobalOptions, management_url: Option<String>) -> Self {
         Self { options, management_url }
     }
 }
 
-impl Looks for CommandLooks {
+impl Inspector for CommandInspector {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         Box::pin(async {
             let found = doctor::findings(self.management_url.as_ref(), &self.options).await;

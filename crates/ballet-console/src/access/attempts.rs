@@ -1,40 +1,40 @@
-//! How often a password may be tried: per account and per address, in this process.
+//! Limits the attempts at a password: per account and per address, in this process.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The failures of a name or an address in a window, after which nothing is tried any more.
+/// The failed attempts of a name or an address in a window, after which no more are allowed.
 const MOST: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);
-/// With this many names and addresses, those whose window is over are forgotten.
+/// From this many names and addresses on, those whose window is over are forgotten.
 const MANY: usize = 10_000;
 
-/// The characters by which names are told apart: a form may have longer ones.
+/// The compared characters of a name, since a form may have longer names.
 const NAME: usize = 100;
 
-/// Who tries. Names and addresses are counted apart, so that nobody tries in the name of an address.
+/// The account or the address of an attempt. They are counted apart, so that no name can stand for an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Whose {
+enum Attempter {
     Address(IpAddr),
     Name(String),
 }
 
 /// The failures of the last minute.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<Whose, (Instant, u32)>>);
+pub(crate) struct Attempts(Mutex<HashMap<Attempter, (Instant, u32)>>);
 
 impl Attempts {
-    /// Counts an attempt as failed before it is made, so that many at once are counted. Returns false if it may not
-    /// be made. That counts nothing, so an address adds few names.
+    /// Counts an attempt as failed before it is made, so that concurrent ones are all counted. Returns false if it may
+    /// not be made. A refused attempt counts nothing, so an address adds few names.
     pub(crate) fn begin(&self, address: IpAddr, name: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() > MANY {
             all.retain(|_, (begun, _)| begun.elapsed() < WINDOW);
         }
         let whose = whose(address, name);
-        let is_over = |one: &Whose| {
+        let is_over = |one: &Attempter| {
             all.get(one).is_some_and(|(begun, failed)| *failed >= MOST && begun.elapsed() < WINDOW)
         };
         if all.len() > 2 * MANY || whose.iter().any(is_over) {
@@ -50,7 +50,7 @@ impl Attempts {
         true
     }
 
-    /// It was the right password.
+    /// Forgets the attempts after the right password.
     pub(crate) fn forget(&self, address: IpAddr, name: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for one in whose(address, name) {
@@ -59,13 +59,13 @@ impl Attempts {
     }
 }
 
-/// Whoever has one address of IPv6 has all of its network.
-fn whose(address: IpAddr, name: &str) -> [Whose; 2] {
+/// Returns what an attempt counts for. A person with one IPv6 address has its whole network.
+fn whose(address: IpAddr, name: &str) -> [Attempter; 2] {
     let network = match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address @ IpAddr::V4(_) => address,
     };
-    [Whose::Address(network), Whose::Name(name.chars().take(NAME).collect())]
+    [Attempter::Address(network), Attempter::Name(name.chars().take(NAME).collect())]
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
         for name in 0..30_000 {
             assert_eq!(attempts.begin(ONE, &format!("{OTHER}{name}")), name < 5);
         }
-        // A name of 16 KiB, as a form may have it.
+        // A name of 16 KiB, the largest that a form can send.
         for _ in 0..5 {
             assert!(attempts.begin("10.0.0.3".parse().expect("an address"), &"n".repeat(16_384)));
         }
@@ -103,8 +103,8 @@ mod tests {
         let all = attempts.0.lock().expect("unpoisoned");
         assert!(all.len() < 20, "{}", all.len());
         let named = all.keys().filter_map(|one| match one {
-            Whose::Name(name) => Some(name.len()),
-            Whose::Address(_) => None,
+            Attempter::Name(name) => Some(name.len()),
+            Attempter::Address(_) => None,
         });
         assert_eq!(named.max(), Some(NAME));
     }

@@ -1,8 +1,8 @@
-//! Who may see what: passwords, sessions, and how often a password may be tried.
+//! Access: passwords, sessions, roles, and limits on attempts at a password.
 
 pub(crate) mod attempts;
 pub(crate) mod form_token;
 pub(crate) mod password;
 pub(crate) mod role;
 pub(crate) mod token;
-pub(crate) mod trusted;
+pub(crate) mod trusted_header;

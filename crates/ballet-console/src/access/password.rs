@@ -1,4 +1,4 @@
-//! Passwords are kept as argon2id makes them, with a salt of their own.
+//! Passwords are stored as argon2id hashes, each with its own salt.
 
 use argon2::Argon2;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -7,35 +7,35 @@ use crate::error::ConsoleError;
 
 const SALT: usize = 16;
 const HASH: usize = 32;
-/// The longest password that is hashed: nobody makes the console hash megabytes.
+/// The longest password that is hashed, so that nobody makes the console hash megabytes.
 pub(crate) const LONGEST: usize = 512;
 
-/// A password, as it is kept.
+/// A password as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hashed {
+pub(crate) struct PasswordHash {
     pub(crate) salt: Vec<u8>,
     pub(crate) hash: Vec<u8>,
 }
 
 /// Hashes a new password.
-pub(crate) fn hashed(password: &str) -> Result<Hashed, ConsoleError> {
+pub(crate) fn hash_new(password: &str) -> Result<PasswordHash, ConsoleError> {
     let mut salt = vec![0; SALT];
     SystemRandom::new().fill(&mut salt).map_err(|_| ConsoleError::NoRandomness)?;
     let hash = hash(password, &salt)?;
-    Ok(Hashed { salt, hash })
+    Ok(PasswordHash { salt, hash })
 }
 
-/// Whether this is the password. Without an account it takes the same time, and is wrong.
-pub(crate) fn is_right(password: &str, kept: Option<&Hashed>) -> Result<bool, ConsoleError> {
-    let nobody = Hashed { salt: vec![0; SALT], hash: vec![0; HASH] };
+/// Whether this is the password. Without an account it takes the same time and returns false.
+pub(crate) fn is_right(password: &str, kept: Option<&PasswordHash>) -> Result<bool, ConsoleError> {
+    let nobody = PasswordHash { salt: vec![0; SALT], hash: vec![0; HASH] };
     let kept_hash = kept.unwrap_or(&nobody);
     let found = hash(password, &kept_hash.salt)?;
-    // Every byte is looked at, so that the time tells nothing.
+    // Compares every byte, so that the time reveals nothing.
     let differs = found.iter().zip(&kept_hash.hash).fold(0, |sum, (a, b)| sum | (a ^ b));
     Ok(kept.is_some() && differs == 0 && kept_hash.hash.len() == HASH)
 }
 
-/// With the parameters that OWASP recommends, which are this library's: 19 MiB, 2 passes.
+/// Hashes with OWASP's recommended parameters, which are the library's defaults: 19 MiB, 2 passes.
 fn hash(password: &str, salt: &[u8]) -> Result<Vec<u8>, ConsoleError> {
     let mut hash = vec![0; HASH];
     let made = Argon2::default().hash_password_into(password.as_bytes(), salt, &mut hash);
@@ -49,10 +49,10 @@ mod tests {
 
     #[test]
     fn only_the_password_is_right_and_no_hash_is_like_another() {
-        let kept = hashed("open sesame").expect("hashed");
+        let kept = hash_new("open sesame").expect("hashed");
         assert!(is_right("open sesame", Some(&kept)).expect("hashed"));
         assert!(!is_right("open sesam", Some(&kept)).expect("hashed"));
         assert!(!is_right("open sesame", None).expect("hashed"));
-        assert_ne!(hashed("open sesame").expect("hashed"), kept);
+        assert_ne!(hash_new("open sesame").expect("hashed"), kept);
     }
 }

@@ -1,31 +1,31 @@
-//! What a person may do, and sees.
+//! A person's permissions.
 
-/// What a person may do.
+/// The permissions of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Sees everything but bodies whose personal fields cannot be told from the others.
+    /// Sees everything except bodies whose personal fields cannot be told from the others.
     Viewer,
-    /// Sees everything. Personal fields are masked for operators, too.
+    /// Sees everything and may act. Personal fields are masked for operators, too.
     Operator,
 }
 
-/// What a person sees of bodies.
+/// The parts of bodies that a person sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sight {
+pub(crate) struct BodySight {
     pub(crate) role: Role,
-    /// Personal fields are shown: the person has said why, and it is in the trail.
+    /// Whether personal fields are shown. The person gave a reason, which is in the trail.
     pub(crate) is_unmasked: bool,
 }
 
-impl Sight {
-    /// Personal fields are masked.
+impl BodySight {
+    /// Masks personal fields.
     pub(crate) const fn masked(role: Role) -> Self {
         Self { role, is_unmasked: false }
     }
 }
 
 impl Role {
-    /// As it is written.
+    /// Returns the role as it is written.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What became of a step's call to the outside, as a person has found out.
+//! The outcome of a step's call to the outside, as a person has found it.
 
 use ballet_core::SagaId;
 use ballet_ops::redrive::Note;
@@ -7,10 +7,10 @@ use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
+use crate::actions::action_context::ActionContext;
 use crate::actions::sagas::{LOOK_EVERY, PATIENCE};
 
-/// What a person says of a step's call.
+/// A person's statement on a step's call.
 #[derive(Debug, Clone)]
 pub(crate) struct GivenAnswer {
     pub(crate) service: String,
@@ -19,7 +19,7 @@ pub(crate) struct GivenAnswer {
     pub(crate) key: Option<String>,
     /// The answer of the other side, as JSON.
     pub(crate) answer: Option<String>,
-    /// The other side has done nothing.
+    /// Whether the other side has done nothing.
     pub(crate) is_nothing_done: bool,
     pub(crate) is_called_off: bool,
 }
@@ -36,10 +36,10 @@ impl GivenAnswer {
         }
     }
 
-    /// Has the service take it in. With `dry_run` it only says what would be done.
+    /// Makes the service accept the answer. With `dry_run` it only returns what would be done.
     pub(crate) async fn give(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<AnsweredCall, String> {

@@ -1,4 +1,4 @@
-//! Dead letters: sent back, discarded, edited.
+//! Sends dead letters back, discards and edits them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,52 +14,52 @@ use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 
-use crate::actions::means::Means;
-use crate::actions::running::{Ended, Says};
-use crate::store::actions::Standing;
+use crate::actions::action_context::ActionContext;
+use crate::actions::running_actions::{ActionOutcome, ProgressText};
+use crate::store::actions::ActionState;
 
-/// How long the next outcome of what was sent is waited for.
+/// The longest wait for the next outcome of the sent messages.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How dead letters are sent back.
+/// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sending {
-    /// One of each group first; the others only if that one was handled.
+pub(crate) struct SendOptions {
+    /// Whether one of each group goes first, and the others only if it was handled.
     pub(crate) has_canary: bool,
-    /// The most in a second.
+    /// The most messages in a second.
     pub(crate) rate: Option<u32>,
-    /// Those, too, of which nothing shows any more whether they were handled.
+    /// Whether to include dead letters so old that nothing shows whether they were handled.
     pub(crate) beyond_memory: bool,
 }
 
-/// The dead letters of a service that are meant.
+/// The selected dead letters of a service.
 #[derive(Debug, Clone)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenLetters {
     pub(crate) service: String,
     pub(crate) filter: Filter,
 }
 
-impl Chosen {
-    fn letters(&self, means: &Means) -> DeadLetters {
+impl ChosenLetters {
+    fn letters(&self, means: &ActionContext) -> DeadLetters {
         DeadLetters::on(Arc::clone(&means.broker), &self.service)
     }
 
-    /// What would be done: nothing is changed.
-    pub(crate) async fn plan(&self, means: &Means) -> Result<Plan, RedriveError> {
+    /// Returns what would be done, and changes nothing.
+    pub(crate) async fn plan(&self, means: &ActionContext) -> Result<Plan, RedriveError> {
         let floor = means.clock.now() - Limits::default().inbox_window;
         let part = means.part(&self.service).cloned();
         self.letters(means).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends them back, and waits for what becomes of them.
+    /// Sends the selected dead letters back, and waits for their outcomes.
     pub(crate) async fn redrive(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
-        sending: Sending,
+        sending: SendOptions,
         stop: Stop,
-        says: &Says,
-    ) -> Ended {
+        says: &ProgressText,
+    ) -> ActionOutcome {
         let notes = self.notes(means, Act::Redriven, &note).await;
         let sent = self.send(means, note, sending, stop, says, &notes).await;
         let noted = notes.close().await;
@@ -69,7 +69,7 @@ impl Chosen {
                 self.forget(means, &sent.summary, &mut ended).await;
                 ended
             }
-            Err(error) => Ended::failed(&error),
+            Err(error) => ActionOutcome::failed(&error),
         };
         self.say_unnoted(noted, &mut ended);
         ended
@@ -77,11 +77,11 @@ impl Chosen {
 
     async fn send(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
-        sending: Sending,
+        sending: SendOptions,
         stop: Stop,
-        says: &Says,
+        says: &ProgressText,
         notes: &Notes,
     ) -> Result<(u64, SentBack), RedriveError> {
         let mut plan = self.plan(means).await?;
@@ -91,7 +91,7 @@ impl Chosen {
             says.say(format!("all are sent; what became of {of} of them is known"));
         };
         let each = |sent: &DeadLetter| notes.add(sent);
-        let Sending { has_canary, rate, beyond_memory } = sending;
+        let SendOptions { has_canary, rate, beyond_memory } = sending;
         let options = means.options(note, stop, &progress, &each);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         if has_canary {
@@ -105,21 +105,21 @@ impl Chosen {
         Ok((whole, sent))
     }
 
-    /// Writes those of the plan to a file and removes them.
+    /// Writes the dead letters of the plan to a file, and removes them.
     pub(crate) async fn discard(
         &self,
-        means: &Means,
+        means: &ActionContext,
         plan: Plan,
         note: Note,
         stop: Stop,
-        says: &Says,
-    ) -> Ended {
+        says: &ProgressText,
+    ) -> ActionOutcome {
         let file = archive(means, note.at);
         let mut lines = match Lines::open(&file) {
             Ok(lines) => lines,
             Err(error) => {
                 let file = file.display();
-                return Ended::failed(&format!(
+                return ActionOutcome::failed(&format!(
                     "Nothing was discarded: {file} cannot be written: {error}"
                 ));
             }
@@ -136,26 +136,32 @@ impl Chosen {
                 let done = summary.removed;
                 let says =
                     format!("{done} of {whole} were discarded. They are in {}.", file.display());
-                let mut ended = Ended::new(standing(done, whole), says);
+                let mut ended = ActionOutcome::new(standing(done, whole), says);
                 say_failures(&summary, &mut ended);
                 self.forget(means, &summary, &mut ended).await;
                 ended
             }
-            Err(error) => Ended::failed(&error),
+            Err(error) => ActionOutcome::failed(&error),
         };
         self.say_unnoted(noted, &mut ended);
         ended
     }
 
-    /// Gives the one that is meant another body.
-    pub(crate) async fn edit(&self, means: &Means, note: Note, body: String, stop: Stop) -> Ended {
+    /// Gives the selected dead letter another body.
+    pub(crate) async fn edit(
+        &self,
+        means: &ActionContext,
+        note: Note,
+        body: String,
+        stop: Stop,
+    ) -> ActionOutcome {
         let letters = self.letters(means);
         let plan = match letters.plan(self.filter.clone(), None, Timestamp::UNIX_EPOCH).await {
             Ok(plan) => plan,
-            Err(error) => return Ended::failed(&error),
+            Err(error) => return ActionOutcome::failed(&error),
         };
         if plan.forged() > 0 {
-            return Ended::failed(
+            return ActionOutcome::failed(
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
@@ -165,28 +171,29 @@ impl Chosen {
         let edited = letters.edit(&plan, body.into(), &options).await;
         let noted = notes.close().await;
         let mut ended = match edited {
-            Ok(summary) if summary.removed > 0 => {
-                Ended::new(Standing::Done, "It has a new body; the journal has the old one.")
-            }
+            Ok(summary) if summary.removed > 0 => ActionOutcome::new(
+                ActionState::Done,
+                "It has a new body; the journal has the old one.",
+            ),
             Ok(summary) => {
-                let mut ended = Ended::failed(
+                let mut ended = ActionOutcome::failed(
                     "It was not changed: it was edited, sent back or discarded by somebody else meanwhile, \
                      or another program holds it.",
                 );
                 say_failures(&summary, &mut ended);
                 ended
             }
-            Err(error) => Ended::failed(&error),
+            Err(error) => ActionOutcome::failed(&error),
         };
         self.say_unnoted(noted, &mut ended);
         ended
     }
 
-    async fn notes(&self, means: &Means, act: Act, note: &Note) -> Notes {
+    async fn notes(&self, means: &ActionContext, act: Act, note: &Note) -> Notes {
         Notes::open(means.connect(&self.service).await, act, note.clone())
     }
 
-    fn say_unnoted(&self, noted: Result<(), String>, ended: &mut Ended) {
+    fn say_unnoted(&self, noted: Result<(), String>, ended: &mut ActionOutcome) {
         if let Err(why) = noted {
             let service = &self.service;
             ended.say(&format!(
@@ -195,8 +202,8 @@ impl Chosen {
         }
     }
 
-    /// Removes messages that will not come again from the list of what is stuck.
-    async fn forget(&self, means: &Means, summary: &Summary, ended: &mut Ended) {
+    /// Removes messages that will not come again from the list of stuck ones.
+    async fn forget(&self, means: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() {
             return;
         }
@@ -212,19 +219,19 @@ impl Chosen {
     }
 }
 
-fn archive(means: &Means, at: Timestamp) -> PathBuf {
+fn archive(means: &ActionContext, at: Timestamp) -> PathBuf {
     means.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
 }
 
-fn standing(done: u64, whole: u64) -> Standing {
+fn standing(done: u64, whole: u64) -> ActionState {
     match done {
-        done if done >= whole => Standing::Done,
-        0 => Standing::Failed,
-        _ => Standing::Partly,
+        done if done >= whole => ActionState::Done,
+        0 => ActionState::Failed,
+        _ => ActionState::Partly,
     }
 }
 
-fn say_failures(summary: &Summary, ended: &mut Ended) {
+fn say_failures(summary: &Summary, ended: &mut ActionOutcome) {
     for (id, why) in &summary.failures {
         ended.say(&format!("{id} stays: {why}"));
     }
@@ -233,16 +240,16 @@ fn say_failures(summary: &Summary, ended: &mut Ended) {
     }
 }
 
-fn sent_back(whole: u64, sent_back: &SentBack) -> Ended {
+fn sent_back(whole: u64, sent_back: &SentBack) -> ActionOutcome {
     let SentBack { summary, outcomes, error, .. } = sent_back;
     let sent = summary.removed;
     let standing = match () {
-        () if sent == 0 || outcomes.dead() == sent => Standing::Failed,
-        () if sent < whole || outcomes.handled < sent => Standing::Partly,
-        () => Standing::Done,
+        () if sent == 0 || outcomes.dead() == sent => ActionState::Failed,
+        () if sent < whole || outcomes.handled < sent => ActionState::Partly,
+        () => ActionState::Done,
     };
     let says = format!("{sent} of {whole} were sent back: {outcomes}.");
-    let mut ended = Ended::new(standing, says);
+    let mut ended = ActionOutcome::new(standing, says);
     outcomes.deaths().for_each(|death| ended.say(&death));
     if let Some(error) = error {
         ended.say(&format!("The rest was not sent: {error}."));

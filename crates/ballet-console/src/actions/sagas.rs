@@ -1,4 +1,4 @@
-//! Sagas: stopped, solved by hand, and what waits for its next attempt tried again now.
+//! Stops sagas, records manual compensations, and retries at once whatever waits for its next attempt.
 
 use std::time::Duration;
 
@@ -13,16 +13,21 @@ use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
-use crate::actions::running::{Ended, Says};
-use crate::store::actions::Standing;
+use crate::actions::action_context::ActionContext;
+use crate::actions::running_actions::{ActionOutcome, ProgressText};
+use crate::store::actions::ActionState;
 
-/// How long a step is waited for that the service tries itself.
+/// The longest wait for a step that the service is trying itself.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Has a saga aborted by its owner.
-pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> Ended {
+/// Makes the owner of a saga abort it.
+pub(crate) async fn stop(
+    means: &ActionContext,
+    saga: Stoppable,
+    id: Uuid,
+    note: &Note,
+) -> ActionOutcome {
     let stopped = async {
         let mut db = means.connect(saga.owner).await?;
         let stopped = sagas::stop(&mut db, saga, id, note).await;
@@ -30,35 +35,35 @@ pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) 
         stopped.map_err(|error| error.to_string())
     };
     match stopped.await {
-        Ok(()) => Ended::new(
-            Standing::Done,
+        Ok(()) => ActionOutcome::new(
+            ActionState::Done,
             format!(
                 "{} is stopped: {} aborts it, and every service undoes its part.",
                 saga.saga, saga.owner
             ),
         ),
-        Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+        Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
     }
 }
 
 /// A compensation that a person has done outside of the system.
 #[derive(Debug, Clone)]
-pub(crate) struct Solved {
+pub(crate) struct GivenSolution {
     pub(crate) service: String,
     pub(crate) saga: Uuid,
     pub(crate) step: String,
     pub(crate) key: Option<String>,
-    /// The body of the event; `None` makes it of the step's outcome.
+    /// The body of the event; `None` makes it from the step's outcome.
     pub(crate) event: Option<String>,
     pub(crate) is_silent: bool,
     pub(crate) is_called_off: bool,
 }
 
-impl Solved {
-    /// Marks it as solved. With `dry_run` it only says what would be done.
+impl GivenSolution {
+    /// Marks the step as compensated. With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
-        means: &Means,
+        means: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<SolvedStep, String> {
@@ -99,24 +104,24 @@ impl Solved {
     }
 }
 
-/// What waits in a service for its next attempt, of a saga or of all.
+/// The work of a service that waits for its next attempt: of one saga or of all.
 #[derive(Debug, Clone)]
-pub(crate) struct Retry {
+pub(crate) struct RetryScope {
     pub(crate) service: String,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// How much waits. Of what is not known, why not.
+/// The counts of waiting work, each with the reason if it is not known.
 #[derive(Debug)]
-pub(crate) struct Waits {
+pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
     pub(crate) calls: Result<u64, String>,
     /// Events that could not be published.
     pub(crate) events: Result<u64, String>,
 }
 
-impl Retry {
-    /// The address of its form.
+impl RetryScope {
+    /// Returns the address of the form.
     pub(crate) fn address(&self) -> String {
         match self.saga {
             Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
@@ -133,8 +138,8 @@ impl Retry {
         Filter { sagas: self.saga.into_iter().collect(), ..Filter::default() }
     }
 
-    /// Counts what would be tried again: nothing is changed.
-    pub(crate) async fn count(&self, means: &Means) -> Waits {
+    /// Counts the work that would be retried, and changes nothing.
+    pub(crate) async fn count(&self, means: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&means.broker).await.map_err(|error| error.to_string());
         let (calls, events) = match means.connect(&self.service).await {
@@ -147,11 +152,17 @@ impl Retry {
             }
             Err(why) => (Err(why.clone()), Err(why)),
         };
-        Waits { messages, calls, events }
+        WaitCounts { messages, calls, events }
     }
 
-    /// Tries messages and calls again now.
-    pub(crate) async fn inbox(&self, means: &Means, note: Note, stop: Stop, says: &Says) -> Ended {
+    /// Retries messages and calls now.
+    pub(crate) async fn inbox(
+        &self,
+        means: &ActionContext,
+        note: Note,
+        stop: Stop,
+        says: &ProgressText,
+    ) -> ActionOutcome {
         let service = &*self.service;
         let waiting = self.waiting();
         let notes = Notes::open(means.connect(service).await, Act::Retried, note.clone());
@@ -162,8 +173,9 @@ impl Retry {
         let noted = notes.close().await;
         let mut ended = match moved {
             Ok(summary) => {
-                let standing = if summary.failed > 0 { Standing::Partly } else { Standing::Done };
-                Ended::new(
+                let standing =
+                    if summary.failed > 0 { ActionState::Partly } else { ActionState::Done };
+                ActionOutcome::new(
                     standing,
                     format!(
                         "{} of {service} tried again now.",
@@ -171,7 +183,7 @@ impl Retry {
                     ),
                 )
             }
-            Err(error) => Ended::failed(&error),
+            Err(error) => ActionOutcome::failed(&error),
         };
         if let Err(why) = noted {
             ended.say(&format!("Who did it is not in the database of {service}: {why}."));
@@ -193,8 +205,8 @@ impl Retry {
         ended
     }
 
-    /// Publishes again what could not be published.
-    pub(crate) async fn outbox(&self, means: &Means, note: &Note) -> Ended {
+    /// Publishes again the events that could not be published.
+    pub(crate) async fn outbox(&self, means: &ActionContext, note: &Note) -> ActionOutcome {
         let service = &*self.service;
         let put = async {
             let mut db = means.connect(service).await?;
@@ -205,14 +217,14 @@ impl Retry {
             put.map_err(|error| error.to_string())
         };
         match put.await {
-            Ok(put) => Ended::new(
-                Standing::Done,
+            Ok(put) => ActionOutcome::new(
+                ActionState::Done,
                 format!(
                     "{} put back in the outbox of {service}, which publishes within seconds.",
                     counted(put, "event")
                 ),
             ),
-            Err(why) => Ended::failed(&why),
+            Err(why) => ActionOutcome::failed(&why),
         }
     }
 }

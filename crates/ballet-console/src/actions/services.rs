@@ -1,15 +1,15 @@
-//! Services: paused and resumed.
+//! Pauses and resumes services.
 
 use ballet_ops::redrive::Note;
 use ballet_store::operators::paused;
 use sqlx::Connection as _;
 
-use crate::actions::means::Means;
-use crate::actions::running::Ended;
-use crate::store::actions::Standing;
+use crate::actions::action_context::ActionContext;
+use crate::actions::running_actions::ActionOutcome;
+use crate::store::actions::ActionState;
 
-/// Has a service take no messages until it is resumed.
-pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> Ended {
+/// Makes a service take no messages until it is resumed.
+pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> ActionOutcome {
     let paused = async {
         let mut db = means.connect(service).await?;
         let why = note.why.as_deref().unwrap_or_default();
@@ -20,19 +20,21 @@ pub(crate) async fn pause(means: &Means, service: &str, note: &Note) -> Ended {
         Ok::<_, String>(now.filter(|_| !done))
     };
     match paused.await {
-        Ok(None) => Ended::new(
-            Standing::Done,
+        Ok(None) => ActionOutcome::new(
+            ActionState::Done,
             format!(
                 "{service} takes no messages: they wait in its queue, and its sagas are blocked."
             ),
         ),
-        Ok(Some(before)) => Ended::failed(&format!("Nothing was changed: it was {before}.")),
-        Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+        Ok(Some(before)) => {
+            ActionOutcome::failed(&format!("Nothing was changed: it was {before}."))
+        }
+        Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
     }
 }
 
-/// Lets a paused service go on.
-pub(crate) async fn resume(means: &Means, service: &str) -> Ended {
+/// Resumes a paused service.
+pub(crate) async fn resume(means: &ActionContext, service: &str) -> ActionOutcome {
     let resumed = async {
         let mut db = means.connect(service).await?;
         let done = paused::resume(&mut db).await.map_err(|error| error.to_string())?;
@@ -40,10 +42,11 @@ pub(crate) async fn resume(means: &Means, service: &str) -> Ended {
         Ok::<_, String>(done)
     };
     match resumed.await {
-        Ok(true) => {
-            Ended::new(Standing::Done, format!("{service} takes messages again within seconds."))
-        }
-        Ok(false) => Ended::failed("Nothing was changed: it was not paused."),
-        Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+        Ok(true) => ActionOutcome::new(
+            ActionState::Done,
+            format!("{service} takes messages again within seconds."),
+        ),
+        Ok(false) => ActionOutcome::failed("Nothing was changed: it was not paused."),
+        Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the journal from where the database says, and adds what it reads, for as long as the console runs.
+//! Reads the journal from the place that the database has, and adds its records, as long as the console runs.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -15,35 +15,35 @@ use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::known::Known;
-use crate::observer::another::is_another;
-use crate::observer::reading;
-use crate::store::append::{self, Batch};
+use crate::observer::journal_identity::is_another;
+use crate::observer::journal_rows;
+use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
-/// The most records, and bytes, that are added at once.
+/// The most records, and the most bytes, of a batch.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// What comes within this time is added at once: the services need the processor more than a page needs it sooner.
+/// The time in which records are collected into a batch: services need the processor more than a page needs the news.
 const LINGER: Duration = Duration::from_millis(250);
 
 /// Follows the journal.
 pub(crate) struct Observer {
     pub(crate) pool: PgPool,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) keep: SignedDuration,
-    /// What keeps it from following, in words.
+    /// The reason why it cannot follow, in words.
     pub(crate) trouble: watch::Sender<Option<String>>,
-    /// There is more to read than it adds at once.
+    /// Whether there is more to read than one batch.
     pub(crate) is_behind: Arc<AtomicBool>,
-    /// Something was added.
+    /// Notified when entries were added.
     pub(crate) added: Arc<Notify>,
 }
 
 impl Observer {
-    /// Follows the journal for ever. What ends a connection is said on the pages, and it connects again.
+    /// Follows the journal forever. When a connection ends, the pages say why, and it connects again.
     pub(crate) async fn follow(self) {
         let mut backoff = Backoff::default();
         loop {
@@ -62,7 +62,7 @@ impl Observer {
         }
     }
 
-    /// Follows until something fails, or somebody else writes.
+    /// Follows until something fails, or another console writes.
     async fn read(&self) -> Result<(), ConsoleError> {
         let mut next = in_time(append::next(&self.pool)).await?;
         let begin = u64::try_from(next).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Observer {
         let start = if next == 0 { Start::First } else { Start::Offset(begin) };
         let mut reader = Reader::open(Arc::clone(&self.broker), start).await?;
         self.trouble.send_replace(None);
-        // While the database takes one batch in, the next one is read, and no more.
+        // While the database takes one batch, the next is read, and no more.
         let (send, mut batches) = mpsc::channel(1);
         let reading = async {
             loop {
@@ -102,13 +102,13 @@ impl Observer {
         }
     }
 
-    /// The next records, and the place behind them.
+    /// Reads the next records. Returns them with the place behind them.
     async fn batch(
         &self,
         reader: &mut Reader,
         from: i64,
-    ) -> Result<Option<(Batch, i64)>, ConsoleError> {
-        let (mut batch, mut to, mut records, mut bytes) = (Batch::default(), from, 0, 0);
+    ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
+        let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
         let mut read = match timeout(LINGER, reader.next()).await {
             Ok(next) => next?,
             Err(_nothing_comes) => {
@@ -125,11 +125,11 @@ impl Observer {
                     to = place(record.offset).map_or(to, |place| place + 1);
                     records += 1;
                     bytes += record.body.len();
-                    reading::add(&mut batch, &self.known, &record, (floor, now));
+                    journal_rows::add(&mut batch, &self.known, &record, (floor, now));
                 }
-                // It may come back with another journal: it is looked at before it is followed again.
+                // Another journal may be there afterwards, so it is checked before following goes on.
                 Read::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
-                Read::Notice(notice) => to = noted(&mut batch, &notice, from, to),
+                Read::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
             }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;
@@ -144,12 +144,12 @@ impl Observer {
         Ok((to > from).then_some((batch, to)))
     }
 
-    /// Adds a batch, however long the database is away. Returns false if somebody else has added.
+    /// Adds a batch, however long the database is away. Returns false if another console has added.
     async fn add(
         &self,
         days: &mut BTreeSet<Date>,
         (from, to): (i64, i64),
-        batch: &Batch,
+        batch: &EntryBatch,
     ) -> Result<bool, ConsoleError> {
         let mut backoff = Backoff::default();
         loop {
@@ -163,8 +163,7 @@ impl Observer {
                 // The answer to our own commit may have been lost.
                 Ok(false) => return Ok(in_time(append::next(&self.pool)).await? == to),
                 Err(error) => {
-                    // What it refuses would be refused again: it is not our data that is wrong, but the
-                    // reason has to be seen.
+                    // The database would refuse it again. Our data is not wrong, but the reason has to be seen.
                     tracing::warn!("the console's database: {error}");
                     self.trouble.send_replace(Some(format!("the console's database: {error}")));
                     days.clear();
@@ -175,11 +174,11 @@ impl Observer {
     }
 }
 
-/// Takes a notice down. Returns the place behind what is known.
-fn noted(batch: &mut Batch, notice: &Notice, from: i64, to: i64) -> i64 {
+/// Records a notice. Returns the place behind the known entries.
+fn record_notice(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) -> i64 {
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
-        // Of a journal that is read for the first time nothing is missed.
+        // The first reading of a journal misses nothing.
         Notice::Cut { .. } if from == 0 => {}
         Notice::Cut { oldest, .. } => batch.gaps.push(format!(
             "the journal had dropped what came before {oldest} when the console came to read from {from}"

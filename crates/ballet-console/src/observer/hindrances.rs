@@ -1,4 +1,5 @@
-//! Looks what keeps sagas from going on that is not theirs. Of whom does not answer for long nothing is known.
+//! Looks for hindrances of sagas that are not their own fault. Nothing is known of a service that does not answer for
+//! long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +12,28 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::known::Known;
-use crate::looks::Looks;
+use crate::contract_index::ContractIndex;
+use crate::inspector::Inspector;
 
 const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The broker is asked each so many rounds.
+/// The broker is asked once in this many rounds.
 const ROUNDS: u32 = 4;
-/// For how many rounds the last answer of who does not answer counts: without it the sagas that it keeps back would
+/// The rounds for which the last answer of a silent database stays valid. Without it the sagas that it holds back would
 /// be called stuck at once, and a database is slow just when many of them wait.
 const KEPT: u32 = 6;
-/// A look that is given up ends in the database too: the next one would come on top of it.
+/// Ends an abandoned look in the database too, so that the next one does not add to it.
 const STATEMENT_LIMIT: (&str, &str) = ("statement_timeout", "5s");
 
-/// What was found last, and how many looks had no answer since.
+/// The last findings, and the number of unanswered looks since.
 #[derive(Debug, Default)]
-struct Last {
+struct LastFindings {
     found: Vec<Hindrance>,
     unanswered: u32,
 }
 
-impl Last {
-    /// What counts after a look, which found this if it had an answer.
+impl LastFindings {
+    /// Returns the findings that are valid after a look. `look` is what it found, if it had an answer.
     fn after(&mut self, look: Option<Vec<Hindrance>>) -> Vec<Hindrance> {
         match look {
             Some(found) => *self = Self { found, unanswered: 0 },
@@ -42,26 +43,26 @@ impl Last {
     }
 }
 
-/// A service's database, and what was found there.
-struct Looked {
+/// A service's database, and the last findings there.
+struct DatabaseLook {
     service: String,
     options: PgConnectOptions,
     db: Option<PgConnection>,
-    last: Last,
+    last: LastFindings,
 }
 
-/// Looks for ever what hinders.
+/// Looks for hindrances forever.
 pub(crate) async fn watch(
     databases: Vec<(String, PgConnectOptions)>,
-    looks: Option<Arc<dyn Looks>>,
-    known: Arc<Known>,
+    looks: Option<Arc<dyn Inspector>>,
+    known: Arc<ContractIndex>,
     hindrances: watch::Sender<Vec<Hindrance>>,
 ) {
     let looked = |(service, options): (String, PgConnectOptions)| {
         let options = options.options([STATEMENT_LIMIT]);
-        Looked { service, options, db: None, last: Last::default() }
+        DatabaseLook { service, options, db: None, last: LastFindings::default() }
     };
-    let mut open: Vec<Looked> = databases.into_iter().map(looked).collect();
+    let mut open: Vec<DatabaseLook> = databases.into_iter().map(looked).collect();
     let mut of_broker = Vec::new();
     for round in (0..ROUNDS).cycle() {
         let of_services = open.iter_mut().map(|of| async move {
@@ -112,7 +113,7 @@ mod tests {
             step: None,
             why: "it has no process".to_owned(),
         }];
-        let mut last = Last::default();
+        let mut last = LastFindings::default();
         assert_eq!(last.after(None), []);
         for _ in 0..2 {
             assert_eq!(last.after(Some(found.clone())), found);

@@ -1,4 +1,4 @@
-//! Judges the sagas that have changed, by the rule that the command has for what a saga waits for.
+//! Judges the sagas that have changed, by the command's rule for what a saga waits for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,38 +17,38 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::known::Known;
-use crate::store::judged::{self, Changed, Judged, Waits};
-use crate::store::row::Row;
+use crate::contract_index::ContractIndex;
+use crate::store::entry_row::EntryRow;
+use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-/// The changes that are judged together.
+/// The most changes that are judged together.
 const PAGE: i64 = 2_000;
-/// How long it waits for more changes: of a saga that moves on, several are judged as one.
+/// The wait for more changes: several of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
-/// It waits for so many of these while the observer has to catch up: most of what would be judged changes again.
+/// The number of such waits while the observer catches up: most judgements would change again.
 const ROUNDS_BEHIND: u32 = 4;
-/// How long to wait for something new, and after a failure.
+/// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The most characters of an error that the index has.
+/// The most characters of an error in the index.
 const DETAIL: usize = 2_000;
-/// The most characters of what sagas are grouped by.
+/// The most characters of a cause, by which sagas are grouped.
 const CAUSE: usize = 300;
 
-/// That sagas are not judged.
+/// The reason why sagas are not judged, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unjudged {
+pub(crate) struct JudgingFault {
     pub(crate) since: Timestamp,
     pub(crate) why: String,
 }
 
-/// Judges for ever.
+/// Judges forever.
 pub(crate) async fn judge(
     pool: PgPool,
-    known: Arc<Known>,
+    known: Arc<ContractIndex>,
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
-    unjudged: watch::Sender<Option<Unjudged>>,
+    unjudged: watch::Sender<Option<JudgingFault>>,
     clock: Clock,
 ) {
     loop {
@@ -56,17 +56,17 @@ pub(crate) async fn judge(
         let error = judged.as_ref().err().map(ToString::to_string);
         unjudged.send_if_modified(|unjudged| {
             let since = unjudged.as_ref().map_or_else(|| clock.now(), |before| before.since);
-            let now = error.map(|why| Unjudged { since, why });
+            let now = error.map(|why| JudgingFault { since, why });
             let is_new = *unjudged != now;
             *unjudged = now;
             is_new
         });
         match judged {
-            // Either something is new, or it is time to look.
+            // Continues when something is new, or after a while.
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            // There is more.
+            // There are more changes.
             Ok(PAGE..) if !is_behind.load(Ordering::Relaxed) => {}
             Ok(_) => {
                 sleep(ROUND).await;
@@ -84,37 +84,41 @@ pub(crate) async fn judge(
     }
 }
 
-/// Judges the sagas of some changes. Returns how many changes there were.
-async fn page(pool: &PgPool, known: &Known, patience: SignedDuration) -> Result<i64, sqlx::Error> {
+/// Judges the sagas of some changes. Returns the number of changes.
+async fn page(
+    pool: &PgPool,
+    known: &ContractIndex,
+    patience: SignedDuration,
+) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // What a crash of the server loses is judged again: the changes are there again.
+    // A crash of the server that loses this brings the changes back, and they are judged again.
     in_time(db.execute("set local synchronous_commit = off")).await?;
-    let taken = in_time(judged::take_changed(&mut db, PAGE)).await?;
-    let Changed { taken, sagas, too_long } = taken;
+    let taken = in_time(judgements::take_changed(&mut db, PAGE)).await?;
+    let ChangedSagas { taken, sagas, too_long } = taken;
     if taken == 0 {
         return Ok(0);
     }
     let of_rows = sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience));
     let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
-    let judged: Vec<Judged<'_>> = of_rows.chain(too_long).collect();
-    in_time(judged::write(&mut db, &judged)).await?;
+    let judged: Vec<Judgement<'_>> = of_rows.chain(too_long).collect();
+    in_time(judgements::write(&mut db, &judged)).await?;
     in_time(db.commit()).await?;
     Ok(taken)
 }
 
 fn judged_by<'a>(
-    known: &Known,
+    known: &ContractIndex,
     saga: Uuid,
-    rows: &'a [Row],
+    rows: &'a [EntryRow],
     patience: SignedDuration,
-) -> Option<Judged<'a>> {
+) -> Option<Judgement<'a>> {
     let mut of_saga = rows.iter().filter(|row| known.is_of_saga(row));
     let began = of_saga.clone().map(|row| row.at).min()?;
     let last = of_saga.next_back()?;
-    let entries: Vec<Entry> = rows.iter().filter_map(Row::entry).collect();
+    let entries: Vec<Entry> = rows.iter().filter_map(EntryRow::entry).collect();
     let seen = SeenSaga::judge(&known.graph, saga, &entries);
     let waits = Pressing::of(&seen.waits, seen.deadline, patience);
-    Some(Judged {
+    Some(Judgement {
         saga,
         names: seen.names,
         began,
@@ -125,27 +129,27 @@ fn judged_by<'a>(
     })
 }
 
-/// It is stuck, if it had not ended: somebody has to look at what makes so many entries.
-fn too_long_to_judge(saga: Uuid, last: &Row) -> Judged<'_> {
+/// Judges a saga with too many entries as stuck, unless it had ended: somebody has to find what makes them.
+fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     let detail =
-        format!("it has more than {} entries: too many to judge it", grouped(judged::MOST));
-    Judged {
+        format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));
+    Judgement {
         saga,
         names: Vec::new(),
         began: id::time_of(saga).unwrap_or(last.at),
         last,
         ended: None,
         is_too_long: true,
-        waits: Waits {
+        waits: OpenWait {
             since: Some(last.at),
             is_dead: true,
             detail: Some(detail),
-            ..Waits::default()
+            ..OpenWait::default()
         },
     }
 }
 
-fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits {
+fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> OpenWait {
     let died = entries.iter().rev().find_map(|entry| match &entry.what {
         What::Died { handler, reason, detail, .. }
             if entry.service == wait.service
@@ -158,7 +162,7 @@ fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> Waits 
     let died = died.filter(|_| wait.is_dead);
     let (handler, reason, died_of) = died
         .map_or((None, None, None), |(handler, reason, detail)| (handler, Some(reason), detail));
-    Waits {
+    OpenWait {
         service: Some(wait.service.clone()),
         step: wait.step.map(str::to_owned).or(handler),
         what: Some(wait.what.clone()),

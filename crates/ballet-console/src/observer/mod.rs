@@ -1,9 +1,9 @@
-//! Follows the journal: entries are kept, and the sagas that they are about are judged.
+//! Follows the journal: stores its entries, and judges their sagas.
 
-pub(crate) mod another;
-pub(crate) mod asked;
 pub(crate) mod follow;
 pub(crate) mod hindrances;
+pub(crate) mod journal_identity;
+mod journal_rows;
 pub(crate) mod judge;
-mod reading;
+pub(crate) mod ledger_check;
 pub(crate) mod upkeep;

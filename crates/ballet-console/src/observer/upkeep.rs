@@ -1,4 +1,4 @@
-//! Drops what is older than the console is told to keep, and keeps what hangs at each minute.
+//! Drops entries beyond the configured age, and stores what hangs at each minute.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-use crate::store::found::places;
 use crate::store::moments::{self, Moment};
+use crate::store::saga_row::places;
 use crate::store::{counts, days};
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Drops old days, for as long as the console runs.
+/// Drops old days while the console runs.
 pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
     loop {
         let dropped = async {
@@ -29,7 +29,7 @@ pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
     }
 }
 
-/// Keeps what hangs at each minute, for as long as the console runs.
+/// Stores what hangs at each minute while the console runs.
 pub(crate) async fn keep_moments(
     pool: PgPool,
     clock: Clock,

@@ -1,4 +1,4 @@
-//! The trail: what persons did through the console, one of it, and how it goes on.
+//! The pages of the trail: persons' actions through the console, and the progress of one.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -6,10 +6,10 @@ use maud::{Markup, html};
 use crate::pages::forms;
 use crate::pages::layout::Person;
 use crate::pages::words::ago;
-use crate::store::actions::{Action, Standing};
+use crate::store::actions::{ActionState, RecordedAction};
 
-/// The last actions.
-pub(crate) fn actions(all: &[Action], now: Timestamp) -> Markup {
+/// Shows the last actions.
+pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! {
         h1 { "Actions" }
         p.quiet { "What was done through this console: by whom, when and why, the last first. What was done with the command is on \
@@ -21,8 +21,8 @@ pub(crate) fn actions(all: &[Action], now: Timestamp) -> Markup {
     }
 }
 
-/// Actions as rows.
-pub(crate) fn list(all: &[Action], now: Timestamp) -> Markup {
+/// Shows actions as rows.
+pub(crate) fn list(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { ul.rows { @for one in all { li.row.{ "act-" (one.standing.as_str()) } {
         div.first dir="auto" { strong { (one.by) } " " a href={ "/actions/" (one.id) } { (one.act) } " " (one.what) }
         div.detail dir="auto" { (one.why) }
@@ -31,34 +31,34 @@ pub(crate) fn list(all: &[Action], now: Timestamp) -> Markup {
     } } } }
 }
 
-fn standing(one: &Action) -> Markup {
+fn standing(one: &RecordedAction) -> Markup {
     let sign = match one.standing {
-        Standing::Running => "→",
-        Standing::Done => "✓",
-        Standing::Partly => "◐",
-        Standing::Failed => "✗",
+        ActionState::Running => "→",
+        ActionState::Done => "✓",
+        ActionState::Partly => "◐",
+        ActionState::Failed => "✗",
     };
     html! { span.act.(one.standing.as_str()) { span aria-hidden="true" { (sign) " " } (one.standing.as_str()) } }
 }
 
-/// What persons did to something, if they did anything.
-pub(crate) fn section(all: &[Action], now: Timestamp) -> Markup {
+/// Shows the actions on something, if there are any.
+pub(crate) fn section(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { @if !all.is_empty() { section { h2 { "What was done to it here" } (list(all, now)) } } }
 }
 
-/// One action.
-pub(crate) fn one(action: &Action, person: &Person, now: Timestamp) -> Markup {
+/// Shows one action.
+pub(crate) fn one(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
     html! {
         p.crumb { a href="/actions" { "Actions" } }
-        div #action data-live-from=[(action.standing == Standing::Running).then(|| format!("/actions/{}/live", action.id))] {
+        div #action data-live-from=[(action.standing == ActionState::Running).then(|| format!("/actions/{}/live", action.id))] {
             (how(action, person, now))
         }
     }
 }
 
-/// How it stands: the part of the page that changes.
-pub(crate) fn how(action: &Action, person: &Person, now: Timestamp) -> Markup {
-    let goes_on = action.standing == Standing::Running;
+/// Shows the state of an action: the part of its page that changes.
+pub(crate) fn how(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
+    let goes_on = action.standing == ActionState::Running;
     html! {
         h1 dir="auto" { (standing(action)) " " (action.act) " " (action.what) }
         p.facts { span dir="auto" { "by " strong { (action.by) } } span { (ago(action.at, now)) } }
@@ -66,7 +66,7 @@ pub(crate) fn how(action: &Action, person: &Person, now: Timestamp) -> Markup {
         div.outcome.(action.standing.as_str()) role="status" {
             @for line in action.outcome.lines() { p dir="auto" { (line) } }
             @if action.outcome.is_empty() && goes_on { p { "It begins." } }
-            @if action.outcome.is_empty() && action.standing == Standing::Failed {
+            @if action.outcome.is_empty() && action.standing == ActionState::Failed {
                 p { "The console that did it has ended. What it had done is done: look at what is left, and do that." }
             }
         }

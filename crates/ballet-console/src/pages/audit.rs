@@ -1,4 +1,4 @@
-//! The audit: run it, what it found down to the row, and what those before found.
+//! The audits: running one, its findings down to the row, and those of earlier ones.
 
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
@@ -8,14 +8,14 @@ use uuid::Uuid;
 use crate::pages::forms::token;
 use crate::pages::layout::Person;
 use crate::pages::words::{ago, span};
-use crate::store::audits::Audit;
+use crate::store::audits::StoredAudit;
 
 /// The most cases of one kind that are shown.
 const MOST: usize = 500;
 
-/// The page. `shown` is the audit that is looked at; without one it is the last. `by` is who may run one.
+/// Shows the page. `shown` is the chosen audit; without one it is the last. `by` is a person who may run one.
 pub(crate) fn audit(
-    all: &[Audit],
+    all: &[StoredAudit],
     shown: Option<i64>,
     by: Option<&Person>,
     now: Timestamp,
@@ -43,7 +43,7 @@ pub(crate) fn audit(
     }
 }
 
-fn verdict(audit: &Audit) -> String {
+fn verdict(audit: &StoredAudit) -> String {
     let found = &audit.found;
     let parts = [
         (found.violations.len(), "violations"),
@@ -60,7 +60,7 @@ fn verdict(audit: &Audit) -> String {
     }
 }
 
-fn one_audit(audit: &Audit, now: Timestamp) -> Markup {
+fn one_audit(audit: &StoredAudit, now: Timestamp) -> Markup {
     let found = &audit.found;
     let rows = i64::try_from(found.rows).unwrap_or(i64::MAX);
     let lists = [
@@ -88,7 +88,7 @@ fn one_audit(audit: &Audit, now: Timestamp) -> Markup {
     }
 }
 
-/// A sentence, in which each id leads to its saga.
+/// Shows a sentence with links from ids to their sagas.
 fn linked(case: &str) -> Markup {
     let word =
         |text: &str| text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).parse::<Uuid>().ok();

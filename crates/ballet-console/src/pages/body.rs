@@ -1,23 +1,23 @@
-//! Bodies as text: laid out, and with what is about a person masked.
+//! Bodies as formatted text, with personal values masked.
 
 use ballet_core::personal::PERSONAL;
 use ballet_ops::words::grouped;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::role::{Role, Sight};
-use crate::known::Known;
+use crate::access::role::{BodySight, Role};
+use crate::contract_index::ContractIndex;
 
-/// What is shown in place of a personal value.
+/// The text in place of a personal value.
 pub(crate) const MASK: &str = "•••";
 
-/// The text of a body, as this person may see it. `whole` is false if only its beginning is there.
+/// Returns the text of a body, as far as this person may see it. `whole` is false if only its beginning is there.
 pub(crate) fn text(
-    known: &Known,
+    known: &ContractIndex,
     event: &str,
     body: &[u8],
     whole: bool,
-    sight: Sight,
+    sight: BodySight,
 ) -> Result<String, &'static str> {
     let schema = known.events.get(event).map(|listed| &listed.schema);
     let parsed = whole.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
@@ -28,7 +28,7 @@ pub(crate) fn text(
             }
             Ok(serde_json::to_string_pretty(&value).unwrap_or_default())
         }
-        // Nothing in it can be about a person, or the person may see what cannot be masked.
+        // Nothing in it is personal, or the person may see bodies that cannot be masked.
         (Some(schema), None) if !has_personal(schema) => Ok(lossy(body)),
         (Some(_), None) | (None, _) if sight.role == Role::Operator => Ok(lossy(body)),
         (Some(_), None) | (None, _) => {
@@ -37,12 +37,12 @@ pub(crate) fn text(
     }
 }
 
-/// A body in a page, with its size.
+/// Shows a body with its size.
 pub(crate) fn shown(
-    known: &Known,
+    known: &ContractIndex,
     event: &str,
     (body, size): (&[u8], usize),
-    sight: Sight,
+    sight: BodySight,
 ) -> Markup {
     let is_whole = body.len() >= size;
     html! {
@@ -58,7 +58,7 @@ pub(crate) fn shown(
     }
 }
 
-/// Bytes as text. What a page cannot carry is shown as the sign for it.
+/// Returns bytes as text. Characters that a page cannot carry are replaced by their symbols.
 fn lossy(body: &[u8]) -> String {
     String::from_utf8_lossy(body).replace('\0', "\u{2400}")
 }
@@ -73,8 +73,8 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
     }
 }
 
-/// A body with masks in place of what is about a person.
-pub(crate) fn masked(known: &Known, event: &str, body: &Value) -> Value {
+/// Returns a body with masks in place of personal values.
+pub(crate) fn masked(known: &ContractIndex, event: &str, body: &Value) -> Value {
     let mut masked = body.clone();
     if let Some(listed) = known.events.get(event) {
         mask(&mut masked, &[&listed.schema], &listed.schema["$defs"]);
@@ -82,7 +82,7 @@ pub(crate) fn masked(known: &Known, event: &str, body: &Value) -> Value {
     masked
 }
 
-/// Masks what one of these schemas declares personal.
+/// Masks the values that one of these schemas declares personal.
 fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     let all = applied(schemas, definitions);
     if value.is_null() || all.is_empty() {
@@ -112,7 +112,7 @@ fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     }
 }
 
-/// These, and all that they refer to or choose from, each once: schemas may contain themselves.
+/// Returns these schemas, and all that they refer to or choose from, each once: schemas may contain themselves.
 fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> {
     let mut all: Vec<&Value> = Vec::new();
     let mut open = schemas.to_vec();
@@ -129,7 +129,7 @@ fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> 
     all
 }
 
-/// The schemas of a field. What a pattern says may be of any name.
+/// Returns the schemas of a field. A pattern may apply to any name.
 fn of_field<'a>(schema: &'a Value, name: &str) -> Vec<&'a Value> {
     match schema["properties"].get(name) {
         Some(declared) => vec![declared],
@@ -188,7 +188,7 @@ mod tests {
             },
             "$defs": { "Comment": { "properties": {
                 "author": { "x-personal": true },
-                // Each way of them would double the work.
+                // Following each path to them would double the work.
                 "answer": { "anyOf": [{ "$ref": "#/$defs/Comment" }, { "allOf": [{ "$ref": "#/$defs/Comment" }] }] },
             } } },
         });

@@ -1,4 +1,4 @@
-//! Which of the declared outcomes were ever seen: what has never run comes first.
+//! The coverage of declared outcomes: those that have never occurred come first.
 
 use ballet_ops::coverage::{Coverage, Point};
 use ballet_ops::words::grouped;
@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::pages::words::{ago, event};
 
-/// The windows, as the address has them.
+/// The windows, with their names in the address.
 pub(crate) const WINDOWS: [(&str, &str); 5] = [
     ("", "all that was ever seen"),
     ("7d", "the last week"),
@@ -16,7 +16,7 @@ pub(crate) const WINDOWS: [(&str, &str); 5] = [
     ("10m", "the last 10 minutes"),
 ];
 
-/// The page. `window` is as the address has it.
+/// Shows the page. `window` is its name in the address.
 pub(crate) fn coverage(coverage: &Coverage, window: &str, now: Timestamp) -> Markup {
     let (seen, all) = coverage.counted();
     let never =

@@ -1,4 +1,4 @@
-//! What can be done with dead letters: which are meant, what would happen, and the form that has it done.
+//! Actions on dead letters: the selection, what would happen, and the form that does it.
 
 use ballet_ops::redrive::Plan;
 use ballet_ops::words::grouped;
@@ -8,11 +8,11 @@ use maud::{Markup, html};
 use crate::pages::forms::{check, difference, token, why};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
-/// What would be done: the dry run of the command, and below it the form.
-pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
+/// Shows the dry run of the command, with the form below.
+pub(crate) fn act(meant: &LetterSelection, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
     let (whole, forged) = (plan.dead_letters(), plan.forged());
     let to_send = whole - forged;
     html! {
@@ -70,22 +70,22 @@ pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -
     }
 }
 
-/// A new body: typed, or looked at once more.
+/// A new body, as typed or as it is checked again.
 #[derive(Debug)]
-pub(crate) struct Edit<'a> {
+pub(crate) struct BodyEdit<'a> {
     pub(crate) letter: &'a Letter,
-    /// The old body as this person may see it.
+    /// The old body, as far as this person may see it.
     pub(crate) old: &'a str,
     pub(crate) new: &'a str,
-    /// What is wrong with the new one, by the contract.
+    /// The faults of the new one, by the contract.
     pub(crate) faults: &'a [String],
-    /// It was looked at, and may be taken.
+    /// Whether it was checked, and may be accepted.
     pub(crate) is_checked: bool,
 }
 
-/// The page on which a body is edited.
-pub(crate) fn edit(edit: &Edit<'_>, person: &Person) -> Markup {
-    let Edit { letter, old, new, faults, is_checked } = edit;
+/// Shows the page on which a body is edited.
+pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
+    let BodyEdit { letter, old, new, faults, is_checked } = edit;
     let at = format!("/dead-letters/{}/{}", letter.service, letter.id);
     let seen = html! { input type="hidden" name="seen" value=(letter.seen.join(" ")); };
     html! {

@@ -1,22 +1,22 @@
-//! Dead letters: in groups that died in the same way, and one whole.
+//! Dead letters: in groups that died in the same way, and one in full.
 
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::access::role::Sight;
-use crate::known::Known;
+use crate::access::role::BodySight;
+use crate::contract_index::ContractIndex;
 use crate::pages::actions::section;
 use crate::pages::body;
 use crate::pages::layout::Person;
-use crate::pages::letter::{Letter, OfGroup, OfService};
-use crate::pages::meant::Meant;
+use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::saga::unmask;
 use crate::pages::words::{ago, event, exact};
-use crate::store::actions::Action;
+use crate::store::actions::RecordedAction;
 
-/// All groups, by service.
-pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Markup {
+/// Shows all groups, by service.
+pub(crate) fn groups(all: &[ServiceLetters], person: &Person, now: Timestamp) -> Markup {
     let sum: u64 = all.iter().map(|one| one.count).sum();
     html! {
         h1 { "Dead letters" }
@@ -25,7 +25,7 @@ pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Mark
         }
         @for one in all.iter().filter(|one| one.count > 0 || one.away.is_some()) {
             section {
-                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(Meant::all(&one.service).address()) { "all" } " " } span.quiet { (grouped(one.count)) } }
+                h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(LetterSelection::all(&one.service).address()) { "all" } " " } span.quiet { (grouped(one.count)) } }
                 @if let Some(away) = &one.away { p.wrong dir="auto" { (away) } }
                 @if one.is_held { p.quiet { "Another program is reading them: those that it holds are missing here." } }
                 ul.rows { @for of in &one.groups { (group(of, person, now)) } }
@@ -34,8 +34,8 @@ pub(crate) fn groups(all: &[OfService], person: &Person, now: Timestamp) -> Mark
     }
 }
 
-fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
-    let OfGroup { key, died, redrives, letters } = of;
+fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
+    let LetterGroup { key, died, redrives, letters } = of;
     let more = died.count.saturating_sub(letters.len() as u64);
     html! {
         li.row.stuck {
@@ -53,7 +53,7 @@ fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
                 @if *redrives > 0 { ", sent again up to " (redrives) " times" }
             }
             @if let Some(first) = letters.first().filter(|_| person.is_operator()) {
-                div.what { a.button href=(Meant::group(first).address()) { "Send back or discard" } }
+                div.what { a.button href=(LetterSelection::group(first).address()) { "Send back or discard" } }
             }
             details {
                 summary { "which" }
@@ -71,13 +71,13 @@ fn group(of: &OfGroup, person: &Person, now: Timestamp) -> Markup {
     }
 }
 
-/// One whole.
+/// Shows one in full.
 pub(crate) fn one(
-    known: &Known,
+    known: &ContractIndex,
     letter: &Letter,
-    actions: &[Action],
+    actions: &[RecordedAction],
     person: &Person,
-    sight: Sight,
+    sight: BodySight,
     now: Timestamp,
 ) -> Markup {
     let named = letter.event_type.as_deref().unwrap_or_default();
@@ -106,9 +106,9 @@ pub(crate) fn one(
         h2 { "What to do" }
         @if person.is_operator() {
             nav.acts aria-label="What you can do" {
-                a.button href=(Meant::one(letter).address()) { "Send it back or discard it" }
+                a.button href=(LetterSelection::one(letter).address()) { "Send it back or discard it" }
                 a.button href={ "/dead-letters/" (letter.service) "/" (letter.id) "/edit" } { "Edit its body" }
-                a.button href=(Meant::group(letter).address()) { "All that died alike" }
+                a.button href=(LetterSelection::group(letter).address()) { "All that died alike" }
             }
         }
         (section(actions, now))

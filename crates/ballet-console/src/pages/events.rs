@@ -1,17 +1,17 @@
-//! The catalogue of events: who publishes and consumes each, its fields, and what the journal has seen of it.
+//! The catalogue of events: publishers, consumers and fields of each, and its records in the journal.
 
 use ballet_check::listing::{ListedEvent, fields};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::layout::Person;
 use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
-/// All events.
-pub(crate) fn events(known: &Known, seen: &[SeenType], now: Timestamp) -> Markup {
+/// Shows all events.
+pub(crate) fn events(known: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
     html! {
         h1 { "Events" }
         ul.rows.events {
@@ -48,7 +48,7 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
     }
 }
 
-/// One event.
+/// Shows one event.
 pub(crate) fn one(
     listed: &ListedEvent,
     person: &Person,

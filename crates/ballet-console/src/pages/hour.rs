@@ -1,4 +1,4 @@
-//! The last hour, minute by minute: how many events there were, and a slider to look at one of its minutes.
+//! The last hour, minute by minute: the number of events, and a slider to choose a minute.
 
 use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
@@ -7,10 +7,10 @@ use maud::{Markup, html};
 use crate::pages::words::exact;
 use crate::store::flow::minute;
 
-/// The minutes that the slider has.
+/// The minutes of the slider.
 pub(crate) const MINUTES: i64 = 60;
 
-/// The slider, and the events of each minute as a picture. `chosen` is the minute that is shown.
+/// Shows the slider, and the events of each minute as a picture. `chosen` is the minute that is shown.
 pub(crate) fn hour(
     events: &[(Timestamp, i64)],
     chosen: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub(crate) fn hour(
                         width="0.8" height=((count * 12 / most).max(1)) {}
                 }
             }
-            // It counts upwards to the right: towards now.
+            // Its values grow to the right, towards now.
             label { "How it was, up to an hour ago"
                 input type="range" name="minute" min=(-MINUTES) max="0" step="1" value=(-shown);
             }
@@ -50,7 +50,7 @@ pub(crate) fn hour(
     }
 }
 
-/// Another minute, as an address.
+/// Returns the address of another minute.
 fn address(from: Timestamp, minutes: i64) -> String {
     let at = from.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(from);
     format!("/?at={}", minute(at))

@@ -1,17 +1,17 @@
-//! What all pages have around them.
+//! The frame of all pages.
 
 use maud::{DOCTYPE, Markup, html};
 
 use crate::access::role::Role;
-use crate::observer::judge::Unjudged;
+use crate::observer::judge::JudgingFault;
 use crate::pages::words::exact;
 
-/// Who looks.
+/// The person who looks at a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) role: Role,
-    /// The token of the forms that this person may send.
+    /// The token of this person's forms.
     pub(crate) token: String,
 }
 
@@ -21,15 +21,15 @@ impl Person {
     }
 }
 
-/// What the frame of a page says.
+/// The content of a page's frame.
 #[derive(Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
-    /// What keeps the observer from following, in words.
+    /// The reason why the observer cannot follow, in words.
     pub(crate) trouble: Option<String>,
-    /// What keeps sagas from being judged.
-    pub(crate) unjudged: Option<Unjudged>,
+    /// The reason why sagas are not judged.
+    pub(crate) unjudged: Option<JudgingFault>,
 }
 
 const PAGES: [(&str, &str); 9] = [
@@ -44,8 +44,8 @@ const PAGES: [(&str, &str); 9] = [
     ("/actions", "Actions"),
 ];
 
-/// A whole page. `at` is the address of the page of the menu that it belongs to.
-pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
+/// Shows a whole page. `at` is the address of its page in the menu.
+pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -79,7 +79,7 @@ pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -
                         "What is shown is as old as the last entry. " (trouble)
                     }
                 }
-                @if let Some(Unjudged { since, why }) = &frame.unjudged {
+                @if let Some(JudgingFault { since, why }) = &frame.unjudged {
                     p.trouble role="status" dir="auto" {
                         strong { "Sagas are not judged. " }
                         "How they stand is shown as it was at " (exact(*since)) ". " (why)
@@ -91,8 +91,8 @@ pub(crate) fn page(frame: &Frame<'_>, at: &str, title: &str, content: &Markup) -
     }
 }
 
-/// A page that says what is wrong, and where to go on.
-pub(crate) fn message(frame: &Frame<'_>, title: &str, text: &str) -> Markup {
+/// Shows a page that says what is wrong, and where to go on.
+pub(crate) fn message(frame: &PageFrame<'_>, title: &str, text: &str) -> Markup {
     let content = html! {
         h1 { (title) }
         p dir="auto" { (text) }

@@ -20,43 +20,44 @@ pub(crate) struct Letter {
     pub(crate) exchange: Option<String>,
     pub(crate) routing_key: Option<String>,
     pub(crate) group: GroupKey,
-    /// [`DeadLetter::mark`](ballet_ops::redrive::DeadLetter::mark) of each copy of it. Only of one that is shown whole.
+    /// The [`DeadLetter::mark`](ballet_ops::redrive::DeadLetter::mark) of each copy. Only of a letter that is shown in
+    /// full.
     pub(crate) seen: Vec<String>,
     /// The headers, each as text.
     pub(crate) headers: Vec<(String, String)>,
-    /// The readable body. Only of one that is shown whole.
+    /// The readable body. Only of a letter that is shown in full.
     pub(crate) body: Vec<u8>,
     pub(crate) size: usize,
 }
 
 impl Letter {
-    /// The saga, if what stands for it is an id.
+    /// Returns the saga, if its text is an id.
     pub(crate) fn saga_id(&self) -> Option<Uuid> {
         self.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok())
     }
 }
 
-/// The dead letters that died alike.
+/// The dead letters that died in the same way.
 #[derive(Debug, Clone)]
-pub(crate) struct OfGroup {
+pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,
-    /// How many there are, and when they died.
+    /// Their number, and the times of their deaths.
     pub(crate) died: Group,
-    /// How often one of them was sent again at most.
+    /// The most redrives of one of them.
     pub(crate) redrives: u64,
-    /// The first of them.
+    /// The first letters of the group.
     pub(crate) letters: Vec<Letter>,
 }
 
 /// The dead letters of a service, as they were read.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OfService {
+pub(crate) struct ServiceLetters {
     pub(crate) service: String,
     pub(crate) count: u64,
-    /// Those that died alike, the biggest group first.
-    pub(crate) groups: Vec<OfGroup>,
-    /// Another program holds some of them.
+    /// The groups that died in the same way, the biggest first.
+    pub(crate) groups: Vec<LetterGroup>,
+    /// Whether another program holds some of them.
     pub(crate) is_held: bool,
-    /// Why they cannot be read.
+    /// The reason why they cannot be read.
     pub(crate) away: Option<String>,
 }

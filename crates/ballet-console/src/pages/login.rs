@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::pages::layout::{Frame, page};
+use crate::pages::layout::{PageFrame, page};
 
-/// The form. `next` is where the person wanted to go.
-pub(crate) fn login(frame: &Frame<'_>, next: &str, wrong: Option<&str>) -> Markup {
+/// Shows the form. `next` is the address that the person asked for.
+pub(crate) fn login(frame: &PageFrame<'_>, next: &str, wrong: Option<&str>) -> Markup {
     let content = html! {
         form.login method="post" action="/login" {
             h1 { "Log in" }

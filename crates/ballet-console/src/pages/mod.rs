@@ -1,5 +1,5 @@
-//! The pages. They ask nothing of the network and the disk: what they show is given to them. All text is escaped by
-//! the macro that makes them.
+//! The pages. They use neither network nor disk: they get the data that they show. The macro that makes them escapes
+//! all text.
 
 pub(crate) mod actions;
 pub(crate) mod audit;
@@ -7,14 +7,14 @@ pub(crate) mod body;
 pub(crate) mod coverage;
 pub(crate) mod dead_actions;
 pub(crate) mod dead_letters;
-pub(crate) mod edited;
 pub(crate) mod events;
 pub(crate) mod forms;
 pub(crate) mod hour;
 pub(crate) mod layout;
 pub(crate) mod letter;
+pub(crate) mod letter_selection;
 pub(crate) mod login;
-pub(crate) mod meant;
+pub(crate) mod masked_edit;
 pub(crate) mod now;
 pub(crate) mod publish;
 pub(crate) mod remedy;

@@ -1,5 +1,5 @@
-//! What happens now: how many sagas are open and why, and the declared choreography with what is at each step. Each
-//! part is made by itself, so that only what has changed is sent to a page that is open.
+//! The page Now: the number of open sagas and their causes, and the declared choreography with the sagas at
+//! each step. Each part is made on its own, so that an open page gets only the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
@@ -7,33 +7,33 @@ use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
-use crate::store::counts::{Cause, Progress, SeenType};
+use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
-/// What the page shows.
+/// The data of the page.
 #[derive(Debug)]
-pub(crate) struct Now {
-    pub(crate) causes: Vec<Cause>,
+pub(crate) struct NowPage {
+    pub(crate) causes: Vec<CauseGroup>,
     pub(crate) types: Vec<SeenType>,
     /// The events of the last minute, by type.
     pub(crate) rates: Vec<(String, i64)>,
-    /// How many completed, and were aborted, in the last hour.
+    /// The numbers of sagas that completed and were aborted in the last hour.
     pub(crate) ended: (i64, i64),
-    pub(crate) progress: Progress,
-    /// What keeps sagas from going on.
+    pub(crate) progress: JournalProgress,
+    /// The hindrances of sagas.
     pub(crate) hindrances: Vec<Hindrance>,
     /// The events of each minute of the last hour.
     pub(crate) minutes: Vec<(Timestamp, i64)>,
-    /// The minute that is looked at, if it is not now, and whether the console kept how it was.
+    /// The chosen minute, if it is not now, and whether the console stored its state.
     pub(crate) chosen: Option<(Timestamp, bool)>,
     pub(crate) at: Timestamp,
 }
 
-/// The parts that are sent to an open page, each with the id of its element.
-pub(crate) fn parts(known: &Known, now: &Now) -> Vec<(String, String)> {
+/// Returns the parts that are sent to an open page, each with the id of its element.
+pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
     let maps = known.graph.sagas().into_iter().map(|saga| {
         (
             format!("map-{saga}"),
@@ -47,12 +47,12 @@ pub(crate) fn parts(known: &Known, now: &Now) -> Vec<(String, String)> {
     own.into_iter().chain(maps).collect()
 }
 
-/// The page.
-pub(crate) fn now(known: &Known, now: &Now) -> Markup {
+/// Shows the page.
+pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
     let (parts, is_live) = (parts(known, now), now.chosen.is_none());
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
-        // It was made above, by the same macro or by the drawing, which escapes too.
+        // The parts were made by the same macro, or by the drawing, which escapes too.
         PreEscaped(found.map_or(String::new(), |(_, part)| part.clone()))
     };
     html! {
@@ -82,7 +82,7 @@ pub(crate) fn now(known: &Known, now: &Now) -> Markup {
     }
 }
 
-/// What a word means, in one sentence.
+/// Explains a state in one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "a person has to act.",
@@ -95,11 +95,11 @@ pub(crate) const fn means(state: SagaState) -> &'static str {
     }
 }
 
-fn count(now: &Now, state: SagaState) -> i64 {
+fn count(now: &NowPage, state: SagaState) -> i64 {
     now.causes.iter().filter(|cause| cause.state == state).map(|cause| cause.count).sum()
 }
 
-fn numbers(now: &Now) -> Markup {
+fn numbers(now: &NowPage) -> Markup {
     let (completed, aborted) = now.ended;
     let rate: i64 = now.rates.iter().map(|(_, count)| count).sum();
     html! {
@@ -127,13 +127,13 @@ fn numbers(now: &Now) -> Markup {
     }
 }
 
-/// The open sagas by cause, what a person has to act on first.
-fn causes(now: &Now) -> Markup {
+/// Shows the open sagas by cause. Those that need a person come first.
+fn causes(now: &NowPage) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
     let end =
         |(at, _): (Timestamp, bool)| at.checked_add(SignedDuration::from_mins(1)).unwrap_or(at);
     let seen_at = now.chosen.map_or(now.at, end);
-    let pressing: Vec<&Cause> =
+    let pressing: Vec<&CauseGroup> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     html! {
         @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
@@ -166,8 +166,8 @@ fn causes(now: &Now) -> Markup {
     }
 }
 
-/// Why they hang: what hinders them, what they died of, or else what they wait for.
-fn why<'a>(cause: &'a Cause, hindrances: &'a [Hindrance]) -> &'a str {
+/// Returns why they hang: their hindrance, the error that they died of, or else what they wait for.
+fn why<'a>(cause: &'a CauseGroup, hindrances: &'a [Hindrance]) -> &'a str {
     let step = cause.step.as_deref();
     let hinders = |one: &&Hindrance| {
         cause.service.as_deref().is_some_and(|service| one.hinders(service, step))
@@ -177,16 +177,16 @@ fn why<'a>(cause: &'a Cause, hindrances: &'a [Hindrance]) -> &'a str {
     hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
 }
 
-fn address(cause: &Cause) -> String {
-    let Cause { service, step, reason, cause: of, .. } = cause;
+fn address(cause: &CauseGroup) -> String {
+    let CauseGroup { service, step, reason, cause: of, .. } = cause;
     let fields = [("service", service), ("step", step), ("reason", reason), ("cause", of)];
     let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
     let given: String = given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect();
     format!("/sagas?state={}{given}", cause.state)
 }
 
-/// The marks of a step: the open sagas that are there.
-fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
+/// Returns the marks of a step: the open sagas that are there.
+fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
     let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
             cause.state == state
@@ -211,8 +211,8 @@ fn marks(known: &Known, now: &Now, service: &str, step: &str) -> Marks {
     }
 }
 
-/// What flows and is in no contract, and what is in one and was never seen.
-fn undeclared(known: &Known, now: &Now) -> Markup {
+/// Shows events that are in no contract, and declared ones that were never seen.
+fn undeclared(known: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !known.events.contains_key(&*seen.name)).collect();
     let unseen: Vec<&str> = known

@@ -1,4 +1,4 @@
-//! A form that publishes a valid event, and the same for those who write a producer: with pika, and with curl.
+//! A form that publishes a valid event, and the same as code for a producer: with pika, and with curl.
 
 use ballet_check::listing::ListedEvent;
 use ballet_core::topology::EVENTS;
@@ -9,14 +9,14 @@ use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::words::event;
 
-/// Schemas may contain themselves.
+/// The nesting limit of examples: schemas may contain themselves.
 const DEEPEST: usize = 8;
-/// An id that nobody has, for an example.
+/// An id for examples that nobody has.
 const SOME_ID: &str = "0193f7a0-0001-7000-8000-000000000001";
 
-/// What was typed.
+/// The typed fields of the form.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Typed {
+pub(crate) struct TypedEvent {
     #[serde(default)]
     pub(crate) act: String,
     #[serde(default)]
@@ -29,19 +29,19 @@ pub(crate) struct Typed {
     pub(crate) why: String,
 }
 
-/// A message that the contracts accept, as a producer sends it.
+/// A message that the contracts accept, in the form that a producer sends.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedMessage {
     pub(crate) message_id: String,
     pub(crate) saga: Option<String>,
 }
 
-/// The form. `judged` is what the contracts say of what was typed.
+/// Shows the form. `judged` is the contracts' verdict on the typed fields.
 pub(crate) fn publish(
     system: &str,
     listed: &ListedEvent,
-    typed: &Typed,
-    judged: Option<&Result<Accepted, Vec<String>>>,
+    typed: &TypedEvent,
+    judged: Option<&Result<AcceptedMessage, Vec<String>>>,
     person: &Person,
 ) -> Markup {
     let name = listed.event.name();
@@ -70,7 +70,12 @@ pub(crate) fn publish(
     }
 }
 
-fn accepted_form(name: &str, typed: &Typed, accepted: &Accepted, person: &Person) -> Markup {
+fn accepted_form(
+    name: &str,
+    typed: &TypedEvent,
+    accepted: &AcceptedMessage,
+    person: &Person,
+) -> Markup {
     html! {
         div.outcome.running role="status" {
             p { "The contracts accept it. It would have the id " code { (accepted.message_id) }
@@ -87,14 +92,14 @@ fn accepted_form(name: &str, typed: &Typed, accepted: &Accepted, person: &Person
     }
 }
 
-fn others(system: &str, name: &str, typed: &Typed, accepted: &Accepted) -> Markup {
+fn others(system: &str, name: &str, typed: &TypedEvent, accepted: &AcceptedMessage) -> Markup {
     html! {
         details { summary { "The same with pika" } pre.body tabindex="0" { (pika(system, name, typed, accepted)) } }
         details { summary { "The same with curl" } pre.body tabindex="0" { (curl(system, name, typed, accepted)) } }
     }
 }
 
-fn properties(name: &str, typed: &Typed, accepted: &Accepted) -> Map<String, Value> {
+fn properties(name: &str, typed: &TypedEvent, accepted: &AcceptedMessage) -> Map<String, Value> {
     let all = json!({
         "type": name, "message_id": accepted.message_id, "app_id": typed.app_id,
         "correlation_id": accepted.saga, "content_type": "application/json", "delivery_mode": 2,
@@ -103,11 +108,11 @@ fn properties(name: &str, typed: &Typed, accepted: &Accepted) -> Map<String, Val
     all.into_iter().filter(|(_, value)| !value.is_null() && *value != "").collect()
 }
 
-fn pika(system: &str, name: &str, typed: &Typed, accepted: &Accepted) -> String {
+fn pika(system: &str, name: &str, typed: &TypedEvent, accepted: &AcceptedMessage) -> String {
     let properties = properties(name, typed, accepted).into_iter();
     let properties: Vec<String> =
         properties.map(|(name, value)| format!("        {name}={value},")).collect();
-    // A text in JSON is one in Python, too.
+    // JSON text is also valid in Python.
     let body = Value::from(typed.body.replace("\r\n", "\n"));
     format!(
         "import pika\n\n\
@@ -119,7 +124,7 @@ fn pika(system: &str, name: &str, typed: &Typed, accepted: &Accepted) -> String 
     )
 }
 
-fn curl(system: &str, name: &str, typed: &Typed, accepted: &Accepted) -> String {
+fn curl(system: &str, name: &str, typed: &TypedEvent, accepted: &AcceptedMessage) -> String {
     let message = json!({
         "properties": properties(name, typed, accepted), "routing_key": name,
         "payload": typed.body.replace("\r\n", "\n"), "payload_encoding": "string",
@@ -130,7 +135,7 @@ fn curl(system: &str, name: &str, typed: &Typed, accepted: &Accepted) -> String 
     )
 }
 
-/// A body of this shape, as far as the schema tells one.
+/// Returns an example body for a schema.
 pub(crate) fn example(schema: &Value) -> String {
     let made = made(schema, &schema["$defs"], 0);
     serde_json::to_string_pretty(&made).unwrap_or_default()
@@ -192,12 +197,12 @@ mod tests {
         });
         let body: Value = serde_json::from_str(&example(&schema)).expect("JSON");
         assert_eq!(body, json!({ "id": SOME_ID, "lines": [{ "sku": "mug" }] }));
-        let typed = Typed {
+        let typed = TypedEvent {
             app_id: "cart".to_owned(),
             body: "{\"a\":\r\n1}".to_owned(),
-            ..Typed::default()
+            ..TypedEvent::default()
         };
-        let accepted = Accepted { message_id: SOME_ID.to_owned(), saga: None };
+        let accepted = AcceptedMessage { message_id: SOME_ID.to_owned(), saga: None };
         let pika = pika("shop", "cart.checked_out.v1", &typed, &accepted);
         assert!(
             pika.contains("    \"{\\\"a\\\":\\n1}\".encode(),")

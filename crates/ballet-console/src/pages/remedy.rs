@@ -1,12 +1,12 @@
-//! What a person does about sagas that wait in one place.
+//! A person's remedy for sagas that wait in one place.
 
 use ballet_ops::redrive::telling_part;
 use ballet_ops::sagas::SagaState;
 use maud::{Markup, html};
 
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 
-/// The way to it.
+/// Returns the link to the remedy.
 pub(crate) fn remedy(
     state: SagaState,
     service: &str,
@@ -15,11 +15,11 @@ pub(crate) fn remedy(
 ) -> Option<Markup> {
     match (state, reason) {
         (SagaState::Stuck, Some(reason)) => {
-            let meant = Meant {
+            let meant = LetterSelection {
                 service: service.to_owned(),
                 reason: reason.to_owned(),
                 detail: cause.and_then(telling_part).unwrap_or_default().to_owned(),
-                ..Meant::default()
+                ..LetterSelection::default()
             };
             Some(
                 html! { p.remedy { a href=(meant.address()) { "Send all of them back" } " when the cause is mended, or discard them." } },

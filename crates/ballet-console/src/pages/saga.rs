@@ -1,4 +1,4 @@
-//! One saga: how it stands and why, the path that it should take, what happened, and what is dead of it.
+//! One saga: its state and the reason, its expected path, its history, and its dead letters.
 
 use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
 use ballet_ops::sagas::{Hindrance, Shown, Wait};
@@ -6,43 +6,43 @@ use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::access::role::Sight;
-use crate::known::Known;
+use crate::access::role::BodySight;
+use crate::contract_index::ContractIndex;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::timeline::{timeline, tree};
 use crate::pages::words::{ago, event, exact, since, span, state};
 use crate::pages::{actions, saga_actions};
-use crate::store::actions::Action;
-use crate::store::found::Found;
-use crate::store::judged::MOST;
-use crate::store::of_saga::EDGE;
-use crate::store::row::{Kind, Row};
+use crate::store::actions::RecordedAction;
+use crate::store::entry_row::{EntryKind, EntryRow};
+use crate::store::judgements::MOST;
+use crate::store::saga_entries::EDGE;
+use crate::store::saga_row::SagaRow;
 
-/// All that the page shows.
-pub(crate) struct Seen<'a> {
-    pub(crate) known: &'a Known,
-    pub(crate) found: &'a Found,
-    /// All entries without their bodies, or any of them, one more than are judged.
-    pub(crate) all: &'a [Row],
-    /// The first and the last of them, which are shown.
-    pub(crate) rows: &'a [Row],
+/// The data of the page.
+pub(crate) struct SagaPage<'a> {
+    pub(crate) known: &'a ContractIndex,
+    pub(crate) found: &'a SagaRow,
+    /// All entries without their bodies. If they are too many to judge, any of them, one more than the limit.
+    pub(crate) all: &'a [EntryRow],
+    /// The first and the last entries, which are shown.
+    pub(crate) rows: &'a [EntryRow],
     pub(crate) keys: &'a [(String, String)],
     pub(crate) judged: &'a SeenSaga<'a>,
-    /// What the services' databases say now, if they are known to the console.
+    /// The present view of the services' databases, if the console knows them.
     pub(crate) live: Option<&'a Shown>,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
-    pub(crate) sight: Sight,
+    pub(crate) sight: BodySight,
     pub(crate) person: &'a Person,
-    /// What was done to it through the console.
-    pub(crate) actions: &'a [Action],
+    /// The actions on it through the console.
+    pub(crate) actions: &'a [RecordedAction],
     pub(crate) now: Timestamp,
 }
 
-/// The page.
-pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
-    let Seen { known, found, all, rows, keys, judged, sight, now, person, actions, .. } = seen;
+/// Shows the page.
+pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
+    let SagaPage { known, found, all, rows, keys, judged, sight, now, person, actions, .. } = seen;
     let count = match all.len() {
         count @ ..=MOST => grouped(count),
         _ => format!("more than {}", grouped(MOST)),
@@ -81,12 +81,12 @@ pub(crate) fn saga(seen: &Seen<'_>) -> Markup {
         }
         (dead(seen))
         (actions::section(actions, *now))
-        (by_hand(seen))
+        (interventions(seen))
     }
 }
 
-/// The services that are next.
-fn next<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
+/// Returns the services that are next.
+fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
     let from_journal = seen.judged.waits.iter().map(|wait| &*wait.service);
     let live = seen.live.iter().flat_map(|live| &live.waits).map(|wait| &*wait.service);
     let mut all: Vec<&str> = from_journal.chain(live).collect();
@@ -95,7 +95,7 @@ fn next<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
     all
 }
 
-/// The form that shows what is about a person, once.
+/// Shows the form that reveals personal values once.
 pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
     html! {
         details {
@@ -110,8 +110,8 @@ pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
     }
 }
 
-/// What it waits for: as the services say it now, or else as it follows from the journal.
-fn waits(seen: &Seen<'_>) -> Markup {
+/// Shows what the saga waits for: by the services' present view, or else by the journal.
+fn waits(seen: &SagaPage<'_>) -> Markup {
     let from_journal: Vec<&Wait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
     let deadline = seen.live.and_then(|live| live.deadline).or(seen.judged.deadline);
@@ -140,8 +140,8 @@ fn waits(seen: &Seen<'_>) -> Markup {
     }
 }
 
-/// What a person can do about it.
-fn advice(wait: &Wait, seen: &Seen<'_>) -> Markup {
+/// Shows what a person can do about it.
+fn advice(wait: &Wait, seen: &SagaPage<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
     let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
     html! {
@@ -195,13 +195,14 @@ const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'stat
     }
 }
 
-/// The dead letters that the journal tells of, whatever became of them. Of very many entries only those that are shown.
-fn dead(Seen { all, rows, now, .. }: &Seen<'_>) -> Markup {
+/// Shows the dead letters in the journal, whatever became of them. Of very many entries only the shown ones are
+/// searched.
+fn dead(SagaPage { all, rows, now, .. }: &SagaPage<'_>) -> Markup {
     let is_part = all.len() > MOST;
     let of = if is_part { rows } else { all };
-    let dead: Vec<&Row> = of.iter().filter(|row| row.kind == Kind::Died).collect();
+    let dead: Vec<&EntryRow> = of.iter().filter(|row| row.kind == EntryKind::Died).collect();
     // Both are in the order of the journal.
-    let is_shown = |row: &Row| rows.binary_search_by_key(&row.place, |row| row.place).is_ok();
+    let is_shown = |row: &EntryRow| rows.binary_search_by_key(&row.place, |row| row.place).is_ok();
     html! {
         @if !dead.is_empty() || is_part {
             section {
@@ -219,8 +220,8 @@ fn dead(Seen { all, rows, now, .. }: &Seen<'_>) -> Markup {
     }
 }
 
-/// What persons did, as the services' databases have it.
-fn by_hand(seen: &Seen<'_>) -> Markup {
+/// Shows persons' interventions, as the services' databases have them.
+fn interventions(seen: &SagaPage<'_>) -> Markup {
     let Some(live) = seen.live else { return html! {} };
     html! {
         @if !live.interventions.is_empty() || !live.stopped.is_empty() || !live.solved.is_empty() {

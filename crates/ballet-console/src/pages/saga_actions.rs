@@ -1,22 +1,22 @@
-//! What can be done about a saga: stop it, say that a step was solved by hand, try again now what waits.
+//! Actions on a saga: stopping it, recording a step as solved by hand, retrying waiting work now.
 
 use ballet_core::{Part, StepKind, System};
 use ballet_ops::sagas::{SolvedStep, Stoppable, stoppable};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::actions::sagas::{Retry, Solved, Waits};
+use crate::actions::sagas::{GivenSolution, RetryScope, WaitCounts};
 use crate::pages::forms::{CALLED_OFF, check, saga_crumb, token, why};
 use crate::pages::layout::Person;
 use crate::pages::saga_answer::calling_steps;
 
-/// The links to what can be done about an open saga.
+/// Links to the actions on an open saga.
 pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&str]) -> Markup {
     let can_stop = stoppable(system).iter().any(|one| names.iter().any(|name| name == one.saga));
     html! {
         nav.acts aria-label="What you can do" {
             @for service in services {
-                @let retry = Retry { service: (*service).to_owned(), saga: Some(id) };
+                @let retry = RetryScope { service: (*service).to_owned(), saga: Some(id) };
                 a.button href=(retry.address()) { "Try again in " (service) }
             }
             @if can_stop { a.button href={ "/sagas/" (id) "/stop" } { "Stop it" } }
@@ -28,7 +28,7 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     }
 }
 
-/// Whether to stop it, and what then happens.
+/// Asks whether to stop it, and explains the consequences.
 pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
     html! {
         (saga_crumb(id))
@@ -47,9 +47,9 @@ pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
     }
 }
 
-/// What a service tries again later, and could try now.
-pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
-    let Retry { service, saga } = retry;
+/// Shows the work that a service retries later, and could retry now.
+pub(crate) fn retry(retry: &RetryScope, waits: &WaitCounts, person: &Person) -> Markup {
+    let RetryScope { service, saga } = retry;
     html! {
         @match saga {
             Some(saga) => (saga_crumb(*saga)),
@@ -71,7 +71,7 @@ pub(crate) fn retry(retry: &Retry, waits: &Waits, person: &Person) -> Markup {
     }
 }
 
-fn retry_form(retry: &Retry, what: &str, says: &str, person: &Person) -> Markup {
+fn retry_form(retry: &RetryScope, what: &str, says: &str, person: &Person) -> Markup {
     html! {
         form.act method="post" action=(retry.address()) {
             (token(person))
@@ -89,10 +89,10 @@ fn some(count: &Result<u64, String>) -> bool {
     count.as_ref().is_ok_and(|count| *count > 0)
 }
 
-/// The form in which a person says what was compensated by hand. `checked` is what would be done, or why not.
+/// Shows the form for a compensation that was done by hand. `checked` is what would be done, or why not.
 pub(crate) fn solved(
     parts: &[Part],
-    asked: &Solved,
+    asked: &GivenSolution,
     checked: Option<&Result<SolvedStep, String>>,
     person: &Person,
 ) -> Markup {
@@ -111,7 +111,7 @@ pub(crate) fn solved(
             too, where that matters." }
         @match checked {
             Some(Err(why)) => { div.outcome.failed role="alert" { p dir="auto" { "Nothing was changed: " (why) } } }
-            Some(Ok(step)) => { (would(asked, step, person)) }
+            Some(Ok(step)) => { (preview(asked, step, person)) }
             None => {}
         }
         form.act method="post" action={ "/sagas/" (asked.saga) "/solved" } {
@@ -133,7 +133,7 @@ pub(crate) fn solved(
     }
 }
 
-fn would(asked: &Solved, step: &SolvedStep, person: &Person) -> Markup {
+fn preview(asked: &GivenSolution, step: &SolvedStep, person: &Person) -> Markup {
     html! {
         div.outcome.running role="status" {
             p { strong { (step.step) } " of " (asked.service) " would be marked as solved." }

@@ -1,4 +1,4 @@
-//! The form in which a person says what became of a step's call to the outside.
+//! The form for the outcome of a step's call to the outside.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::actions::answers::GivenAnswer;
 use crate::pages::forms::{CALLED_OFF, check, saga_crumb, token, why};
 use crate::pages::layout::Person;
 
-/// The steps that call outside, each with its service. A step of several versions of a saga is one.
+/// Returns the steps that call outside, each with its service. A step of several versions of a saga appears once.
 pub(crate) fn calling_steps(parts: &[Part]) -> BTreeSet<(&'static str, &'static str)> {
     let steps = parts.iter().flat_map(|part| {
         let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
@@ -20,7 +20,7 @@ pub(crate) fn calling_steps(parts: &[Part]) -> BTreeSet<(&'static str, &'static 
     steps.collect()
 }
 
-/// The form. `checked` is what would be done, or why not.
+/// Shows the form. `checked` is what would be done, or why not.
 pub(crate) fn answer(
     parts: &[Part],
     asked: &GivenAnswer,

@@ -1,24 +1,24 @@
-//! The list of sagas: one search box, filters in the address, what is stuck first.
+//! The list of sagas: one search box, filters in the address, stuck ones first.
 
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{ago, encoded, event, saga, since, state};
-use crate::store::found::Found;
-use crate::store::search::Listed;
+use crate::store::saga_row::SagaRow;
+use crate::store::search::SagaList;
 
-/// The sagas of a page.
+/// The number of sagas on a page.
 pub(crate) const PER_PAGE: i64 = 50;
 
-/// The longest text that is looked for.
+/// The longest search text.
 const LONGEST: usize = 500;
 
-/// What was asked for, as the address has it.
+/// The query, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct SagasQuery {
     #[serde(default)]
     pub(crate) q: String,
     #[serde(default)]
@@ -31,10 +31,10 @@ pub(crate) struct Asked {
     pub(crate) step: String,
     #[serde(default)]
     pub(crate) reason: String,
-    /// An error without what is particular to one message.
+    /// An error without the particulars of one message.
     #[serde(default)]
     pub(crate) cause: String,
-    /// At least this old: `10m`, `2h`, `3d`.
+    /// The minimum age: `10m`, `2h`, `3d`.
     #[serde(default)]
     pub(crate) age: String,
     #[serde(default)]
@@ -50,8 +50,8 @@ const AGES: [(&str, &str); 6] = [
     ("7d", "over a week"),
 ];
 
-impl Asked {
-    /// What a database and a page can carry of it.
+impl SagasQuery {
+    /// Returns the query without characters and lengths that a database or a page cannot carry.
     pub(crate) fn cleaned(self) -> Self {
         let clean = |text: String| -> String {
             text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
@@ -62,7 +62,7 @@ impl Asked {
         Self { q, state, saga, service, step, reason, cause, age, page }
     }
 
-    /// What ends the wait of all that is listed, if it is of one cause.
+    /// Returns the remedy for all listed sagas, if they have one cause.
     fn remedy(&self) -> Option<Markup> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let state = SagaState::parse(&self.state)?;
@@ -74,7 +74,7 @@ impl Asked {
         )
     }
 
-    /// The same on another page of the list, as an address.
+    /// Returns the address of another page of the same list.
     fn address(&self, page: u16) -> String {
         let fields = [
             ("q", &self.q),
@@ -96,11 +96,11 @@ impl Asked {
     }
 }
 
-/// The list.
+/// Shows the list.
 pub(crate) fn sagas(
-    known: &Known,
-    asked: &Asked,
-    listed: &Listed,
+    known: &ContractIndex,
+    asked: &SagasQuery,
+    listed: &SagaList,
     has_more: bool,
     now: Timestamp,
 ) -> Markup {
@@ -153,7 +153,7 @@ fn choice(name: &str, any: &str, all: &[(&str, &str)], chosen: &str) -> Markup {
     }
 }
 
-fn nothing(asked: &Asked) -> Markup {
+fn nothing(asked: &SagasQuery) -> Markup {
     let is_all = asked.address(0) == "/sagas?";
     html! {
         div.empty {
@@ -169,8 +169,8 @@ fn nothing(asked: &Asked) -> Markup {
     }
 }
 
-/// A saga of the list.
-pub(crate) fn row(one: &Found, now: Timestamp) -> Markup {
+/// Shows a saga of the list.
+pub(crate) fn row(one: &SagaRow, now: Timestamp) -> Markup {
     html! {
         li.row.(one.state.as_str()) {
             div.first { (state(one.state)) " " (saga(one.id)) " "

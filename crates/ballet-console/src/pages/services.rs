@@ -1,4 +1,4 @@
-//! The services, the broker and the databases: their figures, what was found of each, and what to do about it.
+//! The services, the broker and the databases: their figures, the findings on each, and the remedies.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use ballet_store::waiting::Waiting;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::actions::sagas::Retry;
+use crate::actions::sagas::RetryScope;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
-use crate::pages::meant::Meant;
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, since};
 
-/// What the page shows.
+/// The data of the page.
 #[derive(Debug)]
-pub(crate) struct Services<'a> {
-    /// What was found, or why nothing was.
+pub(crate) struct ServicesPage<'a> {
+    /// The findings, or why there are none.
     pub(crate) findings: Result<&'a [Finding], &'a str>,
     pub(crate) found_at: Timestamp,
-    /// Each service in figures, or why there are none.
+    /// The figures of each service, or why there are none.
     pub(crate) figures: &'a BTreeMap<String, Result<Figures, String>>,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
     /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
-    /// The open sagas, by name.
+    /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
     /// The sagas with several versions.
     pub(crate) versions: &'a [Version],
@@ -36,14 +36,14 @@ pub(crate) struct Services<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// The page.
-pub(crate) fn services(page: &Services<'_>) -> Markup {
+/// Shows the page.
+pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     let findings = page.findings.unwrap_or_default();
     let mut of: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         of.entry(&finding.subject).or_default().push(finding);
     }
-    // What is no service is the broker, one of its nodes or users, or the databases together.
+    // Other names are the broker, one of its nodes or users, or the databases together.
     let around = of.keys().copied().filter(|name| !page.services.contains(name));
     let all: Vec<&str> = page.services.iter().copied().chain(around).collect();
     let is_unwell =
@@ -65,7 +65,7 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
             section.service {
                 h2 id=(anchor(name)) { (name) }
                 @match page.figures.get(*name) {
-                    Some(Ok(figures)) => { (shown(figures, page.now)) (again(name, figures, page)) (switch(name, figures, page)) },
+                    Some(Ok(figures)) => { (shown(figures, page.now)) (retry_link(name, figures, page)) (switch(name, figures, page)) },
                     Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
                     None => {},
                 }
@@ -80,12 +80,12 @@ pub(crate) fn services(page: &Services<'_>) -> Markup {
     }
 }
 
-/// The id of the part about it: `the broker` is two words.
+/// Returns the id of a name's part of the page: `the broker` is two words.
 fn anchor(name: &str) -> String {
     name.replace(' ', "-")
 }
 
-/// What is not well, and the rest folded.
+/// Shows the bad findings, and the rest folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == State::Well);
@@ -100,7 +100,7 @@ fn list(findings: &[&Finding], person: &Person) -> Markup {
     }
 }
 
-/// A service in figures.
+/// Shows a service in figures.
 fn shown(figures: &Figures, now: Timestamp) -> Markup {
     let Figures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
     html! {
@@ -157,19 +157,19 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
     }
 }
 
-/// The way to a next attempt now, if something waits for one.
-fn again(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+/// Links to the retry of waiting work, if there is any.
+fn retry_link(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let Figures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
     html! {
         @if waits > 0 && page.person.is_operator() {
-            p { a.button href=(Retry { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
+            p { a.button href=(RetryScope { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
         }
     }
 }
 
-/// Pauses the service, or lets it go on.
-fn switch(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
+/// Shows the form that pauses or resumes the service.
+fn switch(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
     let form = |act: &str, question: &str, says: &str| {
         html! {
             form.act method="post" action={ "/services/" (service) } {
@@ -197,8 +197,8 @@ fn switch(service: &str, figures: &Figures, page: &Services<'_>) -> Markup {
     }
 }
 
-/// What has to end before a version can go.
-fn drain(page: &Services<'_>) -> Markup {
+/// Shows what has to end before a version can be removed.
+fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {
             h2 { "To drain before an upgrade" }
@@ -229,24 +229,25 @@ fn row(finding: &Finding, person: &Person) -> Markup {
             div.first { strong { (finding.check) } " " span.quiet { (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
-            @if let Some((address, says)) = here(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
+            @if let Some((address, says)) = page_of_advice(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
         }
     }
 }
 
-/// The page that does what the advice has a command for.
-fn here(finding: &Finding) -> Option<(String, String)> {
+/// Returns the page that does what the advice has a command for.
+fn page_of_advice(finding: &Finding) -> Option<(String, String)> {
     let service = &*finding.subject;
     match finding.check {
-        "dead letters" => {
-            Some((Meant::all(service).address(), "send them back, or discard them".to_owned()))
-        }
+        "dead letters" => Some((
+            LetterSelection::all(service).address(),
+            "send them back, or discard them".to_owned(),
+        )),
         "outbox" => {
-            let retry = Retry { service: service.to_owned(), saga: None };
+            let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "publish them now".to_owned()))
         }
         "stuck" => {
-            let retry = Retry { service: service.to_owned(), saga: None };
+            let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "try them again now".to_owned()))
         }
         "sagas" => {

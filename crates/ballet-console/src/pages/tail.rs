@@ -1,17 +1,17 @@
-//! What flows, as it flows: the last entries of the journal, and those that come.
+//! The live journal: its last entries, and new ones as they come.
 
 use maud::{Markup, html};
 
-use crate::access::role::Sight;
-use crate::known::Known;
+use crate::access::role::BodySight;
+use crate::contract_index::ContractIndex;
 use crate::pages::body;
 use crate::pages::words::encoded;
 use crate::pages::words::{event, exact, saga};
-use crate::store::row::{Kind, Row};
+use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// What is followed, as the address has it.
+/// The filters, as the address has them.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct TailQuery {
     #[serde(default, rename = "type")]
     pub(crate) event_type: String,
     #[serde(default)]
@@ -22,7 +22,7 @@ pub(crate) struct Asked {
     pub(crate) saga: String,
 }
 
-impl Asked {
+impl TailQuery {
     fn address(&self, page: &str) -> String {
         let fields = [
             ("type", &self.event_type),
@@ -37,8 +37,13 @@ impl Asked {
     }
 }
 
-/// The page.
-pub(crate) fn tail(known: &Known, asked: &Asked, rows: &[Row], sight: Sight) -> Markup {
+/// Shows the page.
+pub(crate) fn tail(
+    known: &ContractIndex,
+    asked: &TailQuery,
+    rows: &[EntryRow],
+    sight: BodySight,
+) -> Markup {
     html! {
         h1 { "Tail" }
         form.search.filters method="get" action="/tail" {
@@ -49,7 +54,7 @@ pub(crate) fn tail(known: &Known, asked: &Asked, rows: &[Row], sight: Sight) -> 
             }
             select name="kind" aria-label="kind" {
                 option value="" { "everything" }
-                @for kind in Kind::ALL { option value=(kind.as_str()) selected[kind.as_str() == asked.kind] { (kind.as_str()) } }
+                @for kind in EntryKind::ALL { option value=(kind.as_str()) selected[kind.as_str() == asked.kind] { (kind.as_str()) } }
             }
             input name="saga" value=(asked.saga) placeholder="A saga's id" aria-label="saga" dir="auto";
             button type="submit" { "Follow" }
@@ -62,8 +67,8 @@ pub(crate) fn tail(known: &Known, asked: &Asked, rows: &[Row], sight: Sight) -> 
     }
 }
 
-/// An entry.
-pub(crate) fn one(known: &Known, row: &Row, sight: Sight) -> Markup {
+/// Shows an entry.
+pub(crate) fn one(known: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     html! {
         li.row.{ "tail-" (row.kind.as_str()) } {
             div.first dir="auto" { strong { (row.service) } " " (row.kind.as_str()) " " (event(&row.event_type)) }

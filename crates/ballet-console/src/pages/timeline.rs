@@ -1,22 +1,22 @@
-//! What happened in a saga: in the order of time, with a lane for each service, and as a tree of causes.
+//! The history of a saga: in order of time with a lane for each service, and as a tree of causes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use crate::access::role::Sight;
-use crate::known::Known;
+use crate::access::role::BodySight;
+use crate::contract_index::ContractIndex;
 use crate::pages::body;
 use crate::pages::words::{event, exact, span};
-use crate::store::row::{Kind, Row};
+use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// The colours of the style sheet. More lanes share them.
+/// The number of colours in the style sheet. Further lanes share them.
 pub(crate) const LANES: usize = 8;
-/// Causes deeper than this are shown beside each other.
+/// Deeper causes are shown beside each other.
 const DEEPEST: usize = 40;
 
-/// The services in the order in which they appear.
-pub(crate) fn lanes(rows: &[Row]) -> Vec<&str> {
+/// Returns the services in the order in which they appear.
+pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
     let mut lanes: Vec<&str> = Vec::new();
     for row in rows {
         if !lanes.contains(&&*row.service) {
@@ -26,10 +26,11 @@ pub(crate) fn lanes(rows: &[Row]) -> Vec<&str> {
     lanes
 }
 
-/// The entries in the order of the journal.
-pub(crate) fn timeline(known: &Known, rows: &[Row], sight: Sight) -> Markup {
+/// Shows the entries in the order of the journal.
+pub(crate) fn timeline(known: &ContractIndex, rows: &[EntryRow], sight: BodySight) -> Markup {
     let lanes = lanes(rows);
-    let lane = |row: &Row| lanes.iter().position(|name| *name == row.service).unwrap_or(0) % LANES;
+    let lane =
+        |row: &EntryRow| lanes.iter().position(|name| *name == row.service).unwrap_or(0) % LANES;
     let before = std::iter::once(None).chain(rows.iter().map(Some));
     html! {
         ol.timeline.{ "lanes-" (lanes.len().clamp(1, LANES)) } {
@@ -63,23 +64,23 @@ pub(crate) fn timeline(known: &Known, rows: &[Row], sight: Sight) -> Markup {
     }
 }
 
-const fn verb(kind: Kind) -> &'static str {
+const fn verb(kind: EntryKind) -> &'static str {
     match kind {
-        Kind::Event => "published",
-        Kind::Died => "could not handle",
-        Kind::Redriven => "gets again",
-        Kind::Discarded => "goes without",
-        Kind::Note => "has a note about",
+        EntryKind::Event => "published",
+        EntryKind::Died => "could not handle",
+        EntryKind::Redriven => "gets again",
+        EntryKind::Discarded => "goes without",
+        EntryKind::Note => "has a note about",
     }
 }
 
-/// The events below the messages that caused them.
-pub(crate) fn tree(rows: &[Row]) -> Markup {
-    let events: Vec<&Row> = rows.iter().filter(|row| row.kind == Kind::Event).collect();
+/// Shows the events below the messages that caused them.
+pub(crate) fn tree(rows: &[EntryRow]) -> Markup {
+    let events: Vec<&EntryRow> = rows.iter().filter(|row| row.kind == EntryKind::Event).collect();
     let known: BTreeSet<&str> = events.iter().map(|row| &*row.message_id).collect();
-    let mut below: BTreeMap<Option<&str>, Vec<&Row>> = BTreeMap::new();
+    let mut below: BTreeMap<Option<&str>, Vec<&EntryRow>> = BTreeMap::new();
     for row in &events {
-        // What nothing here has caused begins a tree. So does what names itself.
+        // An entry whose cause is not here begins a tree. So does one that names itself.
         let cause =
             row.cause.as_deref().filter(|cause| known.contains(cause) && *cause != row.message_id);
         below.entry(cause).or_default().push(row);
@@ -88,14 +89,14 @@ pub(crate) fn tree(rows: &[Row]) -> Markup {
 }
 
 fn branch<'r>(
-    below: &BTreeMap<Option<&'r str>, Vec<&'r Row>>,
+    below: &BTreeMap<Option<&'r str>, Vec<&'r EntryRow>>,
     cause: Option<&'r str>,
     seen: &mut BTreeSet<i64>,
     depth: usize,
 ) -> Markup {
     let children = below.get(&cause).map_or(&[][..], Vec::as_slice);
-    // An id that was published twice has its consequences once.
-    let children: Vec<&Row> =
+    // The consequences of an id that was published twice are shown once.
+    let children: Vec<&EntryRow> =
         children.iter().copied().filter(|row| seen.insert(row.place)).collect();
     html! {
         @if !children.is_empty() && depth < DEEPEST {

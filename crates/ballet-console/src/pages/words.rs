@@ -1,11 +1,11 @@
-//! Times, ids and states, as every page writes them.
+//! Times, ids and states in the common format of all pages.
 
 use ballet_ops::sagas::SagaState;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-/// The sign of a state: colours alone are not for everybody.
+/// Returns the sign of a state: not everybody can tell the colours apart.
 pub(crate) const fn sign(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "■",
@@ -16,27 +16,27 @@ pub(crate) const fn sign(state: SagaState) -> &'static str {
     }
 }
 
-/// A state, with its sign.
+/// Shows a state with its sign.
 pub(crate) fn state(state: SagaState) -> Markup {
     html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
 }
 
-/// How long ago, with the exact time at hand.
+/// Shows how long ago something was, with the exact time at hand.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) " ago" } }
 }
 
-/// How long something has lasted, or will.
+/// Shows a duration from one time to another, past or future.
 pub(crate) fn since(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) } }
 }
 
-/// To the millisecond, as the services' clocks told it.
+/// Returns a time to the millisecond, by the services' clocks.
 pub(crate) fn exact(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// A duration in the largest unit that says enough.
+/// Returns a duration in the largest unit that is precise enough.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {
@@ -48,14 +48,14 @@ pub(crate) fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// A saga's id as a link. Its last digits tell it apart; the first are its time.
+/// Shows a saga's id as a link. Its last digits tell it apart; the first ones are its time.
 pub(crate) fn saga(id: Uuid) -> Markup {
     let text = id.to_string();
     let (first, last) = text.split_at(24);
     html! { a.id href={ "/sagas/" (id) } title=(id) { span.first { (first) } (last) } }
 }
 
-/// An event's name, with the part that people read in front of the rest.
+/// Shows an event's name, with the part that people read first.
 pub(crate) fn event(name: &str) -> Markup {
     let mut parts = name.splitn(3, '.');
     let whole = (parts.next(), parts.next(), parts.next());
@@ -67,7 +67,7 @@ pub(crate) fn event(name: &str) -> Markup {
     }
 }
 
-/// A text as a part of an address.
+/// Encodes a text for a part of an address.
 pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| {

@@ -1,4 +1,4 @@
-//! Actions: how one is begun, and the pages of the trail. All that changes something is for operators alone.
+//! Actions: starting one, and the pages of the trail. Only operators may change anything.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,18 +13,18 @@ use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::actions::means::Means;
-use crate::actions::running::{Ended, Says, begin};
+use crate::actions::action_context::ActionContext;
+use crate::actions::running_actions::{ActionOutcome, ProgressText, begin};
 use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::{self, New, Standing};
+use crate::store::actions::{self, ActionState, NewAction};
 
-/// The longest reason.
+/// The longest reason, in characters.
 const LONGEST: usize = 400;
-/// How often an open page is told how an action goes on.
+/// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// What is done to what.
+/// An action and its target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deed {
     pub(super) act: &'static str,
@@ -34,34 +34,34 @@ pub(super) struct Deed {
     pub(super) message: Option<String>,
 }
 
-/// The reason that was given, if it is one.
+/// Returns the given reason, if it is one.
 fn reason(given: &str) -> Option<String> {
     let text: String = given.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect();
     (!text.is_empty()).then_some(text)
 }
 
-/// What a field of a form says; a blank one says nothing.
+/// Returns the text of a form's field, unless it is blank.
 pub(super) fn not_blank(field: &str) -> Option<String> {
     let text = field.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Writes a deed down and begins it. Otherwise the page that says why not.
-pub(super) async fn begun<W, F>(
+/// Records a deed and starts it. Otherwise returns the page that says why not.
+pub(super) async fn begin_deed<W, F>(
     visit: &Visit,
     why: &str,
     deed: &Deed,
     work: W,
 ) -> Result<Uuid, Response>
 where
-    W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
     let refused = || visit.refused("Say why: the reason is kept in the trail.");
     let why = reason(why).ok_or_else(refused)?;
     let Visit { site, person } = visit;
     let (means, note) = (site.means.clone(), site.means.note(&person.name, &why));
-    let new = New {
+    let new = NewAction {
         id: site.clock.new_id(note.at),
         by: &person.name,
         act: deed.act,
@@ -76,27 +76,31 @@ where
     Ok(new.id)
 }
 
-/// The same, and leads to the page that shows how it goes on.
-pub(super) async fn done<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
+/// Records and starts a deed, and leads to the page with its progress.
+pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
-    W: FnOnce(Means, Note, Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
-    let id = begun(visit, why, deed, work).await?;
+    let id = begin_deed(visit, why, deed, work).await?;
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
-/// The form that asks for nothing but a reason.
+/// A form that asks only for a reason.
 #[derive(Debug, Deserialize)]
-pub(super) struct Because {
+pub(super) struct ReasonForm {
     #[serde(default)]
     pub(super) why: String,
 }
 
-/// Writes down that somebody has seen what is about a person. Otherwise the page that says why not.
-pub(super) async fn shown(visit: &Visit, why: &str, deed: &Deed) -> Result<Uuid, Response> {
-    begun(visit, why, deed, |_, _, _, _| async {
-        Ended::new(Standing::Done, "What is about a person was shown once.")
+/// Records that a person has seen personal values. Otherwise returns the page that says why not.
+pub(super) async fn record_unmasking(
+    visit: &Visit,
+    why: &str,
+    deed: &Deed,
+) -> Result<Uuid, Response> {
+    begin_deed(visit, why, deed, |_, _, _, _| async {
+        ActionOutcome::new(ActionState::Done, "What is about a person was shown once.")
     })
     .await
 }
@@ -113,7 +117,7 @@ pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/actions", &action.act, &content)
 }
 
-/// How an action goes on, until it has ended.
+/// Streams the progress of an action until it has ended.
 pub(super) async fn live(
     visit: Visit,
     Path(id): Path<Uuid>,
@@ -126,7 +130,7 @@ pub(super) async fn live(
         loop {
             let action = actions::one(&visit.site.pool, id).await.ok().flatten()?;
             let shown = pages::how(&action, &visit.person, visit.site.clock.now()).into_string();
-            let has_ended = action.standing != Standing::Running;
+            let has_ended = action.standing != ActionState::Running;
             if shown != before || has_ended {
                 let parts = BTreeMap::from([("action", &shown)]);
                 let event = Event::default().json_data(parts).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A person says what became of a step's call to the outside.
+//! Records a person's statement on a step's call to the outside.
 
 use axum::Form;
 use axum::extract::Path;
@@ -7,26 +7,26 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::actions::answers::GivenAnswer;
-use crate::actions::running::Ended;
+use crate::actions::running_actions::ActionOutcome;
 use crate::pages::saga_answer as pages;
-use crate::server::acts::{done, not_blank};
-use crate::server::sagas_acts::{OfStep, deed};
+use crate::server::acts::{begin_and_show, not_blank};
+use crate::server::saga_acts::{StepForm, deed};
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::Standing;
+use crate::store::actions::ActionState;
 
 const TITLE: &str = "Answer a call";
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct OfCall {
+pub(super) struct AnswerForm {
     #[serde(flatten)]
-    of: OfStep,
+    of: StepForm,
     #[serde(default)]
     answer: String,
     #[serde(default)]
     nothing_done: String,
 }
 
-impl OfCall {
+impl AnswerForm {
     fn given(&self, saga: Uuid) -> GivenAnswer {
         let (service, step) = self.of.names();
         GivenAnswer {
@@ -42,13 +42,17 @@ impl OfCall {
 }
 
 pub(super) async fn form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let given = OfCall::default().given(id);
+    let given = AnswerForm::default().given(id);
     let content = pages::answer(&visit.site.known.system().parts, &given, None, &visit.person);
     visit.page("/sagas", TITLE, &content)
 }
 
-/// Says what would be done, or does it.
-pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<OfCall>) -> Answer {
+/// Shows what would be done, or does it.
+pub(super) async fn answer(
+    visit: Visit,
+    Path(id): Path<Uuid>,
+    Form(form): Form<AnswerForm>,
+) -> Answer {
     let given = form.given(id);
     if form.of.act != "answer" {
         let note = visit.site.means.note(&visit.person.name, "a look");
@@ -59,18 +63,18 @@ pub(super) async fn answer(visit: Visit, Path(id): Path<Uuid>, Form(form): Form<
     }
     let what = format!("the call of {} of saga", given.step);
     let deed = deed("answers", id, &given.service, &what);
-    done(&visit, &form.of.why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &form.of.why, &deed, |means, note, _, _| async move {
         match given.give(&means, note, false).await {
             Ok(AnsweredCall { step, then, .. }) => {
                 let service = &given.service;
                 let noted = format!("What became of the call of {step} is noted.");
-                let mut ended = Ended::new(Standing::Done, noted);
+                let mut ended = ActionOutcome::new(ActionState::Done, noted);
                 ended.say(&format!(
                     "Within seconds {service} {then}; if it cannot, the saga's page says why."
                 ));
                 ended
             }
-            Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+            Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
         }
     })
     .await

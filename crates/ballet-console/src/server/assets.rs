@@ -1,4 +1,4 @@
-//! The style, the script and the sign: embedded, and nothing is loaded from elsewhere.
+//! The embedded style, script and icon. Nothing is loaded from elsewhere.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,7 @@ const SCRIPT: &str = include_str!("console.js");
 const SIGN: &str = include_str!("console.svg");
 
 fn asset(kind: &'static str, content: &'static str) -> Response {
-    // Another build may have another one under the same name.
+    // Another build may have a different one under this name.
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], content).into_response()
 }
 

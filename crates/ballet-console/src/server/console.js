@@ -1,4 +1,4 @@
-// The pages are read without this. It writes times in the reader's zone, and keeps the page of what happens now up to date.
+// The pages work without this. It writes times in the reader's zone, and keeps the page Now up to date.
 'use strict';
 
 const inZone = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
@@ -17,7 +17,7 @@ function update(element, html) {
   if (focused) element.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
-// The last entries stay; a person who reads one does not lose it.
+// The last entries stay, so that a person who reads one does not lose it.
 function add(list, html) {
   const made = document.createElement('template');
   made.innerHTML = html;
@@ -27,7 +27,7 @@ function add(list, html) {
 }
 
 zone(document);
-// A page has one source of news at most.
+// A page has at most one source of updates.
 const source = document.querySelector('[data-live-from]');
 if (source) {
   const live = new EventSource(source.dataset.liveFrom);

@@ -1,4 +1,4 @@
-//! What every request passes: the headers of the answer, where a form was sent from, and whose session it is.
+//! The checks of every request: its session, the origin of a form, and the headers of the answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,28 +28,28 @@ use crate::store::accounts;
 
 /// The name of the cookie.
 pub(super) const NAME: &str = "ballet_console";
-/// The largest form: a body that is edited, three bytes for each of its own.
+/// The largest form: an edited body, with three bytes for each byte.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
-/// How long a person may take to log in. It is longer than the database is waited for, so that the answer tells that.
+/// The limit for a login. It is longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked whether the session of an open stream has ended.
+/// The interval at which an open stream checks whether its session has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What is left of a form when it is answered is read on. Otherwise the browser, which still sends, would show a broken
-/// connection in place of the page that says why.
+/// Reads the rest of a form after the answer. Otherwise the browser, which is still sending, would show a broken
+/// connection in place of the answer.
 pub(super) async fn lingering(request: Request) -> Request {
     Lingering::body_of(request).map(Body::new)
 }
 
-/// Ends what a stranger takes too long to send.
+/// Ends requests that a stranger sends too slowly.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
     let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
     timeout(PATIENCE, next.run(request)).await.unwrap_or_else(late)
 }
 
-/// Adds the headers that no answer is without.
+/// Adds the headers of every answer.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -61,7 +61,7 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Lets a form pass only if a page of ours has sent it: the browser says so, and a page of others cannot.
+/// Accepts a form only from one of our pages. The browser names the sender, and other sites' pages cannot change that.
 pub(super) async fn own_forms(
     State(site): State<Arc<Site>>,
     request: Request,
@@ -86,7 +86,7 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     host.is_some() && origin.map(|(_, of)| of) == host
 }
 
-/// The token of the request's session.
+/// Returns the token of the request's session.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
@@ -94,7 +94,7 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == NAME).map(|(_, token)| token)
 }
 
-/// Lets only those pass who have logged in, or of whom a gateway says who they are.
+/// Accepts only persons who have logged in or are named by a gateway.
 pub(super) async fn logged_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -112,7 +112,7 @@ pub(super) async fn logged_in(
                 return response;
             }
             response.map(|body| {
-                let ended = ended(site, from, headers, role);
+                let ended = session_end(site, from, headers, role);
                 Body::from_stream(body.into_data_stream().take_until(ended))
             })
         }
@@ -125,11 +125,11 @@ pub(super) async fn logged_in(
     }
 }
 
-/// Waits until the session has ended, or the person may see more or less. A page that is kept up to date asks again then.
-async fn ended(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
+/// Waits until the session has ended, or the person's role has changed. A live page then connects again.
+async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        // If the database does not answer, nothing is shown either.
+        // Without an answer of the database the stream has nothing to show either, so it may stay.
         if let Ok(now) = person(&site, from, &headers).await
             && now.is_none_or(|person| person.role != role)
         {
@@ -148,29 +148,29 @@ async fn person(
         && !name.trim().is_empty()
     {
         let name = name.trim().to_owned();
-        // Who has no account sees, and does nothing.
+        // A person without an account may see, but not act.
         let role = accounts::role(&site.pool, &name).await?.unwrap_or(Role::Viewer);
-        let token = form_token::made(&site.secret, &session_of(&name));
+        let token = form_token::token_of(&site.secret, &session_of(&name));
         return Ok(Some(Person { name, role, token }));
     }
     let Some(given) = session(headers) else { return Ok(None) };
-    let found = accounts::of_session(&site.pool, &token::kept(given), site.clock.now()).await?;
-    let token = form_token::made(&site.secret, given);
+    let found = accounts::of_session(&site.pool, &token::hash(given), site.clock.now()).await?;
+    let token = form_token::token_of(&site.secret, given);
     Ok(found.map(|(name, role)| Person { name, role, token }))
 }
 
-/// What stands for the session of a person who has none, since a gateway says who it is.
+/// Returns the stand-in for the session of a person whom a gateway names.
 fn session_of(name: &str) -> String {
     format!("gateway {name}")
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct TokenForm {
     #[serde(default)]
     token: String,
 }
 
-/// Lets only operators pass, and of their forms only those that have the session's token.
+/// Accepts only operators, and their forms only with the session's token.
 pub(super) async fn operators(
     State(site): State<Arc<Site>>,
     Extension(person): Extension<Person>,
@@ -190,7 +190,7 @@ pub(super) async fn operators(
         return site.message(Some(&person), StatusCode::PAYLOAD_TOO_LARGE, "Too big", text);
     };
     let read = Request::from_parts(parts.clone(), Body::from(body.clone()));
-    let given = Form::<Token>::from_request(read, &()).await;
+    let given = Form::<TokenForm>::from_request(read, &()).await;
     if !given
         .is_ok_and(|Form(given)| form_token::is_same(&site.secret, &person.token, &given.token))
     {

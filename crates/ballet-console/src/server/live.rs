@@ -1,4 +1,4 @@
-//! The page of what happens now, kept up to date: it is read once a second for all that have it open.
+//! The live page Now. Its data is read once a second for all who have it open.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -10,26 +10,29 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use jiff::Timestamp;
 
-use crate::pages::now::{Now, parts};
+use crate::pages::now::{NowPage, parts};
 use crate::server::parts::Parts;
 use crate::server::site::Site;
-use crate::store::found::places;
 use crate::store::moments::{self, Moment};
+use crate::store::saga_row::places;
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// All who open the page within this time get the same.
+/// Everybody who opens the page within this time gets the same.
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
-/// What happens now, or what happened at the minute of the last hour that is chosen.
-pub(super) async fn seen(site: &Site, chosen: Option<Timestamp>) -> Arc<Result<Now, sqlx::Error>> {
+/// Returns the data of the page Now, or of the chosen minute of the last hour.
+pub(super) async fn seen(
+    site: &Site,
+    chosen: Option<Timestamp>,
+) -> Arc<Result<NowPage, sqlx::Error>> {
     match chosen {
         None => site.now.or_find(find(site, None)).await,
         chosen => Arc::new(find(site, chosen).await),
     }
 }
 
-async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error> {
+async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::Error> {
     let (pool, at) = (&site.pool, site.clock.now());
     let hung = async {
         let Some(chosen) = chosen else {
@@ -51,10 +54,10 @@ async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<Now, sqlx::Error
     )?;
     let (Moment { causes, hindrances }, is_kept) = hung;
     let chosen = chosen.map(|chosen| (chosen, is_kept));
-    Ok(Now { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
+    Ok(NowPage { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
 }
 
-/// Reads what happens now for as long as somebody looks.
+/// Reads the data as long as somebody has the page open.
 pub(crate) async fn keep(site: Arc<Site>) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -75,7 +78,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
     }
 }
 
-/// The parts that have changed, as they change.
+/// Streams the parts that have changed.
 pub(super) async fn live(
     State(site): State<Arc<Site>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

@@ -1,21 +1,21 @@
-//! HTTP: who may ask, which page answers, and with which headers.
+//! HTTP: access, routes, and the headers of answers.
 
 mod acts;
 mod answer_acts;
 mod assets;
-pub(crate) mod dead;
-mod dead_acts;
-pub(crate) mod fresh;
+mod dead_letter_acts;
+pub(crate) mod dead_letters;
 mod gate;
 pub(crate) mod live;
-pub(crate) mod looked;
 mod pages;
 mod parts;
 mod publish;
 pub(crate) mod routes;
-mod sagas_acts;
+mod saga_acts;
 mod session;
 pub(crate) mod site;
 mod system;
+pub(crate) mod system_look;
 mod tail;
+pub(crate) mod timed_value;
 mod visit;

@@ -1,4 +1,4 @@
-//! The reading pages: each asks the database, and gives what it finds to its page.
+//! The pages that only read: each handler reads the database and passes the data to its page.
 
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -9,39 +9,39 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 
-use crate::access::role::Sight;
+use crate::access::role::BodySight;
 use crate::pages::hour::MINUTES;
-use crate::pages::sagas::{Asked, PER_PAGE};
+use crate::pages::sagas::{PER_PAGE, SagasQuery};
 use crate::pages::{coverage, dead_letters, events, now, saga, sagas};
-use crate::server::dead::GONE;
+use crate::server::dead_letters::GONE;
 use crate::server::live;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::{self, Action};
+use crate::store::actions::{self, RecordedAction};
+use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, minute};
-use crate::store::found::{Found, places};
-use crate::store::row::Row;
-use crate::store::search::{Filter, Listed, search};
-use crate::store::{counts, judged, of_saga};
+use crate::store::saga_row::{SagaRow, places};
+use crate::store::search::{SagaFilter, SagaList, search};
+use crate::store::{counts, judgements, saga_entries};
 
-/// The bytes of each body that the page of a saga has.
+/// The most bytes of each body on the page of a saga.
 const BYTES: i32 = 16 * 1024;
-/// How long the page of a saga waits for the services' databases.
+/// The limit for the services' databases on the page of a saga.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The last page of a list. Who looks further searches.
+/// The last page of a list. Beyond it a person has to search.
 const LAST_PAGE: u16 = 200;
 
-/// Which minute is looked at: a time, or how many minutes from now, as the slider sends it.
+/// The chosen minute: a time, or a number of minutes from now, as the slider sends it.
 #[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct Minute {
+pub(super) struct MinuteQuery {
     #[serde(default)]
     at: String,
     #[serde(default)]
     minute: String,
 }
 
-impl Minute {
-    /// The minute, if it is one of the last hour, and not this one.
+impl MinuteQuery {
+    /// Returns the minute, if it is one of the last hour, and not this one.
     fn chosen(&self, now: Timestamp) -> Option<Timestamp> {
         let from_now = |minutes: i64| now.checked_add(SignedDuration::from_mins(minutes)).ok();
         let is_in_hour = |ago: &i64| (-MINUTES..=MINUTES).contains(ago);
@@ -52,14 +52,14 @@ impl Minute {
     }
 }
 
-pub(super) async fn now(visit: Visit, Query(asked): Query<Minute>) -> Answer {
+pub(super) async fn now(visit: Visit, Query(asked): Query<MinuteQuery>) -> Answer {
     match &*live::seen(&visit.site, asked.chosen(visit.site.clock.now())).await {
         Ok(found) => visit.page("/", "Now", &now::now(&visit.site.known, found)),
         Err(error) => Err(visit.site.away(Some(&visit.person), error)),
     }
 }
 
-pub(super) async fn sagas(visit: Visit, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answer {
     let site = &visit.site;
     let (away, asked) = (places(&site.hindrances.borrow()), asked.cleaned());
     let now = site.clock.now();
@@ -71,10 +71,10 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<Asked>) -> Answer {
     visit.page("/sagas", "Sagas", &content)
 }
 
-fn filter(asked: &Asked, now: Timestamp) -> Filter {
+fn filter(asked: &SagasQuery, now: Timestamp) -> SagaFilter {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let age = asked.age.parse::<SignedDuration>().ok();
-    Filter {
+    SagaFilter {
         text: given(&asked.q),
         state: SagaState::parse(&asked.state),
         saga: given(&asked.saga),
@@ -89,24 +89,24 @@ fn filter(asked: &Asked, now: Timestamp) -> Filter {
 }
 
 pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
-    saga_seen(&visit, &id, Sight::masked(visit.person.role)).await
+    saga_page(&visit, &id, BodySight::masked(visit.person.role)).await
 }
 
-/// The page of a saga, with as much of its bodies as the person may see.
-pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: Sight) -> Answer {
+/// Shows the page of a saga, with as much of its bodies as the person may see.
+pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let missing = || visit.not_found(missing);
     let Visit { site, person } = visit;
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
     let kept = visit.read(read(site, id).await)?;
-    let Kept { found, all, rows, keys, actions } = kept.ok_or_else(missing)?;
-    let can_be_judged = all.len() <= judged::MOST;
+    let StoredSaga { found, all, rows, keys, actions } = kept.ok_or_else(missing)?;
+    let can_be_judged = all.len() <= judgements::MOST;
     let of_all = all.iter().filter(|_| can_be_judged);
-    let entries: Vec<Entry> = of_all.filter_map(Row::entry).collect();
+    let entries: Vec<Entry> = of_all.filter_map(EntryRow::entry).collect();
     let judged = SeenSaga::judge(&site.known.graph, id, &entries);
-    let live = asked_now(site, id).await;
+    let live = services_view(site, id).await;
     let hindrances = site.hindrances.borrow().clone();
-    let seen = saga::Seen {
+    let seen = saga::SagaPage {
         known: &site.known,
         hindrances: &hindrances,
         actions: &actions,
@@ -123,31 +123,31 @@ pub(super) async fn saga_seen(visit: &Visit, id: &str, sight: Sight) -> Answer {
     visit.page("/sagas", &format!("Saga {id}"), &saga::saga(&seen))
 }
 
-/// What the console's database has of a saga.
-struct Kept {
-    found: Found,
+/// The data on a saga in the console's database.
+struct StoredSaga {
+    found: SagaRow,
     /// All entries without their bodies, and those that are shown.
-    all: Vec<Row>,
-    rows: Vec<Row>,
+    all: Vec<EntryRow>,
+    rows: Vec<EntryRow>,
     keys: Vec<(String, String)>,
-    actions: Vec<Action>,
+    actions: Vec<RecordedAction>,
 }
 
-async fn read(site: &Site, id: Uuid) -> Result<Option<Kept>, sqlx::Error> {
+async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> {
     let away = places(&site.hindrances.borrow());
-    let this = Filter { text: Some(id.to_string()), limit: 100, ..Filter::default() };
-    // Others may have the id as a key.
-    let Listed { found, .. } = search(&site.pool, &away, &this).await?;
+    let this = SagaFilter { text: Some(id.to_string()), limit: 100, ..SagaFilter::default() };
+    // Other sagas may have the id as a key.
+    let SagaList { found, .. } = search(&site.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
-    let all = of_saga::entries(&site.pool, id).await?;
-    let rows = of_saga::edges(&site.pool, id, &all, BYTES).await?;
-    let keys = of_saga::keys(&site.pool, id).await?;
+    let all = saga_entries::entries(&site.pool, id).await?;
+    let rows = saga_entries::edges(&site.pool, id, &all, BYTES).await?;
+    let keys = saga_entries::keys(&site.pool, id).await?;
     let actions = actions::of_saga(&site.pool, id).await?;
-    Ok(Some(Kept { found, all, rows, keys, actions }))
+    Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
-/// What the services say of a saga, if their databases are known and answer soon.
-async fn asked_now(site: &Site, id: Uuid) -> Option<Shown> {
+/// Returns the services' view of a saga, if their databases are known and answer soon.
+async fn services_view(site: &Site, id: Uuid) -> Option<Shown> {
     let databases = &site.means.databases;
     if databases.is_empty() {
         return None;
@@ -171,19 +171,22 @@ pub(super) async fn dead_letter(
     })?;
     let letter = letter.ok_or_else(|| visit.not_found(GONE))?;
     let actions = visit.read(actions::of_message(&site.pool, &letter.id).await)?;
-    let (sight, now) = (Sight::masked(person.role), site.clock.now());
+    let (sight, now) = (BodySight::masked(person.role), site.clock.now());
     let content = dead_letters::one(&site.known, &letter, &actions, person, sight, now);
     visit.page("/dead-letters", "Dead letter", &content)
 }
 
-/// The window of the page of what was covered.
+/// The window on the page of coverage.
 #[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct Window {
+pub(super) struct CoverageQuery {
     #[serde(default)]
     window: String,
 }
 
-pub(super) async fn coverage(visit: Visit, Query(Window { window }): Query<Window>) -> Answer {
+pub(super) async fn coverage(
+    visit: Visit,
+    Query(CoverageQuery { window }): Query<CoverageQuery>,
+) -> Answer {
     let now = visit.site.clock.now();
     let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
     let sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;

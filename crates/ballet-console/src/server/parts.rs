@@ -1,4 +1,4 @@
-//! The parts of a page that are sent to it when they change.
+//! The parts of a page that are sent when they change.
 
 use std::collections::BTreeMap;
 

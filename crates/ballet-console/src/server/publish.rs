@@ -1,4 +1,4 @@
-//! Publishes an event from a form: through the functions of `ballet publish`.
+//! Publishes an event from a form, with the functions of `ballet publish`.
 
 use std::sync::Arc;
 
@@ -9,26 +9,26 @@ use ballet_core::Incoming;
 use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
 use uuid::Uuid;
 
-use crate::actions::running::Ended;
-use crate::pages::publish::{self as pages, Accepted, Typed};
-use crate::server::acts::{Deed, done, not_blank};
+use crate::actions::running_actions::ActionOutcome;
+use crate::pages::publish::{self as pages, AcceptedMessage, TypedEvent};
+use crate::server::acts::{Deed, begin_and_show, not_blank};
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::Standing;
+use crate::store::actions::ActionState;
 
 pub(super) async fn form(visit: Visit, Path(name): Path<String>) -> Answer {
     let listed = visit.event(&name)?;
-    let typed = Typed { body: pages::example(&listed.schema), ..Typed::default() };
+    let typed = TypedEvent { body: pages::example(&listed.schema), ..TypedEvent::default() };
     let content =
         pages::publish(visit.site.known.system().name, listed, &typed, None, &visit.person);
     visit.page("/events", "Publish", &content)
 }
 
-/// Judges what was typed, or publishes it.
+/// Checks the typed event, or publishes it.
 pub(super) async fn publish(
     visit: Visit,
     Path(name): Path<String>,
-    Form(typed): Form<Typed>,
+    Form(typed): Form<TypedEvent>,
 ) -> Answer {
     let listed = visit.event(&name)?;
     let judged = completed(&visit.site, &name, &typed);
@@ -37,7 +37,7 @@ pub(super) async fn publish(
         (judged, _) => {
             let accepted = judged.map(|message| {
                 let Outgoing { message_id, saga, .. } = message;
-                Accepted { message_id, saga }
+                AcceptedMessage { message_id, saga }
             });
             let system = visit.site.known.system().name;
             let content = pages::publish(system, listed, &typed, Some(&accepted), &visit.person);
@@ -46,7 +46,7 @@ pub(super) async fn publish(
     }
 }
 
-fn completed(site: &Site, name: &str, typed: &Typed) -> Result<Outgoing, Vec<String>> {
+fn completed(site: &Site, name: &str, typed: &TypedEvent) -> Result<Outgoing, Vec<String>> {
     let validator = Validator::new(site.known.contracts);
     let body = typed.body.trim();
     let given = Incoming { event_type: Some(name), body: body.as_bytes(), ..Incoming::default() };
@@ -55,7 +55,7 @@ fn completed(site: &Site, name: &str, typed: &Typed) -> Result<Outgoing, Vec<Str
     outgoing(given, None, defaults, &validator, &site.clock)
 }
 
-async fn published(visit: &Visit, name: &str, typed: &Typed, message: Outgoing) -> Answer {
+async fn published(visit: &Visit, name: &str, typed: &TypedEvent, message: Outgoing) -> Answer {
     let Some(publisher) = visit.site.means.publisher.as_ref().map(Arc::clone) else {
         return Err(visit.refused("This console has no user of the broker who may publish."));
     };
@@ -66,21 +66,21 @@ async fn published(visit: &Visit, name: &str, typed: &Typed, message: Outgoing) 
         saga: message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok()),
         message: Some(message.message_id.clone()),
     };
-    done(visit, &typed.why, &deed, |_, _, _, _| async move {
+    begin_and_show(visit, &typed.why, &deed, |_, _, _, _| async move {
         let id = message.message_id;
         match send(publisher, vec![message.publish], &|_| {}).await {
             Ok(sent) => match sent.first() {
                 Some(Sent::Confirmed) => {
-                    Ended::new(Standing::Done, format!("The broker has it, under the id {id}."))
+                    ActionOutcome::new(ActionState::Done, format!("The broker has it, under the id {id}."))
                 }
-                Some(Sent::No(why)) => Ended::failed(&format!("It was not published: {why}")),
-                Some(Sent::Unknown(why)) => Ended::failed(&format!(
+                Some(Sent::No(why)) => ActionOutcome::failed(&format!("It was not published: {why}")),
+                Some(Sent::Unknown(why)) => ActionOutcome::failed(&format!(
                     "It is not known whether the broker has it: {why}. Publish it once more under its id {id} with the \
                      command: services handle it once."
                 )),
-                Some(Sent::NotTried) | None => Ended::failed("It was not published."),
+                Some(Sent::NotTried) | None => ActionOutcome::failed("It was not published."),
             },
-            Err(error) => Ended::failed(&format!("It was not published: {error}")),
+            Err(error) => ActionOutcome::failed(&format!("It was not published: {error}")),
         }
     })
     .await

@@ -1,4 +1,4 @@
-//! Which address is answered by which page.
+//! The routes: addresses and their handlers.
 
 use std::sync::Arc;
 
@@ -9,30 +9,33 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, answer_acts, assets, dead_acts, gate, live, pages, publish, sagas_acts, session, system,
-    tail,
+    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, publish, saga_acts, session,
+    system, tail,
 };
 
-/// The largest form.
+/// The largest form, in bytes.
 const FORM: usize = 16 * 1024;
 
-/// All addresses.
+/// Returns all routes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let acting = Router::new()
-        .route("/dead-letters/act", get(dead_acts::plan).post(dead_acts::act))
-        .route("/dead-letters/{service}/{id}/edit", get(dead_acts::edit_form).post(dead_acts::edit))
-        .route("/dead-letters/{service}/{id}/unmasked", post(dead_acts::unmasked))
-        .route("/sagas/{id}/unmasked", post(sagas_acts::unmasked))
-        .route("/sagas/{id}/stop", get(sagas_acts::stop_form).post(sagas_acts::stop))
-        .route("/sagas/{id}/retry", get(sagas_acts::retry_form).post(sagas_acts::retry))
-        .route("/sagas/{id}/solved", get(sagas_acts::solved_form).post(sagas_acts::solved))
+        .route("/dead-letters/act", get(dead_letter_acts::plan).post(dead_letter_acts::act))
+        .route(
+            "/dead-letters/{service}/{id}/edit",
+            get(dead_letter_acts::edit_form).post(dead_letter_acts::edit),
+        )
+        .route("/dead-letters/{service}/{id}/unmasked", post(dead_letter_acts::unmasked))
+        .route("/sagas/{id}/unmasked", post(saga_acts::unmasked))
+        .route("/sagas/{id}/stop", get(saga_acts::stop_form).post(saga_acts::stop))
+        .route("/sagas/{id}/retry", get(saga_acts::retry_form).post(saga_acts::retry))
+        .route("/sagas/{id}/solved", get(saga_acts::solved_form).post(saga_acts::solved))
         .route("/sagas/{id}/answer", get(answer_acts::form).post(answer_acts::answer))
         .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
         .route("/services/{service}", post(system::switch))
         .route(
             "/services/{service}/retry",
-            get(sagas_acts::service_retry_form).post(sagas_acts::service_retry),
+            get(saga_acts::service_retry_form).post(saga_acts::service_retry),
         )
         .route("/audit", post(system::audit))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))

@@ -1,4 +1,4 @@
-//! Logging in and out.
+//! Login and logout.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,26 +18,29 @@ use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// A session ends after a working day.
+/// The time after which a session ends: a working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
-/// The header in which a proxy adds the address that it was asked from.
+/// The header to which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct LoginQuery {
     #[serde(default)]
     next: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Given {
+pub(super) struct LoginForm {
     name: String,
     password: String,
     #[serde(default)]
     next: String,
 }
 
-pub(super) async fn form(State(site): State<Arc<Site>>, Query(wanted): Query<Wanted>) -> Response {
+pub(super) async fn form(
+    State(site): State<Arc<Site>>,
+    Query(wanted): Query<LoginQuery>,
+) -> Response {
     shown(&site, StatusCode::OK, &wanted.next, None)
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn log_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Form(given): Form<Given>,
+    Form(given): Form<LoginForm>,
 ) -> Response {
     let address = address(from.ip(), &headers, site.is_behind_tls);
     if !site.attempts.begin(address, &given.name) {
@@ -60,7 +63,8 @@ pub(super) async fn log_in(
     match begin(&site, &given).await {
         Ok(Some(token)) => {
             site.attempts.forget(address, &given.name);
-            (cookie(&site, &token, LASTS.as_secs()), Redirect::to(own(&given.next))).into_response()
+            (cookie(&site, &token, LASTS.as_secs()), Redirect::to(console_address(&given.next)))
+                .into_response()
         }
         Ok(None) => {
             let wrong = "The name or the password is wrong.";
@@ -79,7 +83,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Where a person is. Behind HTTPS the proxy says it, in what it has added last.
+/// Returns a person's address. Behind HTTPS it is the last entry that the proxy has appended.
 fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
     let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
@@ -88,27 +92,27 @@ fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
 }
 
 /// Begins a session if the password is right, and returns its token.
-async fn begin(site: &Site, given: &Given) -> Result<Option<String>, ConsoleError> {
+async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, ConsoleError> {
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);
     }
     let kept = accounts::password(&site.pool, &given.name).await?;
     let typed = given.password.clone();
     let Ok(_turn) = site.hashing.acquire().await else { return Ok(None) };
-    // It takes some milliseconds and a whole core.
+    // Hashing takes some milliseconds of a whole core.
     let is_right = tokio::task::spawn_blocking(move || password::is_right(&typed, kept.as_ref()));
     if !is_right.await.unwrap_or(Ok(false))? {
         return Ok(None);
     }
     let (token, now) = (token::new()?, site.clock.now());
     let until = now.checked_add(LASTS).unwrap_or(now);
-    accounts::begin(&site.pool, &given.name, &token::kept(&token), now, until).await?;
+    accounts::begin(&site.pool, &given.name, &token::hash(&token), now, until).await?;
     Ok(Some(token))
 }
 
 pub(super) async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     if let Some(given) = session(&headers)
-        && let Err(error) = accounts::end(&site.pool, &token::kept(given)).await
+        && let Err(error) = accounts::end(&site.pool, &token::hash(given)).await
     {
         return site.away(None, &error);
     }
@@ -122,8 +126,8 @@ fn cookie(site: &Site, token: &str, seconds: i64) -> [(axum::http::HeaderName, S
     [(SET_COOKIE, cookie)]
 }
 
-/// An address of the console. Nobody is led elsewhere.
-fn own(next: &str) -> &str {
+/// Returns an address of the console. A login never leads elsewhere.
+fn console_address(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -138,9 +142,9 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        assert_eq!(own("/sagas?q=a%20b"), "/sagas?q=a%20b");
+        assert_eq!(console_address("/sagas?q=a%20b"), "/sagas?q=a%20b");
         for elsewhere in ["", "//evil", "https://evil", "/\\evil", "/a\r\nSet-Cookie: b", "/a b"] {
-            assert_eq!(own(elsewhere), "/", "{elsewhere:?}");
+            assert_eq!(console_address(elsewhere), "/", "{elsewhere:?}");
         }
     }
     #[test]

@@ -1,4 +1,4 @@
-//! What all handlers share, and how they answer.
+//! The shared state of all handlers, and their error pages.
 
 use std::sync::Arc;
 
@@ -10,43 +10,43 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::attempts::Attempts;
-use crate::access::trusted::Trusted;
-use crate::actions::means::Means;
-use crate::known::Known;
-use crate::observer::judge::Unjudged;
-use crate::pages::layout::{Frame, Person, message};
-use crate::pages::now::Now;
-use crate::server::dead::Dead;
-use crate::server::fresh::Fresh;
-use crate::server::looked::Looked;
+use crate::access::trusted_header::TrustedHeader;
+use crate::actions::action_context::ActionContext;
+use crate::contract_index::ContractIndex;
+use crate::observer::judge::JudgingFault;
+use crate::pages::layout::{PageFrame, Person, message};
+use crate::pages::now::NowPage;
+use crate::server::dead_letters::DeadLetterReader;
 use crate::server::parts::Parts;
+use crate::server::system_look::SystemLook;
+use crate::server::timed_value::TimedValue;
 
-/// Passwords that are hashed at once: each takes 19 MiB.
+/// The most passwords that are hashed at once: each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
 
-/// What all handlers share.
+/// The shared state of all handlers.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) pool: PgPool,
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) clock: Clock,
-    /// What keeps sagas from going on.
+    /// The hindrances of sagas.
     pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
-    /// What actions are done with.
-    pub(crate) means: Means,
-    /// What the tokens of forms are made with.
+    /// The resources of actions.
+    pub(crate) means: ActionContext,
+    /// The secret of the forms' tokens.
     pub(crate) secret: Vec<u8>,
-    /// Who else may say who a person is.
-    pub(crate) trusted: Option<Trusted>,
-    /// What keeps the observer from following.
+    /// The gateway that may name a person.
+    pub(crate) trusted: Option<TrustedHeader>,
+    /// The reason why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
-    /// What keeps sagas from being judged.
-    pub(crate) unjudged: watch::Receiver<Option<Unjudged>>,
-    /// What happens now.
-    pub(crate) now: Fresh<Result<Now, sqlx::Error>>,
+    /// The reason why sagas are not judged.
+    pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,
+    /// The data of the page Now.
+    pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
-    pub(crate) dead: Dead,
-    pub(crate) looked: Looked,
+    pub(crate) dead: DeadLetterReader,
+    pub(crate) looked: SystemLook,
     pub(crate) attempts: Attempts,
     pub(crate) hashing: Semaphore,
     /// Whether the cookie is only for HTTPS.
@@ -54,7 +54,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A page that says what is wrong.
+    /// Returns a page that says what is wrong.
     pub(crate) fn message(
         &self,
         person: Option<&Person>,
@@ -66,17 +66,17 @@ impl Site {
         (status, Html(message(&frame, title, text).into_string())).into_response()
     }
 
-    pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> Frame<'a> {
-        Frame {
+    pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> PageFrame<'a> {
+        PageFrame {
             system: self.known.system().name,
             person,
-            // Strangers are told nothing.
+            // Strangers see no details.
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),
             unjudged: self.unjudged.borrow().clone().filter(|_| person.is_some()),
         }
     }
 
-    /// The console's database does not answer. Strangers are not told why.
+    /// Answers that the console's database does not answer. Strangers do not see why.
     pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
         tracing::warn!("a page cannot be read: {error}");
         let text = match person {

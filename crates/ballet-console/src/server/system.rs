@@ -1,4 +1,4 @@
-//! The pages of the running system: its services, and its audits.
+//! The pages of the running system: its services and its audits.
 
 use std::time::Instant;
 
@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 
 use crate::actions::services::{pause, resume};
 use crate::pages::{audit, services};
-use crate::server::acts::{Deed, done};
-use crate::server::looked::NOBODY;
+use crate::server::acts::{Deed, begin_and_show};
+use crate::server::system_look::NOBODY;
 use crate::server::visit::{Answer, Visit};
 use crate::store::{audits, counts};
 
@@ -21,7 +21,7 @@ pub(super) async fn services(visit: Visit) -> Answer {
     let found = site.looked.look(system, databases, site.clock.now()).await;
     let open = visit.read(counts::open(&site.pool).await)?;
     let hindrances = site.hindrances.borrow().clone();
-    let content = services::services(&services::Services {
+    let content = services::services(&services::ServicesPage {
         findings: found.findings.as_ref().map(Vec::as_slice).map_err(String::as_str),
         found_at: found.at,
         figures: &found.figures,
@@ -35,19 +35,19 @@ pub(super) async fn services(visit: Visit) -> Answer {
     visit.page("/services", "Services", &content)
 }
 
-/// What is to become of a service.
+/// The wanted state of a service.
 #[derive(Debug, serde::Deserialize)]
-pub(super) struct Switch {
+pub(super) struct SwitchForm {
     act: String,
     #[serde(default)]
     why: String,
 }
 
-/// Pauses a service, or lets it go on.
+/// Pauses or resumes a service.
 pub(super) async fn switch(
     visit: Visit,
     Path(service): Path<String>,
-    Form(Switch { act, why }): Form<Switch>,
+    Form(SwitchForm { act, why }): Form<SwitchForm>,
 ) -> Answer {
     let service = visit.service(&service)?;
     *visit.site.looked.found.hold().await = None;
@@ -58,20 +58,20 @@ pub(super) async fn switch(
         service: Some(service.to_owned()),
         ..Deed::default()
     };
-    done(&visit, &why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
         if is_pause { pause(&means, service, &note).await } else { resume(&means, service).await }
     })
     .await
 }
 
-/// Which of the audits is shown.
+/// The chosen audit.
 #[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct Which {
+pub(super) struct AuditQuery {
     #[serde(default)]
     id: String,
 }
 
-pub(super) async fn audits(visit: Visit, Query(which): Query<Which>) -> Answer {
+pub(super) async fn audits(visit: Visit, Query(which): Query<AuditQuery>) -> Answer {
     let Visit { site, person } = &visit;
     let all = visit.read(audits::all(&site.pool).await)?;
     let may_run = site.looked.looks.is_some() && person.is_operator();

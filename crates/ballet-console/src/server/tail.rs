@@ -1,4 +1,4 @@
-//! The page that follows the journal, and what is sent to it.
+//! The page that follows the journal, and its stream.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,46 +8,46 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use uuid::Uuid;
 
-use crate::access::role::Sight;
-use crate::pages::tail::{self as pages, Asked};
+use crate::access::role::BodySight;
+use crate::pages::tail::{self as pages, TailQuery};
 use crate::server::visit::{Answer, Visit};
 use crate::store::append::next;
-use crate::store::row::{Kind, Row};
-use crate::store::tail::{Following, entries};
+use crate::store::entry_row::{EntryKind, EntryRow};
+use crate::store::tail::{TailFilter, entries};
 
-/// The entries of the page when it is opened, and the most that are sent at once: nobody reads more.
+/// The number of entries on a new page, and the most that are sent at once: nobody reads more.
 const MOST: i64 = 100;
 const EVERY: Duration = Duration::from_millis(500);
 
-fn following(asked: &Asked) -> Following {
+fn following(asked: &TailQuery) -> TailFilter {
     let given = |text: &str| {
         let text = text.trim().replace('\0', "");
         (!text.is_empty()).then_some(text)
     };
-    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == asked.kind);
-    Following {
+    let kind = EntryKind::ALL.into_iter().find(|kind| kind.as_str() == asked.kind);
+    TailFilter {
         event_type: given(&asked.event_type),
         service: given(&asked.service),
-        kind: kind.map(Kind::as_str),
-        // What is no id is no saga's.
+        kind: kind.map(EntryKind::as_str),
+        // A text that is no id matches no saga.
         saga: given(&asked.saga).map(|id| Uuid::try_parse(&id).unwrap_or_default()),
     }
 }
 
-pub(super) async fn tail(visit: Visit, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn tail(visit: Visit, Query(asked): Query<TailQuery>) -> Answer {
     let rows = entries(&visit.site.pool, &following(&asked), None, MOST).await;
     let (rows, _) = visit.read(rows)?;
-    let sight = Sight::masked(visit.person.role);
+    let sight = BodySight::masked(visit.person.role);
     visit.page("/tail", "Tail", &pages::tail(&visit.site.known, &asked, &rows, sight))
 }
 
-/// What comes, as it comes.
+/// Streams new entries.
 pub(super) async fn live(
     Visit { site, person }: Visit,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<TailQuery>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let (following, sight) = (following(&asked), Sight::masked(person.role));
-    // What is there already is on the page.
+    let (following, sight) = (following(&asked), BodySight::masked(person.role));
+    // The page already has the earlier ones.
     let after = next(&site.pool).await.map(|next| next - 1).ok();
     let open = (site, following, after);
     let changes = unfold(open, move |(site, following, mut after)| async move {
@@ -60,7 +60,7 @@ pub(super) async fn live(
             if rows.is_empty() {
                 continue;
             }
-            let one = |row: &Row| pages::one(&site.known, row, sight).into_string();
+            let one = |row: &EntryRow| pages::one(&site.known, row, sight).into_string();
             let shown: String = rows.iter().rev().map(one).collect();
             let parts = std::collections::BTreeMap::from([("tail", shown)]);
             let event = Event::default().json_data(parts).unwrap_or_default();

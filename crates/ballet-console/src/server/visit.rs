@@ -1,4 +1,4 @@
-//! What a handler is given of who asks, and how it answers.
+//! A handler's view of a request and its person, and its answers.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use maud::Markup;
 use crate::pages::layout::{Person, page};
 use crate::server::site::Site;
 
-/// The page that was asked for, or the one that says why not.
+/// The page that was asked for, or one that says why not.
 pub(super) type Answer = Result<Response, Response>;
 
-/// A person who has logged in asks for something.
+/// A request of a person who has logged in.
 #[derive(Debug, FromRequestParts)]
 #[from_request(state(Arc<Site>))]
 pub(super) struct Visit {
@@ -27,30 +27,30 @@ pub(super) struct Visit {
 
 #[expect(clippy::result_large_err, reason = "each is made once for a request, and sent")]
 impl Visit {
-    /// A page in its frame.
+    /// Returns a page in its frame.
     pub(super) fn page(&self, at: &str, title: &str, content: &Markup) -> Answer {
         let frame = self.site.frame(Some(&self.person));
         Ok(Html(page(&frame, at, title, content).into_string()).into_response())
     }
 
-    /// What was read of the console's database, or the page that says that it does not answer.
+    /// Returns what was read from the console's database, or the page that says that it does not answer.
     pub(super) fn read<T>(&self, read: Result<T, sqlx::Error>) -> Result<T, Response> {
         read.map_err(|error| self.site.away(Some(&self.person), &error))
     }
 
-    /// The service with this name, or the page that says that there is none.
+    /// Returns the service with this name, or the page that says that there is none.
     pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
         let missing = || self.not_found("No contract knows such a service.");
         self.site.means.part(name).map(|part| part.service).ok_or_else(missing)
     }
 
-    /// The event with this name, likewise.
+    /// Returns the event with this name, or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
         self.site.known.events.get(name).ok_or_else(missing)
     }
 
-    /// A page that says what is wrong.
+    /// Returns a page that says what is wrong.
     pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
         self.site.message(Some(&self.person), status, title, text)
     }
@@ -59,7 +59,7 @@ impl Visit {
         self.message(StatusCode::NOT_FOUND, "Not here", what)
     }
 
-    /// Nothing was done.
+    /// Returns a page that says why nothing was done.
     pub(super) fn refused(&self, why: &str) -> Response {
         self.message(StatusCode::BAD_REQUEST, "Nothing was changed", why)
     }

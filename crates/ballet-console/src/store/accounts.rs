@@ -1,18 +1,18 @@
-//! Who may see the console, and the sessions of those who have logged in.
+//! The accounts of the console, and the sessions of persons who have logged in.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 
-use crate::access::password::Hashed;
+use crate::access::password::PasswordHash;
 use crate::access::role::Role;
 
-/// Makes an account, or gives it another password and role. Its sessions end.
+/// Creates an account, or gives it another password and role. Its sessions end.
 pub(crate) async fn set(
     pool: &PgPool,
     name: &str,
     role: Role,
-    password: &Hashed,
+    password: &PasswordHash,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "with ended as (delete from console.session where account = $1) \
@@ -29,11 +29,11 @@ pub(crate) async fn set(
     .map(drop)
 }
 
-/// Makes the first account. Returns false if there is one already.
+/// Creates the first account. Returns false if there already is one.
 pub(crate) async fn first(
     pool: &PgPool,
     name: &str,
-    password: &Hashed,
+    password: &PasswordHash,
 ) -> Result<bool, sqlx::Error> {
     let made = sqlx::query(
         "insert into console.account (name, role, salt, hash) select $1, 'operator', $2, $3 \
@@ -47,17 +47,20 @@ pub(crate) async fn first(
     Ok(made.rows_affected() == 1)
 }
 
-/// The password of an account.
-pub(crate) async fn password(pool: &PgPool, name: &str) -> Result<Option<Hashed>, sqlx::Error> {
+/// Returns the password of an account.
+pub(crate) async fn password(
+    pool: &PgPool,
+    name: &str,
+) -> Result<Option<PasswordHash>, sqlx::Error> {
     let found: Option<(Vec<u8>, Vec<u8>)> =
         sqlx::query_as("select salt, hash from console.account where name = $1")
             .bind(name)
             .fetch_optional(pool)
             .await?;
-    Ok(found.map(|(salt, hash)| Hashed { salt, hash }))
+    Ok(found.map(|(salt, hash)| PasswordHash { salt, hash }))
 }
 
-/// Begins a session, and removes those that are over.
+/// Begins a session, and removes expired ones.
 pub(crate) async fn begin(
     pool: &PgPool,
     account: &str,
@@ -78,7 +81,7 @@ pub(crate) async fn begin(
     .map(drop)
 }
 
-/// Whose session this is.
+/// Returns the person of a session.
 pub(crate) async fn of_session(
     pool: &PgPool,
     token: &[u8],
@@ -95,7 +98,7 @@ pub(crate) async fn of_session(
     Ok(found.map(|(name, role)| (name, Role::parse(&role).unwrap_or(Role::Viewer))))
 }
 
-/// The role of an account.
+/// Returns the role of an account.
 pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx::Error> {
     let found: Option<String> =
         sqlx::query_scalar("select role from console.account where name = $1")
@@ -105,7 +108,7 @@ pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx
     Ok(found.and_then(|role| Role::parse(&role)))
 }
 
-/// What the tokens of forms are made with: this, unless another console has been first.
+/// Returns the secret of the forms' tokens: `new`, unless another console has set one before.
 pub(crate) async fn secret(pool: &PgPool, new: &str) -> Result<Vec<u8>, sqlx::Error> {
     let insert = "insert into console.secret (bytes) values ($1) on conflict do nothing";
     sqlx::query(insert).bind(new.as_bytes()).execute(pool).await?;

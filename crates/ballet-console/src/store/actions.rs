@@ -1,30 +1,30 @@
-//! What persons do through the console: who, when, what and why, and what came of it. It is written before it is done, and
-//! is kept when all that follows from the journal is forgotten.
+//! The trail of persons' actions through the console: who, when, what, why, and the outcome. An action is written
+//! before it is done, and stays when everything derived from the journal is forgotten.
 
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
-/// The most that a page lists.
+/// The most actions that a page lists.
 const MOST: i64 = 200;
-/// An action that has not said for this long that it goes on has ended with its console.
+/// An action without a sign of progress for this long has ended with its console.
 const BEAT: &str = "30 seconds";
 
-/// How an action stands.
+/// The state of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It goes on.
+pub(crate) enum ActionState {
+    /// It is in progress.
     Running,
     /// It was done.
     Done,
-    /// A part of it was done.
+    /// Part of it was done.
     Partly,
-    /// Nothing of it was done, or it is not known.
+    /// Nothing of it was done, or its outcome is unknown.
     Failed,
 }
 
-impl Standing {
+impl ActionState {
     const ALL: [Self; 4] = [Self::Running, Self::Done, Self::Partly, Self::Failed];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -37,13 +37,13 @@ impl Standing {
     }
 }
 
-/// An action that is about to be done.
+/// An action that is about to start.
 #[derive(Debug, Clone)]
-pub(crate) struct New<'a> {
+pub(crate) struct NewAction<'a> {
     pub(crate) id: Uuid,
     pub(crate) by: &'a str,
     pub(crate) act: &'a str,
-    /// What it is done to, in words.
+    /// The target, in words.
     pub(crate) what: &'a str,
     pub(crate) service: Option<&'a str>,
     pub(crate) saga: Option<Uuid>,
@@ -53,7 +53,7 @@ pub(crate) struct New<'a> {
 
 /// An action.
 #[derive(Debug, Clone)]
-pub(crate) struct Action {
+pub(crate) struct RecordedAction {
     pub(crate) id: Uuid,
     pub(crate) at: Timestamp,
     pub(crate) by: String,
@@ -62,13 +62,13 @@ pub(crate) struct Action {
     pub(crate) service: Option<String>,
     pub(crate) saga: Option<Uuid>,
     pub(crate) why: String,
-    pub(crate) standing: Standing,
-    /// What came of it, a sentence a line.
+    pub(crate) standing: ActionState,
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
-/// Writes down that an action begins.
-pub(crate) async fn begin(pool: &PgPool, new: &New<'_>) -> Result<(), sqlx::Error> {
+/// Records the start of an action.
+pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.action (id, by, act, what, service, saga, message, why) \
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -86,11 +86,11 @@ pub(crate) async fn begin(pool: &PgPool, new: &New<'_>) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// Writes down how it goes on, or how it has ended.
+/// Records the progress of an action, or its end.
 pub(crate) async fn goes_on(
     pool: &PgPool,
     id: Uuid,
-    standing: Standing,
+    standing: ActionState,
     outcome: &str,
 ) -> Result<(), sqlx::Error> {
     let update =
@@ -104,7 +104,11 @@ pub(crate) async fn goes_on(
         .map(drop)
 }
 
-async fn read(pool: &PgPool, which: &str, id: Option<Uuid>) -> Result<Vec<Action>, sqlx::Error> {
+async fn read(
+    pool: &PgPool,
+    which: &str,
+    id: Option<Uuid>,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
     let select = format!(
         "select id, at, by, act, what, service, saga, why, outcome, \
              case when standing = 'running' and beat < now() - interval '{BEAT}' then 'failed' \
@@ -114,31 +118,34 @@ async fn read(pool: &PgPool, which: &str, id: Option<Uuid>) -> Result<Vec<Action
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
 }
 
-/// The last actions.
-pub(crate) async fn last(pool: &PgPool) -> Result<Vec<Action>, sqlx::Error> {
+/// Returns the last actions.
+pub(crate) async fn last(pool: &PgPool) -> Result<Vec<RecordedAction>, sqlx::Error> {
     read(pool, "where $1::uuid is null", None).await
 }
 
-/// One action.
-pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<Action>, sqlx::Error> {
+/// Returns one action.
+pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction>, sqlx::Error> {
     Ok(read(pool, "where id = $1", Some(id)).await?.pop())
 }
 
-/// The actions on a saga.
-pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<Action>, sqlx::Error> {
+/// Returns the actions on a saga.
+pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAction>, sqlx::Error> {
     read(pool, "where saga = $1", Some(saga)).await
 }
 
-/// The actions on one message.
-pub(crate) async fn of_message(pool: &PgPool, message: &str) -> Result<Vec<Action>, sqlx::Error> {
+/// Returns the actions on one message.
+pub(crate) async fn of_message(
+    pool: &PgPool,
+    message: &str,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
     let id = Uuid::try_parse(message).ok();
     read(pool, "where message = $1::text", id).await
 }
 
-impl FromRow<'_, PgRow> for Action {
+impl FromRow<'_, PgRow> for RecordedAction {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let standing: &str = row.try_get("standing")?;
-        let standing = Standing::ALL.into_iter().find(|one| one.as_str() == standing);
+        let standing = ActionState::ALL.into_iter().find(|one| one.as_str() == standing);
         Ok(Self {
             id: row.try_get("id")?,
             at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
@@ -148,7 +155,7 @@ impl FromRow<'_, PgRow> for Action {
             service: row.try_get("service")?,
             saga: row.try_get("saga")?,
             why: row.try_get("why")?,
-            standing: standing.unwrap_or(Standing::Failed),
+            standing: standing.unwrap_or(ActionState::Failed),
             outcome: row.try_get("outcome")?,
         })
     }

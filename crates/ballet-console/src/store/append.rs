@@ -1,5 +1,5 @@
-//! Entries are added in the order of the journal, together with the place behind the last of them. So each is
-//! added once, whatever dies in between.
+//! Adds entries in the order of the journal, together with the place behind the last of them. So each is added once,
+//! even after a crash.
 
 use std::collections::BTreeSet;
 
@@ -9,39 +9,39 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Executor, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::store::copy::Rows;
+use crate::store::copy::CopyRows;
 use crate::store::days::{day, make};
+use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
-use crate::store::row::Row;
 
-/// A business key of a saga.
+/// A value of a business key in a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct KeyOf {
+pub(crate) struct SagaKey {
     pub(crate) value: String,
     pub(crate) name: &'static str,
     pub(crate) saga: Uuid,
 }
 
-/// What was read in one go.
+/// The records that were read together.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// Those that are kept.
-    pub(crate) rows: Vec<Row>,
-    /// The declared sagas that they are about.
+pub(crate) struct EntryBatch {
+    /// The entries to store.
+    pub(crate) rows: Vec<EntryRow>,
+    /// The declared sagas that they affect.
     pub(crate) changed: BTreeSet<Uuid>,
-    pub(crate) keys: BTreeSet<KeyOf>,
-    /// What was seen in each minute.
+    pub(crate) keys: BTreeSet<SagaKey>,
+    /// The counts of each minute.
     pub(crate) flow: Flow,
-    /// What is missing in the journal.
+    /// The gaps in the journal.
     pub(crate) gaps: Vec<String>,
 }
 
-/// The next place of the journal to read.
+/// Returns the next place of the journal to read.
 pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// The next place of the journal to read, and the last entry with the id of its message.
+/// Returns the next place of the journal to read, and the last entry with the id of its message.
 pub(crate) async fn read(
     db: impl PgExecutor<'_>,
 ) -> Result<(i64, Option<(i64, Uuid)>), sqlx::Error> {
@@ -54,16 +54,16 @@ pub(crate) async fn read(
     Ok((next, place.zip(id)))
 }
 
-/// Adds a batch that was read from `from` on, up to `to`. Returns false if somebody else has added what comes from
-/// there on, or has begun anew.
+/// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there
+/// on, or has begun anew.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
     (from, to): (i64, i64),
-    batch: &Batch,
+    batch: &EntryBatch,
 ) -> Result<bool, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // A commit that a crash of the server loses is read again: its place is lost with it.
+    // A crash of the server that loses this commit loses its place too, so its entries are read again.
     db.execute("set local synchronous_commit = off").await?;
     let last = batch.rows.iter().map(|row| row.at).max().map(ToSqlx::to_sqlx);
     let ours = sqlx::query(
@@ -101,8 +101,8 @@ pub(crate) async fn append(
     Ok(true)
 }
 
-async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
-    let mut copy = Rows::new();
+async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sqlx::Error> {
+    let mut copy = CopyRows::new();
     for row in rows {
         copy.row(16);
         copy.bigint(row.place);
@@ -127,8 +127,8 @@ async fn add_entries(db: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Er
     copy.send(db, into).await
 }
 
-/// Without COPY, whose end is a packet of its own: after little data it waits 40 ms until the server has acknowledged that
-/// (Nagle's algorithm, which the client does not switch off).
+/// Does not use COPY, which ends with a packet of its own: after little data that waits 40 ms for the server's
+/// acknowledgement (Nagle's algorithm, which the client does not switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())
@@ -137,7 +137,7 @@ async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<()
         .map(drop)
 }
 
-async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<KeyOf>) -> Result<(), sqlx::Error> {
+async fn add_keys(db: &mut PgConnection, keys: &BTreeSet<SagaKey>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.key (value, name, saga) \
          select * from unnest($1::text[], $2::text[], $3::uuid[]) on conflict do nothing",

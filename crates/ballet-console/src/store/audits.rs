@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-/// The audits that are kept.
+/// The most audits that are stored.
 const KEPT: i64 = 100;
 
-/// What an audit found, as it is kept.
+/// The findings of an audit, as they are stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct AuditFindings {
     pub(crate) rows: usize,
     pub(crate) violations: Vec<String>,
     pub(crate) stuck: Vec<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Found {
     pub(crate) away: Vec<String>,
 }
 
-impl From<Report> for Found {
+impl From<Report> for AuditFindings {
     fn from(report: Report) -> Self {
         let Report { rows, violations, open, stuck, unseen, away, .. } = report;
         Self { rows, violations, stuck, open, unseen, away }
@@ -30,19 +30,19 @@ impl From<Report> for Found {
 
 /// An audit that was run.
 #[derive(Debug, Clone)]
-pub(crate) struct Audit {
+pub(crate) struct StoredAudit {
     pub(crate) id: i64,
     pub(crate) at: Timestamp,
     pub(crate) who: String,
     pub(crate) took: SignedDuration,
-    pub(crate) found: Found,
+    pub(crate) found: AuditFindings,
 }
 
-/// Keeps what an audit found, and forgets the oldest ones.
+/// Stores the findings of an audit, and deletes the oldest ones.
 pub(crate) async fn keep(
     pool: &PgPool,
     (at, who, took): (Timestamp, &str, SignedDuration),
-    found: &Found,
+    found: &AuditFindings,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "with old as (delete from console.audit where id <= (select max(id) - $5 from console.audit)) \
@@ -58,12 +58,12 @@ pub(crate) async fn keep(
     .map(drop)
 }
 
-/// The audits, the last first.
-pub(crate) async fn all(pool: &PgPool) -> Result<Vec<Audit>, sqlx::Error> {
-    type Columns = (i64, jiff_sqlx::Timestamp, String, i64, Json<Found>);
+/// Returns the audits, the last first.
+pub(crate) async fn all(pool: &PgPool) -> Result<Vec<StoredAudit>, sqlx::Error> {
+    type Columns = (i64, jiff_sqlx::Timestamp, String, i64, Json<AuditFindings>);
     let all = "select id, at, who, took_ms, found from console.audit order by id desc limit $1";
     let all: Vec<Columns> = sqlx::query_as(all).bind(KEPT).fetch_all(pool).await?;
-    let audit = |(id, at, who, took, found): Columns| Audit {
+    let audit = |(id, at, who, took, found): Columns| StoredAudit {
         id,
         at: at.to_jiff(),
         who,

@@ -1,34 +1,34 @@
-//! Rows in the binary format of COPY: the server takes them in without parsing, and in one statement.
+//! Rows in the binary format of COPY: the server takes them without parsing, and in one statement.
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// The length that stands for no value, and the number of columns that ends the rows.
+/// The length of a null value, and the number of columns that ends the rows.
 const NONE: i32 = -1;
 const END: i16 = -1;
-/// Postgres counts from the year 2000.
+/// The start of Postgres's time, the year 2000, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
 /// Rows for COPY.
 #[derive(Debug)]
-pub(crate) struct Rows {
+pub(crate) struct CopyRows {
     bytes: Vec<u8>,
 }
 
-impl Rows {
+impl CopyRows {
     pub(crate) fn new() -> Self {
         Self { bytes: SIGNATURE.to_vec() }
     }
 
-    /// Begins a row of that many columns.
+    /// Begins a row with this many columns.
     pub(crate) fn row(&mut self, columns: i16) {
         self.bytes.extend(columns.to_be_bytes());
     }
 
     pub(crate) fn bytes(&mut self, value: &[u8]) {
-        // A body is cut long before this.
+        // Bodies are cut far below the limit.
         let length = i32::try_from(value.len()).unwrap_or(0);
         self.bytes.extend(length.to_be_bytes());
         self.bytes.extend(&value[..usize::try_from(length).unwrap_or(0)]);
@@ -60,7 +60,7 @@ impl Rows {
         self.bigint(value.as_microsecond() - EPOCH);
     }
 
-    /// Sends them. `statement` is a COPY from the standard input, in the format `binary`.
+    /// Sends the rows. `statement` is a COPY from the standard input, in the format `binary`.
     pub(crate) async fn send(
         mut self,
         db: &mut PgConnection,

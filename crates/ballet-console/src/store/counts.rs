@@ -1,4 +1,4 @@
-//! Numbers of sagas and of entries, for the page of what happens now.
+//! Numbers of sagas and entries, for the page Now.
 
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
@@ -6,28 +6,28 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::store::found::STATE;
+use crate::store::saga_row::STATE;
 
 /// Open sagas that wait in the same place for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Cause {
+pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     /// The reason as a code, if something failed.
     pub(crate) reason: Option<String>,
-    /// The error without what is particular to one message.
+    /// The error without the particulars of one message.
     pub(crate) cause: Option<String>,
     pub(crate) count: i64,
-    /// Since when the first of them waits.
+    /// The time since when the first of them waits.
     pub(crate) since: Option<Timestamp>,
-    /// What one of them waits for, and the error of one.
+    /// The wait of one of them, and the error of one.
     pub(crate) what: Option<String>,
     pub(crate) detail: Option<String>,
 }
 
-/// The open sagas by where and why they wait: what a person has to act on first.
-pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>, sqlx::Error> {
+/// Returns the open sagas by place and cause. Those that need a person come first.
+pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGroup>, sqlx::Error> {
     type At = jiff_sqlx::Timestamp;
     type Columns = (
         String,
@@ -40,7 +40,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
         Option<String>,
         Option<String>,
     );
-    // The texts of the first of a group are looked up at the end: to compare those of all takes longer than to count.
+    // The texts of one saga of each group are looked up at the end: comparing those of all takes longer than counting.
     let statement = format!(
         "with cause as (select state, service, step, reason, cause, count(*) as count, min(since) as since \
              from (select *, {STATE} as state from console.saga where ended is null) as s \
@@ -55,7 +55,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
     let causes: Vec<Columns> =
         sqlx::query_as(AssertSqlSafe(statement)).bind(away).fetch_all(pool).await?;
     let cause =
-        |(state, service, step, reason, cause, count, since, what, detail): Columns| Cause {
+        |(state, service, step, reason, cause, count, since, what, detail): Columns| CauseGroup {
             state: SagaState::parse(&state).unwrap_or(SagaState::Waiting),
             since: since.map(At::to_jiff),
             service,
@@ -69,7 +69,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<Cause>,
     Ok(causes.into_iter().map(cause).collect())
 }
 
-/// An event type that was seen in the journal.
+/// An event type that occurs in the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenType {
     pub(crate) name: String,
@@ -77,7 +77,7 @@ pub(crate) struct SeenType {
     pub(crate) last: Timestamp,
 }
 
-/// All types that were seen, each with how often.
+/// Returns all types that occurred, each with its count.
 pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
     let all = "select type, sum(count)::bigint, max(last_at) from console.flow where what = 'published' \
                group by type order by type limit 5000";
@@ -87,31 +87,31 @@ pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
     Ok(seen.collect())
 }
 
-/// How many sagas ended in the hour before: completed, and aborted.
+/// Returns how many sagas completed, and how many were aborted, in the hour before this time.
 pub(crate) async fn ended(pool: &PgPool, before: Timestamp) -> Result<(i64, i64), sqlx::Error> {
     let last = "select count(*) filter (where ended = 'completed'), count(*) filter (where ended = 'aborted') \
                 from console.saga where ended is not null and last_at > $1 - interval '1 hour' and last_at <= $1";
     sqlx::query_as(last).bind(before.to_sqlx()).fetch_one(pool).await
 }
 
-/// The open sagas, by name.
+/// Returns the open sagas, by name.
 pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let open = "select name, count(*) from console.saga, unnest(names) as name \
                 where ended is null group by name order by name";
     sqlx::query_as(open).fetch_all(pool).await
 }
 
-/// How far the console has read, and what it missed.
+/// The progress of the console in the journal, and the gaps in it.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
+pub(crate) struct JournalProgress {
     pub(crate) entry_at: Option<Timestamp>,
     pub(crate) gaps: Vec<String>,
 }
 
-pub(crate) async fn progress(pool: &PgPool) -> Result<Progress, sqlx::Error> {
+pub(crate) async fn progress(pool: &PgPool) -> Result<JournalProgress, sqlx::Error> {
     let entry_at: Option<jiff_sqlx::Timestamp> =
         sqlx::query_scalar("select entry_at from console.progress").fetch_one(pool).await?;
     let gaps = "select what from console.gap order by at desc limit 3";
     let gaps = sqlx::query_scalar(gaps).fetch_all(pool).await?;
-    Ok(Progress { entry_at: entry_at.map(jiff_sqlx::Timestamp::to_jiff), gaps })
+    Ok(JournalProgress { entry_at: entry_at.map(jiff_sqlx::Timestamp::to_jiff), gaps })
 }

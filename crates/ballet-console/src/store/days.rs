@@ -1,4 +1,4 @@
-//! The partitions of the entries, one for each day, and what is dropped by age.
+//! The partitions of the entries, one for each day, and the removal of old ones.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,10 +10,10 @@ use crate::store::flow;
 use crate::store::times::times;
 
 const PREFIX: &str = "entry_";
-/// Old rows of the index are removed in portions, so that no statement takes long.
+/// The most old rows of the index that one statement removes, so that none takes long.
 const PORTION: i64 = 5_000;
 
-/// The day of a time, by UTC.
+/// Returns the day of a time, in UTC.
 pub(crate) fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
@@ -22,7 +22,7 @@ fn name(day: Date) -> String {
     format!("{PREFIX}{}", day.strftime("%Y%m%d"))
 }
 
-/// Makes the partition of a day.
+/// Creates the partition of a day.
 pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::Error> {
     let next = day.checked_add(1.day()).unwrap_or(day);
     let (name, zone) = (name(day), "00:00:00+00");
@@ -33,8 +33,8 @@ pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::E
     db.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
-/// Drops the days that were over for longer than this when the newest entry was made, and the ended sagas that nothing is known of any more.
-/// Open ones stay: that they are old is what an operator wants to see.
+/// Drops the days that had been over for longer than `keep` when the newest entry was made, and the ended sagas of
+/// which nothing else is left. Open ones stay: an operator wants to see old ones.
 pub(crate) async fn drop_old(
     db: &mut PgConnection,
     keep: SignedDuration,
@@ -49,7 +49,7 @@ pub(crate) async fn drop_old(
     .fetch_all(&mut *db)
     .await?;
     for partition in partitions.into_iter().filter(|name| *name < oldest) {
-        // It is one that `make` has named.
+        // Only a partition that `make` has named is dropped.
         if partition.strip_prefix(PREFIX).is_some_and(|day| day.bytes().all(|b| b.is_ascii_digit()))
         {
             db.execute(AssertSqlSafe(format!("drop table console.{partition}"))).await?;

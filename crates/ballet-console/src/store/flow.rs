@@ -1,5 +1,5 @@
-//! How often what was seen, and when: what the page of what happens counts, and what was covered. The older, the coarser:
-//! minutes become hours, and hours become all that was ever seen.
+//! Counts and times of events, for the page Now and for coverage. Older counts are coarser: minutes become hours, and
+//! hours become one row for all time.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-/// What was seen in one batch: the minute, what it was, of which service, and the event's type.
+/// The counts of one batch: by minute, kind of sighting, service and event type.
 pub(crate) type Flow = BTreeMap<(Timestamp, Sight, String, String), (i64, Timestamp)>;
 
 const PUBLISHED: &str = "published";
 const RETRIED: &str = "retried";
 
-/// For how long the minutes are kept apart. The pages look at those of an hour.
+/// The time for which minutes are stored. The pages show those of an hour.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
-/// The minute that a time is in.
+/// Returns the minute that a time is in.
 pub(crate) fn minute(at: Timestamp) -> Timestamp {
     let seconds = at.as_second();
     Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or(at)
@@ -30,7 +30,7 @@ const fn word(sight: Sight) -> &'static str {
     }
 }
 
-/// Adds what a batch shows.
+/// Adds the counts of a batch.
 pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.flow as f (minute, what, service, type, count, last_at) \
@@ -50,7 +50,7 @@ pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::
     .map(drop)
 }
 
-/// All that was seen since then, or ever. Of the hours, the one that it is in counts as a whole.
+/// Returns all sightings since a time, or ever. The hour of that time counts as a whole.
 pub(crate) async fn sightings(
     pool: &PgPool,
     since: Option<Timestamp>,
@@ -75,7 +75,7 @@ pub(crate) async fn sightings(
     Ok(sightings)
 }
 
-/// The events in a minute, by type: those of the minute that is chosen, or about those of the last 60 seconds.
+/// Returns the events of a minute, by type: of the chosen minute, or roughly of the last 60 seconds.
 pub(crate) async fn rates(
     pool: &PgPool,
     chosen: Option<Timestamp>,
@@ -85,7 +85,7 @@ pub(crate) async fn rates(
         Some(chosen) => (minute(chosen), None),
         None => (minute(now), minute(now).checked_sub(SignedDuration::from_mins(1)).ok()),
     };
-    // Of the minute before as much as is missing in this one.
+    // The missing part of this minute is taken from the minute before.
     let missing = 60 - now.duration_since(this).as_secs().clamp(0, 60);
     sqlx::query_as(
         "select type, sum(case when minute = $1 then count else count * $3 / 60 end)::bigint as rate \
@@ -99,7 +99,7 @@ pub(crate) async fn rates(
     .await
 }
 
-/// The events of each minute since then. A minute without one is left out.
+/// Returns the events of each minute since a time. A minute without events is left out.
 pub(crate) async fn minutes(
     pool: &PgPool,
     since: Timestamp,
@@ -114,7 +114,7 @@ pub(crate) async fn minutes(
     Ok(rows.into_iter().map(|(minute, count)| (minute.to_jiff(), count)).collect())
 }
 
-/// Makes hours of old minutes, and one row of what is older than this.
+/// Turns old minutes into hours, and the counts from before `floor` into one row.
 pub(crate) async fn fold_old(
     db: &mut PgConnection,
     now: Timestamp,
@@ -125,7 +125,7 @@ pub(crate) async fn fold_old(
     fold(db, floor, "'-infinity'::timestamptz").await
 }
 
-/// Adds what was before this to what is kept at another time, which is an expression of ours.
+/// Adds the counts from before a time to the rows at another time. `to` is an SQL expression of ours.
 async fn fold(db: &mut PgConnection, before: Timestamp, to: &str) -> Result<(), sqlx::Error> {
     let statement = format!(
         "with old as (delete from console.flow where minute < $1 and minute > {to} returning *) \
@@ -163,7 +163,7 @@ mod tests {
             ((minute(*at), Sight::Published, String::new(), "a.done.v1".to_owned()), (1, *at))
         };
         let floor = now.checked_sub(SignedDuration::from_hours(7 * 24)).expect("a time");
-        // What comes late is added to what is there.
+        // Late counts are added to the existing ones.
         for round in 1..=2 {
             add(&mut db, &times.iter().map(seen).collect()).await.expect("added");
             fold_old(&mut db, now, floor).await.expect("folded");

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Some that are late, or will be in a moment, each with the place of its last entry. Those that have not been
-/// asked for, or longest ago, come first. A person has to act on a dead letter in any case.
+/// Returns sagas that are late, or will be in a moment, each with the place of its last entry. Those that were never
+/// asked about come first, then those asked about longest ago. Sagas with a dead letter are left out: they need a
+/// person in any case.
 pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let next: Vec<(Uuid, i64)> = sqlx::query_as(
         "update console.saga set asked_at = now() where id in ( \
@@ -22,11 +23,11 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
     Ok(next.into_iter().collect())
 }
 
-/// A saga, the place of its last entry, and how it has ended.
-pub(crate) type Ended = (Uuid, i64, &'static str);
+/// A saga, the place of its last entry, and its end.
+pub(crate) type EndedSaga = (Uuid, i64, &'static str);
 
-/// Keeps that these have ended, but for those that have changed meanwhile.
-pub(crate) async fn keep(pool: &PgPool, ended: &[Ended]) -> Result<(), sqlx::Error> {
+/// Records that these sagas have ended, except those that have changed meanwhile.
+pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga s set ended = e.ended, service = null, step = null, what = null, \
              since = null, due = null, reason = null, cause = null, detail = null \

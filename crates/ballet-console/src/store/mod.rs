@@ -1,4 +1,4 @@
-//! The console's database: all SQL on it, a file for each topic.
+//! The console's database: all SQL on it, one file per topic.
 
 pub(crate) mod accounts;
 pub(crate) mod actions;
@@ -7,14 +7,14 @@ pub(crate) mod audits;
 pub(crate) mod copy;
 pub(crate) mod counts;
 pub(crate) mod days;
+pub(crate) mod entry_row;
 pub(crate) mod flow;
-pub(crate) mod found;
-pub(crate) mod judged;
+pub(crate) mod judgements;
 pub(crate) mod late;
 pub(crate) mod moments;
-pub(crate) mod of_saga;
 pub(crate) mod prepare;
-pub(crate) mod row;
+pub(crate) mod saga_entries;
+pub(crate) mod saga_row;
 pub(crate) mod search;
 pub(crate) mod tail;
 pub(crate) mod times;

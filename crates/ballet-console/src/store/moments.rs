@@ -1,4 +1,4 @@
-//! What hung at each minute of the last hour, as it was then: how a saga stood does not follow from the journal alone.
+//! The hanging sagas at each minute of the last hour. The state of a saga then does not follow from the journal alone.
 
 use ballet_ops::sagas::Hindrance;
 use jiff::{SignedDuration, Timestamp};
@@ -6,20 +6,20 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use crate::store::counts::Cause;
+use crate::store::counts::CauseGroup;
 use crate::store::flow::minute;
 
-/// For how long the minutes are kept.
+/// The time for which minutes are stored.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_mins(60);
 
-/// What hung at a minute, and what hindered.
+/// The hanging sagas of a minute, and the hindrances.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moment {
-    pub(crate) causes: Vec<Cause>,
+    pub(crate) causes: Vec<CauseGroup>,
     pub(crate) hindrances: Vec<Hindrance>,
 }
 
-/// Keeps how it is now, once a minute, whoever of several consoles comes first.
+/// Stores the present once a minute. Of several consoles the first one does it.
 pub(crate) async fn keep(
     pool: &PgPool,
     now: Timestamp,
@@ -38,7 +38,7 @@ pub(crate) async fn keep(
     .map(drop)
 }
 
-/// How it was at a minute, if a console ran then.
+/// Returns the state at a minute, if a console ran then.
 pub(crate) async fn at(pool: &PgPool, at: Timestamp) -> Result<Option<Moment>, sqlx::Error> {
     let was = "select was from console.moment where minute = $1";
     let was: Option<sqlx::types::Json<Moment>> =

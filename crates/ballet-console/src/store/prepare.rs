@@ -1,4 +1,4 @@
-//! The tables, made and emptied.
+//! Creates and empties the tables.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// The version of the tables that follow from the journal. Another one is built again.
+/// The version of the tables that are derived from the journal. Tables of another version are built again.
 const VERSION: i32 = 6;
-/// The key of the lock under which the tables are made ("blt" and the console's number).
+/// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
-/// Pages are read, and nobody waits longer for one.
+/// The limit of a statement: nobody waits longer for a page.
 const STATEMENT_LIMIT: &str = "10s";
 const CONNECTIONS: u32 = 12;
-/// Time limit for the test of a connection. sqlx's own test has none, and a connection whose other end lost power is
+/// The limit for the test of a connection. sqlx's own test has none, and a connection whose other end lost power is
 /// never closed.
 const TEST: Duration = Duration::from_secs(2);
 
-/// Connects, and makes what is missing. Tables of another version are built again from the journal.
+/// Connects, and creates missing tables. Tables of another version are built again from the journal.
 pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    // What is looked for decides how: a plan for any text reads all sagas.
+    // Plans are made for each value: a plan for any text would read all sagas.
     let settings = [
         ("statement_timeout", STATEMENT_LIMIT),
         ("jit", "off"),
@@ -35,7 +35,7 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
         .connect_with(options)
         .await?;
     let mut db = pool.acquire().await?;
-    // Two that start at once would both make them.
+    // Two consoles that start at once would both create them.
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *db).await?;
     let made = make(&mut db).await;
     sqlx::query("select pg_advisory_unlock($1)").bind(LOCK).execute(&mut *db).await?;
@@ -60,7 +60,7 @@ async fn answers(db: &mut PgConnection) -> bool {
     matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))
 }
 
-/// Makes the tables that are missing, and returns of which version they are.
+/// Creates missing tables, and returns their version.
 async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
     db.execute(SCHEMA).await?;
     let new = "insert into console.progress (version) values ($1) on conflict do nothing";
@@ -68,13 +68,13 @@ async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar("select version from console.progress").fetch_one(db).await
 }
 
-/// Forgets all that follows from the journal, so that it is read again from its beginning.
+/// Forgets everything derived from the journal, so that it is read again from its beginning.
 pub(crate) async fn empty(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut transaction = ballet_store::database::connection::begin(pool).await?;
-    // An observer that writes holds this row, and finds that it was not its turn.
+    // An observer that is writing holds this row, and then finds that its place is gone.
     let again = "update console.progress set next = 0, entry_at = null, written_at = null";
     transaction.execute(again).await?;
-    // Whoever judges holds the first of them first, too.
+    // A task that judges takes the lock on the first table first, too.
     let tables = "truncate console.changed, console.gap, console.entry, console.saga, console.key, console.flow";
     transaction.execute(tables).await?;
     transaction.commit().await

@@ -1,17 +1,17 @@
--- The console's own tables. Accounts, sessions, actions, audits and the secret stay; all else follows from the journal,
--- and may be dropped and built again.
+-- The console's own tables. Accounts, sessions, actions, audits and the secret stay. Everything else is derived from the
+-- journal, and may be dropped and built again.
 create schema if not exists console;
 
 create table if not exists console.progress (
     one boolean primary key default true check (one),
     version int not null,
     next bigint not null default 0,
-    -- The time of the last entry, and when it was written here.
+    -- The time of the last entry, and of its writing here.
     entry_at timestamptz,
     written_at timestamptz
 );
 
--- What the journal did not have any more, or no reader gets.
+-- Entries that the journal no longer had, or that no reader gets.
 create table if not exists console.gap (at timestamptz not null default now(), what text not null);
 
 create table if not exists console.entry (
@@ -39,14 +39,14 @@ create index if not exists entry_place on console.entry (place);
 -- The sagas that have changed since they were judged, once for each batch of entries.
 create table if not exists console.changed (saga uuid not null);
 
--- The sagas as they were judged last.
+-- The last judgements of the sagas.
 create table if not exists console.saga (
     id uuid primary key,
     names text[] not null default '{}',
     began timestamptz not null,
     last_at timestamptz not null,
     last_type text not null,
-    -- The place of its last entry that was judged, and what was found.
+    -- The place of its last judged entry, and the judgement.
     last_place bigint not null,
     ended text,
     service text,
@@ -54,11 +54,11 @@ create table if not exists console.saga (
     what text,
     since timestamptz,
     due timestamptz,
-    -- When the services were asked last how it stands, while it looked late.
+    -- The time of the last question to the services, while it looked late.
     asked_at timestamptz,
     is_dead boolean not null default false,
     reason text,
-    -- The detail without what is particular to one message.
+    -- The detail without the particulars of one message.
     cause text,
     detail text
 );
@@ -76,8 +76,8 @@ create table if not exists console.key (
 );
 create index if not exists key_prefix on console.key (lower(value) text_pattern_ops);
 
--- How often what was seen: for each minute, after some hours for each hour, and as long as the console keeps nothing
--- else of it, at '-infinity'.
+-- The counts of events: by minute, after some hours by hour, and in one row at '-infinity' for times before all
+-- other data.
 create table if not exists console.flow (
     minute timestamptz not null,
     what text not null,
@@ -87,7 +87,7 @@ create table if not exists console.flow (
     last_at timestamptz not null,
     primary key (minute, what, service, type)
 );
--- What hung at each minute of the last hour.
+-- The hanging sagas at each minute of the last hour.
 create table if not exists console.moment (minute timestamptz primary key, was jsonb not null);
 
 create table if not exists console.audit (
@@ -110,7 +110,7 @@ create table if not exists console.session (
     until timestamptz not null
 );
 
--- What persons did through the console.
+-- Persons' actions through the console.
 create table if not exists console.action (
     id uuid primary key,
     at timestamptz not null default now(),
@@ -129,5 +129,5 @@ create index if not exists action_at on console.action (at);
 create index if not exists action_of_saga on console.action (saga) where saga is not null;
 create index if not exists action_of_message on console.action (message) where message is not null;
 
--- What the tokens of forms are made with, the same for all consoles of this database.
+-- The secret of the forms' tokens, the same for all consoles of this database.
 create table if not exists console.secret (one boolean primary key default true check (one), bytes bytea not null);

@@ -1,4 +1,4 @@
-//! Sagas by what a person types into the one box, and by filters.
+//! Searches sagas by the text in the search box, and by filters.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::store::found::{Found, STATE};
+use crate::store::saga_row::{STATE, SagaRow};
 
-/// The most sagas that a text stands for. Who wants others types more of it.
+/// The most sagas that a text finds. A longer text finds others.
 const MOST_HITS: usize = 500;
-/// A shorter text is in too many ids or errors.
+/// The shortest text for a search in errors. A shorter one is in too many.
 const SHORTEST_PART: usize = 3;
 const SHORTEST_DIGITS: usize = 4;
 
-/// Which sagas are listed.
+/// The filters of a list.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
-    /// An id, the last digits of one, the beginning of a business key, a part of an error.
+pub(crate) struct SagaFilter {
+    /// An id, the last digits of one, the beginning of a business key, or a part of an error.
     pub(crate) text: Option<String>,
     pub(crate) state: Option<SagaState>,
     pub(crate) saga: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Filter {
     pub(crate) step: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) cause: Option<String>,
-    /// It has waited, or was seen last, before this.
+    /// The time before which it began to wait, or was last seen.
     pub(crate) before: Option<Timestamp>,
     pub(crate) skip: i64,
     pub(crate) limit: i64,
@@ -35,25 +35,25 @@ pub(crate) struct Filter {
 
 /// The sagas of a list.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
-    pub(crate) found: Vec<Found>,
-    /// Whether the text stands for more sagas than are looked at.
+pub(crate) struct SagaList {
+    pub(crate) found: Vec<SagaRow>,
+    /// Whether the text matches more sagas than are searched.
     pub(crate) has_others: bool,
 }
 
-/// Lists sagas: those that are stuck first, then the blocked and the waiting, each the oldest first; then those that have
-/// ended, the last first. `away` are the places where something hinders.
+/// Lists sagas: the stuck, then the blocked, then the waiting, each the oldest first; then the ended, the last first.
+/// `away` are the places with hindrances.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
-) -> Result<Listed, sqlx::Error> {
+    filter: &SagaFilter,
+) -> Result<SagaList, sqlx::Error> {
     let hits = match &filter.text {
         Some(text) => Some(hits(pool, text).await?),
         None => None,
     };
     if hits.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Listed::default());
+        return Ok(SagaList::default());
     }
     let has_others = hits.as_ref().is_some_and(|hits| hits.len() >= MOST_HITS);
     let mut found = Vec::new();
@@ -68,20 +68,20 @@ pub(crate) async fn search(
         };
         found.extend(ended(pool, away, filter, hits.as_deref(), (skip, left)).await?);
     }
-    Ok(Listed { found, has_others })
+    Ok(SagaList { found, has_others })
 }
 
-/// The open ones. An index has them in the order in which they wait, so of each word no more are looked at than are
-/// listed.
+/// Returns the open sagas. An index has them in the order in which they wait, so for each state no more are read than
+/// are listed.
 async fn open(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
-) -> Result<Vec<Found>, sqlx::Error> {
+) -> Result<Vec<SagaRow>, sqlx::Error> {
     let (mut found, mut skip) = (Vec::new(), filter.skip);
     for word in [SagaState::Stuck, SagaState::Blocked, SagaState::Waiting] {
-        // Nothing is blocked where nothing hinders.
+        // Without hindrances nothing is blocked.
         let is_none = word == SagaState::Blocked && away.is_empty();
         let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
         if is_none || filter.state.is_some_and(|state| state != word) || left <= 0 {
@@ -91,7 +91,7 @@ async fn open(
         push_all(&mut query, away, filter, hits, true);
         query.push(") as s where state = ").push_bind(word.as_str());
         query.push(" order by since, id limit ").push_bind(skip + left);
-        let of_word: Vec<Found> = query.build_query_as().fetch_all(pool).await?;
+        let of_word: Vec<SagaRow> = query.build_query_as().fetch_all(pool).await?;
         let before = of_word.len();
         found.extend(of_word.into_iter().skip(usize::try_from(skip).unwrap_or_default()));
         skip = (skip - i64::try_from(before).unwrap_or(skip)).max(0);
@@ -102,10 +102,10 @@ async fn open(
 async fn ended(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
     (skip, limit): (i64, i64),
-) -> Result<Vec<Found>, sqlx::Error> {
+) -> Result<Vec<SagaRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("select * from (");
     push_all(&mut query, away, filter, hits, false);
     query.push(") as s");
@@ -120,7 +120,7 @@ async fn ended(
 async fn count_open(
     pool: &PgPool,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
 ) -> Result<i64, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("select count(*) from (");
@@ -128,15 +128,15 @@ async fn count_open(
     query.push(") as s").build_query_scalar().fetch_one(pool).await
 }
 
-/// The sagas that pass all filters but that for the state.
+/// Pushes the query of the sagas that pass all filters except the state's.
 fn push_all(
     query: &mut QueryBuilder<Postgres>,
     away: &[String],
-    filter: &Filter,
+    filter: &SagaFilter,
     hits: Option<&[Uuid]>,
     open: bool,
 ) {
-    // The first value that is bound is `$1`, which the state asks for.
+    // The state uses the first bound value as `$1`.
     query.push("select *, ").push(STATE).push(" as state from console.saga where (");
     query.push_bind(away.to_vec()).push("::text[] is not null) and ended is ");
     query.push(if open { "null" } else { "not null" });
@@ -161,7 +161,7 @@ fn push_all(
     }
 }
 
-/// The sagas with this value of a business key. A longer value than the index has is none of it.
+/// Returns the sagas with this value of a business key. A value longer than the index stores finds none.
 pub(crate) async fn keyed(
     db: &mut PgConnection,
     key: &str,
@@ -173,7 +173,7 @@ pub(crate) async fn keyed(
     Ok(found.into_iter().collect())
 }
 
-/// The sagas whose ids end with these digits.
+/// Returns the sagas whose ids end with these digits.
 pub(crate) async fn ending(
     db: &mut PgConnection,
     digits: &str,
@@ -184,7 +184,7 @@ pub(crate) async fn ending(
     Ok(found.into_iter().collect())
 }
 
-/// The sagas that a text stands for.
+/// Returns the sagas that a text matches.
 async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     let text = text.trim();
     if let Ok(id) = Uuid::try_parse(text) {
@@ -226,7 +226,7 @@ mod tests {
         let servers = Servers::shared().await.expect("servers");
         let database = Database::new(servers.postgres(), "console_search").await.expect("one");
         let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
-        // Of each word some, mixed in time.
+        // Some of each state, mixed in time.
         sqlx::query(
             "insert into console.saga (id, began, last_at, last_type, last_place, ended, service, since, due, is_dead) \
              select md5(n::text)::uuid, now(), now() - n * interval '1 s', 'a.done.v1', n, \
@@ -240,7 +240,7 @@ mod tests {
         .expect("sagas");
         let away = ["away".to_owned()];
         let list = async |skip, limit| {
-            let filter = Filter { skip, limit, ..Filter::default() };
+            let filter = SagaFilter { skip, limit, ..SagaFilter::default() };
             let found = search(&pool, &away, &filter).await.expect("sagas");
             found.found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
         };
@@ -259,8 +259,9 @@ mod tests {
             }
             assert_eq!(pages, all, "{limit} a page");
         }
-        // Nothing hinders: what was blocked is late, or waits.
-        let filter = Filter { state: Some(SagaState::Blocked), limit: 9, ..Filter::default() };
+        // Without hindrances the blocked sagas are late, or wait.
+        let filter =
+            SagaFilter { state: Some(SagaState::Blocked), limit: 9, ..SagaFilter::default() };
         assert!(search(&pool, &[], &filter).await.expect("none").found.is_empty());
     }
 
@@ -283,7 +284,8 @@ mod tests {
         for (text, count, has_others) in
             [("order-0007", 1, false), ("order-", MOST_HITS, true), ("none", 0, false)]
         {
-            let filter = Filter { text: Some(text.to_owned()), limit: 10_000, ..Filter::default() };
+            let filter =
+                SagaFilter { text: Some(text.to_owned()), limit: 10_000, ..SagaFilter::default() };
             let listed = search(&pool, &[], &filter).await.expect("sagas");
             assert_eq!((listed.found.len(), listed.has_others), (count, has_others), "{text}");
         }

@@ -1,33 +1,33 @@
-//! The last entries of the journal, and those that come.
+//! The last entries of the journal, and new ones.
 
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::store::append;
-use crate::store::row::Row;
+use crate::store::entry_row::EntryRow;
 
-/// They are looked for among this many of the last places: there may be few that pass the filters.
+/// The number of last places that are searched: only few of them may pass the filters.
 const LOOKED_AT: i64 = 100_000;
 
-/// Which entries are followed.
+/// The filters of the entries.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Following {
-    /// A part of the type.
+pub(crate) struct TailFilter {
+    /// A part of the event type.
     pub(crate) event_type: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) kind: Option<&'static str>,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// The last entries behind this place of the journal, or of all, at most `limit`, in the order of the journal; and the
-/// place up to which it was looked.
+/// Returns the last entries behind this place of the journal, or of all, at most `limit`, in the order of the journal;
+/// and the place up to which it has searched.
 pub(crate) async fn entries(
     pool: &PgPool,
-    following: &Following,
+    following: &TailFilter,
     after: Option<i64>,
     limit: i64,
-) -> Result<(Vec<Row>, i64), sqlx::Error> {
-    // Read first: what comes before it is there.
+) -> Result<(Vec<EntryRow>, i64), sqlx::Error> {
+    // Read first: all entries before it are there.
     let last = append::next(pool).await? - 1;
     let after = after.unwrap_or(-1).max(last - LOOKED_AT);
     let mut query = QueryBuilder::<Postgres>::new(
@@ -48,7 +48,7 @@ pub(crate) async fn entries(
         query.push(" and saga = ").push_bind(saga);
     }
     query.push(" order by place desc limit ").push_bind(limit);
-    let mut rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
+    let mut rows: Vec<EntryRow> = query.build_query_as().fetch_all(pool).await?;
     rows.reverse();
     let last = rows.last().map_or(last, |row| row.place.max(last));
     Ok((rows, last))
@@ -68,7 +68,7 @@ mod tests {
         let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
         for statement in [
             "create table console.entry_all partition of console.entry default",
-            // Entries of two services, written out of the order of their times.
+            // Entries of two services, not in the order of their times.
             "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
              select n, now() - n * interval '1 s', 'event', gen_random_uuid(), 'a.done.v1', \
                  case n % 2 when 0 then 'a' else 'b' end, gen_random_uuid(), '{}', 2 \
@@ -77,21 +77,21 @@ mod tests {
         ] {
             sqlx::query(statement).execute(&pool).await.expect("done");
         }
-        let of_a = Following { service: Some("a".to_owned()), ..Following::default() };
+        let of_a = TailFilter { service: Some("a".to_owned()), ..TailFilter::default() };
         for (following, after, expected) in [
-            (&Following::default(), None, [997, 998, 999].as_slice()),
-            (&Following::default(), Some(10), &[997, 998, 999]),
-            (&Following::default(), Some(998), &[999]),
+            (&TailFilter::default(), None, [997, 998, 999].as_slice()),
+            (&TailFilter::default(), Some(10), &[997, 998, 999]),
+            (&TailFilter::default(), Some(998), &[999]),
             (&of_a, Some(10), &[994, 996, 998]),
             (&of_a, Some(998), &[]),
             (&of_a, Some(1_100), &[]),
         ] {
             let (rows, looked_to) = entries(&pool, following, after, 3).await.expect("rows");
             let places: Vec<i64> = rows.iter().map(|row| row.place).collect();
-            // What does not pass is not looked at again.
+            // Entries that do not pass are not searched again.
             assert_eq!((&*places, looked_to), (expected, 999), "{following:?} after {after:?}");
         }
-        // Whoever looks after a long time looks among the last places only.
+        // After a long pause only the last places are searched.
         let later = "update console.progress set next = 1000 + $1";
         sqlx::query(later).bind(LOOKED_AT).execute(&pool).await.expect("done");
         let (rows, looked_to) = entries(&pool, &of_a, Some(10), 3).await.expect("rows");

@@ -1,10 +1,10 @@
-//! What is old and what is from the future, by the clock of the database and by the journal. A process with a wrong clock
-//! would take what is new for old.
+//! The present, by the clock of the database and by the journal. A process with a wrong clock would take new entries
+//! for old ones.
 
 use jiff::Timestamp;
 use sqlx::PgExecutor;
 
-/// The time by the clock of the database, and that of the newest entry, which is not from the future.
+/// Returns the time of the database, and the time of the newest entry, which is never in the future.
 pub(crate) async fn times(
     db: impl PgExecutor<'_>,
 ) -> Result<(Timestamp, Option<Timestamp>), sqlx::Error> {

@@ -1,15 +1,15 @@
-//! Who may see what.
+//! Access to the pages.
 
 use ballet_console::{Console, Role};
 use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::world::{SOON, World};
+use crate::test_console::{SOON, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
-    let world = World::new("console_access").await;
+    let world = TestConsole::new("console_access").await;
     let console = world.console().await;
     let stranger = console.stranger();
     for path in [
@@ -31,20 +31,20 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
     }
     let browser = console.browser().await;
     assert_eq!(browser.get("/sagas").await.0, StatusCode::OK);
-    // The token is in no table.
+    // No table has the token.
     let cookie = browser.cookie.clone().expect("a cookie");
     let out = browser.form("/logout", "").send().await.expect("an answer");
     assert_eq!(out.status(), StatusCode::SEE_OTHER);
     let answer = browser.request(Method::GET, "/sagas").header("cookie", &cookie).send().await;
     assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
-    // The first account is made once.
+    // The first account is created once.
     assert!(world.console().await.first.is_none());
     world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() {
-    let world = World::new("console_login").await;
+    let world = TestConsole::new("console_login").await;
     let console = world.console().await;
     let mut stranger = console.stranger();
     let foreign = stranger
@@ -67,7 +67,7 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why() {
-    let world = World::new("console_forms").await;
+    let world = TestConsole::new("console_forms").await;
     let console = world.console().await;
     let (operator, stranger) = (console.browser().await, console.stranger());
     // Far more than the sockets hold.
@@ -91,7 +91,7 @@ async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_up_to_date_ends_with_the_session() {
-    let world = World::new("console_live_ends").await;
+    let world = TestConsole::new("console_live_ends").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut open = Vec::new();
@@ -113,12 +113,12 @@ async fn what_is_kept_up_to_date_ends_with_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_is_not_told_what_the_database_says() {
-    let world = World::new("console_away").await;
+    let world = TestConsole::new("console_away").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     db.execute("alter table console.session rename to gone").await.expect("renamed");
-    // Nobody can say whose cookie it is.
+    // Nobody can tell whose cookie it is.
     let (status, page) = browser.get("/sagas").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");

@@ -1,4 +1,4 @@
-// What a machine can tell of a page's accessibility, as the rules of WCAG 2.2 A and AA have it. Returns what is wrong.
+// Checks a page's accessibility by the rules of WCAG 2.2 A and AA, as far as a machine can. Returns the faults.
 const wrong = [];
 const say = (what, element) => wrong.push(`${what}: ${element?.outerHTML?.slice(0, 160) ?? ''}`);
 const all = (selector) => [...document.querySelectorAll(selector)];

@@ -1,18 +1,18 @@
-//! What an operator does on the pages: who may, what is asked for, what comes of it, and what is written down.
+//! An operator's actions on the pages: permissions, questions, outcomes, and the trail.
 
 use std::net::IpAddr;
 
-use ballet_console::{Console, Role, Trusted};
+use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::world::{CHECKED_OUT, PLACED, RESERVED, World};
+use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, TestConsole};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
-    let world = World::new("console_mends").await;
+    let world = TestConsole::new("console_mends").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let (saga, order) = (world.id(), world.id());
@@ -57,7 +57,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     let page = operator.until(&letter, "a typing error").await;
     assert!(page.contains("<strong>operator</strong>"), "{page}");
 
-    // What would be sent is said, and then it is sent: the service handles it, and the saga goes on.
+    // First the page says what would be sent, then it is sent: the service handles it, and the saga continues.
     let id = letter.rsplit('/').next().expect("an id");
     let act = format!("/dead-letters/act?service=payments&id={id}");
     let page = operator.until(&act, "Which they are").await;
@@ -69,7 +69,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     let page = operator.until(&action, "1 of 1 were sent back: 1 handled, 0 dead again").await;
     assert!(page.contains("it is mended") && page.contains("done"), "{page}");
     let page = operator.until(&format!("/sagas/{saga}"), "state waiting").await;
-    // The journal has who and why, as for the command.
+    // The journal has the person and the reason, as for the command.
     assert!(page.contains("by operator") && page.contains("it is mended"), "{page}");
     assert!(page.contains("What was done to it here"), "{page}");
     let (_, trail) = operator.get("/actions").await;
@@ -79,7 +79,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
-    let world = World::new("console_two").await;
+    let world = TestConsole::new("console_two").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let saga = world.id();
@@ -107,7 +107,7 @@ async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
     }
     let (_, page) = operator.get(&edit).await;
     assert!(page.contains("&quot;n&quot;: 1"), "{page}");
-    // Who has seen that may change it.
+    // A person who has seen it may change it.
     let third = format!("act=edit&why=three&{}", body("3", order));
     let (status, action) = operator.act(&edit, &edit, &third).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
@@ -117,7 +117,7 @@ async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
-    let world = World::new("console_again").await;
+    let world = TestConsole::new("console_again").await;
     let folder = std::env::temp_dir().join(format!("ballet-console-{}", world.id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let archive = folder.clone();
@@ -129,7 +129,7 @@ async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
     let at = page.find("/dead-letters/act?").expect("a link");
     let act = page[at..].split('"').next().expect("a path").replace("&amp;", "&");
     let fields = act.split('?').nth(1).expect("fields").to_owned();
-    // Nobody discards by a slip.
+    // A slip discards nothing.
     let discard = format!("act=discard&why=old&{fields}");
     let (status, page) =
         operator.act(&act, "/dead-letters/act", &format!("{discard}&sure=2")).await;
@@ -146,7 +146,7 @@ async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
-    let world = World::new("console_thrown").await;
+    let world = TestConsole::new("console_thrown").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let (thrown, begun) = (world.id(), world.id());
@@ -155,7 +155,7 @@ async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
         .publish(vec![
             world.event(CHECKED_OUT, thrown, None, "{}"),
             world.dead("orders", CHECKED_OUT, thrown, broken, b"{}"),
-            // Of this one a step was done: without its event it hangs.
+            // This saga had a step done: without its event it hangs.
             world.event(CHECKED_OUT, begun, None, "{}"),
             world.event(PLACED, begun, None, "{}"),
             world.dead("inventory", PLACED, begun, "no shelf 17", b"{}"),
@@ -173,7 +173,7 @@ async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
     }
     let page = operator.until(&format!("/sagas/{thrown}"), "state aborted").await;
     assert!(page.contains("goes without") && !page.contains("Stop it"), "{page}");
-    // The path still has the step that nobody took.
+    // The path still has the step that nobody has taken.
     assert!(page.contains("<code>accept_checkout</code>"), "{page}");
     let (_, page) = operator.get(&format!("/sagas/{begun}")).await;
     assert!(page.contains("Stop it"), "{page}");
@@ -182,7 +182,7 @@ async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
-    let world = World::new("console_viewer").await;
+    let world = TestConsole::new("console_viewer").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let url = || world.database.url().parse().expect("a URL");
@@ -206,7 +206,7 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
     let act = "/dead-letters/act?service=inventory";
     assert_eq!(viewer.get(act).await.0, StatusCode::FORBIDDEN);
     for (to, fields) in &forms {
-        // With a token of their own, which only the role keeps from counting.
+        // They have a token of their own, and only the role makes it invalid.
         let (status, page) = viewer.act("/actions", to, fields).await;
         assert!(
             status == StatusCode::FORBIDDEN && page.contains("Only an operator"),
@@ -220,7 +220,7 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
     }
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.contains("Nobody has done anything yet"), "{trail}");
-    // Without the services' databases it is said why nothing was done, and that it was tried.
+    // Without the services' databases the page says why nothing was done, and the attempt is recorded.
     let stop = format!("/sagas/{saga}/stop");
     let (_, action) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
     operator.until(&action, "does not know the database of orders").await;
@@ -229,8 +229,9 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
-    let world = World::new("console_unmask").await;
-    let trusted = |from: Vec<IpAddr>| Some(Trusted { header: "x-forwarded-user".to_owned(), from });
+    let world = TestConsole::new("console_unmask").await;
+    let trusted =
+        |from: Vec<IpAddr>| Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
     let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
     let operator = console.browser().await;
     let saga = world.id();
@@ -245,8 +246,8 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let page = operator.until(&at, "the customer called").await;
     assert!(!page.contains("Lovelace"), "{page}");
 
-    // Behind a gateway nobody logs in. Who has no account sees, and does nothing.
-    let as_user = |browser: &crate::world::Browser, name: &str| {
+    // Behind a gateway nobody logs in. A person without an account may see, but not act.
+    let as_user = |browser: &crate::test_console::Browser, name: &str| {
         browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
     };
     let stranger = console.stranger();

@@ -1,4 +1,4 @@
-//! A call that only a person can answer: what would happen is said first, and who answered it is kept.
+//! A call that only a person can answer: the page first says what would happen, and then records who answered.
 
 use ballet_console::{Console, Role};
 use ballet_stage::{Database, Servers};
@@ -7,9 +7,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::world::{PLACED, World};
+use crate::test_console::{PLACED, TestConsole};
 
-/// An authorization that is set aside: the bank may have forgotten its key.
+/// Returns the rows of an authorization that is set aside: the bank may have forgotten its key.
 fn rows(saga: Uuid) -> String {
     format!(
         "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)
@@ -21,7 +21,7 @@ fn rows(saga: Uuid) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
-    let world = World::new("console_answers").await;
+    let world = TestConsole::new("console_answers").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "answers", &["payments"]).await;
     let of = of.expect("a database").remove("payments").expect("that of payments");
@@ -36,7 +36,7 @@ async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
         sqlx::query_scalar(of).fetch_one(db).await.expect("a number")
     };
 
-    // The saga's page leads there, and a viewer does not get there.
+    // The saga's page links there, and a viewer gets no access.
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     let answer = format!("/sagas/{saga}/answer");
     operator.until(&format!("/sagas/{saga}"), &answer).await;
@@ -45,7 +45,7 @@ async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
     let viewer = console.browser_of("eve", "a+long+password").await;
     assert_eq!(viewer.get(&answer).await.0, StatusCode::FORBIDDEN);
 
-    // What would happen is said first, and what cannot.
+    // The page first says what would happen, and what cannot.
     let step = "step=payments%2Fauthorize_payment";
     let declined = "answer=%7B%22declined%22%3A%7B%22reason%22%3A%22said_by_phone%22%7D%7D";
     for (fields, says) in [

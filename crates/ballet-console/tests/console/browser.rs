@@ -1,4 +1,4 @@
-//! An operator's day in a real browser: headless Chromium. Pictures of each page at three widths are left in
+//! An operator's day in a real browser: headless Chromium. It leaves pictures of each page at three widths in
 //! target/console for a person to look at.
 
 use std::path::Path;
@@ -12,25 +12,25 @@ use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::looks::Broken;
-use crate::world::{PLACED, RESERVED, Running, SOON, World};
+use crate::looks::FaultyInspector;
+use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-/// A phone, a desk, a wall.
+/// The widths of a phone, a desktop and a large screen.
 const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
 
-struct Person {
+struct BrowserPerson {
     browser: WebBrowser,
     at: String,
-    /// What is wrong with the pages that were looked at: all of it is told at once.
+    /// The faults of the pages so far: all are reported at the end.
     wrong: Mutex<Vec<String>>,
 }
 
-impl Person {
-    /// Opens the console as somebody who is not logged in yet.
-    async fn at(console: &Running) -> Self {
+impl BrowserPerson {
+    /// Opens the console as a person who has not logged in.
+    async fn at(console: &RunningConsole) -> Self {
         let browser = WebBrowser::start().await.expect("a browser");
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -51,7 +51,7 @@ impl Person {
         let clicked = wait_until(&what, SOON, || async {
             match self.browser.click(selector).await {
                 Ok(()) => Ok(Some(())),
-                // The page has just been brought up to date.
+                // The page has just been updated.
                 Err(error) if error.to_string().contains("stale element") => Err(error.to_string()),
                 Err(error) => panic!("{selector}: {error}"),
             }
@@ -59,7 +59,7 @@ impl Person {
         clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Looks until the page says this, without loading it again.
+    /// Waits until the page shows this, without loading it again.
     async fn sees(&self, says: &str) {
         let what = format!("the page to say {says:?}");
         let last = wait_until(&what, SOON, || async {
@@ -69,7 +69,7 @@ impl Person {
         last.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// The same, loading it again: for what is only there after a while.
+    /// Loads the page again until it shows this.
     async fn finds(&self, path: &str, says: &str) {
         let is_first = AtomicBool::new(true);
         let what = format!("{path} to say {says:?}");
@@ -84,8 +84,8 @@ impl Person {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Looks at this page at all widths, light and dark: everybody can use it, its policy refused nothing, and a picture
-    /// stays.
+    /// Checks this page at all widths, light and dark: it is accessible, its policy refused nothing, and a picture is
+    /// left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -97,7 +97,7 @@ impl Person {
                 let wrong =
                     wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
                 self.wrong.lock().expect("whole").extend(wrong);
-                // One of each is enough to look at.
+                // One picture of each is enough.
                 if dark == (width == 1920) {
                     let picture = self.browser.picture(true).await.expect("a picture");
                     let picture = BASE64_STANDARD.decode(picture).expect("a picture");
@@ -119,7 +119,7 @@ impl Person {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
-    let world = World::new("console_day").await;
+    let world = TestConsole::new("console_day").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
     let (saga, order) = (world.id(), world.id());
@@ -135,11 +135,11 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
     world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
 
-    let person = Person::at(&console).await;
+    let person = BrowserPerson::at(&console).await;
     person.opens("/").await;
     person.looks("login").await;
     person.logs_in(first.name, &first.password).await;
-    // The first page says what hangs and why; the way to the saga is two clicks.
+    // The first page says what hangs and why; the saga is two clicks away.
     person.finds("/", "lines is no list").await;
     person.looks("now").await;
     person.clicks(".causes a").await;
@@ -147,7 +147,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.looks("sagas").await;
     person.clicks(".row a.id").await;
     person.sees("has not acted on inventory.stock_reserved.v1").await;
-    // What others have written is text.
+    // Text from others stays text.
     person.sees("<script>window.bitten=1</script>").await;
     let bitten = person.browser.run("return window.bitten ?? 0").await.expect("a number");
     assert_eq!(bitten, 0);
@@ -174,7 +174,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("It has a new body").await;
     person.looks("action").await;
 
-    // It is sent back; the service handles it, and the open page says so by itself.
+    // It is sent back; the service handles it, and the open page shows it without a reload.
     let act = "/dead-letters/act?service=payments&reason=failed";
     person.opens(act).await;
     person.looks("send-back").await;
@@ -200,7 +200,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         person.opens(page).await;
         person.looks(name).await;
     }
-    // What flows is there while one looks.
+    // New entries appear while the page is open.
     person.opens("/tail?type=order_placed").await;
     let another = world.id();
     tokio::time::timeout(SOON, async {
@@ -215,16 +215,16 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .await
     .expect("the tail goes on by itself");
 
-    // Another console, which knows what is wrong around the services: one session is for both.
-    let looks = Arc::new(Broken("a saga".to_owned()));
+    // Another console, which knows the faults around the services. One session is for both.
+    let looks = Arc::new(FaultyInspector("a saga".to_owned()));
     let looked = world.console_with(|options| options.looks = Some(looks)).await;
-    let person = Person { at: format!("http://{}", looked.address), ..person };
+    let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
     for (page, name) in [("/services", "services"), ("/audit", "audit")] {
         person.opens(page).await;
         person.looks(name).await;
     }
 
-    // A viewer sees it all, and can do none of it.
+    // A viewer sees everything, and may change nothing.
     let url = world.database.url().parse().expect("a URL");
     Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
     world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
@@ -243,7 +243,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     world.close().await;
 }
 
-/// The sagas that hang of each cause.
+/// The sagas that hang for each cause.
 const MANY: usize = 200;
 const CAUSES: [&str; 5] = [
     "no shelf {} in the warehouse",
@@ -256,7 +256,7 @@ const CAUSES: [&str; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
  {
-    let world = World::new("console_many").await;
+    let world = TestConsole::new("console_many").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
     for number in 0..MANY {
@@ -268,10 +268,10 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
         }
         world.publish(messages).await;
     }
-    let person = Person::at(&console).await;
+    let person = BrowserPerson::at(&console).await;
     person.logs_in(first.name, &first.password).await;
     let begun = tokio::time::Instant::now();
-    // The first page says of each cause how many hang there, apart although all failed in one step.
+    // The first page gives the number of sagas for each cause, separately although all failed in one step.
     for says in CAUSES {
         person.sees(says.split('{').next().expect("its beginning")).await;
     }

@@ -1,16 +1,16 @@
-//! A saga that only a person can end: what would happen is said first, who did it is kept, and behind a gateway it is the
-//! person that the gateway names.
+//! A saga that only a person can end: the page first says what would happen, and then records who did it. Behind a
+//! gateway that is the person whom the gateway names.
 
-use ballet_console::{Console, Role, Trusted};
+use ballet_console::{Console, Role, TrustedHeader};
 use ballet_stage::{Database, Servers};
 use reqwest::{Method, StatusCode};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::world::World;
+use crate::test_console::TestConsole;
 
-/// The ledger of an order whose reservation has to be released, and an event that could not be published.
+/// Returns the ledger of an order whose reservation has to be released, and an event that could not be published.
 fn rows(saga: Uuid) -> String {
     format!(
         r#"insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)
@@ -31,7 +31,7 @@ fn unpublishable(saga: Uuid, number: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again() {
-    let world = World::new("console_by_hand").await;
+    let world = TestConsole::new("console_by_hand").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "by_hand", &["inventory"]).await;
     let of = of.expect("a database").remove("inventory").expect("that of the inventory");
@@ -43,7 +43,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
         .console_with(|options| {
             options.databases = vec![("inventory".to_owned(), url)];
             options.trusted =
-                Some(Trusted { header: "x-forwarded-user".to_owned(), from: Vec::new() });
+                Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from: Vec::new() });
         })
         .await;
     let operator = console.browser().await;
@@ -53,7 +53,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     };
     const UNDONE: &str = "select count(*) from ballet.ledger_other where entry = 'undone'";
 
-    // What would happen is said first, and what cannot.
+    // The page first says what would happen, and what cannot.
     let step = "step=inventory%2Freserve_stock";
     for (fields, says) in [
         (format!("act=check&{step}"), "inventory.stock_released.v1"),
@@ -68,7 +68,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     }
     assert_eq!(count(&mut db, UNDONE).await, 0);
 
-    // A gateway names the person: a viewer may not, an operator may.
+    // A gateway names the person: a viewer may not act, an operator may.
     let url = || world.database.url().parse().expect("a URL");
     for (name, role) in [("eve", Role::Viewer), ("ada", Role::Operator)] {
         Console::set_account(url(), name, role, "a long password").await.expect("an account");
@@ -95,7 +95,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     let (_, page) = operator.act(&solved, &solved, &format!("act=check&{step}")).await;
     assert!(page.contains("Nothing was changed") && page.contains("ada"), "{page}");
 
-    // What could not be published is counted, and put back once.
+    // Unpublished events are counted, and queued again once.
     let looked = format!("/sagas/{saga}/retry?service=inventory");
     let page = operator.until(&looked, "Publish its events again").await;
     assert!(page.contains("<dt>events it could not publish</dt><dd dir=\"auto\">1</dd>"), "{page}");
@@ -107,7 +107,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     assert_eq!(count(&mut db, "select count(*) from ballet.outbox_dead").await, 0);
     operator.until(&looked, "Nothing of this saga waits for a next attempt in inventory").await;
 
-    // So is what waits of all sagas together.
+    // The same goes for the waiting events of all sagas together.
     for number in 2..4 {
         db.execute(AssertSqlSafe(unpublishable(world.id(), number))).await.expect("a row");
     }

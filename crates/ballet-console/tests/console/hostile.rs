@@ -1,15 +1,15 @@
-//! What others have written is text, whatever it is.
+//! Text from others stays text, whatever it is.
 
 use reqwest::Method;
 
-use crate::world::{PLACED, World};
+use crate::test_console::{PLACED, TestConsole};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 const RTL: &str = "\u{202e}desrever";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_payload_shows_as_text_on_every_page() {
-    let world = World::new("console_hostile").await;
+    let world = TestConsole::new("console_hostile").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -58,7 +58,7 @@ async fn a_hostile_payload_shows_as_text_on_every_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_about_a_person_is_masked_and_what_cannot_be_masked_is_for_operators() {
-    let world = World::new("console_personal").await;
+    let world = TestConsole::new("console_personal").await;
     let console = world.console().await;
     let operator = console.browser().await;
     let url = world.database.url().parse().expect("a URL");

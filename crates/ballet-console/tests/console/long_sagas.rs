@@ -3,11 +3,11 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::observer::until;
-use crate::world::{PLACED, RESERVED, World};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them() {
-    let world = World::new("console_long_saga").await;
+    let world = TestConsole::new("console_long_saga").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -26,9 +26,9 @@ async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them()
         assert!(page.contains(says), "{says}: {page}");
     }
     assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
-    // As it is in the time line, in what it waits for and among its dead letters.
+    // It is in the time line, in the description of the wait, and among the dead letters.
     assert_eq!(page.matches("no shelf 17").count(), 3);
-    // The other one is not in the time line, and nothing leads there.
+    // The other one is not in the time line, and nothing links there.
     assert_eq!(page.matches("no shelf 16").count(), 2);
     assert_eq!(page.matches("in the time line").count(), 1);
     assert!(!page.contains("there may be others"), "{page}");
@@ -37,7 +37,7 @@ async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged() {
-    let world = World::new("console_very_many").await;
+    let world = TestConsole::new("console_very_many").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (long, other) = (world.id(), world.id());
@@ -61,7 +61,7 @@ async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_j
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_that_has_ended_stays_so_when_it_has_very_many_entries() {
-    let world = World::new("console_ended_long").await;
+    let world = TestConsole::new("console_ended_long").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();

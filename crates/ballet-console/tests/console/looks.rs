@@ -1,8 +1,8 @@
-//! The pages of services and audits, and what blocks sagas, by what is found of the running system.
+//! The pages of services and audits, and blocked sagas, by the findings on the running system.
 
 use std::sync::Arc;
 
-use ballet_console::Looks;
+use ballet_console::Inspector;
 use ballet_ops::audit::Report;
 use ballet_ops::finding::Finding;
 use ballet_stage::{Database, Servers};
@@ -12,13 +12,13 @@ use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::world::{PLACED, World};
+use crate::test_console::{PLACED, TestConsole};
 
 /// A system whose broker has lost a binding of the inventory, and in which an audit finds something.
 #[derive(Debug)]
-pub(crate) struct Broken(pub(crate) String);
+pub(crate) struct FaultyInspector(pub(crate) String);
 
-impl Broken {
+impl FaultyInspector {
     fn binding() -> Finding {
         let mut finding =
             Finding::bad("topology", "the broker", "<b>a binding</b> is missing", "mend it");
@@ -27,7 +27,7 @@ impl Broken {
     }
 }
 
-impl Looks for Broken {
+impl Inspector for FaultyInspector {
     fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
         let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
         let user = Finding::well("user", "user shop", "it may do what it has to");
@@ -47,12 +47,12 @@ impl Looks for Broken {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
-    let world = World::new("console_looks").await;
+    let world = TestConsole::new("console_looks").await;
     let (saga, late) = (world.id(), jiff::SignedDuration::ZERO);
     let console = world
         .console_with(|options| {
-            options.looks = Some(Arc::new(Broken(saga.to_string())));
-            // Without the cause that is known, it would be stuck at once.
+            options.looks = Some(Arc::new(FaultyInspector(saga.to_string())));
+            // Without the known cause it would be stuck at once.
             options.patience = late;
         })
         .await;
@@ -77,7 +77,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
         assert!(page.contains(says), "{says}: {page}");
     }
 
-    // The services come first; what is not well is named before all of them.
+    // The services come first; each fault is named above all of them.
     let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
     let order = [
         "Not well: ",
@@ -104,7 +104,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_somebody_who_looks_the_pages_say_so() {
-    let world = World::new("console_blind").await;
+    let world = TestConsole::new("console_blind").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (_, page) = browser.get("/services").await;
@@ -119,7 +119,7 @@ async fn without_somebody_who_looks_the_pages_say_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
-    let world = World::new("console_figures").await;
+    let world = TestConsole::new("console_figures").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "figures", &["inventory"]).await;
     let of = of.expect("a database").remove("inventory").expect("that of the inventory");
@@ -179,7 +179,7 @@ async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
     let options: PgConnectOptions = of.url().parse().expect("a URL");
     let (process, mut session) = process::begin(&options).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
-    // Nobody renews it while the page shows what was found before.
+    // Nobody renews it while the page shows the earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")
         .await
         .expect("a longer lease");

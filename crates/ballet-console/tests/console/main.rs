@@ -10,4 +10,4 @@ mod long_sagas;
 mod looks;
 mod observer;
 mod pages;
-mod world;
+mod test_console;

@@ -1,4 +1,4 @@
-//! The observer keeps each entry of the journal once, whatever happens to it.
+//! The observer stores each entry of the journal once, whatever happens to it.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
-use ballet_console::index::{Found, Index};
+use ballet_console::index::{Index, IndexState};
 use ballet_core::MessageId;
 use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{CHECKED_OUT, PLACED, RESERVED, SOON, World, options};
+use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
-/// What the child process is told: the broker, and the database.
+/// The variables with the broker and the database for the child process.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
 const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
 
@@ -49,9 +49,9 @@ fn child() {
 async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     const EACH: i64 = 3_000;
     const SAGAS: i64 = 100;
-    let world = World::new("console_killed").await;
+    let world = TestConsole::new("console_killed").await;
     let url = world.database.url().to_owned();
-    // The tables are there before the process is.
+    // The tables are there before the process.
     drop(Console::open(world.options()).await.expect("it opens"));
     let mut db = PgConnection::connect(&url).await.expect("a session");
     let sagas: Vec<_> = (0..SAGAS).map(|_| world.id()).collect();
@@ -68,7 +68,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
         let of_saga = sagas.iter().cycle().zip(0..EACH);
         let messages = of_saga.map(|(saga, _)| world.event(PLACED, *saga, None, "{}")).collect();
         world.publish(messages).await;
-        // As soon as it has added something.
+        // Kill it as soon as it has added something.
         let end = Instant::now() + SOON;
         while count(&mut db, ENTRIES).await <= before {
             assert!(Instant::now() < end, "round {round}: nothing is added");
@@ -83,7 +83,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     assert_eq!(count(&mut db, distinct).await, 4 * EACH);
     let counted = "select sum(count)::bigint from console.flow";
     assert_eq!(count(&mut db, counted).await, 4 * EACH);
-    // What was not judged when it was killed is judged later.
+    // Entries that were not judged before the kill are judged later.
     let last = "select count(*) from console.saga s \
                 where last_place = (select max(place) from console.entry e where e.saga = s.id)";
     until(&mut db, last, SAGAS).await;
@@ -92,10 +92,10 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     world.close().await;
 }
 
-/// Its attributes are in headers, and its properties say nothing.
+/// Its attributes are in headers, and its properties have none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
-    let world = World::new("console_cloud_event").await;
+    let world = TestConsole::new("console_cloud_event").await;
     let _console = world.console().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let till = MessageId::derived_from_source("/till", "17").0;
@@ -122,7 +122,7 @@ async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_builds_anew_on_command_and_drops_what_is_old() {
-    let world = World::new("console_rebuilt").await;
+    let world = TestConsole::new("console_rebuilt").await;
     let console = world.console().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let messages = (0..10).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
@@ -145,7 +145,7 @@ async fn it_builds_anew_on_command_and_drops_what_is_old() {
     );
     until(&mut db, "select count(*) from console.saga", 10).await;
     running.abort();
-    // A day that is over for longer than it keeps is dropped whole, with the sagas that ended then.
+    // A day beyond the limit is dropped as a whole, with the sagas that ended then.
     let old = "create table console.entry_20200101 partition of console.entry \
                for values from ('2020-01-01 00:00:00+00') to ('2020-01-02 00:00:00+00')";
     sqlx::query(old).execute(&mut db).await.expect("a day");
@@ -160,7 +160,7 @@ async fn it_builds_anew_on_command_and_drops_what_is_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest() {
-    let world = World::new("console_dropped_first").await;
+    let world = TestConsole::new("console_dropped_first").await;
     let mut console = world.console().await;
     let first = console.first.take();
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -169,7 +169,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
         .publish([died_again, sent_back].map(|id| world.event(PLACED, id, None, "{}")).into())
         .await;
     until(&mut db, "select count(*) from console.saga where ended is null", 2).await;
-    // The same day is made again for what comes next.
+    // The same day is created again for later entries.
     drop(console);
     let days = "select inhrelid::regclass::text from pg_inherits \
                 where inhparent = 'console.entry'::regclass";
@@ -200,7 +200,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() {
-    let world = World::new("console_wrong_clock").await;
+    let world = TestConsole::new("console_wrong_clock").await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let events = || (0..5).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
     let mut expected = 0;
@@ -219,7 +219,7 @@ async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_consoles_on_one_database_add_each_entry_once() {
-    let world = World::new("console_twice").await;
+    let world = TestConsole::new("console_twice").await;
     let (_one, _other) = (world.console().await, world.console().await);
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     for _ in 0..20 {
@@ -236,7 +236,7 @@ async fn two_consoles_on_one_database_add_each_entry_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     const CANCELLED: &str = "orders.order_cancelled.v1";
-    let world = World::new("console_forged").await;
+    let world = TestConsole::new("console_forged").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -244,7 +244,7 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     let dead = world.dead("inventory", PLACED, saga, "no shelf 17", b"{}");
     world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
     browser.until(&format!("/sagas/{saga}"), "state stuck").await;
-    // The broker checks the routing key only, and services refuse it for its type.
+    // The broker checks only the routing key, and services refuse it for its type.
     let mut forged = world.event(CANCELLED, saga, None, r#"{"order_id":"o-17"}"#);
     forged.routing_key = CHECKED_OUT.to_owned();
     let mut refused = world.dead("orders", CHECKED_OUT, saga, "forged", b"{}");
@@ -263,11 +263,11 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
-    let world = World::new("console_again_published").await;
+    let world = TestConsole::new("console_again_published").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
-    // What the broker has not confirmed is published again, under the same id.
+    // An unconfirmed message is published again, under the same id.
     let reserved = world.event(RESERVED, saga, None, "{}");
     world
         .publish(vec![
@@ -285,7 +285,7 @@ async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
-    let world = World::new("console_anew").await;
+    let world = TestConsole::new("console_anew").await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     let events =
         |count| (0..count).map(|_| world.event(PLACED, world.id(), None, "{}")).collect::<Vec<_>>();
@@ -293,7 +293,7 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
     let browser = first.browser().await;
     world.publish(events(5)).await;
     until(&mut db, ENTRIES, 5).await;
-    // One that runs meanwhile, and one that is started afterwards.
+    // One console runs meanwhile, and one is started afterwards.
     world.env.journal_anew().await.expect("another journal");
     let broker = Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL")) as Arc<_>;
     let database = world.database.url().parse().expect("a URL");
@@ -305,13 +305,13 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
         let page =
             second.browser_of("operator", password).await.until("/", "another journal").await;
         assert!(page.contains("--rebuild"), "{page}");
-        // Nor is what it has an index of the new one.
+        // Its entries are not an index of the new one, either.
         let found = Index::open(&database, &broker).await;
-        assert!(matches!(found, Found::Behind), "{found:?}");
+        assert!(matches!(found, IndexState::Behind), "{found:?}");
     }
     drop(first);
     until(&mut db, ENTRIES, 5).await;
-    // As it is told to.
+    // A rebuild reads it on request.
     let console = Console::open(world.options()).await.expect("it opens");
     console.rebuild().await.expect("it forgets");
     let running = tokio::spawn(console.run());
@@ -322,7 +322,7 @@ async fn a_journal_that_was_made_anew_is_not_followed_even_when_it_has_grown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_sagas_cannot_be_judged_each_page_says_so() {
-    let world = World::new("console_unjudged").await;
+    let world = TestConsole::new("console_unjudged").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
@@ -340,12 +340,12 @@ async fn while_sagas_cannot_be_judged_each_page_says_so() {
     world.close().await;
 }
 
-/// As if the database's machine lost power in the midst of a statement, and another one took its address.
+/// As if the database's machine lost power during a statement, and another one took its address.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_is_never_answered_is_given_up_and_the_journal_followed_on() {
     const WAITS: &str = "select (count(*) > 0)::integer::bigint from pg_locks where not granted \
                          and database = (select oid from pg_database where datname = current_database())";
-    let world = World::new("console_hangs").await;
+    let world = TestConsole::new("console_hangs").await;
     let way = Proxy::to(world.database.url()).await.expect("a way");
     let by_this_way = way.url().parse().expect("a URL");
     let _console = world.console_with(|options| options.database = by_this_way).await;

@@ -1,19 +1,19 @@
-//! What each page shows.
+//! The content of each page.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ballet_amqp::{Broker, RabbitMq};
-use ballet_console::index::{Found, Index};
+use ballet_console::index::{Index, IndexState};
 use reqwest::StatusCode;
 use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::world::{PLACED, RESERVED, World};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on() {
-    let world = World::new("console_hangs").await;
+    let world = TestConsole::new("console_hangs").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (saga, order) = (world.id(), world.id());
@@ -24,7 +24,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let page = browser.until("/", "no shelf 17").await;
     assert!(page.contains("What hangs, and why"), "{page}");
     assert!(page.contains("<strong>inventory</strong>"), "{page}");
-    // It is found by a part of the error, by its id, its last digits, and by the order.
+    // A part of the error, its id, its last digits, and the order all find it.
     let last = &saga.to_string()[28..];
     for text in
         ["shelf%2017", &saga.to_string(), last, &order.to_string(), &order.to_string()[..13]]
@@ -47,11 +47,13 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
         assert_eq!(status, StatusCode::OK);
         assert!(page.contains("No saga is like that."), "{filter}: {page}");
     }
-    // The commands find the same in the index, and nothing by another key or another value.
+    // The commands find the same in the index, and nothing under another key or another value.
     let database = world.database.url().parse().expect("a URL");
     let broker: Arc<dyn Broker> =
         Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL"));
-    let Found::Index(mut index) = Index::open(&database, &broker).await else { panic!("behind") };
+    let IndexState::Index(mut index) = Index::open(&database, &broker).await else {
+        panic!("behind")
+    };
     let only: BTreeSet<Uuid> = [saga].into();
     for value in [order.to_string(), order.to_string().to_uppercase()] {
         assert_eq!(index.keyed("order", &value).await.expect("an answer"), only);
@@ -76,7 +78,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let page = browser.until(path, "no shelf 17 in the warehouse").await;
     assert!(page.contains("x-dead-step"), "{page}");
 
-    // The service has handled it after all: nothing is dead any more, and the payment is due.
+    // The service has handled it after all: nothing is dead, and the payment is due.
     world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
     let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
     assert!(page.contains("payments"), "{page}");
@@ -86,7 +88,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
-    let world = World::new("console_undone").await;
+    let world = TestConsole::new("console_undone").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (done, undone) = (world.id(), world.id());
@@ -125,7 +127,7 @@ async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
     let page = browser.until(&format!("/sagas/{done}"), "state completed").await;
     assert!(!page.contains("class=\"expected\"") && !page.contains("class=\"later\""), "{page}");
     browser.until("/sagas?state=completed", &done.to_string()).await;
-    // What has never run comes first; nothing that ran is among it.
+    // Outcomes that have never occurred come first, and none that has is among them.
     let (_, page) = browser.get("/coverage?window=1h").await;
     let (gaps, seen) = page.split_at(page.rfind("class=\"gap\"").expect("a gap"));
     for event in ["inventory.stock_released.v1", "payments.payment_declined.v1"] {
@@ -139,7 +141,7 @@ async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
-    let world = World::new("console_now").await;
+    let world = TestConsole::new("console_now").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -159,11 +161,12 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
     world.publish(vec![second]).await;
     let mut seen = String::new();
     while !seen.contains("it broke") {
-        let next = tokio::time::timeout(crate::world::SOON, live.chunk()).await.expect("in time");
+        let next =
+            tokio::time::timeout(crate::test_console::SOON, live.chunk()).await.expect("in time");
         seen += &String::from_utf8_lossy(&next.expect("bytes").expect("open"));
     }
 
-    // Ten minutes ago no console ran; had one run, it would have kept what hung: nothing.
+    // Ten minutes ago no console ran. One would have stored that nothing hung.
     let (_, page) = browser.get("/?minute=-10").await;
     assert!(
         page.contains("No console ran at that minute") && !page.contains("data-live"),
@@ -180,7 +183,7 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
         assert!(page.contains(says), "{says}: {page}");
     }
     assert!(!page.contains("it broke"), "{page}");
-    // Now, and what is no minute of the last hour.
+    // The present, and values that are no minute of the last hour.
     for minute in ["0", "-61", "-9223372036854775808", "9223372036854775807", "ten"] {
         let (_, page) = browser.get(&format!("/?minute={minute}")).await;
         assert!(page.contains("it broke") && page.contains("data-live"), "{minute}: {page}");
@@ -190,7 +193,7 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_has_every_event_with_its_fields() {
-    let world = World::new("console_events").await;
+    let world = TestConsole::new("console_events").await;
     let console = world.console().await;
     let browser = console.browser().await;
     let (_, page) = browser.get("/events").await;

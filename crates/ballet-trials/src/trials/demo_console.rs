@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
 use ballet_cli::{SystemAddresses, looks};
-use ballet_console::{Console, Looks, Options};
+use ballet_console::{Console, Inspector, Options};
 use ballet_core::topology::REDRIVE;
 use ballet_stage::{Database, Stage, TestEnv, variables};
 use ballet_terminal::ui;
@@ -36,7 +36,7 @@ fn looks_at(
     env: &TestEnv,
     services: &[&'static str],
     contracts: &Path,
-) -> Result<Option<Arc<dyn Looks>>> {
+) -> Result<Option<Arc<dyn Inspector>>> {
     let named: Vec<_> = services.iter().map(|service| (*service, "")).collect();
     let found = variables(env, &named).into_iter().find(|(name, _)| name == "BALLET_DATABASE_URL");
     let Some((_, database_url)) = found else { return Ok(None) };

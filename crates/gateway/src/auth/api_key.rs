@@ -14,7 +14,7 @@ use crate::http::ids::hex;
 
 const SECRET_BYTES: usize = 32;
 
-/// A new key of a client, and its hash.
+/// Generates a key for a client. Returns the key and its hash.
 pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspecified> {
     let mut secret = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut secret)?;
@@ -23,12 +23,12 @@ pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspec
     Ok((key, hash))
 }
 
-/// The client that a key belongs to.
+/// Returns the client that a key belongs to.
 pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
     let (id, _) = given.split_once('.')?;
     let given = hash(given);
-    // A client has two while one replaces the other. How long it takes says something of the hash only, and
-    // a hash leads to no key.
+    // A client has two keys while one replaces the other. The time of the comparison reveals only the hash, and no key
+    // follows from a hash.
     let of_client = known.iter().filter(|key| key.id == id);
     let key = of_client.into_iter().find(|key| key.hash.eq_ignore_ascii_case(&given))?;
     Some(Identity {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use hyper::header::HeaderName;
 
-use crate::http::headers::Setter;
+use crate::http::headers::HeaderSetter;
 
 /// The header that tells a service what the client may do. It is empty if nobody signed in.
 pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes");
 const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
 const SUBJECT: HeaderName = HeaderName::from_static("x-ballet-subject");
 
-/// A client that has signed in, and what it may do.
+/// A client that has signed in, and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Unique over tokens and API keys.
@@ -26,8 +26,8 @@ impl Identity {
         self.scopes.iter().any(|own| own == scope)
     }
 
-    /// Tells a service. A client's own headers of these names are removed before.
-    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+    /// Writes the identity into a request to a service. A client's own headers of these names were removed before.
+    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
         headers.set(CLIENT, &self.client);
         headers.set(SUBJECT, &self.subject);
         headers.set(SCOPES, self.scopes.join(" "));

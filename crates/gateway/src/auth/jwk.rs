@@ -7,7 +7,7 @@ use ring::signature::{
 };
 use serde::Deserialize;
 
-/// The signatures that count.
+/// The signature algorithms that are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum Algorithm {
     EdDSA,
@@ -29,7 +29,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether the holder of the private key signed this.
+    /// Whether the holder of the private key signed the message.
     pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Ed25519 { x } => {
@@ -43,7 +43,7 @@ impl PublicKey {
 }
 
 #[derive(Deserialize)]
-struct Set {
+struct JwkSet {
     keys: Vec<serde_json::Value>,
 }
 
@@ -59,13 +59,13 @@ struct Jwk {
     e: Option<String>,
 }
 
-/// The usable keys of a set by their ids. Keys of other kinds or for other uses are passed over.
+/// Returns the usable keys of a set by their ids. Keys of other kinds or for other uses are skipped.
 ///
 /// # Errors
 ///
 /// If this is no key set, or has no usable key.
 pub(crate) fn parse(text: &[u8]) -> Result<Vec<(String, PublicKey)>, String> {
-    let set: Set = serde_json::from_slice(text)
+    let set: JwkSet = serde_json::from_slice(text)
         .map_err(|error| format!("expected a JWK set like {{\"keys\": [...]}}: {error}"))?;
     let keys: Vec<_> = set.keys.into_iter().filter_map(usable).collect();
     if keys.is_empty() {
@@ -84,7 +84,7 @@ fn usable(value: serde_json::Value) -> Option<(String, PublicKey)> {
         ("OKP", None | Some("EdDSA" | "Ed25519"), Some("Ed25519")) => {
             PublicKey::Ed25519 { x: bytes(jwk.x).filter(|x| x.len() == 32)? }
         }
-        // 2048 bits at least.
+        // At least 2048 bits.
         ("RSA", None | Some("RS256"), None) => {
             PublicKey::Rsa { n: bytes(jwk.n).filter(|n| n.len() >= 256)?, e: bytes(jwk.e)? }
         }

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::auth::identity::Identity;
 use crate::auth::jwk::{Algorithm, PublicKey};
 
-/// More than any honest token has.
+/// The longest accepted token, in bytes. No honest token is longer.
 const LONGEST: usize = 8 * 1024;
 
-/// Why a token does not count.
+/// The reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenError {
     TooLong,
@@ -52,9 +52,9 @@ impl fmt::Display for TokenError {
     }
 }
 
-/// A token before its signature is checked.
+/// A token whose signature has not been checked.
 #[derive(Debug)]
-pub(crate) struct Token<'a> {
+pub(crate) struct UncheckedToken<'a> {
     pub(crate) kid: String,
     algorithm: Algorithm,
     signed: &'a [u8],
@@ -63,7 +63,7 @@ pub(crate) struct Token<'a> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JoseHeader {
     alg: String,
     kid: Option<String>,
     crit: Option<serde_json::Value>,
@@ -75,7 +75,7 @@ struct Claims {
     iss: String,
     aud: Audience,
     sub: String,
-    /// A time that is no number makes the token malformed; it is never taken for an absent one.
+    /// A time that is not a number makes the token malformed. It never counts as absent.
     exp: f64,
     nbf: Option<f64>,
     scope: Option<Scopes>,
@@ -95,30 +95,30 @@ enum Scopes {
     List(Vec<String>),
 }
 
-/// When a token counts.
+/// The times between which a token is valid.
 #[derive(Debug, Clone, Copy)]
-struct Times {
+struct TokenTimes {
     exp: f64,
     nbf: Option<f64>,
 }
 
-/// A token that is signed and meant for us. Whether it counts now depends on its times.
+/// The claims of a token with a valid signature and our audience. Its times decide whether it is valid now.
 #[derive(Debug, Clone)]
-pub(crate) struct Verified {
+pub(crate) struct VerifiedClaims {
     identity: Arc<Identity>,
-    times: Times,
+    times: TokenTimes,
 }
 
-/// The values that a token must have to count here and now.
+/// The values that a token must have to be accepted now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected<'a> {
+pub(crate) struct ExpectedClaims<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) audience: &'a str,
     pub(crate) leeway: i64,
     pub(crate) now: i64,
 }
 
-impl<'a> Token<'a> {
+impl<'a> UncheckedToken<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
         if text.len() > LONGEST {
             return Err(TokenError::TooLong);
@@ -129,13 +129,13 @@ impl<'a> Token<'a> {
         else {
             return Err(TokenError::Malformed);
         };
-        let read: Header = decode(header)?;
+        let read: JoseHeader = decode(header)?;
         let algorithm = match read.alg.as_str() {
             "EdDSA" => Algorithm::EdDSA,
             "RS256" => Algorithm::RS256,
             _ => return Err(TokenError::Algorithm),
         };
-        // Extensions that must be understood, and are not.
+        // The token requires extensions that the gateway does not understand.
         if read.crit.is_some() || read.b64.is_some() {
             return Err(TokenError::Malformed);
         }
@@ -150,8 +150,8 @@ impl<'a> Token<'a> {
     pub(crate) fn check(
         &self,
         key: &PublicKey,
-        expected: &Expected<'_>,
-    ) -> Result<Verified, TokenError> {
+        expected: &ExpectedClaims<'_>,
+    ) -> Result<VerifiedClaims, TokenError> {
         if key.algorithm() != self.algorithm {
             return Err(TokenError::Algorithm);
         }
@@ -159,7 +159,7 @@ impl<'a> Token<'a> {
             return Err(TokenError::Signature);
         }
         let claims: Claims = decode(self.claims)?;
-        let times = Times { exp: claims.exp, nbf: claims.nbf };
+        let times = TokenTimes { exp: claims.exp, nbf: claims.nbf };
         times.hold(expected)?;
         if claims.iss != expected.issuer {
             return Err(TokenError::Issuer);
@@ -171,7 +171,7 @@ impl<'a> Token<'a> {
         if !meant {
             return Err(TokenError::Audience);
         }
-        // It becomes a header of the requests to services.
+        // The subject becomes a header of the requests to services.
         let subject = claims.sub;
         let visible = subject.bytes().all(|byte| byte.is_ascii_graphic());
         if subject.is_empty() || subject.len() > 200 || !visible {
@@ -186,12 +186,12 @@ impl<'a> Token<'a> {
             |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
         let scopes = scopes.into_iter().filter(graphic).collect();
         let identity = Identity { client: format!("sub:{subject}").into(), subject, scopes };
-        Ok(Verified { identity: Arc::new(identity), times })
+        Ok(VerifiedClaims { identity: Arc::new(identity), times })
     }
 }
 
-impl Times {
-    fn hold(self, expected: &Expected<'_>) -> Result<(), TokenError> {
+impl TokenTimes {
+    fn hold(self, expected: &ExpectedClaims<'_>) -> Result<(), TokenError> {
         #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
         let (now, leeway) = (expected.now as f64, expected.leeway as f64);
         if now - leeway >= self.exp {
@@ -204,9 +204,9 @@ impl Times {
     }
 }
 
-impl Verified {
-    /// Whom the token stands for, if it counts now.
-    pub(crate) fn now(&self, expected: &Expected<'_>) -> Result<Arc<Identity>, TokenError> {
+impl VerifiedClaims {
+    /// Returns whom the token stands for, if it is valid now.
+    pub(crate) fn now(&self, expected: &ExpectedClaims<'_>) -> Result<Arc<Identity>, TokenError> {
         self.times.hold(expected)?;
         Ok(Arc::clone(&self.identity))
     }

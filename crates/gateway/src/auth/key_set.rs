@@ -9,28 +9,28 @@ use tokio::sync::Mutex;
 use crate::auth::jwk::{self, PublicKey};
 use crate::auth::key_source::KeySource;
 
-/// A token with an unknown key may have been signed with a new one. The set is read again for it,
-/// but not more often than this, or tokens with invented keys would be a load for the source.
+/// The shortest time between two reads for unknown keys. A token with an unknown key may be signed with a new one, so
+/// the set is read again. Tokens with invented keys must not become a load for the source.
 const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 
-/// How late a read may be: as long as two of them take.
+/// The time that a read may be late: as long as two reads take.
 const LATE: Duration = Duration::from_secs(15);
 
 type Keys = HashMap<String, Arc<PublicKey>>;
 
-/// A key set. What was read last stays valid while its source is away.
+/// A key set. The keys of the last read stay valid while the source is away.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
     keys: RwLock<Option<Arc<Keys>>>,
-    /// When it was read last.
+    /// The time of the last read.
     read_at: RwLock<Option<Instant>>,
     last_try: Mutex<Option<Instant>>,
 }
 
 /// The result of looking up a key's id in a key set.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum KeyLookup {
     Key(Arc<PublicKey>),
     Unknown,
     /// No key set has been read yet.
@@ -52,14 +52,14 @@ impl KeySet {
     async fn read_now(&self, last_try: &mut Option<Instant>) -> Result<(), String> {
         *last_try = Some(Instant::now());
         let keys = self.source.load().await.and_then(|text| jwk::parse(&text));
-        // Whoever waited meanwhile does not read it again, however long it took.
+        // Callers that waited meanwhile do not read it again, however long this read took.
         *last_try = Some(Instant::now());
         metrics::counter!("gateway_key_set_reads_total",
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);
         let mut known = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys?.into_iter().map(|(id, key)| {
-            // A key that is still there stays the same one: tokens of it need no new check.
+            // A key that is still in the set keeps its `Arc`, so tokens signed with it need no new check.
             let same = known.as_ref().and_then(|known| known.get(&id)).filter(|old| ***old == key);
             let key = same.cloned().unwrap_or_else(|| Arc::new(key));
             (id, key)
@@ -70,7 +70,7 @@ impl KeySet {
         Ok(())
     }
 
-    /// Whether two reads in a row brought nothing, or did not take place. A key that is new since is refused.
+    /// Whether two reads in a row failed or did not take place. Keys that are newer are refused.
     pub(crate) fn is_old(&self, every: Duration) -> bool {
         let read_at = *self.read_at.read().unwrap_or_else(PoisonError::into_inner);
         read_at.is_some_and(|at| at.elapsed() > every.saturating_mul(2).saturating_add(LATE))
@@ -80,10 +80,12 @@ impl KeySet {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn known(&self, kid: &str) -> Found {
+    fn known(&self, kid: &str) -> KeyLookup {
         match &*self.keys.read().unwrap_or_else(PoisonError::into_inner) {
-            None => Found::NoSet,
-            Some(keys) => keys.get(kid).map_or(Found::Unknown, |key| Found::Key(Arc::clone(key))),
+            None => KeyLookup::NoSet,
+            Some(keys) => {
+                keys.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Key(Arc::clone(key)))
+            }
         }
     }
 
@@ -94,13 +96,13 @@ impl KeySet {
         known.is_some_and(|known| Arc::ptr_eq(known, key))
     }
 
-    pub(crate) async fn find(&self, kid: &str) -> Found {
-        if let found @ Found::Key(_) = self.known(kid) {
+    pub(crate) async fn find(&self, kid: &str) -> KeyLookup {
+        if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }
         let mut last_try = self.last_try.lock().await;
-        // Whoever had the lock before may have read it.
-        if let found @ Found::Key(_) = self.known(kid) {
+        // The previous holder of the lock may have read the set.
+        if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }
         if last_try.is_none_or(|last| last.elapsed() >= FOR_UNKNOWN)
@@ -111,7 +113,7 @@ impl KeySet {
         self.known(kid)
     }
 
-    /// Reads the set regularly, as long as somebody has it.
+    /// Reads the set regularly until its last owner drops it.
     pub(crate) async fn keep(set: Weak<Self>, every: Duration) {
         loop {
             tokio::time::sleep(every).await;

@@ -1,4 +1,4 @@
-//! Where a key set comes from: a file, or an address.
+//! The source of a key set: a file or an address.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::http::body::{Body, empty};
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 * 1024;
 
-/// Where a key set comes from.
+/// The source of a key set.
 #[derive(Debug, Clone)]
 pub(crate) enum KeySource {
     File(PathBuf),
@@ -25,7 +25,7 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
-    /// A relative file is beside the config file.
+    /// Parses a source. A relative file is beside the config file.
     pub(crate) fn of(keys: &str, config: &Path) -> Result<Self, String> {
         if keys.starts_with("http://") {
             let address =

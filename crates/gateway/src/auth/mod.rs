@@ -1,4 +1,4 @@
-//! Who a client is, and what it may do.
+//! The identity of a client, and its permissions.
 
 pub(crate) mod api_key;
 pub(crate) mod identity;
@@ -6,8 +6,8 @@ pub(crate) mod jwk;
 pub(crate) mod jwt;
 pub(crate) mod key_set;
 pub(crate) mod key_source;
-pub(crate) mod refused;
+pub(crate) mod refused_sign_ins;
 pub(crate) mod sign_in;
 pub(crate) mod signer;
-pub(crate) mod verified;
+pub(crate) mod verified_tokens;
 pub(crate) mod wall_clock;

@@ -1,4 +1,4 @@
-//! Finds out who sent a request, from its token or its API key.
+//! Finds the client of a request by its token or its API key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
 use crate::auth::identity::Identity;
-use crate::auth::jwt::{Expected, Token, TokenError};
-use crate::auth::key_set::{Found, KeySet};
+use crate::auth::jwt::{ExpectedClaims, TokenError, UncheckedToken};
+use crate::auth::key_set::{KeyLookup, KeySet};
 use crate::auth::key_source::KeySource;
-use crate::auth::verified::{Known, VerifiedTokens};
+use crate::auth::verified_tokens::{VerifiedToken, VerifiedTokens};
 use crate::auth::{api_key, wall_clock};
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
@@ -19,26 +19,26 @@ use crate::http::problem::Problem;
 /// The header with an API key.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// How clients sign in.
+/// The ways in which clients sign in.
 #[derive(Debug)]
 pub(crate) struct SignIn {
     jwt: Option<(Jwt, Arc<KeySet>)>,
-    /// By this config: a new one begins without any.
+    /// Tokens verified under this config. A new config begins with none.
     verified: VerifiedTokens,
     api_keys: Vec<ApiKey>,
     wide_scopes: Vec<WideScope>,
 }
 
-/// Why the credentials of a request do not sign in.
+/// The reason why the credentials of a request are refused.
 #[derive(Debug)]
 pub(crate) struct NotSignedIn {
     pub(crate) problem: Problem,
-    /// Whether they may be a guess. A token that was signed with one of the keys, and is over, is none.
+    /// Whether the credentials may be a guess. An expired token signed with one of the keys is none.
     pub(crate) is_guess: bool,
 }
 
 impl SignIn {
-    /// Sets sign-in up. Key sets that are used already go on being used.
+    /// Sets up sign-in. Key sets that are already in use are kept.
     ///
     /// # Errors
     ///
@@ -76,12 +76,12 @@ impl SignIn {
         self.jwt.as_ref().is_none_or(|(_, set)| set.is_read())
     }
 
-    /// Whether the keys were read, and could not be read again for long.
+    /// Whether the keys were read once but could not be read again for long.
     pub(crate) fn has_old_keys(&self) -> bool {
         self.jwt.as_ref().is_some_and(|(jwt, set)| set.is_old(jwt.refresh.0))
     }
 
-    /// The client of a token that was verified before and still counts.
+    /// Returns the client of a token that was verified before and is still valid.
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;
         let (Ok(Some(value)), Ok(None)) =
@@ -94,13 +94,15 @@ impl SignIn {
         known.token.now(&expected(jwt)).ok().filter(|_| is_in_set)
     }
 
-    /// The client that a request names; `None` if it names none.
+    /// Returns the client that a request names; `None` if it names none.
     pub(crate) async fn identify(
         &self,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Identity>>, NotSignedIn> {
-        let guessed =
-            |reason, detail: &str| NotSignedIn { problem: refused(reason, detail), is_guess: true };
+        let guessed = |reason, detail: &str| NotSignedIn {
+            problem: unauthorized(reason, detail),
+            is_guess: true,
+        };
         let one = |name: HeaderName| {
             single(headers, &name).map_err(|()| guessed("header", &format!("expected one {name}")))
         };
@@ -122,7 +124,7 @@ impl SignIn {
         }
     }
 
-    /// Checks that a client may do what needs these scopes.
+    /// Checks that a client has these scopes.
     pub(crate) fn allowed(
         &self,
         identity: Option<&Identity>,
@@ -147,7 +149,7 @@ impl SignIn {
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
     }
 
-    /// Whether a client has a scope, itself or in another one.
+    /// Whether a client has a scope, directly or through a wide scope.
     fn has(&self, identity: &Identity, scope: &str) -> bool {
         let includes = |wide: &WideScope| wide.includes.iter().any(|own| own.0 == scope);
         identity.may(scope)
@@ -156,11 +158,11 @@ impl SignIn {
 
     async fn token(&self, text: &str) -> Result<Arc<Identity>, NotSignedIn> {
         let Some((jwt, set)) = &self.jwt else {
-            let problem = refused("no_tokens", "this gateway takes no tokens, only API keys");
+            let problem = unauthorized("no_tokens", "this gateway takes no tokens, only API keys");
             return Err(NotSignedIn { problem, is_guess: true });
         };
         let why = |error: TokenError| NotSignedIn {
-            problem: refused("token", &error.to_string()),
+            problem: unauthorized("token", &error.to_string()),
             is_guess: !matches!(error, TokenError::Expired | TokenError::NotYetValid),
         };
         let expected = expected(jwt);
@@ -169,11 +171,11 @@ impl SignIn {
         {
             return known.token.now(&expected).map_err(why);
         }
-        let token = Token::parse(text).map_err(why)?;
+        let token = UncheckedToken::parse(text).map_err(why)?;
         let key = match set.find(&token.kid).await {
-            Found::Key(key) => key,
-            Found::Unknown => return Err(why(TokenError::UnknownKey)),
-            Found::NoSet => {
+            KeyLookup::Key(key) => key,
+            KeyLookup::Unknown => return Err(why(TokenError::UnknownKey)),
+            KeyLookup::NoSet => {
                 let away = "tokens cannot be checked now: the key set has not been read yet";
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
                     .retry_after(std::time::Duration::from_secs(2));
@@ -182,26 +184,26 @@ impl SignIn {
         };
         let verified = token.check(&key, &expected).map_err(why)?;
         let identity = verified.now(&expected).map_err(why)?;
-        self.verified.add(text, Known { kid: token.kid, key, token: verified });
+        self.verified.add(text, VerifiedToken { kid: token.kid, key, token: verified });
         Ok(identity)
     }
 }
 
-/// The token of the header `Authorization`, if it has one.
+/// Returns the token of the header `Authorization`, if it has one.
 fn bearer(value: &str) -> Option<&str> {
     let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
     value.get(scheme.len()..).map(str::trim)
 }
 
-/// What a token must have to count now.
-fn expected(jwt: &Jwt) -> Expected<'_> {
+/// Returns the values that a token must have to be accepted now.
+fn expected(jwt: &Jwt) -> ExpectedClaims<'_> {
     let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
     let now = wall_clock::unix_seconds();
-    Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
+    ExpectedClaims { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
 }
 
-/// 401 for credentials that do not count.
-fn refused(reason: &'static str, detail: &str) -> Problem {
+/// Returns 401 for refused credentials.
+fn unauthorized(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
     let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)

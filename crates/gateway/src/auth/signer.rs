@@ -1,4 +1,4 @@
-//! Signs what the gateway says of a request, so that a service can tell it from what others say.
+//! Signs the gateway's headers of a request, so that a service can tell them from forged ones.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::auth::wall_clock::unix_seconds;
 use crate::config::file::Config;
 use crate::http::headers::set;
 
-/// The fewest characters of a secret.
+/// The shortest secret, in characters.
 const LEAST: usize = 32;
 
 /// The gateway's signature. Without secrets it signs nothing.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::secret::Secret;
-use crate::config::units::{Size, Span};
+use crate::config::units::{ByteSize, Span};
 use crate::config::words::{Origin, Prefix, Scope, Server, Verb};
 
 /// A config file.
@@ -19,7 +19,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     #[serde(default)]
     pub(crate) timeouts: Timeouts,
-    pub(crate) database: Option<Database>,
+    pub(crate) database: Option<DatabaseConfig>,
     pub(crate) jwt: Option<Jwt>,
     pub(crate) signing: Option<Signing>,
     pub(crate) cors: Option<Cors>,
@@ -35,68 +35,68 @@ pub(crate) struct Config {
     #[serde(default, rename = "upstream")]
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(default, rename = "route")]
-    pub(crate) routes: Vec<Route>,
+    pub(crate) routes: Vec<RouteConfig>,
     #[serde(default, rename = "page")]
-    pub(crate) pages: Vec<Page>,
+    pub(crate) pages: Vec<PageConfig>,
 }
 
-/// Where the gateway listens.
+/// The addresses on which the gateway listens.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// For clients.
+    /// The address for clients.
     pub(crate) public: SocketAddr,
-    /// For operators: health, readiness, metrics.
+    /// The address for operators: health, readiness, metrics.
     pub(crate) private: SocketAddr,
-    /// Proxies in front of the gateway. Their `X-Forwarded-For` is believed.
+    /// Proxies in front of the gateway. Their `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
-/// The limits of what a client may send.
+/// The limits on connections and requests of clients.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
-    /// Of one address. Trusted proxies may have all.
+    /// The most connections of one address. Trusted proxies have no limit.
     pub(crate) address_connections: usize,
-    /// Of one client, under way at the same time.
+    /// The most requests of one client at the same time.
     pub(crate) client_requests: usize,
-    pub(crate) body: Size,
+    pub(crate) body: ByteSize,
     pub(crate) headers: usize,
-    pub(crate) header_bytes: Size,
-    pub(crate) uri: Size,
-    /// Credentials that do not count, from one address in a minute.
+    pub(crate) header_bytes: ByteSize,
+    pub(crate) uri: ByteSize,
+    /// The most refused credentials from one address in a minute.
     pub(crate) refused_sign_ins: u32,
 }
 
-/// How long the gateway waits.
+/// The gateway's limits of time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Timeouts {
-    /// For a client's headers, and for its next request.
+    /// The limit for a client's headers, and for its next request.
     pub(crate) headers: Span,
-    /// For a client's whole body.
+    /// The limit for a client's whole body.
     pub(crate) body: Span,
-    /// For the head of an upstream's answer, retries included.
+    /// The limit for the head of an upstream's answer, retries included.
     pub(crate) upstream: Span,
-    /// For the next piece of an upstream's answer, and for a client to take it.
+    /// The limit for the next piece of an upstream's answer, and for a client to take it.
     pub(crate) idle: Span,
-    /// For the requests in progress at a stop.
+    /// The limit for the requests in progress at a stop.
     pub(crate) drain: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Database {
+pub(crate) struct DatabaseConfig {
     pub(crate) url: Secret,
     #[serde(default = "eight")]
     pub(crate) connections: u32,
-    /// How long a request waits for it.
+    /// The longest time that a request waits for the database.
     #[serde(default = "one_second")]
     pub(crate) timeout: Span,
 }
 
-/// Which tokens count.
+/// The tokens that are accepted.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jwt {
@@ -106,12 +106,12 @@ pub(crate) struct Jwt {
     pub(crate) keys: String,
     #[serde(default = "five_minutes")]
     pub(crate) refresh: Span,
-    /// By how much clocks may differ.
+    /// The tolerated difference between clocks.
     #[serde(default = "thirty_seconds")]
     pub(crate) leeway: Span,
 }
 
-/// With what the gateway signs what it says to services.
+/// The gateway's signature on its headers to services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
@@ -130,16 +130,16 @@ pub(crate) struct ApiKey {
     pub(crate) scopes: Vec<Scope>,
 }
 
-/// A scope that can do what others can.
+/// A scope that includes others.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WideScope {
     pub(crate) name: Scope,
-    /// The scopes that a client with this one has, too.
+    /// The included scopes.
     pub(crate) includes: Vec<Scope>,
 }
 
-/// How many requests a client may make in a window of time.
+/// The number of requests that a client may make in a window of time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rate {
@@ -156,52 +156,52 @@ pub(crate) struct Upstream {
     pub(crate) servers: Vec<Server>,
     #[serde(default = "one_second")]
     pub(crate) connect: Span,
-    /// How often a GET or HEAD is tried again.
+    /// The number of retries of a GET or HEAD.
     #[serde(default = "one")]
     pub(crate) retries: u32,
     #[serde(default)]
-    pub(crate) breaker: Breaker,
+    pub(crate) breaker: BreakerConfig,
     /// Whether it has an OpenAPI document.
     #[serde(default = "yes")]
     pub(crate) documented: bool,
 }
 
-/// When a service is left alone for a while.
+/// The circuit breaker of a service.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Breaker {
-    /// After this many failures in a row.
+pub(crate) struct BreakerConfig {
+    /// The failures in a row that open it.
     pub(crate) failures: u32,
-    /// For this long. Then one request tries, and one more each second until there is a verdict.
+    /// The time that it stays open. Then one request tries, and one more each second until there is a verdict.
     pub(crate) open: Span,
 }
 
-/// Which requests go where, and who may make them.
+/// A route: its requests, their upstream, and who may make them.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Route {
+pub(crate) struct RouteConfig {
     pub(crate) prefix: Prefix,
     pub(crate) methods: Vec<Verb>,
     pub(crate) upstream: String,
-    /// Replaces the prefix on the way to the upstream.
+    /// The replacement of the prefix on the way to the upstream.
     pub(crate) to: Option<Prefix>,
-    /// For everybody. Without this, `scopes` must be there.
+    /// Whether it is for everybody. Otherwise `scopes` is required.
     #[serde(default)]
     pub(crate) public: bool,
-    /// All of them are needed. None of them: any client that signs in.
+    /// The scopes that a client needs, all of them. An empty list admits any client that signs in.
     pub(crate) scopes: Option<Vec<Scope>>,
-    /// How often a client may use it.
+    /// The name of the rate that limits a client's requests.
     pub(crate) rate: Option<String>,
     #[serde(default)]
     pub(crate) idempotency: IdempotencyKey,
-    /// The upstream recognises the `Idempotency-Key` itself, so a request whose outcome is
-    /// unknown may be sent again.
+    /// Whether the upstream recognises the `Idempotency-Key` itself, so that a request whose outcome is unknown may be
+    /// sent again.
     #[serde(default)]
     pub(crate) deduplicates: bool,
-    pub(crate) body: Option<Size>,
+    pub(crate) body: Option<ByteSize>,
     pub(crate) timeout: Option<Span>,
     pub(crate) idle: Option<Span>,
-    /// Whether it is in the system's OpenAPI document. A webhook is not for its clients.
+    /// Whether it is in the system's OpenAPI document. A webhook is not for the system's clients.
     #[serde(default = "yes")]
     pub(crate) documented: bool,
 }
@@ -219,21 +219,21 @@ pub(crate) enum IdempotencyKey {
 /// A page composed from several services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    /// With parameters: `/pages/product/{sku}`.
+pub(crate) struct PageConfig {
+    /// The path, with parameters: `/pages/product/{sku}`.
     pub(crate) path: String,
     #[serde(default)]
     pub(crate) public: bool,
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) rate: Option<String>,
     #[serde(rename = "part")]
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<PartConfig>,
 }
 
 /// A part of a page.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Part {
+pub(crate) struct PartConfig {
     pub(crate) name: String,
     pub(crate) upstream: String,
     pub(crate) path: String,
@@ -242,7 +242,7 @@ pub(crate) struct Part {
     pub(crate) timeout: Option<Span>,
 }
 
-/// Which pages of other origins may call the gateway.
+/// The pages of other origins that may call the gateway.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cors {
@@ -255,7 +255,7 @@ pub(crate) struct Cors {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Security {
-    /// `Strict-Transport-Security` for this long: only behind TLS.
+    /// The duration of `Strict-Transport-Security`: only behind TLS.
     pub(crate) hsts: Option<Span>,
 }
 
@@ -269,7 +269,7 @@ pub(crate) struct OpenApi {
     pub(crate) description: Option<String>,
     /// The folder with `<upstream>.json` of each upstream, beside the config file if it is relative.
     pub(crate) documents: String,
-    /// How often a client may read it.
+    /// The name of the rate that limits a client's reads.
     pub(crate) rate: Option<String>,
 }
 
@@ -325,10 +325,10 @@ impl Default for Limits {
             connections: 4096,
             address_connections: 256,
             client_requests: 64,
-            body: Size(1024 * 1024),
+            body: ByteSize(1024 * 1024),
             headers: 64,
-            header_bytes: Size(16 * 1024),
-            uri: Size(4 * 1024),
+            header_bytes: ByteSize(16 * 1024),
+            uri: ByteSize(4 * 1024),
             refused_sign_ins: 60,
         }
     }
@@ -346,7 +346,7 @@ impl Default for Timeouts {
     }
 }
 
-impl Default for Breaker {
+impl Default for BreakerConfig {
     fn default() -> Self {
         Self { failures: 5, open: seconds(5) }
     }

@@ -1,4 +1,4 @@
-//! The config file: what it may say, and what is wrong with it.
+//! The config file: its fields, its rules and its mistakes.
 
 pub(crate) mod error;
 pub(crate) mod file;

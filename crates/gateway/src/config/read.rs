@@ -1,12 +1,12 @@
-//! Reads a config file, and says in which line it is wrong.
+//! Reads a config file, and finds the line of a mistake.
 
 use std::path::Path;
 
 use crate::config::error::ConfigError;
 use crate::config::file::Config;
-use crate::config::rules::{self, Broken};
+use crate::config::rules::{self, BrokenRule};
 
-/// Reads and checks a config file, with what it takes from the environment.
+/// Reads and checks a config file, with the values that it takes from the environment.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
 }
 
-/// Reads and checks a config file by itself.
+/// Reads and checks a config file without the environment.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Config, ConfigError> {
 
 fn checked(
     path: &Path,
-    check: impl Fn(&Config) -> Result<(), Broken>,
+    check: impl Fn(&Config) -> Result<(), BrokenRule>,
 ) -> Result<Config, ConfigError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
@@ -54,8 +54,8 @@ fn malformed(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     ConfigError { file: file.to_owned(), line: line.map(|line| line + 1), field, what }
 }
 
-fn against_rules(file: &str, text: &str, broken: Broken) -> ConfigError {
-    let Broken { table, index, field, what } = broken;
+fn against_rules(file: &str, text: &str, broken: BrokenRule) -> ConfigError {
+    let BrokenRule { table, index, field, what } = broken;
     let headers = [format!("[[{table}]]"), format!("[{table}]")];
     let lines = text.lines().enumerate();
     let header = lines.filter(|(_, line)| headers.iter().any(|header| line.trim() == header));

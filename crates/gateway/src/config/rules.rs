@@ -4,27 +4,28 @@
 use std::collections::BTreeSet;
 
 use crate::config::file::{
-    ApiKey, Config, IdempotencyKey, Jwt, Page, Part, Rate, Route, Upstream, WideScope,
+    ApiKey, Config, IdempotencyKey, Jwt, PageConfig, PartConfig, Rate, RouteConfig, Upstream,
+    WideScope,
 };
 use crate::config::words::{Prefix, Scope};
-use crate::http::path::Pattern;
+use crate::http::path::PathPattern;
 
 /// A broken rule: the table and its place among those of its kind, the field, and what is wrong.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct BrokenRule {
     pub(crate) table: &'static str,
     pub(crate) index: usize,
     pub(crate) field: &'static str,
     pub(crate) what: String,
 }
 
-/// Where the document of the whole system is served.
+/// The path of the whole system's document.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
 
-type Check = Result<(), Broken>;
+type CheckResult = Result<(), BrokenRule>;
 
 /// Checks all rules, and returns the first that is broken.
-pub(crate) fn check(config: &Config) -> Check {
+pub(crate) fn check(config: &Config) -> CheckResult {
     server(config)?;
     for (index, key) in config.api_keys.iter().enumerate() {
         let before = &config.api_keys[..index];
@@ -68,13 +69,13 @@ pub(crate) fn check(config: &Config) -> Check {
     Ok(())
 }
 
-type Wrong = (&'static str, String);
+type FieldFault = (&'static str, String);
 
-fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> Broken {
-    Broken { table, index, field, what }
+fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> BrokenRule {
+    BrokenRule { table, index, field, what }
 }
 
-fn server(config: &Config) -> Check {
+fn server(config: &Config) -> CheckResult {
     let limits = &config.limits;
     let ranges = [
         ("connections", limits.connections, 1, 1_000_000),
@@ -105,13 +106,13 @@ fn server(config: &Config) -> Check {
     Ok(())
 }
 
-/// Checks what the file takes from the environment. Only a gateway that runs needs it.
-pub(crate) fn environment(config: &Config) -> Check {
+/// Checks the values that the file takes from the environment. Only a running gateway needs them.
+pub(crate) fn environment(config: &Config) -> CheckResult {
     let Some(database) = &config.database else { return Ok(()) };
     let wrong = |what| Err(broken("database", 0, "url", what));
     match database.url.reveal() {
         Err(what) => wrong(what),
-        // What the file holds is looked at when it is read.
+        // The content of a `file:` is checked when it is read.
         Ok(url)
             if !["postgres://", "postgresql://", "file:"].iter().any(|s| url.starts_with(s)) =>
         {
@@ -121,7 +122,7 @@ pub(crate) fn environment(config: &Config) -> Check {
     }
 }
 
-fn name(name: &str) -> Result<(), Wrong> {
+fn name(name: &str) -> Result<(), FieldFault> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if !name.is_empty() && name.len() <= 60 && name.chars().all(good) {
         return Ok(());
@@ -129,7 +130,7 @@ fn name(name: &str) -> Result<(), Wrong> {
     Err(("name", format!("expected letters a-z, digits, - and _, found {name:?}")))
 }
 
-fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
+fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), FieldFault> {
     name(&key.id).map_err(|(_, what)| ("id", what))?;
     if before.iter().filter(|other| other.id == key.id).count() > 1 {
         let what = "has two keys already: one that is replaced, and the one that replaces it";
@@ -142,7 +143,7 @@ fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), Wrong> {
+fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), FieldFault> {
     let Scope(name) = &scope.name;
     if all[..index].iter().any(|other| other.name == scope.name) {
         return Err(("name", format!("{name:?} is taken by another scope")));
@@ -151,7 +152,7 @@ fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), 
         return Err(("includes", format!("expected at least one scope that {name:?} includes")));
     }
     match scope.includes.iter().find(|own| all.iter().any(|other| other.name == **own)) {
-        // One step is enough to read, and to be sure of.
+        // One level of wide scopes is enough, and easy to check.
         Some(Scope(wide)) => {
             let what = format!("{wide:?} is a [[scope]] itself; expected what that includes");
             Err(("includes", what))
@@ -160,7 +161,7 @@ fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), 
     }
 }
 
-fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {
+fn rate(rate: &Rate, before: &[Rate]) -> Result<(), FieldFault> {
     name(&rate.name)?;
     if before.iter().any(|other| other.name == rate.name) {
         return Err(("name", format!("{:?} is taken by another rate", rate.name)));
@@ -174,7 +175,7 @@ fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn upstream(upstream: &Upstream, before: &[Upstream]) -> Result<(), Wrong> {
+fn upstream(upstream: &Upstream, before: &[Upstream]) -> Result<(), FieldFault> {
     name(&upstream.name)?;
     if before.iter().any(|other| other.name == upstream.name) {
         return Err(("name", format!("{:?} is taken by another upstream", upstream.name)));
@@ -208,7 +209,7 @@ fn access(
     public: bool,
     scopes: Option<&[Scope]>,
     rate: Option<&str>,
-) -> Result<(), Wrong> {
+) -> Result<(), FieldFault> {
     match (public, scopes) {
         (true, Some(_)) => {
             return Err(("scopes", "a public route has none; remove one of the two".to_owned()));
@@ -228,13 +229,13 @@ fn access(
     known("rate", rate, config.rates.iter().map(|rate| &*rate.name)).map_err(|what| ("rate", what))
 }
 
-fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> {
+fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result<(), FieldFault> {
     known("upstream", &route.upstream, config.upstreams.iter().map(|one| &*one.name))
         .map_err(|what| ("upstream", what))?;
     if route.methods.is_empty() {
         return Err(("methods", "expected at least one, like \"GET\"".to_owned()));
     }
-    let same = |other: &&Route| other.prefix.0.eq_ignore_ascii_case(&route.prefix.0);
+    let same = |other: &&RouteConfig| other.prefix.0.eq_ignore_ascii_case(&route.prefix.0);
     let twin = before.iter().filter(same);
     if let Some(twice) =
         route.methods.iter().find(|verb| twin.clone().any(|other| other.methods.contains(verb)))
@@ -264,8 +265,12 @@ fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> 
     Ok(())
 }
 
-fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong> {
-    let pattern = Pattern::parse(&page.path).map_err(|what| ("path", what))?;
+fn page(
+    config: &Config,
+    page: &PageConfig,
+    before: &[PageConfig],
+) -> Result<PathPattern, FieldFault> {
+    let pattern = PathPattern::parse(&page.path).map_err(|what| ("path", what))?;
     if before.iter().any(|other| other.path == page.path) {
         return Err(("path", format!("{} is taken by another page", page.path)));
     }
@@ -281,17 +286,17 @@ fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong>
 
 fn part<'a>(
     config: &Config,
-    page: &Pattern,
-    part: &'a Part,
+    page: &PathPattern,
+    part: &'a PartConfig,
     names: &mut BTreeSet<&'a str>,
-) -> Result<(), Wrong> {
+) -> Result<(), FieldFault> {
     name(&part.name)?;
     if !names.insert(&part.name) {
         return Err(("name", format!("{:?} is taken", part.name)));
     }
     known("upstream", &part.upstream, config.upstreams.iter().map(|one| &*one.name))
         .map_err(|what| ("upstream", what))?;
-    let path = Pattern::parse(&part.path).map_err(|what| ("path", what))?;
+    let path = PathPattern::parse(&part.path).map_err(|what| ("path", what))?;
     match path.parameters().find(|name| !page.has(name)) {
         Some(unknown) => Err(("path", format!("the page's path has no {{{unknown}}}"))),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Values that are not shown.
+//! Secrets that are never shown.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub(crate) struct Secret(String);
 
 impl Secret {
-    /// The text, from the environment if the file says so.
+    /// Returns the text, from the environment if the file says so.
     pub(crate) fn reveal(&self) -> Result<String, String> {
         let Some(name) = self.0.strip_prefix("env:") else { return Ok(self.0.clone()) };
         std::env::var(name)

@@ -13,14 +13,14 @@ pub(crate) struct Span(pub(crate) Duration);
 /// A number of bytes, above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Size(pub(crate) usize);
+pub(crate) struct ByteSize(pub(crate) usize);
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const TIMES: [(&str, u64); 5] =
     [("d", DAY), ("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000), ("ms", 1)];
 const SIZES: [(&str, u64); 3] = [("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
 
-/// A whole number and a unit; `None` if it is neither, zero or too big.
+/// Parses a whole number and a unit; `None` if it is neither, zero or too big.
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
@@ -28,7 +28,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor).filter(|value| *value > 0)
 }
 
-/// The largest unit in which the value is a whole number.
+/// Writes the value in the largest unit that divides it.
 fn show(value: u64, units: &[(&str, u64)]) -> String {
     let fits = units.iter().find(|(_, factor)| value.is_multiple_of(*factor));
     fits.map_or_else(|| value.to_string(), |(name, factor)| format!("{}{name}", value / factor))
@@ -45,7 +45,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-impl TryFrom<String> for Size {
+impl TryFrom<String> for ByteSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -63,7 +63,7 @@ impl fmt::Display for Span {
     }
 }
 
-impl fmt::Display for Size {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&show(self.0 as u64, &SIZES))
     }
@@ -75,8 +75,8 @@ impl From<Span> for String {
     }
 }
 
-impl From<Size> for String {
-    fn from(size: Size) -> Self {
+impl From<ByteSize> for String {
+    fn from(size: ByteSize) -> Self {
         size.to_string()
     }
 }
@@ -92,14 +92,14 @@ mod tests {
             assert_eq!(span.map(|span| span.to_string()), Ok(text.to_owned()));
         }
         for text in ["1B", "1500B", "16KiB", "1MiB"] {
-            let size = Size::try_from(text.to_owned());
+            let size = ByteSize::try_from(text.to_owned());
             assert_eq!(size.map(|size| size.to_string()), Ok(text.to_owned()));
         }
         for text in ["", "10", "s", "0s", "-1s", "1.5s", "10 s", "10S", "9999999d", "400d"] {
             assert!(Span::try_from(text.to_owned()).is_err(), "{text:?}");
         }
         for text in ["", "10", "0B", "1mb", "99999999999999999999MiB"] {
-            assert!(Size::try_from(text.to_owned()).is_err(), "{text:?}");
+            assert!(ByteSize::try_from(text.to_owned()).is_err(), "{text:?}");
         }
     }
 }

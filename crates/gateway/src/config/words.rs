@@ -1,4 +1,4 @@
-//! The words of a config file that have a form of their own: paths, methods, scopes, servers.
+//! The strings of a config file with a form of their own: paths, methods, scopes, servers.
 
 use std::fmt;
 
@@ -57,9 +57,9 @@ impl TryFrom<String> for Prefix {
 
     fn try_from(text: String) -> Result<Self, String> {
         let ends_well = text == "/" || !text.ends_with('/');
-        // Of others a request could have another spelling, which a service takes for the same.
+        // Other characters have further spellings, which a service may take for the same.
         let plain = text.bytes().all(|byte| byte == b'/' || path::is_unreserved(byte));
-        if ends_well && plain && path::refused(&text).is_none() {
+        if ends_well && plain && path::fault(&text).is_none() {
             return Ok(Self(text));
         }
         Err(format!(

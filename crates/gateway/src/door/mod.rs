@@ -1,5 +1,5 @@
-//! The listeners: the public one for clients, the private one for operators.
+//! The listeners: a public one for clients, a private one for operators.
 
 pub(crate) mod private;
 pub(crate) mod public;
-pub(crate) mod withholding;
+pub(crate) mod withholding_stream;

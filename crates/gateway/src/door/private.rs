@@ -13,16 +13,16 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::file::{Config, IdempotencyKey, Route};
-use crate::gate::in_force::Current;
+use crate::config::file::{Config, IdempotencyKey, RouteConfig};
+use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
 /// The most connections.
 const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]
-struct Parts {
-    current: Current,
+struct PrivateState {
+    current: CurrentGate,
     metrics: PrometheusHandle,
     stopping: watch::Receiver<bool>,
 }
@@ -31,10 +31,10 @@ struct Parts {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// Says how the gateway works without it. It is ready all the same: gateways share a database,
-    /// and without it they still serve everything but `stands_still`.
+    /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
+    /// everything but `stands_still`.
     database: &'static str,
-    /// The routes on which every request is refused now.
+    /// The routes that refuse every request now.
     stands_still: Vec<String>,
     stopping: bool,
 }
@@ -42,32 +42,32 @@ struct Readiness {
 /// Serves as long as the process lives.
 pub(crate) async fn run(
     listener: TcpListener,
-    current: Current,
+    current: CurrentGate,
     metrics: PrometheusHandle,
     stopping: watch::Receiver<bool>,
 ) {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(scraped))
-        .with_state(Parts { current, metrics, stopping });
+        .route("/metrics", get(render_metrics))
+        .with_state(PrivateState { current, metrics, stopping });
     serve(listener, routes, Limits::new(CONNECTIONS), pending()).await;
 }
 
-async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
+async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness>) {
     let readiness = readiness(&parts);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }
 
-async fn scraped(State(parts): State<Parts>) -> String {
+async fn render_metrics(State(parts): State<PrivateState>) -> String {
     let set = |gauge: Gauge, holds: bool| gauge.set(if holds { 1.0 } else { 0.0 });
     set(metrics::gauge!("gateway_ready"), readiness(&parts).ready);
     set(metrics::gauge!("gateway_keys_old"), parts.current.get().sign_in.has_old_keys());
     parts.metrics.render()
 }
 
-fn readiness(parts: &Parts) -> Readiness {
+fn readiness(parts: &PrivateState) -> Readiness {
     let gate = parts.current.get();
     let stopping = *parts.stopping.borrow();
     let keys = gate.sign_in.is_ready();
@@ -95,10 +95,10 @@ fn readiness(parts: &Parts) -> Readiness {
     }
 }
 
-/// The routes that take no request without an `Idempotency-Key`.
+/// Returns the routes that refuse requests without an `Idempotency-Key`.
 fn keyed_only(config: &Config) -> Vec<String> {
     let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
-    let named = |route: &Route| {
+    let named = |route: &RouteConfig| {
         let methods = route.methods.iter().map(|verb| &verb.0);
         let unsafe_ones: Vec<&str> =
             methods.filter(|method| !method.is_safe()).map(Method::as_str).collect();

@@ -22,35 +22,34 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::withholding::Withholding;
+use crate::door::withholding_stream::WithholdingStream;
 use crate::gate::exchange::Exchange;
-use crate::gate::in_force::{Current, Gate};
+use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::peer::network;
 use crate::gate::serve::serve;
 use crate::http::problem::Problem;
-use crate::limits::counts::{Counted, Counts};
+use crate::limits::counts::{CountGuard, LiveCounts};
 
-/// Below this many headers the gateway reads on, and refuses with their number. Above it hyper reads no
-/// further: memory for this many is reserved for each request.
+/// With fewer headers than this the gateway reads on, and its refusal has their number. With more hyper stops reading:
+/// memory for this many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
-/// Why there is no room for a connection.
+/// The reason why there is no room for a connection.
 #[derive(Debug, Clone, Copy)]
-enum Full {
+enum NoRoom {
     Gateway,
     Address,
 }
 
-/// Serves until asked to stop, and then until the connections have ended or the time to drain is
-/// over.
+/// Serves until it is asked to stop, and then until all connections have ended or the time to drain is over.
 pub(crate) async fn run(
     listener: TcpListener,
-    current: Current,
+    current: CurrentGate,
     mut stopping: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(current.get().config.limits.connections));
-    let addresses = Counts::default();
+    let addresses = LiveCounts::default();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -59,7 +58,7 @@ pub(crate) async fn run(
             _ = stopping.wait_for(|stop| *stop) => break,
         };
         let slot = place(&current, &addresses, peer).and_then(|counted| {
-            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| Full::Gateway)?;
+            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| NoRoom::Gateway)?;
             Ok((slot, counted))
         });
         let slot = match slot {
@@ -93,11 +92,11 @@ pub(crate) async fn run(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    current: Current,
+    current: CurrentGate,
     mut stopping: watch::Receiver<bool>,
 ) {
     let Gate { config, .. } = &*current.get();
-    let mut socket = Withholding::new(Patient::new(stream, config.timeouts.idle.0));
+    let mut socket = WithholdingStream::new(Patient::new(stream, config.timeouts.idle.0));
     let ours = socket.ours();
     let ended = {
         let service = service_fn(|request| {
@@ -121,12 +120,12 @@ async fn connection(
         }
     };
     let Err(error) = ended else { return };
-    // A client's doing: too slow, malformed, or gone.
+    // The client caused it: it was too slow, malformed, or gone.
     tracing::debug!(%peer, "a connection ended: {error}");
     if let Some(status) = socket.unanswered(&error) {
         let mut socket = socket.into_inner();
         refuse(&mut socket, peer, malformed(status, &error, &config.limits)).await;
-        // If it closed under a client that still sends, the client would not see the answer.
+        // If the gateway closed while the client still sends, the client would not see the answer.
         let mut rest = socket.take(MOST as u64);
         let _gone = timeout(LONGEST, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     }
@@ -155,29 +154,30 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     builder
 }
 
-/// A place among the connections of an address; of IPv6 a whole /64, as a home has it. Those of all clients of a trusted proxy come from the proxy.
+/// Takes a place among the connections of an address. For IPv6 that is a whole /64, the network of a home. Trusted
+/// proxies have no limit: the connections of all their clients come from them.
 fn place(
-    current: &Current,
-    addresses: &Counts<IpAddr>,
+    current: &CurrentGate,
+    addresses: &LiveCounts<IpAddr>,
     peer: SocketAddr,
-) -> Result<Option<Counted<IpAddr>>, Full> {
+) -> Result<Option<CountGuard<IpAddr>>, NoRoom> {
     let Gate { config, .. } = &*current.get();
     if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
         return Ok(None);
     }
     let network = network(peer.ip().to_canonical());
     let counted = addresses.count(network, config.limits.address_connections);
-    counted.map(Some).ok_or(Full::Address)
+    counted.map(Some).ok_or(NoRoom::Address)
 }
 
 /// Tells a client that there is no room.
-async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Full) {
+async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     let (status, detail) = match full {
-        Full::Gateway => (
+        NoRoom::Gateway => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the gateway has as many connections as it may: try again",
         ),
-        Full::Address => (
+        NoRoom::Address => (
             StatusCode::TOO_MANY_REQUESTS,
             "your address has as many connections as it may: close some",
         ),
@@ -186,7 +186,7 @@ async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Full) {
     refuse(stream, peer, problem).await;
 }
 
-/// Refuses a client without hyper: the last that it gets on its connection.
+/// Refuses a client without hyper. This is the last answer on its connection.
 async fn refuse(mut stream: impl AsyncWrite + Unpin, peer: SocketAddr, problem: Problem) {
     let exchange = Exchange::without_request(peer.ip().to_canonical());
     let (head, body) = problem.answer(&exchange.id).into_parts();

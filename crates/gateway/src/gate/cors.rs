@@ -1,4 +1,4 @@
-//! Which pages of other origins may use the gateway (the Fetch standard's CORS protocol).
+//! The pages of other origins that may use the gateway (the Fetch standard's CORS protocol).
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -9,11 +9,11 @@ use crate::http::body::{Answer, empty};
 /// The headers that a page's script may send. `Authorization` and a JSON body make a preflight.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
                        last-event-id, traceparent, tracestate, x-api-key, x-request-id";
-/// The headers that it may read beyond the few that it always may.
+/// The headers that it may read beyond those that every script may.
 const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, \
                        retry-after, x-request-id";
 
-/// The origin of a request, if it is allowed.
+/// Returns the origin of a request, if it is allowed.
 pub(crate) fn origin(cors: Option<&Cors>, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let allowed = cors?.origins.iter().any(|known| known.0.as_bytes() == origin.as_bytes());
@@ -26,7 +26,7 @@ pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to a preflight. A page of another origin gets no leave, and the browser stops it.
+/// Answers a preflight. A page of another origin gets no permission, and the browser stops it.
 pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str) -> Answer {
     let mut answer = Response::new(empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -1,4 +1,4 @@
-//! A text that is the same for everybody until the next config: whole or packed, and not sent to a client
+//! A text that is the same for everybody until the next config. It is sent whole or packed, and not at all to a client
 //! that has it.
 
 use std::io::Write;
@@ -15,22 +15,22 @@ use crate::http::ids::hex;
 
 /// A text in both its forms.
 #[derive(Debug)]
-pub(crate) struct Text {
-    whole: Form,
+pub(crate) struct ServedText {
+    whole: TextForm,
     /// `None` if it could not be packed.
-    packed: Option<Form>,
+    packed: Option<TextForm>,
     kind: &'static str,
-    /// What a browser may load for it.
+    /// The resources that a browser may load for it.
     policy: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
-struct Form {
+struct TextForm {
     bytes: Bytes,
     etag: String,
 }
 
-impl Form {
+impl TextForm {
     fn new(bytes: Vec<u8>) -> Self {
         let digest = digest(&SHA256, &bytes);
         let etag = format!("\"{}\"", hex(&digest.as_ref()[..16]));
@@ -38,7 +38,7 @@ impl Form {
     }
 }
 
-impl Text {
+impl ServedText {
     pub(crate) fn json(text: String) -> Self {
         Self::new(text, "application/json", None)
     }
@@ -50,11 +50,11 @@ impl Text {
     fn new(text: String, kind: &'static str, policy: Option<HeaderValue>) -> Self {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
-        let (packed, whole) = (packed.ok().map(Form::new), Form::new(text.into_bytes()));
+        let (packed, whole) = (packed.ok().map(TextForm::new), TextForm::new(text.into_bytes()));
         Self { whole, packed, kind, policy }
     }
 
-    /// The form that this client takes, or nothing new.
+    /// Returns the form that this client takes, or 304 if it has the text.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Answer {
         let packed = self.packed.as_ref().filter(|_| takes_gzip(request));
         let form = packed.unwrap_or(&self.whole);
@@ -83,7 +83,7 @@ impl Text {
     }
 }
 
-/// The elements of a list in a header, over all its lines.
+/// Returns the elements of a list in a header, over all its lines.
 fn elements(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
@@ -99,7 +99,7 @@ fn takes_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-/// Compared as weak tags are: a proxy that packs answers anew makes them weak.
+/// Whether the client has this tag. Weak tags are equal too: a proxy that packs answers again makes tags weak.
 fn has(request: &HeaderMap, etag: &str) -> bool {
     let mut known = elements(request, header::IF_NONE_MATCH);
     known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)

@@ -1,4 +1,4 @@
-//! One request and its answer, as the log and the metrics tell it.
+//! One request and its answer, for the log and the metrics.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,27 +6,27 @@ use std::time::Instant;
 
 use hyper::{Method, Request, StatusCode};
 
-use crate::gate::measured::Measured;
-use crate::gate::table::Target;
+use crate::gate::route_metrics::RouteMetrics;
+use crate::gate::table::RouteTarget;
 use crate::http::headers::{REQUEST_ID, single};
 use crate::http::ids::request_id;
-use crate::http::trace::Trace;
-use crate::limits::verdict::{Policy, Verdict};
+use crate::http::trace::RequestTrace;
+use crate::limits::verdict::{Policy, RateVerdict};
 
 /// The target of the access log.
 pub(crate) const ACCESS: &str = "access";
 
-/// A request in progress. Dropped before its answer, it is logged as one whose client went away.
+/// A request in progress. If it is dropped before its answer, the log says that its client went away.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) id: String,
-    pub(crate) trace: Trace,
+    pub(crate) trace: RequestTrace,
     pub(crate) address: IpAddr,
-    /// Who signed in.
+    /// The client that signed in.
     pub(crate) client: Option<Arc<str>>,
-    /// What serves it.
-    pub(crate) target: Option<Target<'a>>,
-    pub(crate) limited: Option<(&'a Policy, Verdict)>,
+    /// The route, page or document that serves it.
+    pub(crate) target: Option<RouteTarget<'a>>,
+    pub(crate) limited: Option<(&'a Policy, RateVerdict)>,
     method: Method,
     path: String,
     begun: Instant,
@@ -38,20 +38,20 @@ impl Exchange<'_> {
         let headers = request.headers();
         Self {
             id: request_id(single(headers, REQUEST_ID).ok().flatten()),
-            trace: Trace::of(headers),
+            trace: RequestTrace::of(headers),
             address,
             client: None,
             target: None,
             limited: None,
             method: request.method().clone(),
-            // Without the query, which may hold what is nobody's business.
+            // The query may hold private data.
             path: request.uri().path().to_owned(),
             begun: Instant::now(),
             answered: false,
         }
     }
 
-    /// Of a client that is refused before there is a request.
+    /// Begins an exchange with a client that is refused before it sends a request.
     pub(crate) fn without_request(address: IpAddr) -> Self {
         let none = Request::builder().method("-").uri("*").body(()).unwrap_or_default();
         Self::begin(&none, address)
@@ -64,7 +64,7 @@ impl Exchange<'_> {
 
     fn tell(&self, status: u16) {
         let took = self.begun.elapsed();
-        let route = self.target.map_or("none", Target::name);
+        let route = self.target.map_or("none", RouteTarget::name);
         tracing::info!(
             target: ACCESS,
             method = %self.method,
@@ -80,7 +80,7 @@ impl Exchange<'_> {
         );
         match self.target {
             Some(target) => target.access().measured.count(route, &self.method, status, took),
-            None => Measured::default().count(route, &self.method, status, took),
+            None => RouteMetrics::default().count(route, &self.method, status, took),
         }
     }
 }
@@ -88,7 +88,7 @@ impl Exchange<'_> {
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            // As nginx calls it: the client closed the connection.
+            // nginx's status for a connection that the client closed.
             self.tell(499);
         }
     }

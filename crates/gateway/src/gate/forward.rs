@@ -16,19 +16,19 @@ use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
 use crate::http::body::Answer;
-use crate::http::bounded::{BodyFault, Bounded, Progress};
+use crate::http::bounded_body::{BodyFault, BodyProgress, BoundedBody};
 use crate::http::headers::{
-    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, Setter, clean_request, clean_response, set,
+    FORWARDED_FOR, FORWARDED_HOST, HeaderSetter, REQUEST_ID, clean_request, clean_response, set,
 };
 use crate::http::path::behind;
 use crate::http::problem::Problem;
-use crate::http::quiet::Quiet;
+use crate::http::quiet_body::QuietBody;
 use crate::idempotency::key;
-use crate::idempotency::remember::{self, Keyed};
-use crate::limits::at_once::UnderWay;
-use crate::upstream::failure::{Failure, body_problem};
-use crate::upstream::outgoing::{self, Outgoing, Payload};
-use crate::upstream::service::Service;
+use crate::idempotency::remember::{self, KeyedRequest};
+use crate::limits::at_once::RequestGuard;
+use crate::upstream::failure::{UpstreamFailure, body_problem};
+use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
+use crate::upstream::service::UpstreamService;
 
 /// Serves a request by a route.
 pub(crate) async fn forward(
@@ -36,7 +36,7 @@ pub(crate) async fn forward(
     route: &Route,
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
-    under_way: &Arc<UnderWay>,
+    under_way: &Arc<RequestGuard>,
     request: Request<Lingering<Incoming>>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
@@ -44,7 +44,7 @@ pub(crate) async fn forward(
         return Err(body_problem(BodyFault::TooLarge(route.body)));
     }
     if !request.body().is_end_stream() && is_packed(request.headers()) {
-        // Its limit is for what a service reads.
+        // The limit is for the body that a service reads.
         let detail = "the body is packed: send it as it is, without the header `Content-Encoding`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
             .header("Content-Encoding")
@@ -62,14 +62,14 @@ pub(crate) async fn forward(
     };
     let (head, body) = request.into_parts();
     let path = target(route, &head.uri)
-        .map_err(|failure| failure.told(route.service.name(), &exchange.id))?;
+        .map_err(|failure| failure.report(route.service.name(), &exchange.id))?;
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
     let bounded = |body| {
-        let progress = Arc::new(Progress::of(route.body));
-        (Bounded::new(body, time, Arc::clone(&progress)), progress)
+        let progress = Arc::new(BodyProgress::of(route.body));
+        (BoundedBody::new(body, time, Arc::clone(&progress)), progress)
     };
-    let mut outgoing = Outgoing {
+    let mut outgoing = OutgoingRequest {
         method: head.method,
         path,
         headers,
@@ -85,7 +85,7 @@ pub(crate) async fn forward(
             outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
         }
         let sent = send(service, outgoing, idle).await;
-        return sent.map_err(|failure| failure.told(service.name(), &exchange.id));
+        return sent.map_err(|failure| failure.report(service.name(), &exchange.id));
     };
     let (bounded, progress) = bounded(body);
     let bytes = match bounded.collect().await {
@@ -95,12 +95,12 @@ pub(crate) async fn forward(
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &bytes);
     if route.deduplicates {
-        // Of this client only: another may use the same text.
+        // The key is this client's only: another client may use the same text.
         let at_service = key::at_service(&identity.client, &text);
         set(&mut outgoing.headers, key::HEADER, &at_service);
     }
     outgoing.payload = whole(bytes);
-    let keyed = Keyed {
+    let keyed = KeyedRequest {
         client: (*identity.client).to_owned(),
         key: text,
         fingerprint,
@@ -113,8 +113,8 @@ pub(crate) async fn forward(
         let detail = "the gateway has no memory for Idempotency-Key";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // It goes on when the client goes away: the answer is for whoever asks again. It is one of the client's
-    // requests until then.
+    // The task goes on when the client goes away: its answer is for a later request with the key. Until it ends it is
+    // one of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
     let running = tokio::spawn(async move {
@@ -140,11 +140,11 @@ fn whole(bytes: Bytes) -> Payload {
     if bytes.is_empty() { Payload::Empty } else { Payload::Whole(bytes) }
 }
 
-/// The path at the service, with the query.
-fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, Failure> {
+/// Returns the path at the service, with the query.
+fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     let path = asked.path();
     let rest = match (&route.to, asked.path_and_query()) {
-        // An address without a path has only its query there.
+        // An address without a path has only a query there.
         (None, Some(whole)) if whole.as_str().starts_with('/') => return Ok(whole.clone()),
         (None, _) => path.to_owned(),
         (Some(to), _) => {
@@ -159,7 +159,7 @@ fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, Failure> {
     })
 }
 
-/// The headers for a service: those that the client may send, and those that only the gateway writes.
+/// Returns the headers for a service: those that the client may send, and those that only the gateway writes.
 pub(crate) fn outgoing_headers(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
@@ -170,20 +170,24 @@ pub(crate) fn outgoing_headers(
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
-    let mut own = Setter::new(&mut headers);
+    let mut own = HeaderSetter::new(&mut headers);
     own.set(REQUEST_ID, &exchange.id);
     own.set(FORWARDED_FOR, exchange.address);
     exchange.trace.write(&mut own);
     match identity {
         Some(identity) => identity.write(&mut own),
-        // So that a service does not take the request for one from within the network.
+        // Without it a service would take the request for one from within the network.
         None => own.set(SCOPES, ""),
     }
     headers
 }
 
-async fn send(service: &Service, outgoing: Outgoing, idle: Duration) -> Result<Answer, Failure> {
+async fn send(
+    service: &UpstreamService,
+    outgoing: OutgoingRequest,
+    idle: Duration,
+) -> Result<Answer, UpstreamFailure> {
     let mut answer = service.send(outgoing).await?;
     clean_response(answer.headers_mut());
-    Ok(answer.map(|body| Quiet::new(body, idle).boxed_unsync()))
+    Ok(answer.map(|body| QuietBody::new(body, idle).boxed_unsync()))
 }

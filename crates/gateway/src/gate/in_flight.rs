@@ -1,4 +1,4 @@
-//! Work that goes on when its client has gone, and that a stop waits for.
+//! Work that goes on after its client has gone, and that a stop waits for.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct InFlight(Arc<watch::Sender<usize>>);
 
-/// Work in progress until it is dropped.
+/// Work in progress, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Working(Arc<watch::Sender<usize>>);
+pub(crate) struct WorkGuard(Arc<watch::Sender<usize>>);
 
 impl InFlight {
     pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 
-    pub(crate) fn begin(&self) -> Working {
+    pub(crate) fn begin(&self) -> WorkGuard {
         self.0.send_modify(|count| *count += 1);
-        Working(Arc::clone(&self.0))
+        WorkGuard(Arc::clone(&self.0))
     }
 
     /// Returns when nothing is in progress.
@@ -28,7 +28,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Working {
+impl Drop for WorkGuard {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count = count.saturating_sub(1));
     }

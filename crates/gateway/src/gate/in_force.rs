@@ -1,4 +1,4 @@
-//! All that a config file sets up. A reload makes a new one and takes over what is the same.
+//! Everything that a config file sets up. A reload makes a new one and keeps the parts that are the same.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,30 +6,30 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hyper::header::HeaderValue;
 use tokio::sync::watch;
 
-use crate::auth::refused::RefusedSignIns;
+use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
 use crate::auth::signer::Signer;
 use crate::config::file::{Config, Upstream};
 use crate::gate::in_flight::InFlight;
-use crate::gate::table::Table;
-use crate::idempotency::underway::Underway;
-use crate::limits::at_once::AtOnce;
+use crate::gate::table::RouteTable;
+use crate::idempotency::keys_in_use::KeysInUse;
+use crate::limits::at_once::ClientRequests;
 use crate::limits::limiter::Limiter;
 use crate::openapi::assemble;
 use crate::store::database::Database;
-use crate::upstream::service::Service;
+use crate::upstream::service::UpstreamService;
 
 /// The state that lives as long as the process.
 #[derive(Debug, Clone)]
-pub(crate) struct Lasting {
+pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) at_once: AtOnce,
+    pub(crate) at_once: ClientRequests,
     pub(crate) refused: Arc<RefusedSignIns>,
     pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
-    pub(crate) underway: Underway,
-    /// Whether the gateway is to end.
+    pub(crate) underway: KeysInUse,
+    /// Whether the gateway is about to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -37,12 +37,12 @@ pub(crate) struct Lasting {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) config: Config,
-    pub(crate) lasting: Lasting,
-    pub(crate) table: Table,
+    pub(crate) lasting: ProcessState,
+    pub(crate) table: RouteTable,
     pub(crate) sign_in: SignIn,
     /// The value of `Strict-Transport-Security`.
     pub(crate) hsts: Option<HeaderValue>,
-    services: Vec<Arc<Service>>,
+    services: Vec<Arc<UpstreamService>>,
 }
 
 impl Gate {
@@ -54,29 +54,29 @@ impl Gate {
     pub(crate) async fn new(
         config: Config,
         place: &Path,
-        lasting: Lasting,
+        lasting: ProcessState,
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         let service = |upstream: &Upstream| {
             let same = known.iter().find(|service| service.config == *upstream);
             same.cloned()
-                .unwrap_or_else(|| Arc::new(Service::new(upstream, lasting.signer.clone())))
+                .unwrap_or_else(|| Arc::new(UpstreamService::new(upstream, lasting.signer.clone())))
         };
         let services: Vec<_> = config.upstreams.iter().map(service).collect();
         let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;
-        let table = Table::new(&config, &services, assemble::of(&config, place)?)?;
+        let table = RouteTable::new(&config, &services, assemble::of(&config, place)?)?;
         let hsts = config.security.hsts.map(|hsts| format!("max-age={}", hsts.0.as_secs()));
         let hsts = hsts.and_then(|hsts| HeaderValue::from_str(&hsts).ok());
         Ok(Self { config, lasting, table, sign_in, hsts, services })
     }
 }
 
-/// The config in force, for all connections.
+/// The config in force, shared by all connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Current(Arc<RwLock<Arc<Gate>>>);
+pub(crate) struct CurrentGate(Arc<RwLock<Arc<Gate>>>);
 
-impl Current {
+impl CurrentGate {
     pub(crate) fn new(gate: Gate) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(gate))))
     }
@@ -85,11 +85,12 @@ impl Current {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on requests are served by this one. Those in progress end with the old one.
+    /// Serves all further requests by this config. Requests in progress end with the old one.
     pub(crate) fn set(&self, gate: Gate) {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let stays = |old: &Arc<Service>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
-        // Before a new one of the same name can say that it fails.
+        let stays =
+            |old: &Arc<UpstreamService>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
+        // Removed before a new service of the same name can report a failure.
         for service in current.services.iter().filter(|service| !stays(service)) {
             service.remove();
         }

@@ -1,6 +1,6 @@
-//! The way of a request: checks, sign-in, limits, and then a route or a page.
+//! The path of a request: checks, sign-in, limits, and then a route or a page.
 
-pub(crate) mod answering;
+pub(crate) mod answer_body;
 pub(crate) mod check;
 pub(crate) mod cors;
 pub(crate) mod document;
@@ -8,8 +8,8 @@ pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod in_flight;
 pub(crate) mod in_force;
-pub(crate) mod measured;
 pub(crate) mod page;
 pub(crate) mod peer;
+pub(crate) mod route_metrics;
 pub(crate) mod serve;
 pub(crate) mod table;

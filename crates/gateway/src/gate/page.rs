@@ -15,32 +15,32 @@ use serde_json::value::RawValue;
 use crate::auth::identity::Identity;
 use crate::gate::exchange::Exchange;
 use crate::gate::forward::outgoing_headers;
-use crate::gate::table::{Page, Part};
+use crate::gate::table::{Page, PagePart};
 use crate::http::body::{Answer, json};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
-use crate::upstream::failure::Failure;
-use crate::upstream::outgoing::{self, Outgoing, Payload};
+use crate::upstream::failure::UpstreamFailure;
+use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
 
 const LARGEST_PART: usize = 1024 * 1024;
 const LARGEST_PROBLEM: usize = 16 * 1024;
 
 #[derive(Serialize)]
-struct Composed<'a> {
+struct ComposedPage<'a> {
     #[serde(flatten)]
     parts: BTreeMap<&'a str, Option<Box<RawValue>>>,
-    /// Optional parts that could not be had.
-    missing: Vec<Missing<'a>>,
+    /// Optional parts that are missing.
+    missing: Vec<MissingPart<'a>>,
 }
 
 #[derive(Serialize)]
-struct Missing<'a> {
+struct MissingPart<'a> {
     part: &'a str,
     status: u16,
     detail: String,
 }
 
-/// Asks all services at once. The page comes when the slowest has answered, or its time is over.
+/// Asks all services at once. The page is ready when the slowest has answered, or when its time is over.
 pub(crate) async fn compose(
     page: &Page,
     path: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn compose(
         let path = part.path.fill(&values);
         fetch(page, part, path, exchange, identity)
     }));
-    let mut composed = Composed { parts: BTreeMap::new(), missing: Vec::new() };
+    let mut composed = ComposedPage { parts: BTreeMap::new(), missing: Vec::new() };
     for (part, outcome) in page.parts.iter().zip(fetched.await) {
         let value = match outcome {
             Ok(value) => Some(value),
@@ -62,7 +62,7 @@ pub(crate) async fn compose(
                 .increment(1);
                 let status = problem.status.as_u16();
                 let detail = problem.detail;
-                composed.missing.push(Missing { part: &part.name, status, detail });
+                composed.missing.push(MissingPart { part: &part.name, status, detail });
                 None
             }
             Err(problem) => return Err(problem),
@@ -79,17 +79,17 @@ pub(crate) async fn compose(
 /// A service's explanation of a refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Said {
+struct ServiceProblem {
     r#type: Option<String>,
     detail: Option<String>,
     errors: Vec<Value>,
 }
 
 /// Reads a service's explanation of its refusal, if the answer is problem+json.
-async fn said(answer: Response<Incoming>) -> Said {
+async fn said(answer: Response<Incoming>) -> ServiceProblem {
     let kind = single(answer.headers(), header::CONTENT_TYPE).ok().flatten();
     if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {
-        return Said::default();
+        return ServiceProblem::default();
     }
     let body = Limited::new(answer.into_body(), LARGEST_PROBLEM).collect().await;
     let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
@@ -98,16 +98,16 @@ async fn said(answer: Response<Incoming>) -> Said {
 
 async fn fetch(
     page: &Page,
-    part: &Part,
+    part: &PagePart,
     path: String,
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
 ) -> Result<Box<RawValue>, Problem> {
     let (name, upstream) = (&part.name, part.service.name());
-    let told = |failure: Failure| failure.told(upstream, &exchange.id);
+    let told = |failure: UpstreamFailure| failure.report(upstream, &exchange.id);
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    let request = Outgoing {
+    let request = OutgoingRequest {
         method: Method::GET,
         path: outgoing::path(path).map_err(told)?,
         headers: outgoing_headers(exchange, identity, headers),
@@ -121,7 +121,7 @@ async fn fetch(
         let answer = part.service.send(request).await.map_err(told)?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            // It starts, or has too much to do.
+            // The service is starting, or has too much to do.
             let detail = format!("{name}: {upstream} answered {status}");
             return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
         }

@@ -1,18 +1,18 @@
-//! Where a request comes from.
+//! The origin of a request.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::HeaderMap;
 
-/// The client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not
-/// a proxy; what stands before it anybody may have written.
+/// Returns the client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not a proxy.
+/// Anybody may have written the entries before it.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let peer = peer.to_canonical();
     if !trusted.contains(&peer) {
         return peer;
     }
     let lines = headers.get_all("x-forwarded-for").iter();
-    // A proxy may append to a line in which the client wrote what is no text.
+    // A proxy may append to a line that a client filled with bytes that are not text.
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
     let text = lines.collect::<Vec<_>>().join(",");
     let mut client = peer;
@@ -26,12 +26,12 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
-/// The name by which limits count a client that has not signed in.
+/// Returns the name by which limits count a client that has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
 }
 
-/// A home has a whole IPv6 network.
+/// Returns the network of an address: for IPv6 the /64, which a home has as a whole.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(client(ip("9.9.9.9"), &headers, &trusted), ip("9.9.9.9"));
         assert_eq!(client(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));
         assert_eq!(client(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
-        // Whatever a client writes before it.
+        // A client may write anything before it.
         let line = HeaderValue::from_bytes(b"\xff, 1.2.3.4").unwrap();
         headers.insert("x-forwarded-for", line);
         assert_eq!(client(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));

@@ -10,10 +10,10 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
-use crate::gate::answering::{Credentials, until_its_end};
+use crate::gate::answer_body::{Credentials, until_its_end};
 use crate::gate::exchange::Exchange;
-use crate::gate::in_force::{Current, Gate};
-use crate::gate::table::Target;
+use crate::gate::in_force::{CurrentGate, Gate};
+use crate::gate::table::RouteTarget;
 use crate::gate::{check, cors, forward, page, peer};
 use crate::http::body::Answer;
 use crate::http::headers::{REQUEST_ID, set};
@@ -22,11 +22,11 @@ use crate::limits::at_once;
 
 /// Answers a request.
 pub(crate) async fn serve(
-    current: &Current,
+    current: &CurrentGate,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Answer {
-    // By the config in force when it comes.
+    // The config in force when the request comes.
     let gate = &current.get();
     let request = Lingering::body_of(request);
     let config = &gate.config;
@@ -50,7 +50,7 @@ pub(crate) async fn serve(
 }
 
 async fn decide<'gate>(
-    current: &Current,
+    current: &CurrentGate,
     gate: &'gate Gate,
     exchange: &mut Exchange<'gate>,
     origin: Option<&HeaderValue>,
@@ -87,16 +87,16 @@ async fn decide<'gate>(
     let scopes = access.scopes.as_deref().unwrap_or_default();
     let credentials = identity.map(|_| Credentials::new(request.headers(), scopes));
     let answer = match target {
-        Target::Document(document) => Ok(document.text.answer(request.headers())),
-        Target::Page(page) => page::compose(page, path, exchange, identity).await,
-        Target::Route(route) => {
+        RouteTarget::Document(document) => Ok(document.text.answer(request.headers())),
+        RouteTarget::Page(page) => page::compose(page, path, exchange, identity).await,
+        RouteTarget::Route(route) => {
             forward::forward(gate, route, exchange, identity, &under_way, request).await
         }
     };
     answer.map(|answer| until_its_end(answer, current, credentials, under_way))
 }
 
-/// Who sends the request, if it has credentials.
+/// Identifies the client of a request, if it has credentials.
 async fn identify(
     gate: &Gate,
     exchange: &Exchange<'_>,
@@ -105,8 +105,7 @@ async fn identify(
     if !sign_in::has_credentials(headers) {
         return Ok(None);
     }
-    // Whoever has a token that counted before guesses nothing, and many may have one address: nobody there locks
-    // the others out.
+    // A client with a verified token does not guess. Many may share an address, and nobody there can lock them out.
     if let Some(known) = gate.sign_in.known(headers) {
         return Ok(Some(known));
     }
@@ -120,7 +119,7 @@ async fn identify(
     identified.map_err(|wrong| wrong.problem)
 }
 
-/// Headers for browsers. What a service says itself stays.
+/// Sets headers for browsers. The service's own stay.
 fn protect(hsts: Option<&HeaderValue>, headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

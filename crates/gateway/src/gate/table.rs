@@ -1,4 +1,4 @@
-//! Which route or page a request is for.
+//! Finds the route or page for a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use serde_json::Value;
 use crate::config::file::{Config, IdempotencyKey};
 use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
-use crate::gate::document::Text;
-use crate::gate::measured::Measured;
-use crate::http::path::{Pattern, begins_with};
+use crate::gate::document::ServedText;
+use crate::gate::route_metrics::RouteMetrics;
+use crate::http::path::{PathPattern, begins_with};
 use crate::http::problem::Problem;
 use crate::limits::verdict::Policy;
 use crate::openapi::components::object;
 use crate::openapi::reference;
-use crate::upstream::service::Service;
+use crate::upstream::service::UpstreamService;
 
-/// Where the document is shown to people.
+/// The path of the document's page for people.
 const REFERENCE: &str = "/";
 
-/// Who may use a route or a page, how often, and the metrics of its use.
+/// The permissions and the rate of a route or page, and its metrics.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// `None`: everybody.
+    /// The scopes; `None` admits everybody.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) policy: Option<Policy>,
-    pub(crate) measured: Measured,
+    pub(crate) measured: RouteMetrics,
 }
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Route {
     /// The replacement of the prefix.
     pub(crate) to: Option<String>,
     pub(crate) access: Access,
-    pub(crate) service: Arc<Service>,
+    pub(crate) service: Arc<UpstreamService>,
     pub(crate) idempotency: IdempotencyKey,
     pub(crate) deduplicates: bool,
     pub(crate) body: usize,
@@ -46,10 +46,10 @@ pub(crate) struct Route {
 }
 
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct PagePart {
     pub(crate) name: String,
-    pub(crate) path: Pattern,
-    pub(crate) service: Arc<Service>,
+    pub(crate) path: PathPattern,
+    pub(crate) service: Arc<UpstreamService>,
     pub(crate) optional: bool,
     pub(crate) timeout: Duration,
 }
@@ -57,28 +57,28 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) path: String,
-    pub(crate) pattern: Pattern,
+    pub(crate) pattern: PathPattern,
     pub(crate) access: Access,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<PagePart>,
 }
 
-/// The document of the whole system, for everybody: for programs, or as a page for people.
+/// The document of the whole system, open to everybody: JSON for programs, or a page for people.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct SystemDocument {
     path: &'static str,
     access: Access,
-    pub(crate) text: Text,
+    pub(crate) text: ServedText,
 }
 
 /// The document, route or page that serves a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Target<'a> {
-    Document(&'a Document),
+pub(crate) enum RouteTarget<'a> {
+    Document(&'a SystemDocument),
     Route(&'a Route),
     Page(&'a Page),
 }
 
-impl<'a> Target<'a> {
+impl<'a> RouteTarget<'a> {
     pub(crate) fn access(self) -> &'a Access {
         match self {
             Self::Document(document) => &document.access,
@@ -87,7 +87,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The prefix or the path.
+    /// Returns the prefix or the path.
     pub(crate) fn name(self) -> &'a str {
         match self {
             Self::Document(document) => document.path,
@@ -98,19 +98,19 @@ impl<'a> Target<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Table {
-    documents: Vec<Document>,
-    /// The methods of each path that the document has. Of two that fit, the first counts.
-    documented: Vec<(Pattern, Vec<String>)>,
+pub(crate) struct RouteTable {
+    documents: Vec<SystemDocument>,
+    /// The documented methods of each path. Of two patterns that match, the first counts.
+    documented: Vec<(PathPattern, Vec<String>)>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
 
-impl Table {
-    /// The table of a checked config. Its system may have a document.
+impl RouteTable {
+    /// Builds the table of a checked config. Its system may have a document.
     pub(crate) fn new(
         config: &Config,
-        services: &[Arc<Service>],
+        services: &[Arc<UpstreamService>],
         document: Option<String>,
     ) -> Result<Self, String> {
         let service = |name: &str| {
@@ -125,7 +125,7 @@ impl Table {
             scopes: (!public)
                 .then(|| scopes.unwrap_or_default().iter().map(|scope| scope.0.clone()).collect()),
             policy: policy(rate),
-            measured: Measured::default(),
+            measured: RouteMetrics::default(),
         };
         let timeouts = &config.timeouts;
         let routes = config.routes.iter().map(|route| {
@@ -147,9 +147,9 @@ impl Table {
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let pages = config.pages.iter().map(|page| {
             let parts = page.parts.iter().map(|part| {
-                Ok(Part {
+                Ok(PagePart {
                     name: part.name.clone(),
-                    path: Pattern::parse(&part.path)?,
+                    path: PathPattern::parse(&part.path)?,
                     service: service(&part.upstream)?,
                     optional: part.optional,
                     timeout: part.timeout.unwrap_or(timeouts.upstream).0,
@@ -157,7 +157,7 @@ impl Table {
             });
             Ok(Page {
                 path: page.path.clone(),
-                pattern: Pattern::parse(&page.path)?,
+                pattern: PathPattern::parse(&page.path)?,
                 access: access(page.public, page.scopes.as_deref(), page.rate.as_deref()),
                 parts: parts.collect::<Result<_, String>>()?,
             })
@@ -168,38 +168,42 @@ impl Table {
         if let Some(text) = document {
             let whole: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
             let mut add = |path, text| {
-                table.documents.push(Document { path, access: access(true, None, rate), text });
+                table.documents.push(SystemDocument {
+                    path,
+                    access: access(true, None, rate),
+                    text,
+                });
             };
-            let page = Text::html(reference::page(&whole), &reference::policy());
-            add(DOCUMENT, Text::json(text));
-            // A system may have a page of its own there.
+            let page = ServedText::html(reference::page(&whole), &reference::policy());
+            add(DOCUMENT, ServedText::json(text));
+            // A system may have its own page there.
             if !config.routes.iter().any(|route| route.prefix.0 == REFERENCE)
                 && !config.pages.iter().any(|page| page.path == REFERENCE)
             {
                 add(REFERENCE, page);
             }
-            table.documented = documented(&whole)?;
+            table.documented = documented_methods(&whole)?;
         }
         Ok(table)
     }
 
-    /// Finds what serves this request. The longest prefix decides, also over which methods there are: a
-    /// request never falls through to a shorter one with other scopes.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Target<'_>, Problem> {
+    /// Finds the target of a request. The longest prefix decides, also on the methods: a request never falls through to
+    /// a shorter one with other scopes.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteTarget<'_>, Problem> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(document) = self.document_at(path).filter(|_| is_read) {
-            return Ok(Target::Document(document));
+            return Ok(RouteTarget::Document(document));
         }
         let page = self.pages.iter().find(|page| page.pattern.matches(path).is_some());
         if let Some(page) = page.filter(|_| is_read) {
-            return Ok(Target::Page(page));
+            return Ok(RouteTarget::Page(page));
         }
         let takes = |route: &&Route| {
             route.methods.contains(method)
                 || (*method == Method::HEAD && route.methods.contains(&Method::GET))
         };
         if let Some(route) = self.at(path).find(takes) {
-            return Ok(Target::Route(route));
+            return Ok(RouteTarget::Route(route));
         }
         let methods = self.methods(path);
         if methods.is_empty() {
@@ -214,11 +218,11 @@ impl Table {
         Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(header::ALLOW, methods))
     }
 
-    fn document_at(&self, path: &str) -> Option<&Document> {
+    fn document_at(&self, path: &str) -> Option<&SystemDocument> {
         self.documents.iter().find(|document| document.path == path)
     }
 
-    /// The routes with the longest prefix of this path.
+    /// Returns the routes with the longest prefix of this path.
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
         let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
         let longest = longest.map(|route| route.prefix.as_str());
@@ -226,8 +230,8 @@ impl Table {
         self.routes.iter().filter(move |route| is_it(&route.prefix))
     }
 
-    /// The methods that a path takes, as a list: those of its routes that the document has for it. A path
-    /// that is not in the document has those of its routes.
+    /// Returns the methods of a path as a list: those of its routes that the document has for it. A path that is not
+    /// documented has those of its routes.
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
@@ -248,15 +252,15 @@ impl Table {
     }
 }
 
-/// The methods of each path of a document, those without parameters first.
-fn documented(document: &Value) -> Result<Vec<(Pattern, Vec<String>)>, String> {
+/// Returns the methods of each path of a document, those without parameters first.
+fn documented_methods(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
     let mut paths: Vec<_> = object(&document["paths"]).collect();
     paths.sort_by_key(|(path, _)| {
         path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>()
     });
     let read = paths.into_iter().map(|(path, item)| {
         let methods = object(item).map(|(method, _)| method.to_uppercase());
-        Ok((Pattern::parse(path)?, methods.collect()))
+        Ok((PathPattern::parse(path)?, methods.collect()))
     });
     read.collect()
 }

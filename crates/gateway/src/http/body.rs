@@ -1,4 +1,4 @@
-//! The one type of body that the gateway sends, to clients and to upstreams.
+//! The one type of body that the gateway sends to clients and upstreams.
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,7 +18,7 @@ pub(crate) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A good answer in JSON.
+/// Returns a good answer in JSON.
 pub(crate) fn json(bytes: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(full(bytes));
     let json = HeaderValue::from_static("application/json");

@@ -1,4 +1,4 @@
-//! Which headers pass: none that belong to one connection, and none that are internal.
+//! The headers that pass: none of a single connection, and none that are internal.
 
 use std::fmt::{Display, Write};
 
@@ -23,7 +23,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// The headers that only the gateway may send to a service, by the beginning of the name.
+/// The beginnings of the names of headers that only the gateway may send to a service.
 const INTERNAL: [&str; 8] = [
     "x-ballet-",
     "x-forwarded-",
@@ -35,7 +35,7 @@ const INTERNAL: [&str; 8] = [
     "x-envoy-",
 ];
 
-/// The same, by the whole name. A service never sees a client's credentials.
+/// Full names of further such headers. A service never sees a client's credentials.
 const INTERNAL_IN: [&str; 15] = [
     "authorization",
     // A service copies it into each later event of the saga.
@@ -67,12 +67,12 @@ const INTERNAL_OUT: [&str; 8] = [
     "x-request-id",
 ];
 
-/// Removes what a client may not send to a service.
+/// Removes the headers that a client may not send to a service.
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
     clean(headers, &INTERNAL_IN);
 }
 
-/// Removes what a service may not send to a client.
+/// Removes the headers that a service may not send to a client.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     clean(headers, &INTERNAL_OUT);
 }
@@ -93,7 +93,7 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
             && !HOP_BY_HOP.contains(&text)
             && !internal.contains(&text)
             && !INTERNAL.iter().any(|prefix| text.starts_with(prefix))
-            // Naming these would make the body unreadable, or remove what the gateway sets.
+            // Removing these would make the body unreadable, or undo a header of the gateway.
             && (!named.contains(name) || matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH))
     };
     let gone: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
@@ -102,29 +102,29 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
     }
 }
 
-/// Sets a header whose value may not fit into one. What does not fit is left out.
+/// Sets a header. A value that is not valid in a header is left out.
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
-/// Room for the values that a service is told of a request.
+/// The initial capacity for the gateway's headers of a request.
 const VALUES: usize = 512;
 
-/// Sets several headers. Their values share one piece of memory, so to copy a map of them copies none.
+/// Sets several headers. Their values share one piece of memory, so copying a map of them copies no value.
 #[derive(Debug)]
-pub(crate) struct Setter<'a> {
+pub(crate) struct HeaderSetter<'a> {
     headers: &'a mut HeaderMap,
     values: BytesMut,
 }
 
-impl<'a> Setter<'a> {
+impl<'a> HeaderSetter<'a> {
     pub(crate) fn new(headers: &'a mut HeaderMap) -> Self {
         Self { headers, values: BytesMut::with_capacity(VALUES) }
     }
 
-    /// Sets a header whose value may not fit into one. What does not fit is left out.
+    /// Sets a header. A value that is not valid in a header is left out.
     pub(crate) fn set(&mut self, name: HeaderName, value: impl Display) {
         let written = write!(self.values, "{value}");
         let value = HeaderValue::from_maybe_shared(self.values.split().freeze());
@@ -134,7 +134,7 @@ impl<'a> Setter<'a> {
     }
 }
 
-/// The only value of a header, as text. `Err` if there are several, or it is no text.
+/// Returns the only value of a header as text. `Err` if there are several, or it is not text.
 pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, ()> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };

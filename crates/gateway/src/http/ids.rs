@@ -1,24 +1,24 @@
-//! Request ids, numbers that need to differ but not to be secret, and hashes as text.
+//! Request ids, numbers that differ but are not secret, and hashes as text.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A number that hardly anybody else draws. It is no secret.
-pub(crate) fn drawn() -> u64 {
-    // Each state has other keys.
+/// Draws a number that is practically unique. It is not secret.
+pub(crate) fn random_number() -> u64 {
+    // Each `RandomState` has other keys.
     RandomState::new().build_hasher().finish().max(1)
 }
 
-/// Bytes in hex.
+/// Returns bytes in hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// The client's own id for its request if it is well formed, else a new one.
+/// Returns the client's own id for its request if it is well formed, otherwise a new one.
 pub(crate) fn request_id(given: Option<&str>) -> String {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match given {
         Some(id) if (8..=64).contains(&id.len()) && id.chars().all(good) => id.to_owned(),
-        _ => format!("{:016x}{:016x}", drawn(), drawn()),
+        _ => format!("{:016x}{:016x}", random_number(), random_number()),
     }
 }

@@ -1,10 +1,10 @@
-//! HTTP as the gateway needs it: problems, paths, headers, bodies, traces. Nothing of routes.
+//! HTTP as the gateway needs it: problems, paths, headers, bodies, traces. Knows nothing of routes.
 
 pub(crate) mod body;
-pub(crate) mod bounded;
+pub(crate) mod bounded_body;
 pub(crate) mod headers;
 pub(crate) mod ids;
 pub(crate) mod path;
 pub(crate) mod problem;
-pub(crate) mod quiet;
+pub(crate) mod quiet_body;
 pub(crate) mod trace;

@@ -4,7 +4,7 @@
 ///
 /// A path that a service may read differently from the gateway would lead around the routes: dot
 /// segments, empty segments, backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
-pub(crate) fn refused(path: &str) -> Option<&'static str> {
+pub(crate) fn fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with a slash");
     }
@@ -44,13 +44,13 @@ pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// A segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
+/// Returns a segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
 fn name(segment: &str) -> &str {
     segment.split(';').next().unwrap_or_default()
 }
 
-/// What comes behind a prefix: nothing, or all from a slash on. `None` if the path does not begin with it.
-/// Some services ignore the case of a path, so it must not lead around a longer prefix.
+/// Returns the rest of a path behind a prefix: empty, or beginning with a slash. `None` if the path does not begin with
+/// the prefix. Case is ignored, as by some services: another case must not lead around a longer prefix.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = path;
     for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {
@@ -64,27 +64,27 @@ pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Whether a path is this prefix, or goes on behind it with a slash.
+/// Whether a path is this prefix, or continues it after a slash.
 pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
     behind(path, prefix).is_some()
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Segment {
+enum PatternSegment {
     Literal(String),
     Parameter(String),
 }
 
 /// A path with parameters: `/products/{sku}`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pattern(Vec<Segment>);
+pub(crate) struct PathPattern(Vec<PatternSegment>);
 
-impl Pattern {
+impl PathPattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             Err(format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}"))
         };
-        if let Some(why) = refused(text) {
+        if let Some(why) = fault(text) {
             return wrong(why);
         }
         let mut segments = Vec::new();
@@ -94,46 +94,48 @@ impl Pattern {
                 Some(name) if name.is_empty() || name.contains(['{', '}']) => {
                     return wrong("a parameter needs a name");
                 }
-                Some(name) => segments.push(Segment::Parameter(name.to_owned())),
+                Some(name) => segments.push(PatternSegment::Parameter(name.to_owned())),
                 None if segment.contains(['{', '}', '?', '#']) => {
                     return wrong("a segment is either text or a parameter");
                 }
-                None => segments.push(Segment::Literal(segment.to_owned())),
+                None => segments.push(PatternSegment::Literal(segment.to_owned())),
             }
         }
         Ok(Self(segments))
     }
 
-    /// The values of the parameters, if the path fits. They stay percent-encoded.
+    /// Returns the values of the parameters, if the path matches. They stay percent-encoded.
     pub(crate) fn matches<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         let mut values = Vec::new();
         let mut given = path.strip_prefix('/')?.split('/');
         for segment in &self.0 {
             match (segment, given.next()?) {
-                (Segment::Literal(text), given) if text == given => {}
-                (Segment::Literal(_), _) | (Segment::Parameter(_), "") => return None,
-                (Segment::Parameter(name), given) => values.push((name.as_str(), given)),
+                (PatternSegment::Literal(text), given) if text == given => {}
+                (PatternSegment::Literal(_), _) | (PatternSegment::Parameter(_), "") => {
+                    return None;
+                }
+                (PatternSegment::Parameter(name), given) => values.push((name.as_str(), given)),
             }
         }
         given.next().is_none().then_some(values)
     }
 
-    /// The path with these values.
+    /// Returns the path with these values.
     pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
         let value = |name: &str| {
             let found = values.iter().find(|(known, _)| *known == name);
             found.map_or("", |(_, value)| *value)
         };
         self.0.iter().fold(String::new(), |path, segment| match segment {
-            Segment::Literal(text) => path + "/" + text,
-            Segment::Parameter(name) => path + "/" + value(name),
+            PatternSegment::Literal(text) => path + "/" + text,
+            PatternSegment::Parameter(name) => path + "/" + value(name),
         })
     }
 
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|segment| match segment {
-            Segment::Parameter(name) => Some(name.as_str()),
-            Segment::Literal(_) => None,
+            PatternSegment::Parameter(name) => Some(name.as_str()),
+            PatternSegment::Literal(_) => None,
         })
     }
 
@@ -150,7 +152,7 @@ mod tests {
     fn a_path_that_others_may_read_differently_is_refused() {
         for path in ["/", "/orders", "/orders/7", "/orders/", "/a;v=1/b", "/caf%C3%A9", "/a.b/..c"]
         {
-            assert_eq!(refused(path), None, "{path}");
+            assert_eq!(fault(path), None, "{path}");
         }
         for path in [
             "*",
@@ -175,7 +177,7 @@ mod tests {
             "/a%7Eb",
             "/;x/admin",
         ] {
-            assert!(refused(path).is_some(), "{path}");
+            assert!(fault(path).is_some(), "{path}");
         }
     }
 
@@ -193,14 +195,17 @@ mod tests {
 
     #[test]
     fn a_pattern_takes_and_gives_parameters() {
-        let pattern = Pattern::parse("/pages/product/{sku}").unwrap();
+        let pattern = PathPattern::parse("/pages/product/{sku}").unwrap();
         let path = "/pages/product/A%20b";
         let values = pattern.matches(path).unwrap();
         assert_eq!(values, [("sku", "A%20b")]);
-        assert_eq!(Pattern::parse("/products/{sku}/x").unwrap().fill(&values), "/products/A%20b/x");
+        assert_eq!(
+            PathPattern::parse("/products/{sku}/x").unwrap().fill(&values),
+            "/products/A%20b/x"
+        );
         for other in ["/pages/product", "/pages/product/", "/pages/product/a/b", "/x/product/a"] {
             assert_eq!(pattern.matches(other), None, "{other}");
         }
-        assert!(Pattern::parse("/a/{b").is_err() && Pattern::parse("/a/{}").is_err());
+        assert!(PathPattern::parse("/a/{b").is_err() && PathPattern::parse("/a/{}").is_err());
     }
 }

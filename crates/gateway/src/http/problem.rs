@@ -16,15 +16,15 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
     headers: Vec<(HeaderName, String)>,
-    /// The parts of the request that are wrong.
+    /// The wrong parts of the request.
     errors: Vec<Value>,
-    /// What kind of problem it is, if its status does not say it.
+    /// The type of the problem, if its status does not say it.
     kind: Option<String>,
 }
 
-/// As clients get it.
+/// A problem as clients get it.
 #[derive(Serialize)]
-struct Written<'a> {
+struct ProblemBody<'a> {
     r#type: &'a str,
     title: &'a str,
     status: u16,
@@ -46,34 +46,34 @@ impl Problem {
         self
     }
 
-    /// Names a header that is wrong.
+    /// Names a wrong header.
     #[must_use]
     pub(crate) fn header(mut self, name: &str) -> Self {
         self.errors.push(json!({ "in": "header", "name": name, "detail": self.detail }));
         self
     }
 
-    /// Says that it is the path that is wrong.
+    /// Names the path as wrong.
     #[must_use]
     pub(crate) fn path(mut self) -> Self {
         self.errors.push(json!({ "in": "path", "detail": self.detail }));
         self
     }
 
-    /// With the parts of the request that a service names.
+    /// Takes over the wrong parts of the request that a service names.
     #[must_use]
     pub(crate) fn errors(mut self, errors: Vec<Value>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// Of the kind that a service says.
+    /// Takes over the type that a service names.
     #[must_use]
     pub(crate) fn kind(self, kind: Option<String>) -> Self {
         Self { kind, ..self }
     }
 
-    /// When the client may try again.
+    /// Says when the client may try again.
     #[must_use]
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -81,7 +81,7 @@ impl Problem {
     }
 
     pub(crate) fn answer(self, request_id: &str) -> Answer {
-        let written = Written {
+        let written = ProblemBody {
             r#type: self.kind.as_deref().unwrap_or("about:blank"),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),

@@ -5,41 +5,41 @@ use std::fmt;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::{Setter, single};
-use crate::http::ids::drawn;
+use crate::http::headers::{HeaderSetter, single};
+use crate::http::ids::random_number;
 
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
 const STATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// A `traceparent` of the gateway's own, and what comes with it.
+/// The gateway's own `traceparent`, with the `tracestate` that the request brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trace {
+pub(crate) struct RequestTrace {
     trace_id: u128,
     span_id: u64,
     flags: u8,
     state: Option<String>,
 }
 
-impl Trace {
-    /// Goes on with the trace that a request brings, or begins one.
+impl RequestTrace {
+    /// Continues the trace of a request, or begins one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = single(headers, PARENT).ok().flatten().and_then(parse);
         let Some((trace_id, flags)) = given else {
-            let trace_id = u128::from(drawn()) << 64 | u128::from(drawn());
-            return Self { trace_id, span_id: drawn(), flags: 1, state: None };
+            let trace_id = u128::from(random_number()) << 64 | u128::from(random_number());
+            return Self { trace_id, span_id: random_number(), flags: 1, state: None };
         };
-        // A `tracestate` belongs to its trace.
+        // A `tracestate` is valid only with its `traceparent`.
         let state = single(headers, STATE).ok().flatten();
         let state = state.filter(|state| state.len() <= 512).map(str::to_owned);
-        Self { trace_id, span_id: drawn(), flags, state }
+        Self { trace_id, span_id: random_number(), flags, state }
     }
 
     pub(crate) fn id(&self) -> String {
         format!("{:032x}", self.trace_id)
     }
 
-    /// Tells a service.
-    pub(crate) fn write(&self, headers: &mut Setter<'_>) {
+    /// Writes the trace into a request to a service.
+    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
         headers.set(PARENT, self);
         if let Some(state) = &self.state {
             headers.set(STATE, state);
@@ -47,20 +47,20 @@ impl Trace {
     }
 }
 
-impl fmt::Display for Trace {
+impl fmt::Display for RequestTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
 }
 
-/// The trace's id and flags.
+/// Parses the trace's id and flags.
 fn parse(text: &str) -> Option<(u128, u8)> {
     let lower = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
     let mut parts = text.split('-');
     let (version, trace, parent, flags) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let sizes = (version.len(), trace.len(), parent.len(), flags.len()) == (2, 32, 16, 2);
-    // Version 00 has four parts. A later one may have more, and 255 is none.
+    // Version 00 has four parts. A later one may have more, and 255 is not a version.
     let whole = version != "00" || parts.next().is_none();
     if !lower || !sizes || !whole || version == "ff" {
         return None;

@@ -1,4 +1,4 @@
-//! The client's key, and what request it stands for.
+//! The client's key, and the request that it stands for.
 
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode};
@@ -13,7 +13,7 @@ pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key")
 /// The longest key, in characters.
 pub(crate) const LONGEST: usize = 128;
 
-/// The key of a request, if it has one.
+/// Returns the key of a request, if it has one.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let wrong = || {
         let detail = format!(
@@ -34,8 +34,8 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-/// A client's key at the service, which keeps the keys of all clients together. A client's name may hold
-/// the mark between the two. Then its digest stands for it, so that no other pair reads the same.
+/// Returns a client's key at the service, which keeps the keys of all clients together. A client's name with the
+/// separator in it is replaced by its digest, so that no other pair gives the same text.
 pub(crate) fn at_service(client: &str, key: &str) -> String {
     let (kind, name) = client.split_once(':').unwrap_or(("", client));
     if !name.contains([':', '%']) {
@@ -45,11 +45,11 @@ pub(crate) fn at_service(client: &str, key: &str) -> String {
     format!("{kind}:%{name}:{key}")
 }
 
-/// What a write may depend on (RFC 9110, section 13.1): on another condition it is another request.
+/// The conditions of a write (RFC 9110, section 13.1): under another condition it is another request.
 const CONDITIONS: [&str; 3] = ["if-match", "if-none-match", "if-unmodified-since"];
 
-/// The hash that tells requests apart. That of a request without conditions is as it always was, since
-/// hashes are kept.
+/// Returns the hash that tells requests apart. Without conditions it is the same as in earlier releases, whose hashes
+/// are stored.
 pub(crate) fn fingerprint(
     method: &Method,
     path: &str,
@@ -64,7 +64,7 @@ pub(crate) fn fingerprint(
     for part in
         [method.as_str().as_bytes(), path.as_bytes(), kind, body].into_iter().chain(conditions)
     {
-        // With its length, so that no part can look like the end of another.
+        // The length prevents a part from looking like the end of another.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }

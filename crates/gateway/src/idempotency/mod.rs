@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request takes effect once, and its answer is given again.
 
+pub(crate) mod body_start;
 pub(crate) mod key;
-pub(crate) mod prefixed;
+pub(crate) mod keys_in_use;
 pub(crate) mod remember;
-pub(crate) mod underway;

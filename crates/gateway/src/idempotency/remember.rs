@@ -1,9 +1,9 @@
-//! Makes a request once, and gives its answer again.
+//! Makes a request once, and repeats its answer.
 //!
-//! A request whose outcome is unknown (the gateway died, the service broke off or answered
-//! 5xx) is not made again, unless the service recognises the key itself. The key then answers 409:
-//! the client looks whether it took effect, and chooses another key if it did not. A service that
-//! recognises keys is asked again at once, also while another gateway may still wait for its answer.
+//! A request whose outcome is unknown (the gateway died, the service broke off or answered 5xx) is not made again,
+//! unless the service recognises the key itself. The key then answers 409: the client finds out whether the request
+//! took effect, and chooses another key if it did not. A service that recognises keys is asked again at once, even
+//! while another gateway may still wait for its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,48 +13,48 @@ use hyper::{Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::http::body::{Answer, full};
-use crate::http::ids::drawn;
+use crate::http::ids::random_number;
 use crate::http::problem::Problem;
-use crate::idempotency::prefixed::{self, Start};
-use crate::idempotency::underway::{Taken, Underway};
+use crate::idempotency::body_start::{self, BodyStart};
+use crate::idempotency::keys_in_use::{KeyConflict, KeysInUse};
 use crate::store::database::Database;
-use crate::store::idempotent_requests::{self as store, Kept, Key, Known};
-use crate::upstream::failure::Failure;
+use crate::store::idempotent_requests::{self as store, KeyState, RequestKey, StoredAnswer};
+use crate::upstream::failure::UpstreamFailure;
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// The largest answer that is kept.
+/// The largest stored answer, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// How long after its beginning a request may still be sent. Its lease is longer by this.
+/// The time after its beginning in which a request may be sent. Its lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// How long to wait before the first try to free a key later. Each pause is twice the one before, so the last
-/// try comes after half a minute.
+/// The pause before the first later try to free a key. Each pause is twice the one before, so the last try comes after
+/// half a minute.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 const FREE_TRIES: u32 = 6;
 
 /// A request with a key.
 #[derive(Debug)]
-pub(crate) struct Keyed {
+pub(crate) struct KeyedRequest {
     pub(crate) client: String,
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
-    /// For the head of the answer, and again for as much of it as is kept.
+    /// The limit for the head of the answer, and again for the stored part of its body.
     pub(crate) timeout: Duration,
-    /// The service recognises the key itself.
+    /// Whether the service recognises the key itself.
     pub(crate) deduplicates: bool,
     pub(crate) upstream: String,
     /// For the log.
     pub(crate) request_id: String,
 }
 
-/// Makes a request, or gives the answer that it had before. `send` sends nothing later than it is told.
+/// Makes a request, or repeats its stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
     database: &Arc<Database>,
-    underway: &Underway,
-    keyed: Keyed,
-    send: impl AsyncFnOnce(Instant) -> Result<Answer, Failure>,
+    underway: &KeysInUse,
+    keyed: KeyedRequest,
+    send: impl AsyncFnOnce(Instant) -> Result<Answer, UpstreamFailure>,
 ) -> Result<Answer, Problem> {
-    let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
-    let key = Key { client: keyed.client.clone(), key: keyed.key.clone(), attempt };
+    let attempt = i64::from_ne_bytes(random_number().to_ne_bytes());
+    let key = RequestKey { client: keyed.client.clone(), key: keyed.key.clone(), attempt };
     let (print, again) = (&keyed.fingerprint, keyed.deduplicates);
     let (lease, sent_by) = (PROMPT + keyed.timeout * 2, Instant::now() + PROMPT);
     let count = |found: &'static str| {
@@ -64,8 +64,8 @@ pub(crate) async fn once(
         Ok(in_use) => in_use,
         Err(taken) => {
             let (found, problem) = match taken {
-                Taken::Same => ("running", still_running()),
-                Taken::ByAnother => ("other", used_for_another()),
+                KeyConflict::Same => ("running", still_running()),
+                KeyConflict::ByAnother => ("other", used_for_another()),
             };
             count(found);
             return Err(problem);
@@ -82,7 +82,7 @@ pub(crate) async fn once(
         .map_err(|why| {
             count("away");
             if was_asked {
-                // The key may have been stored all the same, or still be.
+                // The key may have been stored all the same, or may be stored later.
                 free_later(database, &key);
             }
             let request_id = &*keyed.request_id;
@@ -92,23 +92,23 @@ pub(crate) async fn once(
                 .retry_after(Duration::from_secs(1))
         })?;
     count(match &known {
-        Known::New => "new",
-        Known::Other => "other",
-        Known::Running(_) => "running",
-        Known::Unknown => "unknown",
-        Known::Answered(_) => "answered",
+        KeyState::New => "new",
+        KeyState::Other => "other",
+        KeyState::Running(_) => "running",
+        KeyState::Unknown => "unknown",
+        KeyState::Answered(_) => "answered",
     });
     match known {
-        Known::New => {}
-        Known::Answered(kept) => return again_answer(kept),
-        Known::Other => return Err(used_for_another()),
-        Known::Running(left) => {
+        KeyState::New => {}
+        KeyState::Answered(kept) => return repeated_answer(kept),
+        KeyState::Other => return Err(used_for_another()),
+        KeyState::Running(left) => {
             let detail = "the first request with this Idempotency-Key has no answer yet: a gateway \
                           waits for it, or has died with it, or could not keep it; ask again after \
                           Retry-After";
             return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(left));
         }
-        Known::Unknown => {
+        KeyState::Unknown => {
             let detail = "nobody knows whether the request with this Idempotency-Key took effect: \
                           look, and choose a new key if it did not";
             return Err(Problem::new(StatusCode::CONFLICT, detail));
@@ -130,12 +130,12 @@ fn still_running() -> Problem {
 
 async fn settle(
     database: &Arc<Database>,
-    key: &Key,
-    outcome: Result<Answer, Failure>,
-    keyed: &Keyed,
+    key: &RequestKey,
+    outcome: Result<Answer, UpstreamFailure>,
+    keyed: &KeyedRequest,
 ) -> Result<Answer, Problem> {
     let limit = keyed.timeout;
-    let told = |failure: &Failure| failure.told(&keyed.upstream, &keyed.request_id);
+    let told = |failure: &UpstreamFailure| failure.report(&keyed.upstream, &keyed.request_id);
     let answer = match outcome {
         Ok(answer) => answer,
         Err(failure) => {
@@ -144,7 +144,7 @@ async fn settle(
         }
     };
     let status = answer.status();
-    // The service says that it did nothing yet.
+    // With these the service says that it has not acted yet.
     let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
     let may_be_later = status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error();
     let is_later =
@@ -154,10 +154,10 @@ async fn settle(
         return Ok(answer);
     }
     let (head, body) = answer.into_parts();
-    let read = match timeout(limit, prefixed::read(body, LARGEST)).await {
+    let read = match timeout(limit, body_start::read(body, LARGEST)).await {
         Ok(Ok(start)) => Ok(start),
-        Ok(Err(why)) => Err(Failure::Broken(why.to_string())),
-        Err(_) => Err(Failure::TooSlow(limit)),
+        Ok(Err(why)) => Err(UpstreamFailure::Broken(why.to_string())),
+        Err(_) => Err(UpstreamFailure::TooSlow(limit)),
     };
     let start = match read {
         Ok(start) => start,
@@ -172,45 +172,45 @@ async fn settle(
         .filter(|(name, _)| **name != CONTENT_LENGTH)
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
         .collect();
-    let kept = Kept {
+    let kept = StoredAnswer {
         status: i32::from(status.as_u16()),
         headers: serde_json::to_string(&headers).unwrap_or_default(),
         body: match &start {
-            Start::Whole(bytes) => Some(bytes.to_vec()),
-            Start::More(_) => None,
+            BodyStart::Whole(bytes) => Some(bytes.to_vec()),
+            BodyStart::More(_) => None,
         },
     };
-    if let Err(why) = database.ask(async |pool| store::answered(pool, key, &kept).await).await {
-        // The lease runs out, and the outcome is unknown to those who ask then.
+    if let Err(why) = database.ask(async |pool| store::save_answer(pool, key, &kept).await).await {
+        // The lease runs out, and then later requests find the outcome unknown.
         tracing::warn!("an answer for an Idempotency-Key was not kept: {why}");
     }
     let body = match start {
-        Start::Whole(bytes) => full(bytes),
-        Start::More(body) => body,
+        BodyStart::Whole(bytes) => full(bytes),
+        BodyStart::More(body) => body,
     };
     Ok(Response::from_parts(head, body))
 }
 
-async fn end(database: &Arc<Database>, key: &Key, may_have_acted: bool) {
+async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     if may_have_acted {
-        let ended = database.ask(async |pool| store::unknown(pool, key).await).await;
+        let ended = database.ask(async |pool| store::end_without_answer(pool, key).await).await;
         if let Err(why) = ended {
             tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
         }
-    } else if database.ask(async |pool| store::never_sent(pool, key).await).await.is_err() {
+    } else if database.ask(async |pool| store::forget_unsent(pool, key).await).await.is_err() {
         free_later(database, key);
     }
 }
 
-/// Frees a key under which nothing was sent, as soon as the database says that it has done so. It may not have
-/// stored the key at all, or may store it only later, so the tries are few.
-fn free_later(database: &Arc<Database>, key: &Key) {
+/// Frees a key under which nothing was sent, as soon as the database confirms it. The key may never have been stored,
+/// or may be stored later, so there are only a few tries.
+fn free_later(database: &Arc<Database>, key: &RequestKey) {
     let (database, key) = (Arc::clone(database), key.clone());
     tokio::spawn(async move {
         let mut freed = Ok(false);
         for number in 0..FREE_TRIES {
             sleep(FREE_AFTER * 2_u32.pow(number)).await;
-            freed = database.ask(async |pool| store::never_sent(pool, &key).await).await;
+            freed = database.ask(async |pool| store::forget_unsent(pool, &key).await).await;
             if let Ok(true) = freed {
                 return;
             }
@@ -221,7 +221,7 @@ fn free_later(database: &Arc<Database>, key: &Key) {
     });
 }
 
-fn again_answer(kept: Kept) -> Result<Answer, Problem> {
+fn repeated_answer(kept: StoredAnswer) -> Result<Answer, Problem> {
     let Some(body) = kept.body else {
         let detail = format!(
             "the request was carried out with status {}; its answer was too large to be kept",

@@ -1,5 +1,4 @@
-//! How many requests of a client are under way at the same time, in this process. A stream of events is one
-//! of them until it ends.
+//! Counts a client's concurrent requests in this process. An event stream counts until it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +6,24 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::http::problem::Problem;
-use crate::limits::counts::{Counted, Counts};
+use crate::limits::counts::{CountGuard, LiveCounts};
 
-/// The requests under way of each client.
-pub(crate) type AtOnce = Counts<Arc<str>>;
+/// The requests in progress of each client.
+pub(crate) type ClientRequests = LiveCounts<Arc<str>>;
 
-/// A request under way, until it is dropped.
-pub(crate) type UnderWay = Counted<Arc<str>>;
+/// A request in progress, until it is dropped.
+pub(crate) type RequestGuard = CountGuard<Arc<str>>;
 
 /// Counts a request of a client.
 ///
 /// # Errors
 ///
-/// 429 if the client has this many under way.
-pub(crate) fn begin(all: &AtOnce, client: Arc<str>, most: usize) -> Result<UnderWay, Problem> {
+/// 429 if the client already has this many in progress.
+pub(crate) fn begin(
+    all: &ClientRequests,
+    client: Arc<str>,
+    most: usize,
+) -> Result<RequestGuard, Problem> {
     all.count(client, most).ok_or_else(|| {
         metrics::counter!("gateway_limited_total", "rate" => "at-once").increment(1);
         let detail = format!(

@@ -1,13 +1,13 @@
-//! The permits of one client that this process has.
+//! The permits of one client in this process.
 
 use std::time::{Duration, Instant};
 
-use crate::limits::verdict::Verdict;
+use crate::limits::verdict::RateVerdict;
 
 /// Permits for a window.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    /// Leased and not used.
+    /// The permits that are leased and not used.
     permits: u32,
     /// The permits that can still be leased, as far as known.
     elsewhere: u32,
@@ -19,13 +19,13 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// `seconds` from `asked`, the moment before the question, so that permits never outlive their
+    /// Leased permits are valid for `window` from `asked`, the moment before the question, so they never outlive their
     /// window.
     pub(crate) fn new(permits: u32, elsewhere: u32, asked: Instant, window: Duration) -> Self {
         Self { permits, elsewhere, portion: permits, asked: false, ends: asked + window }
     }
 
-    /// The rest of the window without the other processes: the whole rate for this one.
+    /// The whole rate for this process alone, for the rest of the window.
     pub(crate) fn alone(&self, requests: u32) -> Self {
         Self { permits: requests, elsewhere: 0, portion: requests, asked: false, ends: self.ends }
     }
@@ -34,8 +34,8 @@ impl Bucket {
         self.ends <= now
     }
 
-    /// Whether the next portion is to be asked for now, so that no request has to wait for it: half
-    /// of the last one is used up. It is true once for each portion.
+    /// Whether to ask for the next portion now, so that no request has to wait for it: half of the last one is used up.
+    /// Returns true once for each portion.
     pub(crate) fn runs_low(&mut self) -> bool {
         let low = self.permits <= self.portion / 2 && self.elsewhere > 0 && !self.asked;
         self.asked |= low;
@@ -47,8 +47,8 @@ impl Bucket {
         self.asked
     }
 
-    /// Adds a portion that was asked for, or nothing if none came. What is not over at the same time
-    /// is of the same window: permits are leased in their window, and end no later than it.
+    /// Adds a portion that was asked for, or nothing if none came. Permits end no later than their window, so two
+    /// portions that are both valid are of the same window.
     pub(crate) fn add(&mut self, portion: Option<Self>, now: Instant) {
         self.asked = false;
         let Some(portion) = portion.filter(|portion| !portion.is_over(now)) else { return };
@@ -57,14 +57,14 @@ impl Bucket {
         *self = Self { permits: permits.saturating_add(portion.permits), ends, ..portion };
     }
 
-    /// How long there are no permits any more, here and elsewhere.
+    /// Returns how long there will be no permits, here and elsewhere.
     pub(crate) fn spent(&self, now: Instant) -> Option<Duration> {
         let none_left = self.permits == 0 && self.elsewhere == 0;
         (none_left && !self.is_over(now)).then(|| self.ends.saturating_duration_since(now))
     }
 
-    /// The verdict, if it can be given without asking for more permits.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Verdict> {
+    /// Returns the verdict, if it needs no further permits.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<RateVerdict> {
         if self.is_over(now) {
             return None;
         }
@@ -77,7 +77,7 @@ impl Bucket {
             }
         };
         let left = self.permits.saturating_add(self.elsewhere);
-        Some(Verdict { allowed, left, reset: self.ends.saturating_duration_since(now) })
+        Some(RateVerdict { allowed, left, reset: self.ends.saturating_duration_since(now) })
     }
 }
 

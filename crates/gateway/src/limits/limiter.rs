@@ -1,10 +1,9 @@
 //! Limits that hold over several gateways.
 //!
-//! Permits are leased from the shared window in portions, and the next one before the last is used up,
-//! so that hardly a request waits for the database. They count as used when they are leased: all
-//! gateways together never let more through than the rate says. A client may get fewer, by the
-//! permits that lie unused in other gateways: at most a portion and a half each. Without the database
-//! each gateway counts for itself.
+//! Permits are leased from the shared window in portions, and the next one before the last is used up, so that hardly
+//! any request waits for the database. They count as used when they are leased: all gateways together never exceed the
+//! rate. A client may get fewer, by the unused permits of other gateways: at most a portion and a half each. Without
+//! the database each gateway counts for itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -14,37 +13,37 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::config::file::Rate;
 use crate::limits::bucket::Bucket;
-use crate::limits::verdict::Verdict;
+use crate::limits::verdict::RateVerdict;
 use crate::store::database::Database;
-use crate::store::rate_windows::{self, Ask};
+use crate::store::rate_windows::{self, LeaseRequest};
 
 /// From this many clients on, those whose window is over are forgotten now and then.
 const MANY: usize = 10_000;
 /// More than this many within a window are an attack: all are forgotten, and lease again.
 const TOO_MANY: usize = 200_000;
-/// The largest portion of a rate that lets no more through in a second, and the share of the rate that none exceeds.
+/// The largest portion of a rate of at most this many a second. No portion exceeds a twentieth of its rate.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
-/// A client's permits.
+/// The permits of a client.
 #[derive(Debug, Default)]
-struct Slot {
+struct ClientPermits {
     /// `None` before its first request.
     bucket: Mutex<Option<Bucket>>,
-    /// Wakes the requests that wait for a portion that was asked for ahead.
+    /// Wakes the requests that wait for a portion that is on its way.
     came: Notify,
 }
 
-/// The clients of this process, and at how many of them to look for what can be forgotten.
+/// The clients of this process, and the count at which old ones are swept out.
 #[derive(Debug)]
 struct Buckets {
-    /// By the name of the rate, and then by the client.
-    all: HashMap<String, HashMap<String, Arc<Slot>>>,
+    /// The clients by the name of the rate.
+    all: HashMap<String, HashMap<String, Arc<ClientPermits>>>,
     sweep_at: usize,
 }
 
 impl Buckets {
-    fn find(&self, rate: &str, client: &str) -> Option<Arc<Slot>> {
+    fn find(&self, rate: &str, client: &str) -> Option<Arc<ClientPermits>> {
         self.all.get(rate)?.get(client).map(Arc::clone)
     }
 
@@ -67,7 +66,7 @@ impl Limiter {
     }
 
     /// Counts a request of a client.
-    pub(crate) async fn take(&self, rate: &Rate, client: &str) -> Verdict {
+    pub(crate) async fn take(&self, rate: &Rate, client: &str) -> RateVerdict {
         let slot = self.slot(rate, client);
         let verdict = loop {
             // Requests of one client wait together for a new portion.
@@ -81,7 +80,7 @@ impl Limiter {
                 }
                 break verdict;
             }
-            // A second question would take more than is needed from the other gateways.
+            // A second question would take more than necessary from the other gateways.
             if bucket.as_ref().is_some_and(Bucket::is_asked) {
                 let came = slot.came.notified();
                 drop(bucket);
@@ -93,8 +92,8 @@ impl Limiter {
             *bucket = Some(fresh);
             break verdict;
         };
-        // A portion that ran out on the way here is of a window that is over.
-        let verdict = verdict.unwrap_or(Verdict {
+        // A portion that ran out on the way is of a window that is over.
+        let verdict = verdict.unwrap_or(RateVerdict {
             allowed: true,
             left: rate.requests.saturating_sub(1),
             reset: rate.window.0,
@@ -105,7 +104,7 @@ impl Limiter {
         verdict
     }
 
-    /// How long a client has to wait that has used everything up. Asks nobody, and counts nothing.
+    /// Returns how long a client without permits has to wait. It asks no database and counts nothing.
     pub(crate) async fn spent(&self, rate: &str, client: &str) -> Option<Duration> {
         let known = {
             let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,14 +115,14 @@ impl Limiter {
         bucket.as_ref().and_then(|bucket| bucket.spent(Instant::now()))
     }
 
-    fn slot(&self, rate: &Rate, client: &str) -> Arc<Slot> {
+    fn slot(&self, rate: &Rate, client: &str) -> Arc<ClientPermits> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = buckets.find(&rate.name, client) {
             return known;
         }
         if buckets.count() >= buckets.sweep_at {
             let now = Instant::now();
-            let in_use = |slot: &Arc<Slot>| match slot.bucket.try_lock() {
+            let in_use = |slot: &Arc<ClientPermits>| match slot.bucket.try_lock() {
                 Ok(bucket) => bucket.as_ref().is_some_and(|bucket| !bucket.is_over(now)),
                 Err(_) => true,
             };
@@ -133,7 +132,7 @@ impl Limiter {
             if buckets.count() >= TOO_MANY {
                 buckets.all.clear();
             }
-            // A sweep costs each new client the same, however many there are.
+            // With this the cost of sweeps per new client is constant.
             buckets.sweep_at = MANY.max(buckets.count() * 2);
         }
         let clients = buckets.all.entry(rate.name.clone()).or_default();
@@ -151,7 +150,7 @@ impl Limiter {
         {
             return portion;
         }
-        // This process's own count. What was leased before the database went away is part of it.
+        // This process counts alone. Permits leased before the database went away are included.
         match before.filter(|before| !before.is_over(asked)) {
             Some(before) => before.alone(rate.requests),
             None => Bucket::new(rate.requests, 0, asked, rate.window.0),
@@ -160,7 +159,7 @@ impl Limiter {
 }
 
 /// Asks for the next portion while requests use up the last.
-fn ask_ahead(database: Arc<Database>, slot: Arc<Slot>, rate: Rate, client: &str) {
+fn ask_ahead(database: Arc<Database>, slot: Arc<ClientPermits>, rate: Rate, client: &str) {
     let client = client.to_owned();
     tokio::spawn(async move {
         let portion = portion(&database, &rate, &client).await;
@@ -171,15 +170,15 @@ fn ask_ahead(database: Arc<Database>, slot: Arc<Slot>, rate: Rate, client: &str)
     });
 }
 
-/// A portion of the window that all gateways share, if the database can be asked.
+/// Leases a portion of the window that all gateways share, if the database answers.
 async fn portion(database: &Database, rate: &Rate, client: &str) -> Option<Bucket> {
     let asked = Instant::now();
     let requests = i32::try_from(rate.requests).unwrap_or(i32::MAX);
     let window_seconds = i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX);
-    // A client that may make many takes a statement for each second, and not one for each 64 of them.
+    // A client with a high rate costs one statement a second, rather than one for each 64 requests.
     let largest = PORTION.max(requests / window_seconds.max(1));
     let most = (requests / SHARE).clamp(1, largest);
-    let ask = Ask { rate: &rate.name, client, requests, window_seconds, most };
+    let ask = LeaseRequest { rate: &rate.name, client, requests, window_seconds, most };
     let lease = database.ask(async |pool| rate_windows::lease(pool, ask).await).await;
     metrics::counter!("gateway_rate_leases_total").increment(1);
     let lease = lease.ok()?;

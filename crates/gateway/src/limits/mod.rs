@@ -1,4 +1,4 @@
-//! How many requests a client may make.
+//! Limits on the number of a client's requests.
 
 pub(crate) mod at_once;
 pub(crate) mod bucket;

@@ -9,11 +9,11 @@ use crate::config::file::Rate;
 use crate::http::headers::set;
 use crate::http::problem::Problem;
 
-// Of `draft-ietf-httpapi-ratelimit-headers`.
+// The names are from `draft-ietf-httpapi-ratelimit-headers`.
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// A rate, and the header that tells clients of it.
+/// A rate, and the header that describes it to clients.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) rate: Rate,
@@ -21,12 +21,12 @@ pub(crate) struct Policy {
     header: Option<HeaderValue>,
 }
 
-/// Whether a request may go on, and what is left of the window.
+/// Whether a request may go on, and the rest of the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct RateVerdict {
     pub(crate) allowed: bool,
     pub(crate) left: u32,
-    /// Until the window ends.
+    /// The time until the window ends.
     pub(crate) reset: Duration,
 }
 
@@ -38,12 +38,12 @@ impl Policy {
     }
 }
 
-impl Verdict {
+impl RateVerdict {
     fn reset_seconds(&self) -> u64 {
         self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)
     }
 
-    /// Tells the client.
+    /// Writes the verdict into the headers of an answer.
     pub(crate) fn write(&self, policy: &Policy, headers: &mut HeaderMap) {
         if let Some(header) = &policy.header {
             headers.insert(POLICY, header.clone());

@@ -1,4 +1,4 @@
-//! Puts the system's document together: the operations that routes lead to, and the pages.
+//! Assembles the system's document: the operations that routes lead to, and the pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::file::{Config, OpenApi, Route};
-use crate::openapi::components::{Components, Names, object};
-use crate::openapi::operation::{self, Described, METHODS, exposed, is_by, path_by};
+use crate::config::file::{Config, OpenApi, RouteConfig};
+use crate::openapi::components::{ComponentNames, Components, object};
+use crate::openapi::operation::{self, METHODS, ServiceOperation, exposed, is_by, path_by};
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
-/// The information that every client needs, and no operation gives.
+/// The information that every client needs, and that no operation gives.
 const ABOUT: &str = "Every answer has an `X-Request-Id`, which finds the request in the logs. Every \
 refusal is `application/problem+json` with a sentence in `detail`. Where a limit holds, `RateLimit` \
 and `RateLimit-Policy` say what is left.";
 
 #[derive(Serialize)]
-struct Whole {
+struct OpenApiDocument {
     openapi: &'static str,
     info: Value,
     tags: Vec<Value>,
@@ -26,29 +26,29 @@ struct Whole {
     components: Value,
 }
 
-/// The document that a config asks for.
+/// Returns the document that a config asks for.
 ///
 /// # Errors
 ///
-/// If a service's document cannot be read, or does not have what a route leads to.
+/// If a service's document cannot be read, or lacks the target of a route.
 pub(crate) fn of(config: &Config, config_file: &Path) -> Result<Option<String>, String> {
     let Some(openapi) = &config.openapi else { return Ok(None) };
     let documents = source::read(config, openapi, config_file)?;
     document(config, openapi, &documents).map(Some)
 }
 
-/// The document of the whole system as JSON for people. It is the same text in every build.
+/// Returns the document of the whole system as readable JSON. It is the same text in every build.
 ///
 /// # Errors
 ///
-/// If a route or a page is for something that no document has.
+/// If no document has the target of a route or a page.
 pub(crate) fn document(
     config: &Config,
     openapi: &OpenApi,
     documents: &Documents,
 ) -> Result<String, String> {
     let mut components = Components::new();
-    let names: BTreeMap<String, Names> = documents
+    let names: BTreeMap<String, ComponentNames> = documents
         .iter()
         .map(|(upstream, document)| (upstream.clone(), components.take(upstream, document)))
         .collect();
@@ -76,7 +76,7 @@ pub(crate) fn document(
     used.sort_all_objects();
     let about = openapi.description.as_deref().unwrap_or_default().trim();
     let description = format!("{about}\n\n{ABOUT}");
-    let whole = Whole {
+    let whole = OpenApiDocument {
         openapi: "3.1.0",
         info: json!({ "title": openapi.title, "version": openapi.version,
             "description": description.trim() }),
@@ -101,9 +101,9 @@ impl Paths {
     fn route(
         &mut self,
         config: &Config,
-        route: &Route,
+        route: &RouteConfig,
         document: &Value,
-        names: &Names,
+        names: &ComponentNames,
     ) -> Result<(), String> {
         let mut found: BTreeSet<String> = BTreeSet::new();
         for (path, item) in object(&document["paths"]) {
@@ -111,14 +111,14 @@ impl Paths {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
                 if is_by(config, route, method, &outer) {
-                    let of = Described { document, item, operation };
+                    let of = ServiceOperation { document, item, operation };
                     let operation = exposed(config, route, of, names);
                     self.put(&outer, method, &route.upstream, operation);
                     found.insert(method.to_uppercase());
                 }
             }
         }
-        // A HEAD is not described: it is a GET without its body.
+        // A HEAD has no description: it is a GET without a body.
         let lost = route.methods.iter().map(ToString::to_string);
         let lost = lost.filter(|verb| verb != "HEAD").find(|verb| !found.contains(verb));
         match lost {
@@ -133,7 +133,7 @@ impl Paths {
         }
     }
 
-    /// Adds an operation. Generated clients name their functions by the ids, so these differ.
+    /// Adds an operation under a unique id: generated clients name their functions by the ids.
     fn put(&mut self, path: &str, method: &str, of: &str, mut operation: Value) {
         let id = operation["operationId"].as_str().map(str::to_owned);
         let id = id.unwrap_or_else(|| format!("{method}{}", path.replace(['/', '{', '}'], "_")));
@@ -149,7 +149,7 @@ impl Paths {
     }
 }
 
-/// The descriptions of the groups of operations, in the words of their services.
+/// Returns the descriptions of the groups of operations, in the words of their services.
 fn tags(
     config: &Config,
     documents: &Documents,

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 const PLACE: &str = "#/components/";
-/// The place of the errors that the gateway answers itself.
+/// The schema of the gateway's own errors.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// The headers of the gateway's answers, with what they look like.
+/// The headers of the gateway's answers, with their descriptions and patterns.
 const HEADERS: [(&str, &str, &str); 3] = [
     (REQUEST_ID, "Finds the request in the logs.", "^[A-Za-z0-9._-]{8,64}$"),
     (
@@ -22,9 +22,9 @@ const HEADERS: [(&str, &str, &str); 3] = [
         "^\"[^\"]+\";q=[0-9]+;w=[0-9]+$",
     ),
 ];
-/// Every answer has it.
+/// The header of every answer.
 pub(crate) const REQUEST_ID: &str = "X-Request-Id";
-/// An answer has both if a rate was judged.
+/// This and the next are the headers of answers for which a rate was judged.
 pub(crate) const LIMIT: &str = "RateLimit";
 pub(crate) const POLICY: &str = "RateLimit-Policy";
 
@@ -32,9 +32,9 @@ pub(crate) const POLICY: &str = "RateLimit-Policy";
 #[derive(Debug)]
 pub(crate) struct Components(BTreeMap<String, Value>);
 
-/// Which components of a service's document have another name in the system's.
+/// The components of a service's document that have another name in the system's.
 #[derive(Debug, Default)]
-pub(crate) struct Names(BTreeMap<String, String>);
+pub(crate) struct ComponentNames(BTreeMap<String, String>);
 
 impl Components {
     pub(crate) fn new() -> Self {
@@ -46,12 +46,12 @@ impl Components {
         Self(headers.into_iter().chain([("schemas/Problem".to_owned(), problem())]).collect())
     }
 
-    /// Takes the components of a service. Equal ones are shared. One that is there with another
-    /// content gets the name of the upstream in front.
-    pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> Names {
+    /// Adds the components of a service. Equal ones are shared. One that differs from an existing one of its name gets
+    /// the name of the upstream in front.
+    pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> ComponentNames {
         let mut own = BTreeMap::new();
         for (section, entries) in object(&document["components"]) {
-            // How a service is signed in to is between it and the gateway.
+            // The way to sign in to a service is between it and the gateway.
             if section == "securitySchemes" {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Components {
         own.retain(|place, value| place != "schemas/Problem" || !is_plain_problem(value));
         let mut differ: BTreeSet<&str> = BTreeSet::new();
         loop {
-            // What refers to another component than before is another one itself.
+            // A component that refers to a differing one differs too.
             let refers = |value: &Value| references(value).iter().any(|to| differ.contains(&**to));
             let is_new = |(place, value): &(&String, &&Value)| {
                 let known = self.0.get(*place);
@@ -76,7 +76,7 @@ impl Components {
             let (section, name) = place.split_once('/')?;
             Some(((*place).to_owned(), format!("{section}/{upstream}_{name}")))
         });
-        let names = Names(renamed.collect());
+        let names = ComponentNames(renamed.collect());
         for (place, value) in &own {
             let new = names.0.get(place).unwrap_or(place);
             self.0.entry(new.clone()).or_insert_with(|| names.rewrite(value));
@@ -84,8 +84,7 @@ impl Components {
         names
     }
 
-    /// Adds a schema, and returns the reference to it. If the name is taken by another schema it gets
-    /// a number.
+    /// Adds a schema and returns the reference to it. If another schema has the name, it gets a number.
     pub(crate) fn add(&mut self, name: &str, schema: Value) -> Value {
         let mut number = 1;
         let mut place = format!("schemas/{name}");
@@ -98,7 +97,7 @@ impl Components {
         reference
     }
 
-    /// The components that are referred to, in sections.
+    /// Returns the components that are referred to, by section.
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
         let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
         let mut open: Vec<String> = references(paths).into_iter().collect();
@@ -113,8 +112,8 @@ impl Components {
     }
 }
 
-impl Names {
-    /// The value with the system's names of its components.
+impl ComponentNames {
+    /// Returns the value with the system's names of its components.
     pub(crate) fn rewrite(&self, value: &Value) -> Value {
         match value {
             Value::Object(object) => {
@@ -133,12 +132,12 @@ impl Names {
     }
 }
 
-/// The entries of an object; none if it is something else.
+/// Returns the entries of an object; none if it is something else.
 pub(crate) fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-/// The places of the components that a value refers to.
+/// Returns the components that a value refers to.
 fn references(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![value];
@@ -156,14 +155,14 @@ fn references(value: &Value) -> BTreeSet<String> {
     found
 }
 
-/// Whether a service's schema of errors says nothing that the gateway's does not say.
+/// Whether a service's schema of errors adds nothing to the gateway's.
 fn is_plain_problem(schema: &Value) -> bool {
     let known = problem();
     object(&schema["properties"]).all(|(name, _)| known["properties"].get(name).is_some())
         && schema.get("additionalProperties").is_none_or(|more| *more != false)
 }
 
-/// The schema of an error, of the gateway or of a service.
+/// Returns the schema of an error, of the gateway or of a service.
 fn problem() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({

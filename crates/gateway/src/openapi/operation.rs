@@ -2,26 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::file::{Config, IdempotencyKey, Route, WideScope};
+use crate::config::file::{Config, IdempotencyKey, RouteConfig, WideScope};
 use crate::config::words::Scope;
 use crate::http::path::{begins_with, behind};
 use crate::idempotency::key;
-use crate::openapi::components::Names;
-use crate::openapi::refusals::{self, Demands, within};
+use crate::openapi::components::ComponentNames;
+use crate::openapi::refusals::{self, Demands, field_mut};
 
 /// An operation in the document of its service, with the item of its path.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Described<'a> {
+pub(crate) struct ServiceOperation<'a> {
     pub(crate) document: &'a Value,
     pub(crate) item: &'a Value,
     pub(crate) operation: &'a Value,
 }
 
-/// The methods that a document can have.
+/// The methods that a document may have.
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The path at the gateway of a service's path, if the route leads there.
-pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
+/// Returns the path at the gateway of a service's path, if the route leads there.
+pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
     // A client may write a prefix in any case, but the service gets this one.
@@ -31,7 +31,7 @@ pub(crate) fn path_by(route: &Route, path: &str) -> Option<String> {
 }
 
 /// Whether a request with this method and path takes this route: the longest prefix decides.
-pub(crate) fn is_by(config: &Config, route: &Route, method: &str, path: &str) -> bool {
+pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &str) -> bool {
     let fits = config.routes.iter().filter(|route| begins_with(path, &route.prefix.0));
     let longest = fits.map(|route| route.prefix.0.len()).max();
     let takes = |verb: &str| route.methods.iter().any(|known| known.0.as_str() == verb);
@@ -40,8 +40,13 @@ pub(crate) fn is_by(config: &Config, route: &Route, method: &str, path: &str) ->
         && takes(&method.to_uppercase())
 }
 
-/// A service's operation with what the gateway asks and answers.
-pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: &Names) -> Value {
+/// Returns a service's operation with the demands and answers of the gateway.
+pub(crate) fn exposed(
+    config: &Config,
+    route: &RouteConfig,
+    of: ServiceOperation<'_>,
+    names: &ComponentNames,
+) -> Value {
     let mut made = names.rewrite(of.operation);
     let Some(fields) = made.as_object_mut() else { return made };
     fields.remove("servers");
@@ -69,8 +74,8 @@ pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: 
     let mut responses: Map<String, Value> = described.collect();
     if route.idempotency != IdempotencyKey::Off {
         for (_, answer) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
-            let headers = within(answer, "headers");
-            *within(headers, "Idempotency-Replayed") = json!({
+            let headers = field_mut(answer, "headers");
+            *field_mut(headers, "Idempotency-Replayed") = json!({
                 "description": "`true` if this is the stored answer of the request that was sent \
                                 with the same key before.",
                 "schema": { "type": "string", "enum": ["true"] },
@@ -82,17 +87,17 @@ pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: 
     made
 }
 
-/// The target of a reference, or the value itself.
+/// Returns the target of a reference, or the value itself.
 pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let place = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     place.and_then(|place| document.pointer(place)).unwrap_or(value)
 }
 
-/// The operation's parameters, with those of its path and the gateway's own.
+/// Returns the operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
     own: Vec<Value>,
-    names: &Names,
+    names: &ComponentNames,
     idempotency: IdempotencyKey,
 ) -> Vec<Value> {
     let mut all = own;
@@ -104,7 +109,7 @@ fn parameters(
             all.push(shared);
         }
     }
-    // What the gateway takes stands in place of what the service takes from it.
+    // The gateway's header replaces the one that the service takes from it.
     let is_key = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
         one["in"] == "header" && name.eq_ignore_ascii_case("idempotency-key")
@@ -124,14 +129,14 @@ fn parameters(
     all
 }
 
-/// Who may use it: everybody, or who has all of the scopes.
+/// Returns who may use it: everybody, or clients with all of the scopes.
 pub(crate) fn security(config: &Config, scopes: Option<&[Scope]>) -> Value {
     let Some(scopes) = scopes else { return json!([]) };
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
     schemes(config).keys().map(|scheme| json!({ scheme: scopes })).collect()
 }
 
-/// How clients sign in.
+/// Returns the ways in which clients sign in.
 pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
     let mut schemes = Map::new();
     if let Some(jwt) = &config.jwt {
@@ -166,9 +171,9 @@ mod tests {
     fn a_path_is_the_one_that_clients_use() {
         let route = |prefix: &str, to: Option<&str>| {
             let text = "prefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\npublic = true";
-            let route: Route = toml::from_str(text).unwrap();
+            let route: RouteConfig = toml::from_str(text).unwrap();
             let to = to.map(|to| Prefix(to.to_owned()));
-            Route { prefix: Prefix(prefix.to_owned()), to, ..route }
+            RouteConfig { prefix: Prefix(prefix.to_owned()), to, ..route }
         };
         for (prefix, to, path, outer) in [
             ("/orders", None, "/orders/{id}", Some("/orders/{id}")),

@@ -1,12 +1,12 @@
-//! A composed page as an operation: its parts are what the services answer.
+//! A composed page as an operation: its parts are the answers of the services.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::file::{Config, IdempotencyKey, Page, Part};
-use crate::openapi::components::{Components, Names, object};
-use crate::openapi::operation::{Described, resolved, security};
+use crate::config::file::{Config, IdempotencyKey, PageConfig, PartConfig};
+use crate::openapi::components::{ComponentNames, Components, object};
+use crate::openapi::operation::{ServiceOperation, resolved, security};
 use crate::openapi::refusals::{self, Demands, RETRY_AFTER};
 use crate::openapi::source::Documents;
 
@@ -15,9 +15,9 @@ use crate::openapi::source::Documents;
 /// If the document of a part's service does not have its path.
 pub(crate) fn operation(
     config: &Config,
-    page: &Page,
+    page: &PageConfig,
     documents: &Documents,
-    names: &BTreeMap<String, Names>,
+    names: &BTreeMap<String, ComponentNames>,
     components: &mut Components,
 ) -> Result<Value, String> {
     let mut parameters: BTreeMap<&str, Value> = BTreeMap::new();
@@ -29,8 +29,8 @@ pub(crate) fn operation(
             properties.insert(part.name.clone(), json!({}));
             continue;
         };
-        let (path, of) = described(document, part).ok_or_else(|| {
-            let Part { name, upstream, path, .. } = part;
+        let (path, of) = find_operation(document, part).ok_or_else(|| {
+            let PartConfig { name, upstream, path, .. } = part;
             let page = &page.path;
             format!(
                 "the part {name} of the page {page} is GET {path}, which the OpenAPI document \
@@ -118,8 +118,11 @@ pub(crate) fn operation(
     }))
 }
 
-/// The path and the operation that a part asks for.
-fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described<'a>)> {
+/// Returns the path and the operation that a part asks for.
+fn find_operation<'a>(
+    document: &'a Value,
+    part: &PartConfig,
+) -> Option<(&'a str, ServiceOperation<'a>)> {
     let fits = |path: &str| {
         let mut pairs = part.path.split('/').zip(path.split('/'));
         path.split('/').count() == part.path.split('/').count()
@@ -129,29 +132,29 @@ fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described
     };
     let (path, item) = object(&document["paths"]).find(|(path, _)| fits(path))?;
     let operation = item.get("get")?;
-    Some((path, Described { document, item, operation }))
+    Some((path, ServiceOperation { document, item, operation }))
 }
 
-/// A parameter of the path.
-fn parameter_of<'a>(of: Described<'a>, name: &str) -> Option<&'a Value> {
+/// Returns a parameter of the path.
+fn parameter_of<'a>(of: ServiceOperation<'a>, name: &str) -> Option<&'a Value> {
     let lists = [&of.operation["parameters"], &of.item["parameters"]];
     let all = lists.into_iter().filter_map(Value::as_array).flatten();
     all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)
 }
 
-/// A parameter of the path that no document describes.
+/// Returns a parameter of the path that no document describes.
 fn any_text(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true,
         "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })
 }
 
-/// The word as a part of a type's name.
+/// Returns the word with a capital, for a type's name.
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The name of a segment that is a parameter.
+/// Returns the name of a segment that is a parameter.
 fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
@@ -160,7 +163,7 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The schema of a part that could not be had.
+/// Returns the schema of a missing part.
 fn missing_part() -> Value {
     json!({
         "type": "object",

@@ -1,6 +1,6 @@
-//! The texts of a document as HTML: paragraphs, lists and code, as they are written there.
+//! The texts of a document as HTML: paragraphs, lists and code.
 
-/// A text in which nothing means anything to HTML.
+/// Escapes all characters that mean something in HTML.
 pub(crate) fn escaped(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -16,12 +16,12 @@ pub(crate) fn escaped(text: &str) -> String {
     made
 }
 
-/// A text of one paragraph. What is between two backticks is code.
+/// Formats a paragraph. Text between two backticks is code.
 pub(crate) fn inline(text: &str) -> String {
     let mut pieces = text.split('`').peekable();
     let (mut made, mut is_code) = (String::new(), false);
     while let Some(piece) = pieces.next() {
-        // The last backtick of an odd number begins nothing.
+        // An unpaired last backtick stays as it is.
         match is_code {
             true if pieces.peek().is_some() => {
                 made += &format!("<code>{}</code>", escaped(piece));
@@ -34,10 +34,10 @@ pub(crate) fn inline(text: &str) -> String {
     made
 }
 
-/// A text of paragraphs and lists.
+/// Formats a text of paragraphs and lists.
 pub(crate) fn prose(text: &str) -> String {
     let mut made = String::new();
-    // What a block is, and its lines.
+    // The kind of the current list, and the lines of the current block.
     let mut list = "";
     let mut block: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim).chain([""]) {
@@ -71,7 +71,7 @@ fn close(list: &str, made: &mut String) {
     }
 }
 
-/// The kind of list that a line is an item of, and its text.
+/// Returns the kind of list that a line is an item of, and the item's text.
 fn item(line: &str) -> (&'static str, &str) {
     if let Some(rest) = line.strip_prefix("- ") {
         return ("ul", rest);

@@ -1,4 +1,4 @@
-//! The system's document as a page for people: HTML and a style, no script, and nothing that is loaded.
+//! The system's document as a page for people: HTML and a style, no scripts, and nothing to load.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +12,7 @@ use crate::openapi::prose::{escaped, inline, prose};
 const STYLE: &str = include_str!("reference.css");
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// What a browser may load for the page: its own style.
+/// Returns the page's Content-Security-Policy: only its own style may load.
 pub(crate) fn policy() -> String {
     let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     format!(
@@ -21,7 +21,7 @@ pub(crate) fn policy() -> String {
     )
 }
 
-/// The page.
+/// Returns the page.
 pub(crate) fn page(document: &Value) -> String {
     let info = &document["info"];
     let title = escaped(text(&info["title"]));
@@ -43,7 +43,7 @@ pub(crate) fn page(document: &Value) -> String {
                 contents += &format!("<li><a href=\"#{id}\">{heading}</a></li>");
                 let title = inline(text(&operation["summary"]));
                 let title = format!("{heading} <span class=\"title\">{title}</span>");
-                main += &folded(&id, &title, &described(operation));
+                main += &folded_section(&id, &title, &described(operation));
             }
         }
         contents += "</ul></li>";
@@ -52,7 +52,11 @@ pub(crate) fn page(document: &Value) -> String {
     main += "<h2 id=\"schemas\">Schemas</h2>";
     for (name, schema) in object(&document["components"]["schemas"]) {
         let id = format!("schema-{}", escaped(name));
-        main += &folded(&id, &format!("<code>{}</code>", escaped(name)), &schema_in_full(schema));
+        main += &folded_section(
+            &id,
+            &format!("<code>{}</code>", escaped(name)),
+            &schema_in_full(schema),
+        );
     }
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -72,8 +76,8 @@ fn heading(method: &str, path: &str) -> String {
     format!("<span class=\"method {method}\">{name}</span> <code>{}</code>", escaped(path))
 }
 
-/// The id is inside, since browsers open what is folded around the target of a link.
-fn folded(id: &str, title: &str, inner: &str) -> String {
+/// Returns a folded section. The id is inside, since browsers open the section around a link's target.
+fn folded_section(id: &str, title: &str, inner: &str) -> String {
     format!("<details><summary>{title}</summary><div id=\"{id}\">{inner}</div></details>")
 }
 
@@ -91,7 +95,7 @@ fn sign_in(schemes: &Value, main: &mut String) {
 
 fn described(operation: &Value) -> String {
     let mut made = prose(text(&operation["description"]));
-    made += &format!("<p class=\"soft\">{}</p>", who(&operation["security"]));
+    made += &format!("<p class=\"soft\">{}</p>", audience(&operation["security"]));
     if let Some(parameters) = operation["parameters"].as_array() {
         let rows = parameters.iter().map(|one| {
             let place = format!("{}{}", text(&one["in"]), optional(one["required"] == true));
@@ -118,8 +122,8 @@ fn described(operation: &Value) -> String {
     made + &table("Answers", rows)
 }
 
-/// Who may use an operation.
-fn who(security: &Value) -> String {
+/// Returns who may use an operation.
+fn audience(security: &Value) -> String {
     let choices: Vec<&Value> = security.as_array().into_iter().flatten().collect();
     let scopes = choices.iter().flat_map(|choice| object(choice)).next();
     let scopes: Vec<String> = scopes
@@ -174,7 +178,7 @@ fn schema_in_full(schema: &Value) -> String {
     made
 }
 
-/// A type in a line, with links to those that have names.
+/// Returns a type in one line, with links to named ones.
 fn type_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS)) {
         let name = escaped(name);
@@ -227,7 +231,7 @@ fn type_of(schema: &Value) -> String {
     made
 }
 
-/// A text without its quotes; anything else as JSON.
+/// Returns a text without its quotes; anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

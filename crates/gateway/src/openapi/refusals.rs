@@ -1,9 +1,9 @@
-//! The answers that the gateway gives itself, as the document has them.
+//! The gateway's own answers in the document.
 
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey};
-use crate::config::units::Size;
+use crate::config::units::ByteSize;
 use crate::openapi::components::{LIMIT, POLICY, PROBLEM, REQUEST_ID};
 
 pub(crate) const RETRY_AFTER: &str = "Retry-After";
@@ -15,12 +15,12 @@ pub(crate) struct Demands {
     pub(crate) sign_in: bool,
     pub(crate) scopes: bool,
     pub(crate) rate: bool,
-    /// How large its body may be, if it has one.
-    pub(crate) body: Option<Size>,
+    /// The size limit of its body, if it has one.
+    pub(crate) body: Option<ByteSize>,
     pub(crate) idempotency: IdempotencyKey,
 }
 
-/// Adds the gateway's own answers to those of the service, and its headers to all.
+/// Adds the gateway's own answers to those of the service, and its headers to all answers.
 pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
     refusals(config, demands, responses);
     headers(demands.rate, responses);
@@ -95,26 +95,26 @@ fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value
     }
 }
 
-/// Adds the headers that the gateway gives to answers. What it refuses before it judges the rate does not
-/// say what is left, so only good answers and 429 are said to.
+/// Adds the gateway's headers to answers. A refusal before the rate is judged has no headers of the rate, so only good
+/// answers and 429 have them.
 fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
     for (status, answer) in responses.iter_mut() {
         let is_limited = has_rate && (status.starts_with('2') || status == "429");
         let names = [(true, REQUEST_ID), (is_limited, LIMIT), (is_limited, POLICY)];
         for (_, name) in names.into_iter().filter(|(has_it, _)| *has_it) {
             let place = json!({ "$ref": format!("#/components/headers/{name}") });
-            *within(within(answer, "headers"), name) = place;
+            *field_mut(field_mut(answer, "headers"), name) = place;
         }
     }
 }
 
-/// Gives an answer a header.
+/// Adds a header to an answer.
 pub(crate) fn header(responses: &mut Map<String, Value>, status: u16, name: &str, header: Value) {
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
-    *within(within(answer, "headers"), name) = header;
+    *field_mut(field_mut(answer, "headers"), name) = header;
 }
 
-/// Adds a problem. A status that the service answers too has both reasons.
+/// Adds a problem. A status that the service also answers gets both reasons.
 pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str) {
     let problem = json!({ "$ref": PROBLEM });
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
@@ -123,9 +123,9 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
         Some(before) if before.contains(when) => before.to_owned(),
         Some(before) => format!("{before} {when}"),
     };
-    *within(answer, "description") = both.into();
-    let media = within(within(answer, "content"), "application/problem+json");
-    let schema = within(media, "schema");
+    *field_mut(answer, "description") = both.into();
+    let media = field_mut(field_mut(answer, "content"), "application/problem+json");
+    let schema = field_mut(media, "schema");
     if schema.is_null() {
         *schema = problem;
     } else if *schema != problem {
@@ -133,8 +133,8 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
     }
 }
 
-/// A field of an object. What is no object becomes one.
-pub(crate) fn within<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+/// Returns a field of an object. Any other value becomes an object.
+pub(crate) fn field_mut<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = json!({});
     }

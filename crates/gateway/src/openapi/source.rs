@@ -1,4 +1,4 @@
-//! The services' own documents, as files. So a service that is down takes nothing from the document.
+//! The services' own documents, read from files: the document needs no running service.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) type Documents = BTreeMap<String, Value>;
 ///
 /// # Errors
 ///
-/// If a document is missing, or is none.
+/// If a document is missing or is not one.
 pub(crate) fn read(
     config: &Config,
     openapi: &OpenApi,
@@ -40,7 +40,7 @@ pub(crate) fn read(
 
 /// # Errors
 ///
-/// If the text is no OpenAPI 3.1 document.
+/// If the text is not an OpenAPI 3.1 document.
 pub(crate) fn parse(place: &str, text: &str) -> Result<Value, String> {
     let document: Value = serde_json::from_str(text)
         .map_err(|error| format!("openapi.documents: {place} is not JSON: {error}"))?;

@@ -1,5 +1,5 @@
-//! Lines of the access log as JSON. They are as tracing-subscriber writes them, which takes each through some
-//! hundred small texts that are checked one by one: half of what a line costs.
+//! Lines of the access log as JSON, in the format of tracing-subscriber. Its own formatter writes a line in about a
+//! hundred small, checked texts: half of the cost of a line.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::gate::exchange::ACCESS;
 
-/// More than most lines have, in bytes.
+/// The initial capacity of a line in bytes: more than most lines have.
 const LENGTH: usize = 512;
-/// More than a time has.
+/// The initial capacity of a time in bytes.
 const TIME: usize = 32;
 
-/// Formats the lines of the access log, and leaves all others to the format of the log.
+/// Formats the lines of the access log, and leaves all others to the log's format.
 #[derive(Debug)]
 pub(crate) struct AccessLines<F>(pub(crate) F);
 
@@ -51,21 +51,21 @@ fn write(line: &mut Vec<u8>, time: &str, event: &Event<'_>) -> serde_json::Resul
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("timestamp", time)?;
     map.serialize_entry("level", event.metadata().level().as_str())?;
-    let mut fields = Fields { map, written: Ok(()) };
+    let mut fields = EventFields { map, written: Ok(()) };
     event.record(&mut fields);
-    let Fields { mut map, written } = fields;
+    let EventFields { mut map, written } = fields;
     written?;
     map.serialize_entry("target", event.metadata().target())?;
     map.end()
 }
 
 /// Writes the fields of an event into a map.
-struct Fields<M: SerializeMap> {
+struct EventFields<M: SerializeMap> {
     map: M,
     written: Result<(), M::Error>,
 }
 
-impl<M: SerializeMap> Fields<M> {
+impl<M: SerializeMap> EventFields<M> {
     fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
         if self.written.is_ok() {
             self.written = self.map.serialize_entry(field.name(), value);
@@ -73,7 +73,7 @@ impl<M: SerializeMap> Fields<M> {
     }
 }
 
-impl<M: SerializeMap> Visit for Fields<M> {
+impl<M: SerializeMap> Visit for EventFields<M> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.add(field, &value);
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     impl Log {
-        /// Its lines without their times.
+        /// Returns its lines without their times.
         fn lines(&self) -> Vec<String> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             let lines = text.lines().map(|line| {

@@ -1,4 +1,4 @@
-//! `ballet-gateway api-key`: a key for a program. The config file has its hash.
+//! `ballet-gateway api-key`: makes a key for a program. The config file has only its hash.
 
 use crate::auth::api_key::generate;
 
@@ -6,7 +6,7 @@ use crate::auth::api_key::generate;
 pub(crate) struct Arguments {
     /// The program's name.
     id: String,
-    /// Scopes, with spaces between them.
+    /// The scopes, separated by spaces.
     #[arg(long, default_value = "")]
     scopes: String,
 }

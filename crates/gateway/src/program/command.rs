@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves what a config file says. SIGHUP reads it again, SIGTERM ends.
+    /// Serves by a config file. SIGHUP reads it again, SIGTERM stops.
     Run {
         file: PathBuf,
         #[command(flatten)]
@@ -32,10 +32,10 @@ enum Command {
         #[arg(long, env = "LOG", default_value = "info")]
         log: String,
     },
-    /// Says what is wrong with a config file.
+    /// Checks a config file, and names the first mistake.
     Check {
         file: PathBuf,
-        /// Prints what is in force, defaults included, secrets masked.
+        /// Prints the config in force, with defaults, and with secrets masked.
         #[arg(long)]
         print_config: bool,
     },
@@ -72,7 +72,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// All that a start would find wrong, and the services' documents.
+/// Checks everything that a start would check, and the services' documents.
 fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let config = read(file).map_err(|error| error.to_string())?;
     key_source::check(&config, file)?;

@@ -1,4 +1,4 @@
-//! `ballet-gateway keys`: a key set for development.
+//! `ballet-gateway keys`: makes a key set for development.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Where `signing-key.json` and `jwks.json` are written.
+    /// The folder for `signing-key.json` and `jwks.json`.
     folder: PathBuf,
     /// Adds a new key to the set and signs with it from now on. Tokens of the old key stay valid
     /// until it is removed from `jwks.json`.
@@ -22,11 +22,11 @@ pub(crate) struct Arguments {
     rotate: bool,
 }
 
-/// A private key, as it is written to a file.
+/// A private key in the format of its file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
-    /// PKCS #8, in base64.
+    /// The key as PKCS #8, in base64.
     pub(crate) pkcs8: String,
 }
 
@@ -35,7 +35,7 @@ const KEY_SET: &str = "jwks.json";
 
 /// # Errors
 ///
-/// If there are keys already, or the files cannot be written.
+/// If there already are keys, or the files cannot be written.
 pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
     let folder = &arguments.folder;
     let (private, public) = (folder.join(SIGNING_KEY), folder.join(KEY_SET));
@@ -80,7 +80,7 @@ fn generate() -> Result<(SigningKey, Value), ring::error::Unspecified> {
     Ok((SigningKey { kid, pkcs8 }, jwk))
 }
 
-/// Replaces the file as a whole: a gateway may read it at any time.
+/// Replaces the file as a whole, since a gateway may read it at any time.
 fn write(path: &Path, mode: u32, value: &Value) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut file =

@@ -1,5 +1,4 @@
-//! The lines of the log on their way out. A thread writes them, so that no request waits for a reader of
-//! the log.
+//! The lines of the log on their way out. A thread writes them, so that no request waits for a reader of the log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,35 +10,35 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::gate::exchange::ACCESS;
 
-/// How long a line of the access log waits for others.
+/// The time that a line of the access log waits for others.
 const PAUSE: Duration = Duration::from_millis(100);
-/// With this many bytes waiting, the thread waits for no more lines.
+/// The waiting bytes at which the thread waits for no more lines.
 const ENOUGH: usize = 64 * 1024;
-/// With this many bytes waiting nobody reads the log. Further lines are lost, and counted.
+/// The waiting bytes at which nobody seems to read the log. Further lines are lost, and counted.
 const MOST: usize = 4 * 1024 * 1024;
-/// How long the end of the program waits for a reader of the log.
+/// The time that the end of the program waits for a reader of the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The lines that are not written yet.
+/// The lines that are not yet written.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Lines(Arc<Shared>);
+pub(crate) struct LogLines(Arc<SharedBuffer>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
-    /// Wakes the thread, and those that wait for it.
+struct SharedBuffer {
+    waiting: Mutex<LineBuffer>,
+    /// Wakes the thread, and callers that wait for it.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct LineBuffer {
     bytes: Vec<u8>,
     is_urgent: bool,
     is_writing: bool,
 }
 
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+impl SharedBuffer {
+    fn waiting(&self) -> MutexGuard<'_, LineBuffer> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,18 +54,18 @@ impl Shared {
         waiting.is_urgent |= is_urgent;
         let is_enough = before < ENOUGH && waiting.bytes.len() >= ENOUGH;
         drop(waiting);
-        // Each time costs a system call.
+        // Each wake-up costs a system call.
         if before == 0 || is_urgent || is_enough {
             self.changed.notify_all();
         }
     }
 
-    /// Waits for lines, and takes all that there are. Those to come are kept in `empty`.
+    /// Waits for lines, and takes all of them. Further ones go to `empty`.
     fn take(&self, empty: Vec<u8>) -> Vec<u8> {
-        let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty();
+        let nothing = |waiting: &mut LineBuffer| waiting.bytes.is_empty();
         let waiting = self.changed.wait_while(self.waiting(), nothing);
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let few = |waiting: &mut Waiting| !waiting.is_urgent && waiting.bytes.len() < ENOUGH;
+        let few = |waiting: &mut LineBuffer| !waiting.is_urgent && waiting.bytes.len() < ENOUGH;
         let waited = self.changed.wait_timeout_while(waiting, PAUSE, few);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (waiting.is_urgent, waiting.is_writing) = (false, true);
@@ -74,12 +73,12 @@ impl Shared {
     }
 }
 
-impl Lines {
-    /// Writes them in the background from now on.
+impl LogLines {
+    /// Starts writing lines in the background.
     ///
     /// # Errors
     ///
-    /// If there can be no more threads.
+    /// If no more threads can be started.
     pub(crate) fn start(mut to: impl Write + Send + 'static) -> io::Result<Self> {
         let lines = Self::default();
         let shared = Arc::clone(&lines.0);
@@ -87,10 +86,10 @@ impl Lines {
             let mut bytes = Vec::new();
             loop {
                 bytes = shared.take(bytes);
-                // There is nobody to tell.
+                // There is nobody to report an error to.
                 let _lost = to.write_all(&bytes);
                 bytes.clear();
-                // After a burst.
+                // Frees the memory of a burst.
                 bytes.shrink_to(2 * ENOUGH);
                 shared.waiting().is_writing = false;
                 shared.changed.notify_all();
@@ -99,24 +98,24 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Waits until all of them are written, but not long.
+    /// Waits until all lines are written, for a second at most.
     pub(crate) fn finish(&self) {
         let mut waiting = self.0.waiting();
         waiting.is_urgent = true;
         self.0.changed.notify_all();
-        let left = |waiting: &mut Waiting| !waiting.bytes.is_empty() || waiting.is_writing;
+        let left = |waiting: &mut LineBuffer| !waiting.bytes.is_empty() || waiting.is_writing;
         drop(self.0.changed.wait_timeout_while(waiting, PATIENCE, left));
     }
 }
 
 /// Adds the lines of one event.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
-    lines: &'a Shared,
+pub(crate) struct EventWriter<'a> {
+    lines: &'a SharedBuffer,
     is_urgent: bool,
 }
 
-impl Write for Line<'_> {
+impl Write for EventWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.lines.add(bytes, self.is_urgent);
         Ok(bytes.len())
@@ -127,15 +126,15 @@ impl Write for Line<'_> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LogLines {
+    type Writer = EventWriter<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { lines: &self.0, is_urgent: true }
+    fn make_writer(&'a self) -> EventWriter<'a> {
+        EventWriter { lines: &self.0, is_urgent: true }
     }
 
-    fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
-        Line { lines: &self.0, is_urgent: of.target() != ACCESS }
+    fn make_writer_for(&'a self, of: &Metadata<'_>) -> EventWriter<'a> {
+        EventWriter { lines: &self.0, is_urgent: of.target() != ACCESS }
     }
 }
 
@@ -145,13 +144,13 @@ mod tests {
 
     use super::*;
 
-    /// Passes on what is written, when it is asked to.
-    struct Reader {
+    /// Records what is written, once it is asked to.
+    struct LogReader {
         said: mpsc::Sender<Vec<u8>>,
         reads: mpsc::Receiver<()>,
     }
 
-    impl Write for Reader {
+    impl Write for LogReader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.reads.recv().map_err(io::Error::other)?;
             self.said.send(bytes.to_vec()).map_err(io::Error::other)?;
@@ -167,7 +166,7 @@ mod tests {
     fn lines_go_out_together_in_order_and_nobody_waits_for_a_reader_that_hangs() {
         let (said, saying) = mpsc::channel();
         let (go_on, reads) = mpsc::channel();
-        let lines = Lines::start(Reader { said, reads }).unwrap();
+        let lines = LogLines::start(LogReader { said, reads }).unwrap();
         let add = |line: &[u8], is_urgent| lines.0.add(line, is_urgent);
         add(b"one\n", true);
         go_on.send(()).unwrap();

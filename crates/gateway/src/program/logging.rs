@@ -8,19 +8,19 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::program::access_lines::AccessLines;
-use crate::program::lines::Lines;
+use crate::program::lines::LogLines;
 
-/// Begins the log. The lines are to be [finished](Lines::finish) at the end of the program.
+/// Starts the log. Its lines have to be [finished](LogLines::finish) at the end of the program.
 ///
 /// # Errors
 ///
 /// The mistake in the filter.
-pub(crate) fn init(filter: &str) -> Result<Lines, String> {
+pub(crate) fn init(filter: &str) -> Result<LogLines, String> {
     let targets: Targets = filter.parse().map_err(|_| {
         format!("LOG: {filter:?} is not understood; expected a list like info,access=off")
     })?;
     let lines =
-        Lines::start(stderr()).map_err(|error| format!("no thread for the log: {error}"))?;
+        LogLines::start(stderr()).map_err(|error| format!("no thread for the log: {error}"))?;
     let layer = fmt::layer().with_ansi(stderr().is_terminal()).with_writer(lines.clone());
     let layer = if stderr().is_terminal() {
         layer.boxed()

@@ -14,7 +14,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, String> {
         .map_err(|error| format!("metrics are not available: {error}"))
 }
 
-/// Moves recorded samples into the buckets. Otherwise unread samples would fill the memory.
+/// Moves recorded samples into the buckets at intervals. Unread samples would fill the memory.
 pub(crate) async fn keep(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;

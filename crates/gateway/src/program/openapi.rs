@@ -14,8 +14,8 @@ pub(crate) fn make(file: &Path) -> Result<String, String> {
     assemble::document(&config, &openapi, &source::read(&config, &openapi, file)?)
 }
 
-/// The same, of documents that are given.
-pub(crate) fn made_of<'a>(
+/// Assembles it from the given documents.
+pub(crate) fn assemble_from<'a>(
     file: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Result<String, String> {

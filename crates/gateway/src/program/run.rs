@@ -1,4 +1,4 @@
-//! Starts the gateway, reads its config again on SIGHUP, and ends it on SIGTERM.
+//! Starts the gateway, reads its config again on SIGHUP, and stops it on SIGTERM.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,33 +9,32 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::auth::refused::RefusedSignIns;
+use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::auth::signer::Signer;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
 use crate::gate::in_flight::InFlight;
-use crate::gate::in_force::{Current, Gate, Lasting};
-use crate::idempotency::underway::Underway;
-use crate::limits::at_once::AtOnce;
+use crate::gate::in_force::{CurrentGate, Gate, ProcessState};
+use crate::idempotency::keys_in_use::KeysInUse;
+use crate::limits::at_once::ClientRequests;
 use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
 
-/// Addresses that count more than those of the file. One file then serves inside and outside of a
-/// container.
+/// Addresses that override those of the file. So one file serves inside and outside of a container.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Addresses {
-    /// Listen here for clients, whatever the file says.
+    /// The address for clients, in place of the file's.
     #[arg(long, env = "GATEWAY_PUBLIC", value_name = "ADDRESS:PORT")]
     public: Option<SocketAddr>,
-    /// Listen here for operators, whatever the file says.
+    /// The address for operators, in place of the file's.
     #[arg(long, env = "GATEWAY_PRIVATE", value_name = "ADDRESS:PORT")]
     private: Option<SocketAddr>,
 }
 
 impl Addresses {
-    /// The file's config with these addresses.
+    /// Reads the file's config, with these addresses.
     fn read(self, file: &Path) -> Result<Config, String> {
         let mut config = read(file).map_err(|error| error.to_string())?;
         let listen = &mut config.listen;
@@ -45,7 +44,7 @@ impl Addresses {
     }
 }
 
-/// Runs until a signal asks to end.
+/// Runs until a signal asks it to stop.
 ///
 /// # Errors
 ///
@@ -80,18 +79,18 @@ async fn run(
     let database = config.database.as_ref().map(|database| Database::new(database, file));
     let database = database.transpose()?.map(Arc::new);
     let (stop, stopping) = watch::channel(false);
-    let lasting = Lasting {
+    let lasting = ProcessState {
         limiter: Arc::new(Limiter::new(database.clone())),
-        at_once: AtOnce::default(),
+        at_once: ClientRequests::default(),
         database: database.clone(),
         refused: Arc::new(RefusedSignIns::new()),
         signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
-        underway: Underway::default(),
+        underway: KeysInUse::default(),
         stopping: stopping.clone(),
     };
     let listen = config.listen.clone();
-    let current = Current::new(Gate::new(config, file, lasting, None).await?);
+    let current = CurrentGate::new(Gate::new(config, file, lasting, None).await?);
     if let Some(database) = database {
         let current = current.clone();
         tokio::spawn(database.keep(move || current.get().config.rates.clone()));
@@ -124,8 +123,8 @@ async fn run(
     served.await.map_err(|error| format!("the public listener failed: {error}"))
 }
 
-/// Reads the config again. A wrong one changes nothing.
-async fn reload(current: &Current, file: &Path, addresses: Addresses) {
+/// Reads the config again. A wrong config changes nothing.
+async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {
         let config = addresses.read(file)?;

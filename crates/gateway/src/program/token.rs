@@ -19,13 +19,13 @@ pub(crate) struct Arguments {
     /// The folder with `signing-key.json`.
     #[arg(long)]
     keys: PathBuf,
-    /// Whom the token is for. Given several times, there is a token on a line for each.
+    /// The subject of the token. Repeated, it makes a token on a line for each.
     #[arg(long, required = true)]
     subject: Vec<String>,
-    /// Scopes, with spaces between them.
+    /// The scopes, separated by spaces.
     #[arg(long, default_value = "")]
     scopes: String,
-    /// How long it is valid: `15m`, `1h`.
+    /// The time for which it is valid: `15m`, `1h`.
     #[arg(long, default_value = "1h", value_parser = |text: &str| Span::try_from(text.to_owned()))]
     valid: Span,
 }

@@ -1,4 +1,4 @@
-//! The connection to the database. The gateway starts and works without it, with less.
+//! The connection to the database. Without it the gateway starts and works, but with fewer functions.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,52 +14,51 @@ use crate::config::file::{self, Rate};
 use crate::store::{idempotent_requests, rate_windows};
 
 const MIGRATION: &str = include_str!("../../migrations/0001_gateway.sql");
-/// After a failure requests that can do without the database do not ask it for this long.
+/// After a failure, requests that do not need the database leave it alone for this long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time limit for the test of a connection that is given back.
+/// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
-/// Creating the tables is no more than so many statements, each with the limit of any other.
+/// The most statements that create the tables, each with the limit of any other.
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// Old rows are removed in portions of at most so many, so that no statement takes long, and in this many of them at a
-/// time.
+/// The most old rows that one statement removes, so that none takes long, and the most such portions at a time.
 const PORTION: u32 = 5000;
 const PORTIONS: usize = 20;
 
-/// The database is away, or refuses.
+/// The database does not answer, or refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway's database: {0}")]
-pub(crate) struct Away(String);
+pub(crate) struct DatabaseAway(String);
 
 /// The gateway's database.
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: PgPool,
     patience: Duration,
-    /// The file with the URL, and what it held last.
+    /// The file with the URL, and its last content.
     file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
-    /// When it failed last, and why.
+    /// The time of the last failure, and its reason.
     failed_at: Mutex<Option<(Instant, String)>>,
 }
 
 fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     let options: Result<PgConnectOptions, _> = url.trim().parse();
     let options = options.map_err(|error| format!("database.url is not understood: {error}"))?;
-    // What a request no longer waits for is not worth finishing.
+    // A statement that no request waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
     Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
 }
 
-/// Whether a statement took longer than it may (query_canceled).
+/// Whether a statement exceeded its time limit (query_canceled).
 fn is_cancelled(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57014")
 }
 
 impl Database {
     /// `config` is the config file.
-    pub(crate) fn new(settings: &file::Database, config: &Path) -> Result<Self, String> {
+    pub(crate) fn new(settings: &file::DatabaseConfig, config: &Path) -> Result<Self, String> {
         let mut url = settings.url.reveal()?;
         let mut file = None;
         if let Some(name) = url.strip_prefix("file:") {
@@ -72,8 +71,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
-            // Nobody waits any longer for a statement on some of them, and its server may be gone without a
-            // word. sqlx's own test of them has no limit, and each keeps its place in the pool until then.
+            // A request may have given up on a statement of this connection, and its server may be gone without notice.
+            // sqlx's own test has no limit, and the connection keeps its place in the pool until then.
             .after_release(|db, _| {
                 Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
             })
@@ -82,7 +81,7 @@ impl Database {
         Ok(Self { pool, patience, file, prepared, failed_at })
     }
 
-    /// Reads the file again that holds the URL. Connections stay; new ones take another login.
+    /// Reads the file with the URL again. Connections stay; new ones use the new login.
     fn read_again(&self) {
         let Some((path, last)) = &self.file else { return };
         let Ok(url) = std::fs::read_to_string(path) else { return };
@@ -97,7 +96,7 @@ impl Database {
         *last = url;
     }
 
-    /// Whether the last statement worked, or the last failure is a while ago.
+    /// Whether the last statement succeeded, or the last failure was a while ago.
     pub(crate) fn is_worth_asking(&self) -> bool {
         let failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
         self.prepared.load(Ordering::Acquire)
@@ -109,27 +108,27 @@ impl Database {
             || self.failed_at.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Does something with the database, within the time that a request can wait.
+    /// Runs statements within the time that a request can wait.
     pub(crate) async fn ask<T>(
         &self,
         statement: impl AsyncFnOnce(&PgPool) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Away> {
+    ) -> Result<T, DatabaseAway> {
         if !self.prepared.load(Ordering::Acquire) {
-            return Err(Away("it has not been reached yet".to_owned()));
+            return Err(DatabaseAway("it has not been reached yet".to_owned()));
         }
         let outcome = match timeout(self.patience, statement(&self.pool)).await {
-            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
-            Err(_) => Err(Away(format!("no answer within {:?}", self.patience))),
+            Ok(outcome) => outcome.map_err(|error| DatabaseAway(error.to_string())),
+            Err(_) => Err(DatabaseAway(format!("no answer within {:?}", self.patience))),
         };
         self.note(outcome.as_ref().err());
         outcome
     }
 
-    fn note(&self, failure: Option<&Away>) {
+    fn note(&self, failure: Option<&DatabaseAway>) {
         let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
         let said = failure.map(ToString::to_string);
         match (&said, &*failed_at) {
-            // The first reason, and another one: it was restarted, and refuses the login.
+            // Log the first reason and each new one: after a restart it may refuse the login.
             (Some(why), last) if last.as_ref().is_none_or(|(_, before)| before != why) => {
                 tracing::warn!("{why}; rates are limited per process meanwhile");
             }
@@ -140,8 +139,8 @@ impl Database {
         metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
     }
 
-    /// Creates the tables as soon as the database can be reached. From then on looks whether it is
-    /// there, and removes old rows: those of `rates` when their window is over.
+    /// Creates the tables as soon as the database can be reached. Then it checks the connection regularly, and removes
+    /// old rows: those of `rates` when their window is over.
     pub(crate) async fn keep(self: Arc<Self>, rates: impl Fn() -> Vec<Rate>) {
         self.read_again();
         while let Err(away) = self.migrate().await {
@@ -154,7 +153,7 @@ impl Database {
         let (mut cleaned_at, mut portion): (Option<Instant>, u32) = (None, PORTION);
         loop {
             self.read_again();
-            // Readiness and metrics know of its absence before a request has to find out.
+            // With this, readiness and metrics know of its absence before a request does.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
                 self.clean(&rates(), &mut portion).await;
@@ -164,8 +163,8 @@ impl Database {
         }
     }
 
-    /// Removes old rows. A portion that takes too long stays, and says nothing of the database: large answers take long
-    /// to remove. The next portion is smaller.
+    /// Removes old rows. A portion that takes too long stays, and the next is smaller: large answers take long to
+    /// remove, so this says nothing of the database.
     async fn clean(&self, rates: &[Rate], portion: &mut u32) {
         *portion = PORTION.min(*portion * 2);
         for _ in 0..PORTIONS {
@@ -189,25 +188,25 @@ impl Database {
         }
     }
 
-    async fn migrate(&self) -> Result<(), Away> {
+    async fn migrate(&self) -> Result<(), DatabaseAway> {
         let kind = MigrationType::Simple;
         let sql = SqlStr::from_static(MIGRATION);
         let mut migrator =
             Migrator::with_migrations(vec![Migration::new(1, "gateway".into(), kind, sql, false)]);
         migrator.dangerous_set_table_name("gateway._migrations");
         migrator.create_schema("gateway");
-        // A gateway of the release before may start beside one of the next.
+        // A gateway of the previous release may start beside one of the next.
         migrator.set_ignore_missing(true);
         let migrated = async {
             let mut connection = self.pool.acquire().await?;
-            // After a failure it still has the lock of all migrations.
+            // After a failure the connection still holds the lock of all migrations.
             connection.close_on_drop();
             migrator.run_direct(None, &mut *connection, false).await
         };
         let limit = self.patience * MIGRATION_STATEMENTS;
         match timeout(limit, migrated).await {
-            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
-            Err(_) => Err(Away(format!("its tables were not created within {limit:?}"))),
+            Ok(outcome) => outcome.map_err(|error| DatabaseAway(error.to_string())),
+            Err(_) => Err(DatabaseAway(format!("its tables were not created within {limit:?}"))),
         }
     }
 }

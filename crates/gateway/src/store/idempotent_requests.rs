@@ -4,40 +4,40 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 
-/// A client's key. Clients do not see each other's.
+/// A client's key. Clients do not see each other's keys.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub(crate) struct RequestKey {
     pub(crate) client: String,
     pub(crate) key: String,
-    /// Of this attempt.
+    /// The id of this attempt.
     pub(crate) attempt: i64,
 }
 
-/// An answer as it is kept.
+/// A stored answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
+pub(crate) struct StoredAnswer {
     pub(crate) status: i32,
     pub(crate) headers: String,
-    /// `None` if it was too large.
+    /// The body; `None` if it was too large.
     pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The state of a key.
 #[derive(Debug)]
-pub(crate) enum Known {
-    /// Nothing: the request is this attempt's to make.
+pub(crate) enum KeyState {
+    /// The key is new: this attempt makes the request.
     New,
     /// The key was used for another request.
     Other,
-    /// Another gateway was given the request. If it died, that is known after this time.
+    /// Another gateway was given the request. If that gateway died, it is known after this time.
     Running(Duration),
-    /// The gateway that made the request died, or did not get an answer.
+    /// The gateway that made the request died, or got no answer.
     Unknown,
-    Answered(Kept),
+    Answered(StoredAnswer),
 }
 
-/// Mine, same, the seconds of its lease that are left, status, headers, body.
-type Row = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
+/// Whether it is this attempt's, whether the request is the same, the seconds left of its lease, status, headers, body.
+type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 const BEGIN: &str = "
     with mine as (
@@ -61,18 +61,18 @@ const BEGIN: &str = "
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// Begins a request, or finds out what became of it. `again` takes one without an answer, even if another
-/// attempt was given it: its service recognises the key.
+/// Begins a request, or finds its outcome. `again` takes over a request without an answer, even if another attempt was
+/// given it: its service recognises the key.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
-    key: &Key,
+    key: &RequestKey,
     fingerprint: &[u8],
     lease: Duration,
     kept_for: Duration,
     again: bool,
-) -> Result<Known, sqlx::Error> {
+) -> Result<KeyState, sqlx::Error> {
     for _ in 0..5 {
-        let row: Option<Row> = sqlx::query_as(BEGIN)
+        let row: Option<KeyRow> = sqlx::query_as(BEGIN)
             .bind(&key.client)
             .bind(&key.key)
             .bind(fingerprint)
@@ -82,54 +82,60 @@ pub(crate) async fn begin(
             .bind(again)
             .fetch_optional(&mut *connection)
             .await?;
-        // A row that another transaction has just inserted is in nobody's way, but not seen yet.
+        // Another transaction has just inserted a row: it conflicts, but is not visible yet.
         let Some(row) = row else { continue };
         return Ok(match row {
-            (true, ..) => Known::New,
-            (_, false, ..) => Known::Other,
-            (.., Some(status), headers, body) => {
-                Known::Answered(Kept { status, headers: headers.unwrap_or_default(), body })
-            }
+            (true, ..) => KeyState::New,
+            (_, false, ..) => KeyState::Other,
+            (.., Some(status), headers, body) => KeyState::Answered(StoredAnswer {
+                status,
+                headers: headers.unwrap_or_default(),
+                body,
+            }),
             (_, _, left, ..) => match Duration::try_from_secs_f64(left) {
-                Ok(left) if !left.is_zero() => Known::Running(left),
-                Ok(_) | Err(_) => Known::Unknown,
+                Ok(left) if !left.is_zero() => KeyState::Running(left),
+                Ok(_) | Err(_) => KeyState::Unknown,
             },
         });
     }
-    Ok(Known::Running(Duration::from_secs(1)))
+    Ok(KeyState::Running(Duration::from_secs(1)))
 }
 
-/// Keeps an answer.
-pub(crate) async fn answered(pool: &PgPool, key: &Key, answer: &Kept) -> Result<(), sqlx::Error> {
+/// Stores an answer.
+pub(crate) async fn save_answer(
+    pool: &PgPool,
+    key: &RequestKey,
+    answer: &StoredAnswer,
+) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set status = $4, headers = $5, body = $6 \
                      where client = $1 and key = $2 and attempt = $3";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
     query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
 }
 
-/// Forgets a request that was never sent. Returns whether it was known.
-pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<bool, sqlx::Error> {
+/// Deletes a request that was never sent. Returns whether it was there.
+pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
-/// Ends an attempt without an answer: nobody waits for its lease.
-pub(crate) async fn unknown(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error> {
+/// Ends an attempt without an answer, so that nobody waits for its lease.
+pub(crate) async fn end_without_answer(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set lease_until = now() \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
     query.execute(pool).await.map(drop)
 }
 
-/// Skips keys that another gateway uses again, or removes.
+/// Keys that another gateway uses or removes right now are skipped.
 const REMOVE_OLD: &str = "
     delete from gateway.idempotent_request where (client, key) in (
         select client, key from gateway.idempotent_request where expires_at < now()
         limit $1 for update skip locked)";
 
-/// Removes keys whose time is over. Returns how many.
+/// Removes expired keys. Returns how many.
 pub(crate) async fn remove_old(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
     let removed = sqlx::query(REMOVE_OLD).bind(i64::from(most)).execute(pool).await?;
     Ok(removed.rows_affected())

@@ -6,28 +6,28 @@ use crate::config::file::Rate;
 
 /// A gateway's request for permits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct LeaseRequest<'a> {
     pub(crate) rate: &'a str,
     pub(crate) client: &'a str,
     pub(crate) requests: i32,
     pub(crate) window_seconds: i32,
-    /// At most this many at once.
+    /// The most permits that are leased at once.
     pub(crate) most: i32,
 }
 
-/// The permits that it got.
+/// The leased permits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
     pub(crate) granted: i32,
     /// The permits that are left in the window for all gateways.
     pub(crate) left: i32,
-    /// Until the window ends.
+    /// The time until the window ends.
     pub(crate) seconds: f64,
 }
 
-/// A quarter of what is left, so that little lies unused elsewhere when the window is nearly used
-/// up. The window never goes back: a statement that waited may have an older time. A row further ahead
-/// than a statement waits is of a database whose clock was wrong, and counts for nothing.
+/// Leases at most a quarter of the rest, so that few permits lie unused elsewhere when the window is nearly used up.
+/// The window never goes back, although a statement that waited may have an older time. A row further ahead than a
+/// statement can wait comes from a wrong clock, and is ignored.
 const LEASE: &str = "
     with clock as (select extract(epoch from now())::float8 as at),
     current as (select floor(at / $4)::bigint * $4 as start, at from clock)
@@ -45,8 +45,8 @@ const LEASE: &str = "
     returning granted, greatest(0, $3 - taken) as left,
         (select (start + $4 - at)::float8 from current) as seconds";
 
-/// Takes permits. They are counted as used from then on.
-pub(crate) async fn lease(pool: &PgPool, ask: Ask<'_>) -> Result<Lease, sqlx::Error> {
+/// Leases permits. They count as used from then on.
+pub(crate) async fn lease(pool: &PgPool, ask: LeaseRequest<'_>) -> Result<Lease, sqlx::Error> {
     let (granted, left, seconds) = sqlx::query_as(LEASE)
         .bind(ask.rate)
         .bind(ask.client)
@@ -58,8 +58,9 @@ pub(crate) async fn lease(pool: &PgPool, ask: Ask<'_>) -> Result<Lease, sqlx::Er
     Ok(Lease { granted, left, seconds })
 }
 
-/// A minute later: a statement that waited takes permits of a window that is over by then. A rate of another
-/// gateway's config may have the longest window that there can be. What another uses again is left to it.
+/// A row is removed a minute late, since a statement that waited takes permits of a window that is over. A rate of
+/// another gateway's config counts with the longest possible window. Rows that another gateway uses right now are
+/// skipped.
 const REMOVE_OLD: &str = "
     delete from gateway.rate_window where (rate, client) in (
         select rate, client from gateway.rate_window as w
@@ -67,7 +68,7 @@ const REMOVE_OLD: &str = "
         where window_start + coalesce(seconds, 366 * 86400) < extract(epoch from now()) - 60
         limit $3 for update of w skip locked)";
 
-/// Removes rows of windows that are over. Returns how many.
+/// Removes the rows of past windows. Returns how many.
 pub(crate) async fn remove_old(
     pool: &PgPool,
     rates: &[Rate],

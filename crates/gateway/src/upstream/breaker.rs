@@ -1,4 +1,4 @@
-//! A circuit breaker: after failures in a row a service is left alone for a while.
+//! A circuit breaker: after failures in a row the gateway sends nothing to a service for a while.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ enum State {
     Open {
         until: Instant,
     },
-    /// A request is trying. It may wait for its client's body or for an answer, so the next one tries from
-    /// `next` on. The first verdict decides.
+    /// A trial request is on its way. It may wait for its client's body or for an answer, so from `next` on another one
+    /// tries. The first verdict decides.
     HalfOpen {
         next: Instant,
     },
-    /// Another config is in force. Requests from before it end, and change nothing.
+    /// Another config is in force. Requests from before it end without effect.
     Removed,
 }
 
-/// How long after a trial the next one begins, if there is no verdict yet.
+/// The time after a trial at which the next one begins, if there is no verdict yet.
 const BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 
 /// The breaker of one upstream.
@@ -32,7 +32,7 @@ pub(crate) struct Breaker {
     state: Mutex<State>,
 }
 
-/// Leave to send one request. Dropped without a verdict it says nothing about the service.
+/// The permission to send one request. If it is dropped without a verdict, it says nothing about the service.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
@@ -48,7 +48,7 @@ impl Breaker {
         breaker
     }
 
-    /// Leave to send a request, or how long to wait for it.
+    /// Returns the permission to send a request, or the time to wait for it.
     pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
         let mut state = self.lock();
         let at = match *state {
@@ -67,7 +67,7 @@ impl Breaker {
         Ok(Permit { breaker: self, is_trial: true, judged: false })
     }
 
-    /// Nobody sends to the service any more, so nobody would find that it works again.
+    /// Removes the breaker from use. Nobody sends to the service any more, so nobody would notice its recovery.
     pub(crate) fn remove(&self) {
         let mut state = self.lock();
         *state = State::Removed;
@@ -79,7 +79,7 @@ impl Breaker {
         let next = match (*state, good) {
             (State::HalfOpen { .. }, true) if is_trial => State::Closed { failures: 0 },
             (State::HalfOpen { .. }, false) if is_trial => self.open(),
-            // A request from before the breaker opened, or was removed.
+            // The request is from before the breaker opened, or was removed.
             (State::HalfOpen { .. } | State::Open { .. } | State::Removed, _) => return,
             (State::Closed { .. }, true) => State::Closed { failures: 0 },
             (State::Closed { failures }, false) if failures + 1 < self.most => {
@@ -121,7 +121,7 @@ impl Drop for Permit<'_> {
         if !self.is_trial || self.judged {
             return;
         }
-        // The trial's client went away: the next request tries, unless another one decided meanwhile.
+        // The client of the trial went away. The next request tries, unless another one has decided meanwhile.
         if let State::HalfOpen { next } = &mut *self.breaker.lock() {
             *next = Instant::now();
         }
@@ -161,7 +161,7 @@ mod tests {
         fail(&breaker);
         let (waits, left) = (breaker.admit().unwrap(), breaker.admit().unwrap_err());
         assert!(left <= BETWEEN_TRIALS, "{left:?}");
-        // As if that time had passed.
+        // The pause is over.
         *breaker.lock() = State::HalfOpen { next: Instant::now() };
         breaker.admit().unwrap().judge(true);
         assert!(matches!(*breaker.lock(), State::Closed { failures: 0 }));

@@ -1,5 +1,5 @@
-//! How many retries are left: a fifth of the requests, so that retries cannot multiply a load that
-//! the upstream does not stand.
+//! The budget of retries: a fifth of the requests, so that retries cannot multiply a load that the upstream cannot
+//! take.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,9 +8,9 @@ const PER_RETRY: u32 = 10;
 const MOST: u32 = 100;
 
 #[derive(Debug)]
-pub(crate) struct Budget(AtomicU32);
+pub(crate) struct RetryBudget(AtomicU32);
 
-impl Budget {
+impl RetryBudget {
     pub(crate) fn new() -> Self {
         Self(AtomicU32::new(MOST))
     }
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn ten_retries_at_once_then_one_for_five_requests() {
-        let budget = Budget::new();
+        let budget = RetryBudget::new();
         assert_eq!((0..50).filter(|_| budget.retry()).count(), 10);
         let retried = (0..50).filter(|_| {
             budget.request();

@@ -1,29 +1,29 @@
-//! Why there is no answer of an upstream, and what the client is told.
+//! The reasons why an upstream gives no answer, and the problems that clients get.
 
 use std::time::Duration;
 
 use hyper::{StatusCode, header};
 
-use crate::config::units::Size;
-use crate::http::bounded::BodyFault;
+use crate::config::units::ByteSize;
+use crate::http::bounded_body::BodyFault;
 use crate::http::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The breaker is open for this long.
+pub(crate) enum UpstreamFailure {
+    /// The breaker stays open for this long.
     LeftAlone(Duration),
     Unreachable(String),
-    /// The lease of its key is over, so it must not be sent any more.
+    /// The lease of the request's key is over, so the request must not be sent.
     TooLate,
     Broken(String),
     TooSlow(Duration),
-    /// The service refuses what this gateway signs: their secrets or clocks differ.
+    /// The service refuses the gateway's signature: their secrets or clocks differ.
     NotBelieved,
     Client(BodyFault),
 }
 
-impl Failure {
-    /// Whether the service can have done something.
+impl UpstreamFailure {
+    /// Whether the service may have acted.
     pub(crate) const fn may_have_acted(&self) -> bool {
         !matches!(
             self,
@@ -31,7 +31,7 @@ impl Failure {
         )
     }
 
-    /// A word for metrics and the log.
+    /// Returns a word for metrics and the log.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::LeftAlone(_) => "left_alone",
@@ -44,8 +44,8 @@ impl Failure {
         }
     }
 
-    /// The client gets a sentence, the log the cause.
-    pub(crate) fn told(&self, upstream: &str, request_id: &str) -> Problem {
+    /// Logs the cause, and returns a sentence for the client.
+    pub(crate) fn report(&self, upstream: &str, request_id: &str) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {
                 tracing::warn!(upstream, request_id, "{}: {cause}", self.word());
@@ -53,7 +53,7 @@ impl Failure {
             Self::TooSlow(limit) => {
                 tracing::warn!(upstream, request_id, "no answer within {limit:?}");
             }
-            // That it is not believed was said with the server's name.
+            // `NotBelieved` was logged with the server's name.
             Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved | Self::Client(_) => {}
         }
         self.problem(upstream)
@@ -103,21 +103,21 @@ impl Failure {
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
         BodyFault::TooLarge(most) => {
-            let most = Size(most);
+            let most = ByteSize(most);
             let detail =
                 format!("the body is larger than the {most} that this route takes: send less");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyFault::TooSlow => {
-            ends(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
+            closing(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
         }
         BodyFault::Broken => {
-            ends(Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed"))
+            closing(Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed"))
         }
     }
 }
 
-/// Where the next request would begin, nobody knows.
-fn ends(problem: Problem) -> Problem {
+/// Closes the connection: nobody knows where the next request would begin.
+fn closing(problem: Problem) -> Problem {
     problem.with(header::CONNECTION, "close")
 }

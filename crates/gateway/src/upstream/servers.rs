@@ -1,5 +1,5 @@
-//! The servers of an upstream, used in turn. One that cannot be reached, or does not believe the gateway, is passed
-//! over for a moment.
+//! The servers of an upstream, used in turn. A server that cannot be reached, or does not believe the gateway, is
+//! skipped for a moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,7 @@ impl Servers {
         Self { all, turn: AtomicUsize::new(0) }
     }
 
-    /// The next one. If all are away, it is tried all the same.
+    /// Returns the next server. If all are away, it is tried all the same.
     pub(crate) fn next(&self) -> Option<&Authority> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn =

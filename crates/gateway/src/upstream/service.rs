@@ -20,37 +20,37 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
 use crate::http::body::Body;
-use crate::http::ids::drawn;
+use crate::http::ids::random_number;
 use crate::upstream::breaker::Breaker;
-use crate::upstream::budget::Budget;
-use crate::upstream::failure::Failure;
-use crate::upstream::outgoing::Outgoing;
+use crate::upstream::budget::RetryBudget;
+use crate::upstream::failure::UpstreamFailure;
+use crate::upstream::outgoing::OutgoingRequest;
 use crate::upstream::servers::Servers;
 
-/// How long a connection without requests stays open: shorter than most services keep theirs.
+/// The time that an idle connection stays open: shorter than most services keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// For the metrics: an attempt that went well.
+/// The outcome of a good attempt in the metrics.
 const GOOD: &str = "ok";
 
-/// For the log.
+/// The message of a refused signature in the log.
 const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
                             secret ([signing], GATEWAY_SECRET) and the same time";
 
 /// A service behind the gateway.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct UpstreamService {
     pub(crate) config: Upstream,
     client: Client<HttpConnector, Body>,
     servers: Servers,
     breaker: Breaker,
-    budget: Budget,
+    budget: RetryBudget,
     signer: Signer,
-    /// Counts the attempts that went well. It is kept, since looking it up takes longer than counting.
+    /// The counter of good attempts. It is kept because a lookup takes longer than counting.
     good: OnceLock<Counter>,
 }
 
-impl Service {
+impl UpstreamService {
     pub(crate) fn new(config: &Upstream, signer: Signer) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -63,7 +63,7 @@ impl Service {
             client,
             servers: Servers::new(config.servers.iter().map(|server| &server.0)),
             breaker: Breaker::new(&config.name, config.breaker.failures, config.breaker.open.0),
-            budget: Budget::new(),
+            budget: RetryBudget::new(),
             signer,
             good: OnceLock::new(),
             config: config.clone(),
@@ -74,14 +74,17 @@ impl Service {
         &self.config.name
     }
 
-    /// The config in force names it no more, or otherwise.
+    /// Removes the service: the config in force no longer names it, or names it with other settings.
     pub(crate) fn remove(&self) {
         self.breaker.remove();
     }
 
-    /// Sends a request and returns the head of the answer. Safe requests without a body are tried
-    /// again, if there is time left.
-    pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Response<Incoming>, Failure> {
+    /// Sends a request and returns the head of the answer. Safe requests without a body are retried while there is
+    /// time.
+    pub(crate) async fn send(
+        &self,
+        mut request: OutgoingRequest,
+    ) -> Result<Response<Incoming>, UpstreamFailure> {
         let safe = matches!(request.method, Method::GET | Method::HEAD);
         let mut retries = if safe && request.payload.is_empty() { self.config.retries } else { 0 };
         let deadline = Instant::now() + request.timeout;
@@ -98,14 +101,16 @@ impl Service {
                 Ok(answer) => is_bad(answer.status()),
                 Err(failure) => matches!(
                     failure,
-                    Failure::Unreachable(_) | Failure::Broken(_) | Failure::NotBelieved
+                    UpstreamFailure::Unreachable(_)
+                        | UpstreamFailure::Broken(_)
+                        | UpstreamFailure::NotBelieved
                 ),
             };
             if !worth_it || retries == 0 {
                 return outcome;
             }
-            // Between half a pause and one and a half, so that retries do not come at once.
-            let pause = Duration::from_millis(25 + drawn() % 50);
+            // The pause varies between half and one and a half, so that retries do not coincide.
+            let pause = Duration::from_millis(25 + random_number() % 50);
             let in_time = Instant::now() + pause < deadline;
             if !in_time || !self.budget.retry() {
                 return outcome;
@@ -130,26 +135,27 @@ impl Service {
 
     async fn attempt(
         &self,
-        request: &mut Outgoing,
+        request: &mut OutgoingRequest,
         is_last: bool,
         deadline: Instant,
-    ) -> Result<Response<Incoming>, Failure> {
-        let permit = self.breaker.admit().map_err(Failure::LeftAlone)?;
+    ) -> Result<Response<Incoming>, UpstreamFailure> {
+        let permit = self.breaker.admit().map_err(UpstreamFailure::LeftAlone)?;
         let Some(server) = self.servers.next() else {
-            return Err(Failure::Unreachable("no server".to_owned()));
+            return Err(UpstreamFailure::Unreachable("no server".to_owned()));
         };
         let (body, stream) = request.payload.take();
         let mut headers = match is_last {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
-        // Each attempt anew: a signature is of its time.
+        // Each attempt is signed anew, since a signature has a time.
         let signed = self.signer.sign(&request.method, request.path.as_str(), &mut headers).await;
-        signed.map_err(Failure::Unreachable)?;
-        let mut built = build(request, headers, server, body).map_err(Failure::Unreachable)?;
+        signed.map_err(UpstreamFailure::Unreachable)?;
+        let mut built =
+            build(request, headers, server, body).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;
         let sent_by =
-            sent_by.map(|time| SentBy { time, connection: capture_connection(&mut built) });
+            sent_by.map(|time| SendDeadline { time, connection: capture_connection(&mut built) });
         let sent = self.client.request(built);
         let outcome = match &stream {
             None => within(deadline, request.timeout, sent, sent_by.as_ref()).await,
@@ -159,11 +165,11 @@ impl Service {
                 let outcome = tokio::select! {
                     outcome = within(whole, request.timeout, sent, sent_by.as_ref()) => outcome,
                     () = async { progress.over().await; sleep(request.timeout).await } => {
-                        Err(Failure::TooSlow(request.timeout))
+                        Err(UpstreamFailure::TooSlow(request.timeout))
                     }
                 };
                 match progress.fault() {
-                    Some(fault) if outcome.is_err() => Err(Failure::Client(fault)),
+                    Some(fault) if outcome.is_err() => Err(UpstreamFailure::Client(fault)),
                     _ => outcome,
                 }
             }
@@ -173,25 +179,25 @@ impl Service {
                 && (is_for_a_gateway(answer.headers()) || request.signed_in && self.signer.signs())
         };
         let outcome = match outcome {
-            Ok(answer) if is_refused(&answer) => Err(Failure::NotBelieved),
+            Ok(answer) if is_refused(&answer) => Err(UpstreamFailure::NotBelieved),
             outcome => outcome,
         };
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
-            // They say nothing about the service.
-            Err(Failure::Client(_)) => drop(permit),
-            Err(Failure::TooLate) => {
+            // A client's fault says nothing about the service.
+            Err(UpstreamFailure::Client(_)) => drop(permit),
+            Err(UpstreamFailure::TooLate) => {
                 tracing::warn!(upstream = %self.config.name, %server, "a request with a key was not sent in its time");
                 drop(permit);
             }
-            // The service is there, and another of its servers may believe this gateway.
-            Err(Failure::NotBelieved) => {
+            // The service is there, and another of its servers may accept the gateway's signature.
+            Err(UpstreamFailure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
                 self.servers.is_away(server);
                 permit.judge(true);
             }
             Err(failure) => {
-                if let Failure::Unreachable(_) = failure {
+                if let UpstreamFailure::Unreachable(_) = failure {
                     self.servers.is_away(server);
                 }
                 tracing::debug!(upstream = %self.config.name, %server, "no answer: {failure:?}");
@@ -202,35 +208,36 @@ impl Service {
     }
 }
 
-/// Whether 401 is a service's own, to whoever is not its gateway. On a public route another is about the client.
+/// Whether a 401 is the service's answer to a caller that is not its gateway. Any other 401 on a public route is about
+/// the client.
 fn is_for_a_gateway(headers: &HeaderMap) -> bool {
     headers.get(header::WWW_AUTHENTICATE).is_some_and(|asked| asked == CHALLENGE)
 }
 
-/// Answers after which a request may find the service better.
+/// Whether a retry may find the service in a better state.
 fn is_bad(status: StatusCode) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE || is_away(status)
 }
 
-/// Answers of a proxy that does not reach the service. With 503 the service itself refuses one request: it
-/// says nothing of the others.
+/// Whether a proxy could not reach the service. A 503 is the service's own refusal of one request: it says nothing of
+/// others.
 fn is_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// Until when a request may be sent. It is sent as soon as it has a connection, which may take long to make.
+/// The time until which a request may be sent. It is sent as soon as it has a connection, and connecting may take long.
 #[derive(Debug)]
-struct SentBy {
+struct SendDeadline {
     time: Instant,
     connection: CaptureConnection,
 }
 
-impl SentBy {
+impl SendDeadline {
     fn is_unsent(&self) -> bool {
         self.connection.connection_metadata().is_none()
     }
 
-    /// Whether it must not be sent any more.
+    /// Whether it must no longer be sent.
     fn is_over(&self) -> bool {
         Instant::now() >= self.time && self.is_unsent()
     }
@@ -240,31 +247,31 @@ async fn within(
     deadline: Instant,
     limit: Duration,
     mut sent: ResponseFuture,
-    sent_by: Option<&SentBy>,
-) -> Result<Response<Incoming>, Failure> {
+    sent_by: Option<&SendDeadline>,
+) -> Result<Response<Incoming>, UpstreamFailure> {
     let answered = poll_fn(|context| {
-        if sent_by.is_some_and(SentBy::is_over) {
-            return Poll::Ready(Err(Failure::TooLate));
+        if sent_by.is_some_and(SendDeadline::is_over) {
+            return Poll::Ready(Err(UpstreamFailure::TooLate));
         }
         Pin::new(&mut sent).poll(context).map_err(|error| failed(&error))
     });
     match timeout_at(deadline, answered).await {
         Ok(outcome) => outcome,
-        Err(_) if sent_by.is_some_and(SentBy::is_unsent) => {
-            Err(Failure::Unreachable(format!("no connection within {limit:?}")))
+        Err(_) if sent_by.is_some_and(SendDeadline::is_unsent) => {
+            Err(UpstreamFailure::Unreachable(format!("no connection within {limit:?}")))
         }
-        Err(_) => Err(Failure::TooSlow(limit)),
+        Err(_) => Err(UpstreamFailure::TooSlow(limit)),
     }
 }
 
-fn failed(error: &legacy::Error) -> Failure {
+fn failed(error: &legacy::Error) -> UpstreamFailure {
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     let never_sent = error.is_connect();
-    if never_sent { Failure::Unreachable(cause) } else { Failure::Broken(cause) }
+    if never_sent { UpstreamFailure::Unreachable(cause) } else { UpstreamFailure::Broken(cause) }
 }
 
 fn build(
-    request: &Outgoing,
+    request: &OutgoingRequest,
     headers: HeaderMap,
     server: &Authority,
     body: Body,
@@ -299,13 +306,13 @@ mod tests {
     use crate::config::file::Config;
     use crate::upstream::outgoing::Payload;
 
-    /// Longer than all that a test waits for.
+    /// Longer than anything that a test waits for.
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// A service whose queue has no room for a connection before one was accepted. The next is made when the client's
-    /// system tries again, after a second.
-    async fn full() -> (Service, TcpListener, TcpStream) {
+    /// Starts a service whose queue has no room for a connection until one is accepted. The client's system then tries
+    /// again after a second.
+    async fn full() -> (UpstreamService, TcpListener, TcpStream) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
@@ -316,11 +323,11 @@ mod tests {
         );
         let config: Config = toml::from_str(&config).unwrap();
         let signer = Signer::new(&config, Path::new("")).unwrap();
-        (Service::new(&config.upstreams[0], signer), listener, fills)
+        (UpstreamService::new(&config.upstreams[0], signer), listener, fills)
     }
 
-    fn keyed(timeout: Duration, sent_by: Instant) -> Outgoing {
-        Outgoing {
+    fn keyed(timeout: Duration, sent_by: Instant) -> OutgoingRequest {
+        OutgoingRequest {
             method: Method::POST,
             path: hyper::http::uri::PathAndQuery::from_static("/a"),
             headers: HeaderMap::new(),
@@ -347,12 +354,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let sending = async {
             let outcome = service.send(keyed(timeout, sent_by)).await;
-            // If its time was over before the first look, it made no connection that could be accepted.
+            // If its time was over before the first look, it made no connection to accept.
             drop(TcpStream::connect(address).await.unwrap());
             outcome
         };
         let (outcome, got) = tokio::join!(sending, accepted);
-        assert_eq!((outcome.unwrap_err(), got.as_str()), (Failure::TooLate, ""));
+        assert_eq!((outcome.unwrap_err(), got.as_str()), (UpstreamFailure::TooLate, ""));
     }
 
     #[tokio::test]
@@ -360,7 +367,7 @@ mod tests {
         let (service, _listener, _fills) = full().await;
         let outcome = service.send(keyed(SHORT, Instant::now() + LONG)).await;
         let failure = outcome.unwrap_err();
-        assert_eq!(failure, Failure::Unreachable("no connection within 300ms".to_owned()));
+        assert_eq!(failure, UpstreamFailure::Unreachable("no connection within 300ms".to_owned()));
         assert!(!failure.may_have_acted());
     }
 }

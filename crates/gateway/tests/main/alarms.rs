@@ -1,4 +1,4 @@
-//! The alarms about a gateway, and what the board draws of it, in a Prometheus with the shipped rules.
+//! The alarms about a gateway, and its dashboard, in a Prometheus with the shipped rules.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{ROUTE, Service, text};
-use crate::support::tokens::{Key, jwt, set};
+use crate::support::service::{ROUTE, TestService, text};
+use crate::support::tokens::{SigningKey, jwt, set};
 
 const UPSTREAM: &str = "BalletUpstreamAway";
 const DATABASE: &str = "BalletGatewayDatabaseAway";
@@ -55,7 +55,7 @@ async fn a_service_that_the_gateway_does_not_reach_rings_and_the_board_draws_it(
     let asked = shipped("alarms.yml") + &drawn.collect::<Vec<_>>().join("\n");
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let names = asked.split(|c: char| !is_name(c)).filter(|name| name.starts_with("gateway_"));
-    // This one has no database.
+    // This gateway has no database.
     let names: BTreeSet<_> = names.filter(|name| *name != "gateway_database_away").collect();
     assert!(names.len() > 3, "{names:?}");
     for name in names {
@@ -83,9 +83,9 @@ async fn a_gateway_whose_database_is_away_rings() {
 
 #[tokio::test]
 async fn keys_that_cannot_be_read_again_ring_and_count_on() {
-    let (away, keys) = (Arc::new(AtomicBool::new(false)), set(&[&Key::ed25519("ed")]));
+    let (away, keys) = (Arc::new(AtomicBool::new(false)), set(&[&SigningKey::ed25519("ed")]));
     let is_away = Arc::clone(&away);
-    let login = Service::start(move |_| match is_away.load(Ordering::SeqCst) {
+    let login = TestService::start(move |_| match is_away.load(Ordering::SeqCst) {
         true => text(500, "away"),
         false => text(200, &keys),
     })

@@ -1,4 +1,4 @@
-//! Who gets in, and who does not.
+//! Sign-in: accepted and refused clients.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,11 +9,11 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, read_until, reserved};
-use crate::support::service::{Service, text};
-use crate::support::tokens::{Key, claims, encode, jwt, now, set};
+use crate::support::service::{TestService, text};
+use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
-/// Two routes: `/a` needs a scope, `/b` only a client.
-fn routes(service: &Service) -> String {
+/// Returns two routes: `/a` needs a scope, `/b` only a client.
+fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
     };
@@ -34,8 +34,8 @@ async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
 
 #[tokio::test]
 async fn a_token_signs_in_and_the_service_is_told_who() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let (ed, rsa) = (Key::ed25519("ed"), Key::rsa("rsa"));
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let (ed, rsa) = (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"));
     folder.write("jwks.json", &set(&[&ed, &rsa]));
     let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
     for key in [&ed, &rsa] {
@@ -55,8 +55,8 @@ async fn a_token_signs_in_and_the_service_is_told_who() {
 
 #[tokio::test]
 async fn a_scope_that_is_missing_is_named() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
     let token = key.token(&claims("bob", "b:read a:readx"));
@@ -73,8 +73,8 @@ async fn a_scope_that_is_missing_is_named() {
 
 #[tokio::test]
 async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let wide = "[[scope]]\nname = \"a:all\"\nincludes = [\"a:read\", \"a:write\"]\n";
     let other = "[[route]]\nprefix = \"/c\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
@@ -85,15 +85,16 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
     let detail = problem(get(&gateway, "/c", &token).await, 403).await;
     assert_eq!(detail, "this needs the scope c:read, which the credentials do not have");
-    // What is included does not include.
+    // An included scope does not include others.
     let token = key.token(&claims("alice", "a:write"));
     problem(get(&gateway, "/a", &token).await, 403).await;
 }
 
 #[tokio::test]
 async fn each_kind_of_bad_token_is_refused() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let (key, rsa, stranger) = (Key::ed25519("ed"), Key::rsa("rsa"), Key::ed25519("ed"));
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let (key, rsa, stranger) =
+        (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"), SigningKey::ed25519("ed"));
     folder.write("jwks.json", &set(&[&key, &rsa]));
     let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
     let good = claims("alice", "a:read");
@@ -108,8 +109,8 @@ async fn each_kind_of_bad_token_is_refused() {
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, algorithm).await;
-    // The public key as the secret of an HMAC.
-    let Key::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
+    // The public key is used as the secret of an HMAC.
+    let SigningKey::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
     let public =
         ring::rsa::PublicKeyComponents::<Vec<u8>>::from(ring::signature::KeyPair::public_key(pair));
     let header = json!({ "alg": "HS256", "kid": "rsa" });
@@ -119,7 +120,7 @@ async fn each_kind_of_bad_token_is_refused() {
         signed.as_bytes(),
     );
     refused(&gateway, &format!("{signed}.{}", encode(hmac)), algorithm).await;
-    // The name of one key, the algorithm of another.
+    // The name of one key, with the algorithm of another.
     let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
     refused(&gateway, &confused, algorithm).await;
     for weak in ["RS384", "PS256", "ES256", "eddsa"] {
@@ -133,7 +134,7 @@ async fn each_kind_of_bad_token_is_refused() {
     let head = rest.split('.').next().unwrap();
     refused(&gateway, &format!("{head}.{other}.{signature}"), "the token's signature is wrong")
         .await;
-    let unknown = Key::ed25519("new").token(&good);
+    let unknown = SigningKey::ed25519("new").token(&good);
     refused(&gateway, &unknown, "no key of the key set has the token's kid").await;
     let nameless = key.token_with(&json!({ "alg": "EdDSA" }), &good);
     refused(&gateway, &nameless, "no key of the key set has the token's kid").await;
@@ -142,7 +143,7 @@ async fn each_kind_of_bad_token_is_refused() {
         (with("exp", json!(null)), malformed),
         (with("exp", json!((now() + 600).to_string())), malformed),
         (with("nbf", json!(now() + 120)), "the token is not valid yet"),
-        // A time in quotes must not count as none.
+        // A time in quotes must not count as absent.
         (with("nbf", json!((now() + 120).to_string())), malformed),
         (with("iss", json!("https://evil.example")), "the token is of another issuer"),
         (with("aud", json!("other")), "the token is for another audience"),
@@ -164,12 +165,12 @@ async fn each_kind_of_bad_token_is_refused() {
     let request = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&good));
     problem(request.header("x-api-key", "x").send().await.unwrap(), 401).await;
     assert!(service.got().is_empty());
-    // Clocks may differ a little.
+    // Small differences between clocks are tolerated.
     let late = key.token(&with("exp", json!(now() - 5)));
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-/// Waits until a token is answered with this status.
+/// Waits until the gateway answers a token with this status.
 async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
@@ -181,11 +182,11 @@ async fn becomes(gateway: &Gateway, token: &str, status: u16) {
 
 #[tokio::test]
 async fn t228_keys_change_without_a_restart() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let (old, new) = (Key::ed25519("old"), Key::ed25519("new"));
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let (old, new) = (SigningKey::ed25519("old"), SigningKey::ed25519("new"));
     let keys = Arc::new(Mutex::new(set(&[&old])));
     let served = Arc::clone(&keys);
-    let login = Service::start(move |_| match served.lock().unwrap().as_str() {
+    let login = TestService::start(move |_| match served.lock().unwrap().as_str() {
         "" => text(500, "away"),
         keys => text(200, keys),
     })
@@ -199,7 +200,7 @@ async fn t228_keys_change_without_a_restart() {
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
-    // The source is away: what was read last counts.
+    // The source is away: the keys of the last read stay valid.
     *keys.lock().unwrap() = String::new();
     let reads = login.got().len();
     wait_until("further reads", LIMIT, || async {
@@ -208,7 +209,7 @@ async fn t228_keys_change_without_a_restart() {
     .await
     .unwrap();
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
-    // A key that is taken away no longer counts.
+    // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
     becomes(&gateway, &by_old, 401).await;
     becomes(&gateway, &by_new, 200).await;
@@ -216,19 +217,19 @@ async fn t228_keys_change_without_a_restart() {
 
 #[tokio::test]
 async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let (key, other) = (Key::ed25519("ed"), Key::ed25519("ed"));
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let (key, other) = (SigningKey::ed25519("ed"), SigningKey::ed25519("ed"));
     folder.write("jwks.json", &set(&[&key]));
     let jwt = jwt() + "refresh = \"1s\"\nleeway = \"1s\"\n";
     let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
-    // Another key of the same name.
+    // A different key with the same name.
     folder.write("jwks.json", &set(&[&other]));
     becomes(&gateway, &token, 401).await;
     refused(&gateway, &token, "the token's signature is wrong").await;
     let mut short = claims("alice", "a:read");
-    // Long enough for a busy machine to see it work.
+    // Long enough to work on a busy machine.
     short["exp"] = json!(now() + 20);
     let token = other.token(&short);
     becomes(&gateway, &token, 200).await;
@@ -238,8 +239,8 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
 
 #[tokio::test]
 async fn a_key_set_that_is_away_at_the_start_is_awaited() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     let (socket, address) = reserved();
     let jwt = jwt().replace("jwks.json", &format!("http://{address}")) + "refresh = \"1s\"\n";
     let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
@@ -247,30 +248,30 @@ async fn a_key_set_that_is_away_at_the_start_is_awaited() {
     problem(get(&gateway, "/a", &token).await, 503).await;
     gateway.private_says("/readyz", 503, "not read yet").await;
     let keys = set(&[&key]);
-    let _login = Service::on(socket.listen(64).unwrap(), move |_| text(200, &keys));
+    let _login = TestService::on(socket.listen(64).unwrap(), move |_| text(200, &keys));
     becomes(&gateway, &token, 200).await;
     gateway.private_says("/readyz", 200, "\"keys\":\"ok\"").await;
 }
 
 #[tokio::test]
 async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_a_stop() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let (address, mut connections) = raw::connections().await;
     let jwt = jwt().replace("jwks.json", &address);
     let config = format!("[limits]\nrefused_sign_ins = 1000000\n{jwt}{}", routes(&service));
     let answers = async {
         let mut login = connections.recv().await.unwrap();
         read_until(&mut login, "\r\n\r\n").await;
-        let keys = set(&[&Key::ed25519("known")]);
+        let keys = set(&[&SigningKey::ed25519("known")]);
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", keys.len());
         login.write_all((head + &keys).as_bytes()).await.unwrap();
     };
     let (mut gateway, ()) = tokio::join!(Gateway::start(&folder, &config), answers);
     let unknown = async |kid: &str| {
-        let token = Key::ed25519(kid).token(&claims("alice", "a:read"));
+        let token = SigningKey::ed25519(kid).token(&claims("alice", "a:read"));
         problem(get(&gateway, "/a", &token).await, 401).await
     };
-    // Not within two seconds of the last time.
+    // Not within two seconds of the last read.
     let mut questions = Vec::new();
     while questions.is_empty() {
         tokio::join!(unknown("1"), unknown("2"), unknown("3"));
@@ -286,7 +287,7 @@ async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_
 
 #[tokio::test]
 async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let (good, printed, error) = command(&["api-key", "mobile", "--scopes", "a:read"]);
     assert!(good, "{error}");
     let (key, stanza) = printed.split_once("\n\n").unwrap();
@@ -308,7 +309,7 @@ async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
 
 #[tokio::test]
 async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_restart() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let new_key = || {
         let (good, printed, error) = command(&["api-key", "mobile", "--scopes", "a:read"]);
         assert!(good, "{error}");
@@ -333,7 +334,7 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
         gateway.private_says("/metrics", 200, &read).await;
         assert_eq!((status(&old).await, status(&new).await), expected);
     }
-    // It is the same client with both: its limits and the keys of its requests go on.
+    // The client is the same with both keys: its limits and the keys of its requests continue.
     let clients =
         service.got().into_iter().map(|got| got.header("x-ballet-client").map(str::to_owned));
     assert!(clients.clone().count() == 4 && clients.flatten().all(|client| client == "key:mobile"));
@@ -341,7 +342,7 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
 
 #[tokio::test]
 async fn development_tokens_and_keys_work_together() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let keys = folder.path().join("keys");
     let keys = keys.to_str().unwrap();
     assert!(command(&["keys", keys]).0);

@@ -1,4 +1,4 @@
-//! Config files, good and wrong, as an operator meets them.
+//! Config files, good and wrong, as an operator sees them.
 
 use crate::support::gateway::{Folder, command};
 
@@ -50,7 +50,7 @@ fn a_good_file_is_in_order() {
     assert_eq!(out, "shop.toml: in order (1 route, 1 page, 1 upstream)\n");
 }
 
-/// A change to the good file, and the sentence that it earns.
+/// Each change to the good file is refused with its sentence.
 #[test]
 fn a_wrong_file_is_refused_with_file_line_and_field() {
     for (from, to, sentence) in [
@@ -209,7 +209,7 @@ fn neither_a_token_nor_the_document_needs_the_database() {
     assert_eq!(token.trim().split('.').count(), 3);
     let (good, document, error) = command(&["openapi", SHOP]);
     assert!(good, "{error}");
-    // Written by `cargo xtask generate`.
+    // `cargo xtask generate` writes this file.
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi/shop.json");
     assert!(document == std::fs::read_to_string(committed).unwrap(), "it is out of date");
 }

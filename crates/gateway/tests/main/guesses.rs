@@ -1,14 +1,14 @@
-//! Credentials that do not count, and who has to wait for them.
+//! Refused credentials, and the clients that have to wait for them.
 
 use reqwest::{Client, Response};
 use serde_json::json;
 
 use crate::support::gateway::{Folder, Gateway, problem};
-use crate::support::service::Service;
-use crate::support::tokens::{Key, claims, jwt, now, set};
+use crate::support::service::TestService;
+use crate::support::tokens::{SigningKey, claims, jwt, now, set};
 
-/// The route `/a`, for which so many wrong credentials are looked at.
-fn config(service: &Service, most: u32) -> String {
+/// The route `/a`, with a limit of `most` wrong credentials.
+fn config(service: &TestService, most: u32) -> String {
     let limits = format!("[limits]\nrefused_sign_ins = {most}\n");
     let route = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\n";
     format!("{limits}{}{}{route}scopes = [\"a:read\"]\n", jwt(), service.upstream("a"))
@@ -20,8 +20,8 @@ async fn get(gateway: &Gateway, token: &str) -> Response {
 
 #[tokio::test]
 async fn an_address_with_many_wrong_credentials_has_to_wait() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let gateway = Gateway::start(&folder, &config(&service, 3)).await;
     let good = key.token(&claims("alice", "a:read"));
@@ -29,7 +29,7 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         assert_eq!(get(&gateway, &good).await.status(), 200);
         assert_eq!(get(&gateway, "guessed").await.status(), 401);
     }
-    // Now a right guess would not be told from a wrong one.
+    // Now a right guess is not told from a wrong one.
     let other = key.token(&claims("bob", "a:read"));
     for token in ["guessed", &other] {
         let answer = get(&gateway, token).await;
@@ -38,9 +38,9 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         let detail = problem(answer, 429).await;
         assert!(detail.starts_with("3 credentials from this address did not count"), "{detail}");
     }
-    // Who was signed in before stays so: one of many with one address does not lock out the others.
+    // Clients that were signed in before stay so: nobody locks out the others at the same address.
     assert_eq!(get(&gateway, &good).await.status(), 200);
-    // Who brings none is answered as ever.
+    // A request without credentials is answered as before.
     let without = reqwest::get(gateway.at("/a")).await.unwrap();
     assert_eq!(problem(without, 401).await, "sign in with `Authorization: Bearer <token>`");
     assert_eq!(service.got().len(), 4);
@@ -50,8 +50,8 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
 
 #[tokio::test]
 async fn who_comes_with_a_token_that_has_expired_guesses_nothing() {
-    let (service, folder) = (Service::ok().await, Folder::new());
-    let key = Key::ed25519("ed");
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
     let gateway = Gateway::start(&folder, &config(&service, 3)).await;
     let mut late = claims("alice", "a:read");

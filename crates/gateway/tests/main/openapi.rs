@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{Service, json as answer, text};
-use crate::support::tokens::{Key, jwt, set};
+use crate::support::service::{TestService, json as answer, text};
+use crate::support::tokens::{SigningKey, jwt, set};
 
-/// The document of a service of orders, with something that no route leads to.
+/// Returns the document of a service of orders, with an operation that no route leads to.
 fn orders() -> Value {
     let order = json!({ "$ref": "#/components/schemas/Order" });
     let good = json!({ "description": "The order.",
@@ -81,7 +81,7 @@ fn upstreams(a: &str, b: &str) -> String {
 
 fn folder(document: &Value) -> Folder {
     let folder = Folder::new();
-    folder.write("jwks.json", &set(&[&Key::ed25519("k")]));
+    folder.write("jwks.json", &set(&[&SigningKey::ed25519("k")]));
     std::fs::create_dir_all(folder.path().join("documents")).unwrap();
     folder.write("documents/a.json", &document.to_string());
     folder
@@ -105,15 +105,15 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     assert_eq!(all, ["/api/orders", "/api/orders/{id}", "/pages/order/{order_id}"]);
     assert_eq!(document["info"]["title"], "A system");
     assert_eq!(document["tags"][0], json!({ "name": "a", "description": "Takes orders." }));
-    // Only what a route leads to, and what that needs.
+    // The document has only the targets of routes, and the components that they need.
     assert_eq!(paths["/api/orders/{id}"]["delete"], Value::Null);
     assert_eq!(document["components"]["schemas"]["Row"], Value::Null);
-    // Who may use it.
+    // The permissions.
     let (read, place) = (&paths["/api/orders/{id}"]["get"], &paths["/api/orders"]["post"]);
     assert_eq!((&read["security"], &read["tags"]), (&json!([]), &json!(["a"])));
     assert_eq!(place["security"], json!([{ "token": ["orders:write"] }]));
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
-    // The parameters of the path, and what the gateway answers beside the service.
+    // The parameters of the path, and the answers of the gateway beside the service's.
     assert_eq!(read["parameters"][0]["schema"]["maxLength"], 9);
     let statuses = |operation: &Value| -> Vec<String> {
         operation["responses"].as_object().unwrap().keys().cloned().collect()
@@ -139,7 +139,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
         assert_eq!(refused["content"]["application/problem+json"]["schema"], problem);
         assert!(refused["headers"][header].is_object(), "{refused}");
     }
-    // A page has its parts; of an optional one without a document nothing is known.
+    // A page has its parts. Nothing is known of an optional part without a document.
     let page = &paths["/pages/order/{order_id}"]["get"];
     assert_eq!(page["parameters"][0]["schema"]["maxLength"], 9);
     assert_eq!(page["responses"]["404"]["description"], "There is no such order.");
@@ -154,7 +154,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
 #[tokio::test]
 async fn the_document_is_read_only_and_read_again_at_a_reload() {
     let folder = folder(&orders());
-    let service = Service::start(|_| answer(200, "{}")).await;
+    let service = TestService::start(|_| answer(200, "{}")).await;
     let config = jwt() + &upstreams(&service.address, &service.address) + CONFIG;
     let gateway = Gateway::start(&folder, &config).await;
     let url = gateway.at("/openapi.json");
@@ -192,9 +192,9 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
     {
         assert!(page.contains(part), "{part}: {page}");
     }
-    // Of a system that has a page of its own there, it is that.
+    // A system with its own page there shows that.
     let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
-    let service = Service::start(|_| text(200, "its own")).await;
+    let service = TestService::start(|_| text(200, "its own")).await;
     let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
     let gateway = Gateway::start(&folder, &config).await;
     let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();

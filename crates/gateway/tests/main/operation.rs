@@ -1,4 +1,4 @@
-//! Pages, browsers, and what an operator does and sees.
+//! Pages, browsers, and an operator's view of the gateway.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, nobody, read_until};
-use crate::support::service::{ROUTE, Service, json, text};
+use crate::support::service::{ROUTE, TestService, json, text};
 
 const PAGE: &str = "
 [[page]]
@@ -27,7 +27,7 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// The page with a part that may be slow.
+/// Returns the page with a part that may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }
@@ -41,8 +41,8 @@ async fn page(gateway: &Gateway) -> Value {
 
 #[tokio::test]
 async fn a_page_is_composed_and_names_what_is_missing() {
-    let catalog = Service::start(|_| json(200, "{\"price\":12.10}")).await;
-    let related = Service::start(|_| json(200, "[\"cup\"]")).await;
+    let catalog = TestService::start(|_| json(200, "{\"price\":12.10}")).await;
+    let related = TestService::start(|_| json(200, "[\"cup\"]")).await;
     let folder = Folder::new();
     let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
@@ -52,11 +52,11 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     assert_eq!(got.path, "/products/tea%20pot");
     assert_eq!(got.header("traceparent").map(str::len), Some(55));
     drop(gateway);
-    // Away, silent, failing, and no JSON.
+    // One service is away, one silent, one failing, and one sends no JSON.
     let (silent, _connections) = raw::connections().await;
-    let failing = Service::start(|_| text(500, "a stack trace")).await;
-    let starting = Service::start(|_| text(503, "not yet")).await;
-    let wordy = Service::ok().await;
+    let failing = TestService::start(|_| text(500, "a stack trace")).await;
+    let starting = TestService::start(|_| text(503, "not yet")).await;
+    let wordy = TestService::ok().await;
     for (address, status, detail) in [
         (nobody(), 503, "b cannot be reached: nothing was sent, try again in a moment"),
         (silent.clone(), 504, "b did not answer within 300ms"),
@@ -76,16 +76,16 @@ async fn a_page_is_composed_and_names_what_is_missing() {
 
 #[tokio::test]
 async fn a_page_without_its_main_part_is_no_page() {
-    let catalog = Service::start(|_| json(404, "{}")).await;
-    let related = Service::start(|_| json(200, "[]")).await;
+    let catalog = TestService::start(|_| json(404, "{}")).await;
+    let related = TestService::start(|_| json(200, "[]")).await;
     let folder = Folder::new();
     let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
     drop(gateway);
-    // What the service says of its refusal is for the client.
-    let catalog = Service::start(|_| {
+    // The service's explanation of its refusal is for the client.
+    let catalog = TestService::start(|_| {
         let said = "{\"detail\":\"there is no product x\",\"errors\":[{\"in\":\"path\"}]}";
         let mut answer = json(410, said);
         let kind = "application/problem+json".parse().unwrap();
@@ -108,9 +108,9 @@ async fn a_page_without_its_main_part_is_no_page() {
 #[tokio::test]
 async fn nothing_of_another_part_is_told_when_the_main_part_is_refused() {
     let folder = Folder::new();
-    let related = Service::start(|_| json(200, "{\"card\": \"a secret\"}")).await;
+    let related = TestService::start(|_| json(200, "{\"card\": \"a secret\"}")).await;
     for status in [401, 403, 404, 409, 410, 500, 503] {
-        let catalog = Service::start(move |_| json(status, "{}")).await;
+        let catalog = TestService::start(move |_| json(status, "{}")).await;
         let config = catalog.upstream("a") + &related.upstream("b") + &patient();
         let gateway = Gateway::start(&folder, &config).await;
         let before = related.got().len();
@@ -130,7 +130,7 @@ async fn nothing_of_another_part_is_told_when_the_main_part_is_refused() {
 
 #[tokio::test]
 async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         // The gateway decides, not a service.
         answer.headers_mut().insert("access-control-allow-origin", "*".parse().unwrap());
@@ -149,7 +149,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     assert_eq!(leave.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(leave.headers()["access-control-allow-methods"], "GET, POST, PUT");
     assert_eq!(leave.headers()["access-control-max-age"], "600");
-    // What a script needs to sign in, to change something, and to go on with a stream of events.
+    // A script needs these to sign in, to change something, and to continue a stream of events.
     let sent = leave.headers()["access-control-allow-headers"].to_str().unwrap();
     for header in ["authorization", "content-type", "idempotency-key", "if-match", "last-event-id"]
     {
@@ -168,7 +168,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
             assert!(!answer.headers().contains_key("access-control-allow-origin"), "{other}");
         }
     }
-    // A refusal can be read by the page, too.
+    // The page can read a refusal, too.
     let request = Client::new().get(gateway.at("/none")).header("origin", "https://shop.example");
     let refused = request.send().await.unwrap();
     assert_eq!(refused.headers()["access-control-allow-origin"], "https://shop.example");
@@ -177,7 +177,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
 
 #[tokio::test]
 async fn answers_have_security_headers_and_keep_the_services_own() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         answer
             .headers_mut()
@@ -204,7 +204,7 @@ async fn answers_have_security_headers_and_keep_the_services_own() {
 #[tokio::test]
 async fn a_new_config_is_read_without_breaking_connections() {
     let (address, mut connections) = raw::connections().await;
-    let other = Service::ok().await;
+    let other = TestService::ok().await;
     let folder = Folder::new();
     let old = raw::upstream("a", &address) + ROUTE;
     let gateway = Gateway::start(&folder, &old).await;
@@ -212,7 +212,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
-    // A wrong one changes nothing.
+    // A wrong config changes nothing.
     folder.write("gateway.toml", "[[route]]\n");
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;
@@ -226,7 +226,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     folder.write("gateway.toml", &format!("{listen}{new}"));
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
-    // The request in progress ends as it began, and its connection serves by the new config.
+    // The request in progress ends as it began, and its connection then serves by the new config.
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold").await.unwrap();
     read_until(&mut client, "old").await;
     client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -236,7 +236,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
 
 #[tokio::test]
 async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gone = raw::upstream("a", &nobody()) + "breaker = { failures = 1 }\nretries = 0\n";
     let gateway = Gateway::start(&folder, &(gone + ROUTE)).await;
     problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
@@ -250,7 +250,7 @@ async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
 
 #[tokio::test]
 async fn an_operator_sees_requests_in_the_log_and_in_metrics() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     gateway.private_says("/healthz", 200, "ok").await;
@@ -290,6 +290,6 @@ async fn a_client_that_leaves_is_in_the_log() {
     read_until(&mut service, "\r\n\r\n").await;
     asked.abort();
     assert_eq!(gateway.logged("request").await["status"], 499);
-    // The service is not left working for nobody.
+    // The service's connection is closed, so it does not work for nobody.
     assert_eq!(raw::read_to_end(&mut service).await, "");
 }

@@ -1,4 +1,4 @@
-//! Requests through the gateway, and what must not get through.
+//! Requests through the gateway, and headers and paths that must not pass.
 
 use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
-use crate::support::service::{ROUTE, Service, text};
+use crate::support::service::{ROUTE, TestService, text};
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass_whole() {
-    let service = Service::start(|got| {
+    let service = TestService::start(|got| {
         let mut answer = text(201, &format!("{} bytes", got.body.len()));
         answer.headers_mut().insert("location", "/a/1".parse().unwrap());
         answer.headers_mut().insert("etag", "\"7\"".parse().unwrap());
@@ -35,7 +35,7 @@ async fn a_request_and_its_answer_pass_whole() {
 
 #[tokio::test]
 async fn a_packed_body_is_refused_with_how_to_send_it() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let client = Client::new();
@@ -47,7 +47,7 @@ async fn a_packed_body_is_refused_with_how_to_send_it() {
         assert!(detail.starts_with("the body is packed: send it as it is"), "{detail}");
     }
     assert_eq!(service.got().len(), 0);
-    // Nothing is packed here.
+    // This body is not packed.
     let plain = client.post(gateway.at("/a")).header("content-encoding", "Identity").body("plain");
     let none = client.get(gateway.at("/a")).header("content-encoding", "gzip");
     for request in [plain, none] {
@@ -57,7 +57,7 @@ async fn a_packed_body_is_refused_with_how_to_send_it() {
 
 #[tokio::test]
 async fn no_internal_header_passes_in_either_direction() {
-    let service = Service::start(|_| {
+    let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
         for name in
             ["server", "x-powered-by", "x-ballet-node", "x-user-id", "via", "x-internal-a", "x-ok"]
@@ -101,7 +101,7 @@ async fn no_internal_header_passes_in_either_direction() {
 
 #[tokio::test]
 async fn a_request_id_and_a_trace_are_taken_on_or_begun() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -137,7 +137,7 @@ async fn bodies_pass_while_they_come_in_both_directions() {
         .await
         .unwrap();
     let mut service = connections.recv().await.unwrap();
-    // The service has the beginning although the end is not sent yet.
+    // The service has the beginning although the end has not been sent.
     read_until(&mut service, "abc").await;
     client.write_all(b"3\r\ndef\r\n0\r\n\r\n").await.unwrap();
     read_until(&mut service, "0\r\n\r\n").await;
@@ -167,7 +167,7 @@ async fn an_answer_that_breaks_off_is_broken_for_the_client_too() {
 
 #[tokio::test]
 async fn an_address_that_others_read_differently_is_refused() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for path in
@@ -189,7 +189,7 @@ async fn an_address_that_others_read_differently_is_refused() {
 
 #[tokio::test]
 async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_of_its_segments() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let inner = "[[route]]\nprefix = \"/a/admin\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
                  scopes = [\"admin\"]\n";
@@ -205,7 +205,7 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
         problem(reqwest::get(gateway.at(path)).await.unwrap(), 401).await;
     }
     assert!(service.got().is_empty(), "{:?}", service.got());
-    // What is no prefix passes as it is.
+    // A path that only resembles a prefix passes unchanged.
     for path in ["/a/b;x=1", "/a/adminx;y", "/A/B", "/moved;x/b;y?q=1", "/moved", "/Moved/B"] {
         assert_eq!(reqwest::get(gateway.at(path)).await.unwrap().status(), 200, "{path}");
     }
@@ -215,7 +215,7 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_with_a_sentence() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let limits =
         "[limits]\nbody = \"1KiB\"\nheaders = 20\nheader_bytes = \"2KiB\"\nuri = \"128B\"\n";
@@ -239,7 +239,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let sentence = "the body is larger than the 1KiB that this route takes: send less";
     assert_eq!(detail, sentence);
     assert!(service.got().is_empty(), "{:?}", service.got());
-    // Nobody said how long this one would be.
+    // This body has no length.
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = exchange(gateway.host(), format!("{head}{chunk}{chunk}").as_bytes()).await;
@@ -248,7 +248,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;
@@ -268,7 +268,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
         client.write_all(body.as_bytes()).await.expect(&headers);
         read_until(&mut client, "send less").await;
     }
-    // Nobody has asked this one for its body.
+    // Nobody has asked this client for its body.
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
                 Content-Length: 1025\r\n\r\n";
     let answer = exchange(gateway.host(), head.as_bytes()).await;
@@ -277,7 +277,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
 
 #[tokio::test]
 async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for count in [65, 101, 200] {
@@ -300,7 +300,7 @@ async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn slow_clients_are_left() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let times = "[timeouts]\nheaders = \"300ms\"\n";
     let gateway =
@@ -316,7 +316,7 @@ async fn slow_clients_are_left() {
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("the body did not come in time"), "{answer}");
-    // A client that knows it sends nothing more here.
+    // A client that knows the header sends nothing more here.
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     let head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
     let answer = exchange(gateway.host(), head).await;
@@ -326,7 +326,7 @@ async fn slow_clients_are_left() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_left() {
-    let service = Service::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
+    let service = TestService::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
     let folder = Folder::new();
     let times = "[timeouts]\nidle = \"300ms\"\n";
     let gateway =
@@ -340,7 +340,7 @@ async fn a_client_that_takes_nothing_is_left() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_told_so() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let config = format!("[limits]\nconnections = 1\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;

@@ -5,13 +5,13 @@ use reqwest::{Client, Response};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
-use crate::support::service::{ROUTE, Service};
+use crate::support::service::{ROUTE, TestService};
 
 /// A window that no test outlives, so that no limit begins anew.
 const WINDOW: &str = "366d";
 const WINDOW_SECONDS: i64 = 366 * 86400;
 
-fn config(service: &Service, requests: u32, window: &str, database: Option<&str>) -> String {
+fn config(service: &TestService, requests: u32, window: &str, database: Option<&str>) -> String {
     let database = database
         .map(|url| format!("[database]\nurl = \"{url}\"\ntimeout = \"1m\"\n"))
         .unwrap_or_default();
@@ -23,7 +23,7 @@ async fn get(gateway: &Gateway) -> Response {
     reqwest::get(gateway.at("/a")).await.unwrap()
 }
 
-/// How often a gateway has asked the database for permits.
+/// Returns how often a gateway has asked the database for permits.
 async fn leases(gateway: &Gateway) -> u32 {
     let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
     let text = metrics.text().await.unwrap();
@@ -33,7 +33,7 @@ async fn leases(gateway: &Gateway) -> u32 {
 
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &config(&service, 3, "1h", None)).await;
     for left in [2, 1, 0] {
         let answer = get(&gateway).await;
@@ -52,7 +52,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn each_client_has_a_limit_of_its_own_and_windows_end() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let key = |id: &str| {
         let (_, printed, _) = command(&["api-key", id]);
         let (key, stanza) = printed.split_once("\n\n").unwrap();
@@ -66,7 +66,7 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
         request.send().await.unwrap().status().as_u16()
     };
     for key in [&first, &second] {
-        // Each is stopped at some time, and let in again later.
+        // Each is refused at some time, and let in again later.
         for wanted in [200, 429, 200] {
             wait_until(&format!("{wanted}"), LIMIT, || async {
                 let is = get(key).await;
@@ -81,7 +81,8 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_gateways_share_one_limit() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rates").await.unwrap();
-    let (service, folders) = (Service::ok().await, [Folder::new(), Folder::new(), Folder::new()]);
+    let (service, folders) =
+        (TestService::ok().await, [Folder::new(), Folder::new(), Folder::new()]);
     let config = config(&service, 200, WINDOW, Some(database.url()));
     let mut gateways = Vec::new();
     for folder in &folders {
@@ -89,7 +90,7 @@ async fn several_gateways_share_one_limit() {
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
         gateways.push(gateway);
     }
-    // 1200 requests, from 12 clients at once that count as one.
+    // 1200 requests, from 12 connections that count as one client.
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..12 {
         let address = gateways[number % 3].at("/a");
@@ -105,10 +106,10 @@ async fn several_gateways_share_one_limit() {
         });
     }
     let good: u32 = clients.join_all().await.into_iter().sum();
-    // All gateways were asked until they refused, so nothing lies unused.
+    // All gateways were asked until they refused, so no permits lie unused.
     assert_eq!(good, 200);
     assert_eq!(service.got().len(), 200);
-    // Not every request was a round trip.
+    // Not every request was a round trip to the database.
     let mut all = 0;
     for gateway in &gateways {
         all += leases(gateway).await;
@@ -119,8 +120,8 @@ async fn several_gateways_share_one_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
     let database = Database::new(Postgres::shared().await.unwrap(), "high").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
-    // 1157 a second.
+    let (service, folder) = (TestService::ok().await, Folder::new());
+    // 1157 requests a second.
     let config = config(&service, 100_000_000, "1d", Some(database.url()));
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -128,7 +129,7 @@ async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
     for _ in 0..300 {
         assert_eq!(client.get(gateway.at("/a")).send().await.unwrap().status(), 200);
     }
-    // One, and another if the day ends meanwhile.
+    // One, or two if the day ends meanwhile.
     let leases = leases(&gateway).await;
     assert!((1..=2).contains(&leases), "{leases} leases for 300 requests");
 }
@@ -137,7 +138,7 @@ async fn a_portion_of_a_high_rate_is_enough_for_a_second() {
 async fn the_next_portion_is_there_before_the_last_is_used_up() {
     let database = Database::new(Postgres::shared().await.unwrap(), "ahead").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &config(&service, 1000, WINDOW, Some(link.url()))).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     // More than half of a portion of 50.
@@ -145,7 +146,7 @@ async fn the_next_portion_is_there_before_the_last_is_used_up() {
         assert_eq!(get(&gateway).await.status(), 200);
     }
     gateway.private_says("/metrics", 200, "gateway_rate_leases_total 2").await;
-    // Who asks the database now waits for a minute.
+    // From here on a question to the database waits for a minute.
     link.set(Link::Silent);
     let impatient = Client::builder().timeout(std::time::Duration::from_secs(50)).build().unwrap();
     for number in 30..95 {
@@ -156,7 +157,7 @@ async fn the_next_portion_is_there_before_the_last_is_used_up() {
 
 #[tokio::test]
 async fn without_its_database_a_gateway_counts_for_itself() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let gateway = Gateway::start(&folder, &config(&service, 2, WINDOW, Some(nowhere))).await;
     gateway.private_says("/readyz", 200, "limits hold for each gateway alone").await;
@@ -171,13 +172,13 @@ async fn without_its_database_a_gateway_counts_for_itself() {
 async fn a_database_that_goes_away_and_comes_back_is_noticed() {
     let database = Database::new(Postgres::shared().await.unwrap(), "away").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 40, "1s", Some(link.url())).replace("1m", "500ms");
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     for (state, database) in [(Link::Silent, "away: "), (Link::Open, "ok")] {
         link.set(state);
-        // Requests go on, whatever the database does.
+        // Requests are answered whatever the database does.
         let what = format!("{state:?} to be noticed");
         let noticed = wait_until(&what, LIMIT, || async {
             let status = get(&gateway).await.status().as_u16();
@@ -208,12 +209,12 @@ async fn a_statement_waits(database: &Database) {
     .unwrap();
 }
 
-/// The other machine is gone without a word, in the midst of a statement. Another one is in its place.
+/// The other machine vanishes in the middle of a statement. Another one takes its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 40, WINDOW, Some(link.url()));
     let config = config.replace("\"1m\"", "\"2s\"\nconnections = 1");
     let gateway = Gateway::start(&folder, &config).await;
@@ -237,7 +238,7 @@ async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
 async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
     let database = Database::new(Postgres::shared().await.unwrap(), "start").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let mut holder = PgConnection::connect(database.url()).await.unwrap();
     holder.execute("begin; create schema gateway").await.unwrap();
     let config = config(&service, 40, WINDOW, Some(link.url()));
@@ -252,10 +253,10 @@ async fn a_database_that_froze_at_the_start_does_not_hold_the_gateway_up() {
 #[tokio::test]
 async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing() {
     let database = Database::new(Postgres::shared().await.unwrap(), "clock").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = config(&service, 1, WINDOW, Some(database.url()));
     let mut db = PgConnection::connect(database.url()).await.unwrap();
-    // A statement that waited finds the next window of others. No clock of the database is two ahead.
+    // A statement that waited finds a later window. A clock two windows ahead is wrong.
     for (windows, status) in [(1, 429), (2, 200)] {
         let gateway = Gateway::start(&folder, &config).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -271,7 +272,7 @@ async fn a_window_far_ahead_is_of_a_clock_that_was_wrong_and_counts_for_nothing(
 #[tokio::test]
 async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rotated").await.unwrap();
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     folder.write("database.url", database.url());
     let config = config(&service, 200, WINDOW, Some("file:database.url")).replace("1m", "2s");
     let gateway = Gateway::start(&folder, &config).await;

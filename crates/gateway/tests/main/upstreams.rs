@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{ROUTE, Service, text};
+use crate::support::service::{ROUTE, TestService, text};
 
 #[tokio::test]
 async fn upstreams_that_fail_are_told_apart() {
@@ -36,9 +36,9 @@ async fn upstreams_that_fail_are_told_apart() {
 }
 
 /// Answers 503 this many times, then 200.
-async fn fails_first(times: usize) -> Service {
+async fn fails_first(times: usize) -> TestService {
     let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(times));
-    Service::start(move |_| {
+    TestService::start(move |_| {
         let one_less = |left: usize| left.checked_sub(1);
         let order = std::sync::atomic::Ordering::SeqCst;
         match left.fetch_update(order, order, one_less) {
@@ -73,7 +73,7 @@ async fn only_safe_requests_are_tried_again_and_not_for_ever() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_passed_over() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let servers = format!("servers = [\"{}\", \"{}\"]", nobody(), service.address);
     let gateway =
@@ -97,7 +97,7 @@ async fn a_breaker_opens_tries_and_closes() {
     }
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
     let open = reqwest::get(gateway.at("/a")).await.unwrap();
-    // On a slow machine the pause may be over already.
+    // On a slow machine the pause may already be over.
     if open.status() == 503 {
         assert!(open.headers().contains_key("retry-after"));
         let detail = problem(open, 503).await;
@@ -107,7 +107,7 @@ async fn a_breaker_opens_tries_and_closes() {
              later"
         );
     }
-    let service = Service::on(socket.listen(64).unwrap(), |_| text(200, "ok"));
+    let service = TestService::on(socket.listen(64).unwrap(), |_| text(200, "ok"));
     let back = wait_until("the breaker to close", LIMIT, || async {
         let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
         Ok::<_, String>((answer.status() == 200).then_some(()))
@@ -127,7 +127,7 @@ async fn a_slow_client_whose_request_is_the_trial_does_not_keep_the_service_clos
     );
     let gateway = Gateway::start(&folder, &config).await;
     problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
-    let service = Service::on(socket.listen(64).unwrap(), |_| text(200, "ok"));
+    let service = TestService::on(socket.listen(64).unwrap(), |_| text(200, "ok"));
     // The service reads the whole body before it answers, and half of it never comes.
     let slow = wait_until("the breaker's pause to end", LIMIT, || async {
         let mut slow =

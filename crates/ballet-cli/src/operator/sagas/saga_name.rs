@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
-use ballet_console::index::{Found as InIndex, Index};
+use ballet_console::index::{Index, IndexState};
 use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
 use ballet_stream::{Filter, Start};
 use uuid::Uuid;
@@ -147,12 +147,12 @@ impl SagaName {
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
-            InIndex::Index(index) => index,
-            InIndex::Behind => {
+            IndexState::Index(index) => index,
+            IndexState::Behind => {
                 ui::say("the console's index is behind the journal, so the ledgers are searched");
                 return None;
             }
-            InIndex::None => return None,
+            IndexState::None => return None,
         };
         let found = match self {
             Self::Id(_) => return None,

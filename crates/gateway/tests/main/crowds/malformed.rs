@@ -6,13 +6,13 @@ use tokio::net::TcpStream;
 
 use crate::support::gateway::{Folder, Gateway};
 use crate::support::raw::{read_to_end, read_until};
-use crate::support::service::{ROUTE, Service, text};
+use crate::support::service::{ROUTE, TestService, text};
 
 const GOOD: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_with_a_sentence_first_or_later_on_its_connection() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let with = |header: &str| format!("POST /a HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
     let mut cases = Vec::from(
@@ -20,7 +20,7 @@ async fn what_is_no_http_is_refused_with_a_sentence_first_or_later_on_its_connec
             "nonsense\r\n\r\n",
             "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /a HTTP/3.0\r\nHost: x\r\n\r\n",
-            // Who speaks TLS to it.
+            // A client that speaks TLS.
             "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0",
             &with("A Name: 1"),
             &with("Content-Length: many"),
@@ -64,10 +64,10 @@ async fn what_is_no_http_is_refused_with_a_sentence_first_or_later_on_its_connec
 #[tokio::test]
 async fn an_answer_that_reads_like_that_of_the_http_library_passes() {
     let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let (service, folder) = (Service::start(move |_| text(200, bare)).await, Folder::new());
+    let (service, folder) = (TestService::start(move |_| text(200, bare)).await, Folder::new());
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     let mut stream = TcpStream::connect(gateway.host()).await.unwrap();
-    // The second is in the gateway before the first is answered.
+    // The second request is in the gateway before the first is answered.
     stream.write_all(format!("{GOOD}nonsense\r\n\r\n").as_bytes()).await.unwrap();
     let answers = read_to_end(&mut stream).await;
     let (first, second) = answers.split_once(bare).unwrap();

@@ -1,4 +1,4 @@
-//! One client beside others, odd requests, and what a stream may outlive.
+//! One client beside others, odd requests, and the end of streams.
 
 mod malformed;
 
@@ -11,16 +11,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
-use crate::support::service::{Got, ROUTE, Service, text};
-use crate::support::tokens::{Key, claims, jwt, now, set};
+use crate::support::service::{ROUTE, ReceivedRequest, TestService, text};
+use crate::support::tokens::{SigningKey, claims, jwt, now, set};
 
 #[tokio::test]
 async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
-    let refuses = |got: &Got| match got.path.as_str() {
+    let refuses = |got: &ReceivedRequest| match got.path.as_str() {
         "/a/full" => text(503, "full"),
         _ => text(200, "ok"),
     };
-    let (service, folder) = (Service::start(refuses).await, Folder::new());
+    let (service, folder) = (TestService::start(refuses).await, Folder::new());
     let config = format!(
         "{}retries = 0\nbreaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}",
         service.upstream("a")
@@ -39,7 +39,7 @@ async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
 
 #[tokio::test]
 async fn t203_one_address_cannot_take_the_connections_of_all() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let config = format!("[limits]\naddress_connections = 2\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&folder, &config).await;
     let mut held = Vec::new();
@@ -52,7 +52,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     let mut third = TcpStream::connect(gateway.host()).await.unwrap();
     let answer = read_to_end(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("your address"), "{answer}");
-    // Another address is served meanwhile.
+    // Another address is still served.
     let other = TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = other.connect(gateway.host().parse().unwrap()).await.unwrap();
@@ -67,10 +67,10 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// A gateway with a route for those who sign in, and its service's connections.
-async fn streams(more: &str) -> (Gateway, Key, UnboundedReceiver<TcpStream>, Folder) {
+/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
+async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>, Folder) {
     let (address, connections) = raw::connections().await;
-    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
     folder.write("jwks.json", &set(&[&key]));
     let config = format!(
         "{more}{}leeway = \"1s\"\n{}[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\n\
@@ -81,7 +81,7 @@ async fn streams(more: &str) -> (Gateway, Key, UnboundedReceiver<TcpStream>, Fol
     (Gateway::start(&folder, &config).await, key, connections, folder)
 }
 
-/// Begins to watch, with the service's end of the stream.
+/// Opens a stream of events, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,
@@ -112,12 +112,12 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let detail = problem(third, 429).await;
     assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
     let _other = watch(&gateway, "/a", &bob, &mut services).await;
-    // A stream that ends makes room.
+    // The end of a stream makes room.
     drop(held.pop());
     let place = wait_until("room", LIMIT, || async {
         let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);
         let asked = asked.timeout(std::time::Duration::from_millis(300)).send().await;
-        // The service gets this one, and does not answer it.
+        // The service gets this request, and does not answer it.
         match asked {
             Ok(refused) => Err(refused.status().to_string()),
             Err(_) if !services.is_empty() => Ok(Some(())),
@@ -132,14 +132,14 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     let (gateway, key, mut services, _folder) = streams("").await;
     let short = {
         let mut short = claims("alice", "");
-        // A busy machine has to begin both streams before.
+        // A busy machine has to open both streams before that.
         short["exp"] = json!(now() + 10);
         short
     };
     let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
     let long = key.token(&claims("alice", ""));
     let (mut goes_on, mut service) = watch(&gateway, "/a", &long, &mut services).await;
-    // It ends as if the service had ended it: the client comes back, and is told to sign in.
+    // The stream ends as if the service had ended it: the client comes back, and is told to sign in.
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
     let again = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&short)).send().await;
@@ -153,7 +153,7 @@ async fn an_event_stream_ends_when_the_set_has_its_key_no_more() {
     let (gateway, key, mut services, folder) = streams("").await;
     let (mut ends, _service) =
         watch(&gateway, "/a", &key.token(&claims("alice", "")), &mut services).await;
-    folder.write("jwks.json", &set(&[&Key::ed25519("two")]));
+    folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
     gateway.signal("-HUP");
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
@@ -181,7 +181,7 @@ async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
 
 #[tokio::test]
 async fn a_host_is_a_host_and_nothing_else() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
     for wrong in ["evil.example/../@x", "user@x", "x:y", "x y", "", "a,b", "x?y", "x#y", "[::1"] {
         let request = format!("GET /a HTTP/1.1\r\nHost: {wrong}\r\nConnection: close\r\n\r\n");
@@ -232,7 +232,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
     assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
     assert_ne!(packed.headers()[header::ETAG], etag, "of another form");
     assert!(packed.bytes().await.unwrap().len() < whole.len());
-    // Whoever packs it on the way makes its tag weak.
+    // A proxy that packs it makes its tag weak.
     let weak = format!("\"other\", W/{}", etag.to_str().unwrap());
     let known = get().header(header::IF_NONE_MATCH, weak).send().await.unwrap();
     assert_eq!((known.status().as_u16(), known.headers()[header::ETAG].clone()), (304, etag));
@@ -244,7 +244,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
 
 #[tokio::test]
 async fn what_services_are_told_is_signed() {
-    let (service, folder) = (Service::ok().await, Folder::new());
+    let (service, folder) = (TestService::ok().await, Folder::new());
     let secrets = ["a-secret-of-thirty-two-characters", "another-of-thirty-two-characters!"];
     folder.write("secret", &secrets.join("\n"));
     let config = format!("[signing]\nsecret = \"file:secret\"\n{}{ROUTE}", service.upstream("a"));

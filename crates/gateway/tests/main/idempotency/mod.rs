@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: once, and the same answer again.
 
-mod died;
-mod freed;
-mod left;
+mod client_gone;
+mod freed_keys;
+mod gateway_killed;
 mod old_rows;
 
 use ballet_stage::{Database, Link, Postgres, Proxy};
@@ -11,13 +11,13 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
-use crate::support::service::{Service, text};
+use crate::support::service::{TestService, text};
 
-/// The rate that bounds the number of a client's keys.
+/// The rate that limits the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
-/// A client, and a gateway with a route that remembers.
-struct Shop {
+/// Two clients, and a gateway with a route that remembers answers.
+struct KeyedShop {
     database: Database,
     folder: Folder,
     gateway: Gateway,
@@ -25,7 +25,7 @@ struct Shop {
     other: String,
 }
 
-async fn shop(upstream: &str, more: &str) -> Shop {
+async fn shop(upstream: &str, more: &str) -> KeyedShop {
     let database = Database::new(Postgres::shared().await.unwrap(), "idempotency").await.unwrap();
     let client = |id: &str| {
         let (_, printed, _) = command(&["api-key", id]);
@@ -42,10 +42,10 @@ async fn shop(upstream: &str, more: &str) -> Shop {
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
-    Shop { database, folder, gateway, key, other }
+    KeyedShop { database, folder, gateway, key, other }
 }
 
-impl Shop {
+impl KeyedShop {
     async fn post(&self, key: &str, body: &str) -> Response {
         self.post_as(&self.key, key, body).await
     }
@@ -56,10 +56,10 @@ impl Shop {
     }
 }
 
-/// A service that counts what it does.
-async fn counting(status: u16) -> Service {
+/// Starts a service that counts its requests.
+async fn counting(status: u16) -> TestService {
     let count = std::sync::atomic::AtomicU32::new(0);
-    Service::start(move |_| {
+    TestService::start(move |_| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
         let mut answer = text(status, &format!("order {number}"));
         answer.headers_mut().insert("location", format!("/a/{number}").parse().unwrap());
@@ -76,7 +76,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(first.status(), 201);
     assert!(!first.headers().contains_key("idempotency-replayed"));
     for _ in 0..3 {
-        // With and without the quotes of the standard.
+        // Keys may have the quotes of the standard.
         for key in ["k1", "\"k1\""] {
             let again = shop.post(key, "x").await;
             assert_eq!(again.status(), 201);
@@ -88,7 +88,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(service.got().len(), 1);
     let detail = problem(shop.post("k1", "y").await, 422).await;
     assert_eq!(detail, "this Idempotency-Key was used for another request: choose a new one");
-    // Another client's key is another key.
+    // Another client's equal key is a different key.
     let other = shop.post_as(&shop.other, "k1", "x").await;
     assert_eq!(other.text().await.unwrap(), "order 2");
     let missing = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
@@ -183,7 +183,7 @@ async fn a_request_that_was_never_sent_may_be_sent_again() {
     let unreachable = "a cannot be reached: nothing was sent, try again in a moment";
     assert_eq!(problem(shop.post("k", "x").await, 503).await, unreachable);
     let listener = socket.listen(16).unwrap();
-    let service = Service::on(listener, |_| text(201, "placed"));
+    let service = TestService::on(listener, |_| text(201, "placed"));
     let answer = shop.post("k", "x").await;
     assert_eq!((answer.status().as_u16(), service.got().len()), (201, 1));
 }
@@ -218,7 +218,7 @@ async fn the_log_says_why_a_request_with_a_key_has_no_answer() {
         let (answer, ()) = tokio::join!(shop.post(key, "x"), breaks);
         let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
         problem(answer, 502).await;
-        // The cause comes before the line of the access log.
+        // The cause is logged before the line of the access log.
         let cause = shop.gateway.logged_request(&id).await;
         assert_eq!((&cause["level"], &cause["upstream"]), (&"WARN".into(), &"a".into()), "{cause}");
         assert!(cause["message"].as_str().unwrap().starts_with("broken: "), "{cause}");
@@ -239,7 +239,7 @@ async fn a_service_that_recognises_keys_is_asked_again() {
 
 #[tokio::test]
 async fn an_answer_too_large_to_be_kept_reaches_the_first_client_only() {
-    let service = Service::start(|_| text(200, &"x".repeat(300 * 1024))).await;
+    let service = TestService::start(|_| text(200, &"x".repeat(300 * 1024))).await;
     let shop = shop(&service.upstream("a"), "").await;
     assert_eq!(shop.post("k", "x").await.text().await.unwrap().len(), 300 * 1024);
     let detail = problem(shop.post("k", "x").await, 409).await;
@@ -249,7 +249,7 @@ async fn an_answer_too_large_to_be_kept_reaches_the_first_client_only() {
 
 #[tokio::test]
 async fn without_its_database_nothing_with_a_key_is_sent() {
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let folder = Folder::new();
     let (_, printed, _) = command(&["api-key", "first"]);
     let (key, stanza) = printed.split_once("\n\n").unwrap();
@@ -267,7 +267,7 @@ async fn without_its_database_nothing_with_a_key_is_sent() {
     assert_eq!(post().send().await.unwrap().status(), 200);
     let refused = "gateway_idempotent_requests_total{found=\"away\"} 1";
     gateway.private_says("/metrics", 200, refused).await;
-    // Only a client that insists on a key stands still.
+    // Only clients that insist on a key are refused.
     gateway.private_says("/readyz", 200, "\"stands_still\":[]").await;
 }
 
@@ -275,7 +275,7 @@ async fn without_its_database_nothing_with_a_key_is_sent() {
 async fn what_stands_still_without_the_database_is_named_before_a_client_finds_out() {
     let database = Database::new(Postgres::shared().await.unwrap(), "still").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let service = Service::ok().await;
+    let service = TestService::ok().await;
     let (_, printed, _) = command(&["api-key", "first"]);
     let stanza = printed.split_once("\n\n").unwrap().1;
     let route = |prefix: &str, idempotency: &str| {
@@ -296,7 +296,8 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let gateway = Gateway::start(&folder, &config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
-    // Nobody asks for anything meanwhile. All gateways may share the database, and they still serve
+    // No request comes meanwhile. All gateways may share the database, and they still serve everything else, so a load
+    // balancer keeps them.
     // everything else, so a load balancer keeps them.
     link.set(Link::Silent);
     gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;

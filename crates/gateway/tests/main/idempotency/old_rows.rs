@@ -1,9 +1,9 @@
-//! Rows whose time is over: of keys, and of windows of rates.
+//! Expired rows: of keys, and of windows of rates.
 
 use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::{Shop, counting, shop};
+use super::{KeyedShop, counting, shop};
 use crate::support::gateway::{Folder, Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
@@ -21,8 +21,8 @@ const OLD: &str = "
     union all select 'another', 'c', floor(extract(epoch from now()))::bigint - 3 * 86400, 1, 1
     union all select 'keys', 'now', floor(extract(epoch from now()))::bigint, 1, 1";
 
-/// How many rows a table of the gateway has.
-pub(crate) async fn count(shop: &Shop, table: &str) -> i64 {
+/// Returns the number of rows in a table of the gateway.
+pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
     count_in(shop.database.url(), table).await
 }
 
@@ -41,7 +41,7 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     assert!(!shop.gateway.ended().await);
     let connect = async || PgConnection::connect(shop.database.url()).await.unwrap();
     connect().await.execute(OLD).await.unwrap();
-    // As if another gateway used two of them again at this moment.
+    // As if another gateway was using two of them again at this moment.
     let mut other = connect().await;
     let again = "begin; update gateway.idempotent_request set expires_at = now() + interval '1 day' \
                  where key = 'k1'; update gateway.rate_window \
@@ -58,11 +58,11 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     let kept = "select key from gateway.idempotent_request \
                 union all (select rate || ' ' || client from gateway.rate_window order by 1)";
     let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut other).await.unwrap();
-    // Of the window of another config's rate nobody knows.
+    // The window of another config's rate is unknown.
     assert_eq!(kept, ["k1", "another c", "keys c1", "keys now"]);
 }
 
-/// Rows that take long to remove, as those with large answers do: all of them together take three seconds.
+/// Rows that take long to remove, like those of large answers: three seconds for all of them.
 const SLOW: &str = "
     insert into gateway.idempotent_request
         (client, key, fingerprint, attempt, lease_until, expires_at)

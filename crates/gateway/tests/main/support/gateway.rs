@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// For hangs, not for pace.
+/// For hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
-/// A folder that ends with the test.
+/// A folder that is removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -34,7 +34,7 @@ impl Folder {
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
-        // Whole or not at all, as an editor does it.
+        // Replaced as a whole, as an editor does it.
         let beside = self.0.join(format!("{name}.new"));
         std::fs::write(&beside, text).unwrap();
         std::fs::rename(&beside, &path).unwrap();
@@ -48,7 +48,7 @@ impl Drop for Folder {
     }
 }
 
-/// Runs a command of the program to its end. Returns whether it succeeded, and what it said.
+/// Runs a command of the program to its end. Returns whether it succeeded, and its output.
 pub(crate) fn command(arguments: &[&str]) -> (bool, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
     let output = command
@@ -103,7 +103,7 @@ impl Gateway {
         gateway
     }
 
-    /// The address of a path.
+    /// Returns the address of a path.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.public)
     }
@@ -135,7 +135,7 @@ impl Gateway {
         found.await.unwrap()
     }
 
-    /// All entries of the access log so far.
+    /// Returns all entries of the access log so far.
     pub(crate) fn accesses(&self) -> Vec<Value> {
         let entries = self.log.lock().unwrap();
         entries.iter().filter(|entry| entry["target"] == "access").cloned().collect()
@@ -151,7 +151,7 @@ impl Gateway {
         assert!(done.success());
     }
 
-    /// Stops it without its noticing, and waits until all its threads stand still: one may go on for a while.
+    /// Suspends it, and waits until all its threads stand still: one may go on for a while.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP");
         let tasks = format!("/proc/{}/task", self.child.id().unwrap());
@@ -168,7 +168,7 @@ impl Gateway {
         .unwrap();
     }
 
-    /// Waits for its end. Returns whether it ended as it should.
+    /// Waits for its end. Returns whether it ended well.
     pub(crate) async fn ended(&mut self) -> bool {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
     }
@@ -187,7 +187,7 @@ impl Gateway {
     }
 }
 
-/// Checks an answer that the gateway gave itself, and returns its sentence.
+/// Checks one of the gateway's own answers, and returns its sentence.
 pub(crate) async fn problem(answer: reqwest::Response, status: u16) -> String {
     let (is, headers) = (answer.status().as_u16(), answer.headers().clone());
     let text = answer.text().await.unwrap();

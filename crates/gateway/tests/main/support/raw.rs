@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 
 use crate::support::gateway::LIMIT;
 
-/// Sends bytes and reads until the peer closes.
+/// Sends bytes, and reads until the peer closes.
 pub(crate) async fn exchange(host: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     read_to_end(&mut stream).await
 }
 
-/// All that comes until the peer closes, or breaks the connection.
+/// Reads until the peer closes or breaks the connection.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let reading = async {
@@ -43,7 +43,7 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     all
 }
 
-/// A service that hands out its connections. Its address, and where they come.
+/// Starts a service that hands out its connections. Returns its address and the receiver of the connections.
 pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -58,7 +58,7 @@ pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>
     (address, receiver)
 }
 
-/// An address where nobody listens, as long as the socket lives or until it listens. A port that is given back would be
+/// Reserves an address: nobody listens there until the socket does, or is dropped. A port without a socket would be
 /// given to another test.
 pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
@@ -67,7 +67,7 @@ pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// An address where nobody ever listens.
+/// Returns an address where nobody ever listens.
 pub(crate) fn nobody() -> String {
     let (socket, address) = reserved();
     Box::leak(Box::new(socket));

@@ -10,78 +10,80 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request as a service got it.
+/// A request as the service received it.
 #[derive(Debug, Clone)]
-pub(crate) struct Got {
+pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Got {
+impl ReceivedRequest {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
-/// A service that notes what it gets.
+/// A service that records its requests.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct TestService {
     pub(crate) address: String,
-    got: Arc<Mutex<Vec<Got>>>,
+    got: Arc<Mutex<Vec<ReceivedRequest>>>,
     task: JoinHandle<()>,
 }
 
-type Answer = Arc<dyn Fn(&Got) -> Response + Send + Sync>;
+type Answer = Arc<dyn Fn(&ReceivedRequest) -> Response + Send + Sync>;
 
-impl Service {
-    /// A service that answers with this function.
-    pub(crate) async fn start(answer: impl Fn(&Got) -> Response + Send + Sync + 'static) -> Self {
+impl TestService {
+    /// Starts a service that answers with this function.
+    pub(crate) async fn start(
+        answer: impl Fn(&ReceivedRequest) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::on(listener, answer)
     }
 
     pub(crate) fn on(
         listener: TcpListener,
-        answer: impl Fn(&Got) -> Response + Send + Sync + 'static,
+        answer: impl Fn(&ReceivedRequest) -> Response + Send + Sync + 'static,
     ) -> Self {
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let got: Arc<Mutex<Vec<ReceivedRequest>>> = Arc::default();
         let answer: Answer = Arc::new(answer);
         let routes = Router::new().fallback(handle).with_state((Arc::clone(&got), answer));
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { address, got, task }
     }
 
-    /// A service that answers everything with 200 and `ok`.
+    /// Starts a service that answers everything with 200 and `ok`.
     pub(crate) async fn ok() -> Self {
         Self::start(|_| text(200, "ok")).await
     }
 
-    pub(crate) fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<ReceivedRequest> {
         self.got.lock().unwrap().clone()
     }
 
-    /// The lines of a config that name this service `name`.
+    /// Returns the lines of a config that name this service `name`.
     pub(crate) fn upstream(&self, name: &str) -> String {
         format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{}\"]\n", self.address)
     }
 }
 
-impl Drop for Service {
+impl Drop for TestService {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 async fn handle(
-    State((got, answer)): State<(Arc<Mutex<Vec<Got>>>, Answer)>,
+    State((got, answer)): State<(Arc<Mutex<Vec<ReceivedRequest>>>, Answer)>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path_and_query().unwrap().to_string();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default().to_vec();
-    let one = Got { path, headers: head.headers, body };
+    let one = ReceivedRequest { path, headers: head.headers, body };
     let response = answer(&one);
     got.lock().unwrap().push(one);
     response

@@ -7,7 +7,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
 /// A private key with its id.
-pub(crate) enum Key {
+pub(crate) enum SigningKey {
     Ed25519(String, Ed25519KeyPair),
     Rsa(String, RsaKeyPair),
 }
@@ -15,7 +15,7 @@ pub(crate) enum Key {
 pub(crate) const ISSUER: &str = "https://login.example";
 pub(crate) const AUDIENCE: &str = "shop";
 
-/// The lines of a config that take tokens with the keys of `jwks.json`.
+/// Returns the lines of a config that accept tokens with the keys of `jwks.json`.
 pub(crate) fn jwt() -> String {
     format!("[jwt]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nkeys = \"jwks.json\"\n")
 }
@@ -24,13 +24,13 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-impl Key {
+impl SigningKey {
     pub(crate) fn ed25519(id: &str) -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         Self::Ed25519(id.to_owned(), Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap())
     }
 
-    /// A key that is in the repository, and good for nothing else. ring makes no RSA keys.
+    /// Reads a key that is in the repository, and good for nothing else. ring makes no RSA keys.
     pub(crate) fn rsa(id: &str) -> Self {
         let text: String = include_str!("rsa-key-of-the-tests.txt").split_whitespace().collect();
         let der = base64::prelude::BASE64_STANDARD.decode(text).unwrap();
@@ -76,7 +76,7 @@ impl Key {
         }
     }
 
-    /// A token with these claims.
+    /// Returns a token with these claims.
     pub(crate) fn token(&self, claims: &Value) -> String {
         let header = json!({ "alg": self.algorithm(), "kid": self.id() });
         self.token_with(&header, claims)
@@ -89,7 +89,7 @@ impl Key {
     }
 }
 
-pub(crate) fn set(keys: &[&Key]) -> String {
+pub(crate) fn set(keys: &[&SigningKey]) -> String {
     let keys: Vec<Value> = keys.iter().map(|key| key.public()).collect();
     json!({ "keys": keys }).to_string()
 }
@@ -100,7 +100,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.unwrap().as_secs()).unwrap()
 }
 
-/// The claims of a good token.
+/// Returns the claims of a good token.
 pub(crate) fn claims(subject: &str, scopes: &str) -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "scope": scopes, "exp": now() + 600

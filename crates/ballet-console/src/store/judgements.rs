@@ -1,4 +1,4 @@
-//! How sagas stand: which have changed since they were judged, their entries, and what was found.
+//! Judgements of sagas: the sagas that have changed since theirs, their entries, and the new ones.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::store::row::{COLUMNS, Row};
+use crate::store::entry_row::{COLUMNS, EntryRow};
 
-/// How a saga stands, as far as time does not change it.
+/// The state of a saga, except for what changes with time.
 #[derive(Debug)]
-pub(crate) struct Judged<'a> {
+pub(crate) struct Judgement<'a> {
     pub(crate) saga: Uuid,
     pub(crate) names: Vec<&'static str>,
     pub(crate) began: Timestamp,
     /// Its last entry.
-    pub(crate) last: &'a Row,
+    pub(crate) last: &'a EntryRow,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
-    /// It has too many entries to judge it: one that had ended stays so.
+    /// Whether it has too many entries to judge it. If it had ended, it stays ended.
     pub(crate) is_too_long: bool,
-    /// What it waits for, if it is open.
-    pub(crate) waits: Waits,
+    /// The wait of an open saga.
+    pub(crate) waits: OpenWait,
 }
 
-/// What a saga waits for: the service, its step, and since when.
+/// The wait of a saga: for which service and step, and since when.
 #[derive(Debug, Default)]
-pub(crate) struct Waits {
+pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
     pub(crate) since: Option<Timestamp>,
-    /// From when on it is late.
+    /// The time from which it is late.
     pub(crate) due: Option<Timestamp>,
     pub(crate) is_dead: bool,
     pub(crate) reason: Option<String>,
@@ -40,25 +40,28 @@ pub(crate) struct Waits {
     pub(crate) detail: Option<String>,
 }
 
-/// The most entries of a saga that is judged: one with more would keep all others from being judged.
+/// The most entries of a saga that is judged. One with more would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
 /// The most entries that are read together.
 const TOGETHER: usize = 100_000;
 
-/// What has changed.
+/// The changed sagas.
 #[derive(Debug, Default)]
-pub(crate) struct Changed {
-    /// How many changes were taken.
+pub(crate) struct ChangedSagas {
+    /// The number of changes that were taken.
     pub(crate) taken: i64,
-    /// All that is known of their sagas, without the bodies.
-    pub(crate) sagas: BTreeMap<Uuid, Vec<Row>>,
-    /// The last entry of each that has too many.
-    pub(crate) too_long: BTreeMap<Uuid, Row>,
+    /// Everything known of these sagas, without the bodies.
+    pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
+    /// The last entry of each saga with too many.
+    pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 
-/// Takes some of the changes. They are changes again if the transaction does not end well. What is added meanwhile is a
-/// change of its own.
-pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Changed, sqlx::Error> {
+/// Takes some of the changes. If the transaction fails, they are still changes. Entries that are added meanwhile make a
+/// new change.
+pub(crate) async fn take_changed(
+    db: &mut PgConnection,
+    most: i64,
+) -> Result<ChangedSagas, sqlx::Error> {
     let taken: Vec<Uuid> = sqlx::query_scalar(
         "delete from console.changed where ctid = any(array( \
              select ctid from console.changed limit $1 for update skip locked)) returning saga",
@@ -67,7 +70,7 @@ pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Cha
     .fetch_all(&mut *db)
     .await?;
     if taken.is_empty() {
-        return Ok(Changed::default());
+        return Ok(ChangedSagas::default());
     }
     let counts: Vec<(Uuid, i64)> = sqlx::query_as(
         "select saga, (select count(*) from ( \
@@ -97,25 +100,26 @@ pub(crate) async fn take_changed(db: &mut PgConnection, most: i64) -> Result<Cha
     let rows = format!(
         "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place"
     );
-    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
-    let mut sagas: BTreeMap<Uuid, Vec<Row>> = BTreeMap::new();
+    let rows: Vec<EntryRow> =
+        sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
+    let mut sagas: BTreeMap<Uuid, Vec<EntryRow>> = BTreeMap::new();
     for row in rows {
         if let Some(saga) = row.saga {
             sagas.entry(saga).or_default().push(row);
         }
     }
-    Ok(Changed {
+    Ok(ChangedSagas {
         taken: i64::try_from(taken.len()).unwrap_or(most),
         sagas,
         too_long: last_of(db, &too_long).await?,
     })
 }
 
-/// The last entries of these sagas.
+/// Returns the last entries of these sagas.
 async fn last_of(
     db: &mut PgConnection,
     sagas: &[Uuid],
-) -> Result<BTreeMap<Uuid, Row>, sqlx::Error> {
+) -> Result<BTreeMap<Uuid, EntryRow>, sqlx::Error> {
     let last = format!(
         "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc limit 1"
     );
@@ -127,9 +131,12 @@ async fn last_of(
     Ok(all)
 }
 
-/// Writes how these sagas stand.
-pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
-    let too_long: Vec<&Judged<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
+/// Writes the judgements of these sagas.
+pub(crate) async fn write(
+    db: &mut PgConnection,
+    judged: &[Judgement<'_>],
+) -> Result<(), sqlx::Error> {
+    let too_long: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
     macro_rules! column {
         ($of:expr) => {
             judged.iter().map($of).collect::<Vec<_>>()
@@ -165,15 +172,15 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
     .bind(column!(|one| &*one.last.event_type))
     .bind(column!(|one| one.last.place))
     .bind(column!(|one| one.ended))
-    .bind(column!(|one: &Judged<'_>| one.waits.service.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.step.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.what.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.since.map(ToSqlx::to_sqlx)))
-    .bind(column!(|one: &Judged<'_>| one.waits.due.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one: &Judgement<'_>| one.waits.service.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.step.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.what.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.since.map(ToSqlx::to_sqlx)))
+    .bind(column!(|one: &Judgement<'_>| one.waits.due.map(ToSqlx::to_sqlx)))
     .bind(column!(|one| one.waits.is_dead))
-    .bind(column!(|one: &Judged<'_>| one.waits.reason.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.cause.as_deref()))
-    .bind(column!(|one: &Judged<'_>| one.waits.detail.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.reason.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.cause.as_deref()))
+    .bind(column!(|one: &Judgement<'_>| one.waits.detail.as_deref()))
     .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
@@ -181,8 +188,8 @@ pub(crate) async fn write(db: &mut PgConnection, judged: &[Judged<'_>]) -> Resul
     keep_open(db, judged).await
 }
 
-/// Keeps those ended that had ended before they had too many entries: nothing says that they have begun again.
-async fn keep_ended(db: &mut PgConnection, too_long: &[&Judged<'_>]) -> Result<(), sqlx::Error> {
+/// Keeps sagas ended that had ended before they had too many entries: nothing says that they have begun again.
+async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
              last_place = j.last_place \
@@ -199,10 +206,10 @@ async fn keep_ended(db: &mut PgConnection, too_long: &[&Judged<'_>]) -> Result<(
     .map(drop)
 }
 
-/// Keeps those open whose first entries are dropped and whose last ones say that they have ended: what is missing may be
-/// what they wait for. The services' ledgers are asked soon.
-async fn keep_open(db: &mut PgConnection, judged: &[Judged<'_>]) -> Result<(), sqlx::Error> {
-    let ended: Vec<&Judged<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
+/// Keeps sagas open whose first entries were dropped, although their last ones say that they have ended: they may wait
+/// for something that is missing. The services' ledgers are asked soon.
+async fn keep_open(db: &mut PgConnection, judged: &[Judgement<'_>]) -> Result<(), sqlx::Error> {
+    let ended: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
              last_place = j.last_place, due = now(), asked_at = null, is_dead = false, reason = null, \

@@ -1,4 +1,4 @@
-//! Keys whose gateway was killed, stood still, or is one of several; and whose key is whose.
+//! Keys whose gateway was killed, stood still, or is one of several, and keys of several clients.
 
 use ballet_stage::{Database, Postgres, wait_until};
 use reqwest::{Client, StatusCode};
@@ -6,20 +6,20 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use super::old_rows::count;
-use super::{RATE, Shop, counting, shop};
+use super::{KeyedShop, RATE, counting, shop};
 use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
-use crate::support::service::{Service, text};
-use crate::support::tokens::{Key, claims, jwt, set};
+use crate::support::service::{TestService, text};
+use crate::support::tokens::{SigningKey, claims, jwt, set};
 
-impl Shop {
-    /// A request with this key, on a task of its own.
+impl KeyedShop {
+    /// Sends a request with this key from its own task.
     fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
         let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
         tokio::spawn(request.header("idempotency-key", key).body("x").send())
     }
 
-    /// Kills the gateway while a request is under way, and starts another.
+    /// Kills the gateway while a request is in progress, and starts another.
     async fn killed_under(
         &mut self,
         first: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
@@ -30,7 +30,7 @@ impl Shop {
         self.gateway = self.another().await;
     }
 
-    /// One more gateway with the same config and database.
+    /// Starts one more gateway with the same config and database.
     pub(crate) async fn another(&self) -> Gateway {
         let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -47,11 +47,11 @@ async fn t213_a_service_that_recognises_keys_is_asked_again_at_once_after_a_kill
     let mut died = connections.recv().await.unwrap();
     read_until(&mut died, "\r\n\r\nx").await;
     shop.killed_under(first).await;
-    // Its lease has most of a minute and more to go.
+    // Most of its lease is left: a minute and more.
     let again = shop.posting("k");
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\nx").await;
-    // In this process it runs, so it is not sent a third time.
+    // It runs in this process, so it is not sent a third time.
     let third = shop.post("k", "x").await;
     assert_eq!(third.headers()["retry-after"], "1");
     let detail = problem(third, 409).await;
@@ -71,7 +71,7 @@ async fn t213_without_such_a_service_the_client_is_told_what_is_known_and_when_m
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\nx").await;
     shop.killed_under(first).await;
-    // Until its lease ends it may still be running; then nobody knows.
+    // Until its lease ends it may still be running. After that nobody knows.
     wait_until("the lease to end", LIMIT, || async {
         let answer = shop.post("k", "x").await;
         let wait = answer.headers().get("retry-after").cloned();
@@ -92,10 +92,10 @@ async fn t213_without_such_a_service_the_client_is_told_what_is_known_and_when_m
 #[tokio::test]
 async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_done_does_not() {
     let count = std::sync::atomic::AtomicU32::new(0);
-    let service = Service::start(move |got| {
+    let service = TestService::start(move |got| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let (busy, lost) = (got.body == b"busy", got.body == b"lost");
-        // What it is about is on its way.
+        // The request itself is still on its way.
         let too_early = number == 3;
         let status = if too_early { 404 } else { 201 };
         let mut answer = text(if number == 0 || lost { 503 } else { status }, "said");
@@ -120,7 +120,7 @@ async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_d
 async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are() {
     let service = counting(201).await;
     let database = Database::new(Postgres::shared().await.unwrap(), "keys").await.unwrap();
-    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
     folder.write("jwks.json", &set(&[&key]));
     let config = format!(
         "{}[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{}[[route]]\nprefix = \"/a\"\n\
@@ -142,7 +142,7 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
     }
     let got = service.got();
     let mut keys: Vec<&str> = got.iter().filter_map(|got| got.header("idempotency-key")).collect();
-    // As it always was, where nothing is ambiguous: an order is known by it.
+    // An unambiguous key stays as it always was: services know an order by it.
     assert_eq!(keys[0], "sub:x:y:z");
     keys.sort_unstable();
     keys.dedup();
@@ -154,14 +154,14 @@ async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
     let service = counting(201).await;
     let mut shop = shop(&service.upstream("a"), "timeout = \"1s\"\nidle = \"1s\"\n").await;
     let other = shop.another().await;
-    // With one connection, on which a statement is prepared for all that follow.
+    // There is one connection, on which a statement is prepared for all later ones.
     let config = std::fs::read_to_string(shop.folder.path().join("gateway.toml")).unwrap();
     let single = config.replace("timeout = \"1m\"", "timeout = \"1m\"\nconnections = 1");
     shop.folder.write("gateway.toml", &single);
     shop.gateway = shop.another().await;
-    // Its statement is prepared from here on.
+    // From here on its statement is prepared.
     assert_eq!(shop.post("before", "x").await.status(), 201);
-    // It stands still while it asks the database whether it may send.
+    // The gateway is stopped while it asks the database whether it may send.
     let mut lock = PgConnection::connect(shop.database.url()).await.unwrap();
     lock.execute("begin; lock table gateway.idempotent_request in access exclusive mode")
         .await

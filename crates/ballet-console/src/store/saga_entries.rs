@@ -1,17 +1,18 @@
-//! All that is known of one saga.
+//! The entries and keys of one saga.
 
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::store::judged::MOST;
-use crate::store::row::{COLUMNS, Row};
+use crate::store::entry_row::{COLUMNS, EntryRow};
+use crate::store::judgements::MOST;
 
-/// The most first, and the most last, entries that a page shows with their bodies. One of a saga of hours has more.
+/// The number of first, and of last, entries that a page shows with their bodies. A saga that runs for hours has more.
 pub(crate) const EDGE: usize = 1_000;
 
-/// Its entries without their bodies, in the order of the journal. Of a saga with more than can be judged any of them.
-pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx::Error> {
-    // Only what is limited before it is sorted is not read on.
+/// Returns its entries without their bodies, in the order of the journal. If it has too many to judge, returns any of
+/// them.
+pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, sqlx::Error> {
+    // The limit has to come before the sorting, so that no more entries are read.
     let entries = format!(
         "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
          order by place"
@@ -20,14 +21,14 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<Row>, sqlx:
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
 }
 
-/// Its first and its last entries, in the order of the journal, the bodies up to `bytes` each. `all` is what [`entries`] has
-/// returned.
+/// Returns its first and last entries, in the order of the journal, with at most `bytes` of each body. `all` is the
+/// result of [`entries`].
 pub(crate) async fn edges(
     pool: &PgPool,
     saga: Uuid,
-    all: &[Row],
+    all: &[EntryRow],
     bytes: i32,
-) -> Result<Vec<Row>, sqlx::Error> {
+) -> Result<Vec<EntryRow>, sqlx::Error> {
     let places: Vec<i64> = match all.len() {
         count @ ..=MOST => {
             let is_edge = |at: usize| at < EDGE || at + EDGE >= count;
@@ -39,14 +40,14 @@ pub(crate) async fn edges(
         }
         _ => places_at_edges(pool, saga).await?,
     };
-    // By the place alone: what is looked for by the saga reads all of its entries once more.
+    // Searches by the place alone: a search by the saga would read all of its entries again.
     let edges = format!(
         "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place"
     );
     sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes).fetch_all(pool).await
 }
 
-/// The places of the first and the last entries of a saga with very many: all of them are read, but only once.
+/// Returns the places of the first and the last entries of a saga with very many: all of them are read, but only once.
 async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Error> {
     let places = "with own as materialized (select place from console.entry where saga = $1) \
                   (select place from own order by place limit $2) union \
@@ -55,7 +56,7 @@ async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Er
     sqlx::query_scalar(places).bind(saga).bind(edge).fetch_all(pool).await
 }
 
-/// Its business keys.
+/// Returns its business keys.
 pub(crate) async fn keys(pool: &PgPool, saga: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
     let all = "select name, value from console.key where saga = $1 order by name, value limit 50";
     sqlx::query_as(all).bind(saga).fetch_all(pool).await

@@ -1,5 +1,5 @@
-//! Credentials that do not count, by the addresses that they come from: an attacker who guesses gets few
-//! tries. Each gateway counts for itself.
+//! Limits refused credentials by the address that they come from, so an attacker who guesses gets few tries. Each
+//! gateway counts for itself.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::limits::limiter::Limiter;
 const RATE: &str = "refused-sign-ins";
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The refused credentials of each address, counted in a window of time.
+/// The refused credentials of each address in a window of time.
 #[derive(Debug)]
 pub(crate) struct RefusedSignIns(Limiter);
 
@@ -22,7 +22,7 @@ impl RefusedSignIns {
         Self(Limiter::new(None))
     }
 
-    /// Refuses further credentials of an address that had too many wrong ones.
+    /// Refuses further credentials of an address that sent too many wrong ones.
     pub(crate) async fn check(&self, limits: &Limits, address: &str) -> Result<(), Problem> {
         let Some(wait) = self.0.spent(RATE, address).await else { return Ok(()) };
         metrics::counter!("gateway_limited_total", "rate" => RATE).increment(1);
@@ -34,7 +34,7 @@ impl RefusedSignIns {
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait))
     }
 
-    /// Counts credentials that did not count.
+    /// Counts refused credentials.
     pub(crate) async fn note(&self, limits: &Limits, address: &str) {
         self.0.take(&rate(limits), address).await;
     }

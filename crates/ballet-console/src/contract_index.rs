@@ -1,4 +1,4 @@
-//! What the contracts say, as the observer and the pages look it up.
+//! The contracts, indexed for the observer and the pages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,11 +6,11 @@ use ballet_check::Contracts;
 use ballet_check::listing::{self, ListedEvent};
 use ballet_core::{EventType, Graph, Key, Role, System};
 
-use crate::store::row::{Kind, Row};
+use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// What the contracts say.
+/// The contracts, indexed.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct ContractIndex {
     pub(crate) contracts: &'static Contracts,
     pub(crate) graph: Graph,
     /// The events, by name.
@@ -18,7 +18,7 @@ pub(crate) struct Known {
     keys: HashMap<&'static str, Vec<Key>>,
 }
 
-impl Known {
+impl ContractIndex {
     pub(crate) fn new(contracts: &'static Contracts) -> Self {
         let graph = Graph::new(contracts.system().clone());
         let events = listing::events(contracts).into_iter();
@@ -38,18 +38,18 @@ impl Known {
         self.events.get(name).map(|listed| listed.event)
     }
 
-    /// Whether an entry says something of its saga.
-    pub(crate) fn is_of_saga(&self, row: &Row) -> bool {
+    /// Whether an entry affects its saga.
+    pub(crate) fn is_of_saga(&self, row: &EntryRow) -> bool {
         let event = self.event(&row.event_type);
-        row.kind != Kind::Note && event.is_some_and(|event| event.role() != Role::Plain)
+        row.kind != EntryKind::Note && event.is_some_and(|event| event.role() != Role::Plain)
     }
 
-    /// The business keys of an event.
+    /// Returns the business keys of an event.
     pub(crate) fn keys(&self, event: &str) -> &[Key] {
         self.keys.get(event).map_or(&[], Vec::as_slice)
     }
 
-    /// The names of the services.
+    /// Returns the names of the services.
     pub(crate) fn services(&self) -> Vec<&'static str> {
         self.system().parts.iter().map(|part| part.service).collect()
     }

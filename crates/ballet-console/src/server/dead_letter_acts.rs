@@ -1,4 +1,4 @@
-//! What is done with dead letters.
+//! Actions on dead letters.
 
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -10,19 +10,19 @@ use ballet_ops::redrive::Filter;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::access::role::Sight;
-use crate::actions::dead_letters::{Chosen, Sending};
-use crate::pages::dead_actions::{self as pages, Edit};
+use crate::access::role::BodySight;
+use crate::actions::dead_letters::{ChosenLetters, SendOptions};
+use crate::pages::dead_actions::{self as pages, BodyEdit};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
-use crate::pages::meant::Meant;
-use crate::pages::{body, dead_letters, edited};
-use crate::server::acts::{Because, Deed, done, shown};
-use crate::server::dead::GONE;
+use crate::pages::letter_selection::LetterSelection;
+use crate::pages::{body, dead_letters, masked_edit};
+use crate::server::acts::{Deed, ReasonForm, begin_and_show, record_unmasking};
+use crate::server::dead_letters::GONE;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 
-fn chosen(meant: &Meant) -> Chosen {
+fn chosen(meant: &LetterSelection) -> ChosenLetters {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let filter = Filter {
         reason: given(&meant.reason),
@@ -32,11 +32,11 @@ fn chosen(meant: &Meant) -> Chosen {
         ids: given(&meant.id).into_iter().collect(),
         ..Filter::default()
     };
-    Chosen { service: meant.service.clone(), filter }
+    ChosenLetters { service: meant.service.clone(), filter }
 }
 
-/// What would be done: nothing is changed.
-pub(super) async fn plan(visit: Visit, Query(meant): Query<Meant>) -> Answer {
+/// Shows what would be done, and changes nothing.
+pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     visit.service(&meant.service)?;
     let _turn = visit.site.dead.turn().await;
     let plan = chosen(&meant).plan(&visit.site.means).await;
@@ -46,7 +46,7 @@ pub(super) async fn plan(visit: Visit, Query(meant): Query<Meant>) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Act {
+pub(super) struct LettersForm {
     act: String,
     #[serde(default)]
     why: String,
@@ -59,12 +59,12 @@ pub(super) struct Act {
     #[serde(default)]
     sure: String,
     #[serde(flatten)]
-    meant: Meant,
+    meant: LetterSelection,
 }
 
 /// Sends dead letters back, or discards them.
-pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
-    let Act { meant, why, .. } = &act;
+pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
+    let LettersForm { meant, why, .. } = &act;
     visit.service(&meant.service)?;
     let (chosen, is_one) = (chosen(meant), !meant.id.is_empty());
     let deed = |name| Deed {
@@ -83,12 +83,12 @@ pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
                     _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
                 },
             };
-            let sending = Sending {
+            let sending = SendOptions {
                 has_canary: act.canary == "yes",
                 rate,
                 beyond_memory: act.beyond_memory == "yes",
             };
-            done(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
+            begin_and_show(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
                 chosen.redrive(&means, note, sending, stop, &says).await
             })
             .await
@@ -102,7 +102,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<Act>) -> Answer {
                     format!("There are {whole}, and {:?} was typed. Look at them again.", act.sure);
                 return Err(visit.refused(&text));
             }
-            done(&visit, why, &deed("discards"), |means, note, stop, says| async move {
+            begin_and_show(&visit, why, &deed("discards"), |means, note, stop, says| async move {
                 chosen.discard(&means, plan, note, stop, &says).await
             })
             .await
@@ -117,7 +117,7 @@ async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response>
     letter.ok_or_else(|| visit.not_found(GONE))
 }
 
-/// The dead letter, if its body can be edited here.
+/// Returns the dead letter, if its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     let letter = one(visit, service, id).await?;
     if letter.body.len() < letter.size {
@@ -129,10 +129,10 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
     Ok(letter)
 }
 
-/// The old body, as this person may see it: what is about a person is masked.
-fn old(site: &Site, letter: &Letter, person: &Person) -> String {
+/// Returns the old body with personal values masked, as far as this person may see it.
+fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
     let name = letter.event_type.as_deref().unwrap_or_default();
-    let shown = body::text(&site.known, name, &letter.body, true, Sight::masked(person.role));
+    let shown = body::text(&site.known, name, &letter.body, true, BodySight::masked(person.role));
     let pretty = |text: String| {
         let value = serde_json::from_str::<Value>(&text).ok();
         value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or(text)
@@ -142,27 +142,27 @@ fn old(site: &Site, letter: &Letter, person: &Person) -> String {
 
 pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, String)>) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
-    let old = old(&visit.site, &letter, &visit.person);
-    let edit = Edit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
+    let old = old_text(&visit.site, &letter, &visit.person);
+    let edit = BodyEdit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct NewBody {
+pub(super) struct EditForm {
     act: String,
     body: String,
     #[serde(default)]
     why: String,
-    /// What the person saw: [`Letter::seen`].
+    /// The copies that the person saw: [`Letter::seen`].
     #[serde(default)]
     seen: String,
 }
 
-/// Looks at a new body, or takes it.
+/// Checks a new body, or accepts it.
 pub(super) async fn edit(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
-    Form(given): Form<NewBody>,
+    Form(given): Form<EditForm>,
 ) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
     let seen = letter.seen.clone();
@@ -170,12 +170,12 @@ pub(super) async fn edit(
         let why = "It was edited or sent back by somebody else meanwhile. Look at it again.";
         return Err(visit.refused(why));
     }
-    let (faults, new, body) = match judged(&visit.site, &letter, &given.body) {
+    let (faults, new, body) = match check_body(&visit.site, &letter, &given.body) {
         Ok((new, body)) => (Vec::new(), new, Some(body)),
         Err(faults) => (faults, given.body.clone(), None),
     };
     if let (Some(body), "edit") = (body, &*given.act) {
-        let meant = Meant::one(&letter);
+        let meant = LetterSelection::one(&letter);
         let mut chosen = chosen(&meant);
         chosen.filter.seen = Some(seen);
         let deed = Deed {
@@ -185,19 +185,19 @@ pub(super) async fn edit(
             saga: letter.saga_id(),
             message: Some(letter.id.clone()),
         };
-        return done(&visit, &given.why, &deed, |means, note, stop, _| async move {
+        return begin_and_show(&visit, &given.why, &deed, |means, note, stop, _| async move {
             chosen.edit(&means, note, body, stop).await
         })
         .await;
     }
-    let old = old(&visit.site, &letter, &visit.person);
+    let old = old_text(&visit.site, &letter, &visit.person);
     let is_checked = faults.is_empty();
-    let edit = Edit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
+    let edit = BodyEdit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
-/// The new body laid out with its masks, and as it is sent. Otherwise what is wrong with it.
-fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
+/// Returns the new body formatted with its masks, and the one to send. Otherwise its faults.
+fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
     let shown: Value = serde_json::from_str(given)
         .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
@@ -205,13 +205,13 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
     let name = letter.event_type.as_deref().unwrap_or_default();
     let masked = before.as_ref().map(|before| body::masked(&site.known, name, before));
-    edited::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
+    masked_edit::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
     let body = sent.to_string();
     if let Some(event) = site.known.event(name) {
         let message = Incoming {
             event_type: Some(name),
             app_id: Some(event.service()),
-            // Of an event of a saga the id is asked for, whatever it is.
+            // An event of a saga requires some id here, whatever it is.
             correlation_id: Some("00000000-0000-0000-0000-000000000000"),
             body: body.as_bytes(),
             ..Incoming::default()
@@ -225,11 +225,11 @@ fn judged(site: &Site, letter: &Letter, given: &str) -> Result<(String, String),
     Ok((serde_json::to_string_pretty(&shown).unwrap_or_default(), body))
 }
 
-/// The dead letter with what is about a person, once.
+/// Shows the dead letter with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
-    Form(Because { why }): Form<Because>,
+    Form(ReasonForm { why }): Form<ReasonForm>,
 ) -> Answer {
     let letter = one(&visit, &service, &id).await?;
     let deed = Deed {
@@ -239,9 +239,9 @@ pub(super) async fn unmasked(
         saga: letter.saga_id(),
         message: Some(id),
     };
-    shown(&visit, &why, &deed).await?;
+    record_unmasking(&visit, &why, &deed).await?;
     let Visit { site, person } = &visit;
-    let sight = Sight { role: person.role, is_unmasked: true };
+    let sight = BodySight { role: person.role, is_unmasked: true };
     let content = dead_letters::one(&site.known, &letter, &[], person, sight, site.clock.now());
     visit.page("/dead-letters", "Dead letter", &content)
 }

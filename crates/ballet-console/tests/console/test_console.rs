@@ -1,4 +1,4 @@
-//! One test's world: a broker with a journal, a database, a console, and a browser that keeps its cookie.
+//! The environment of a test: a broker with a journal, a database, a console, and a browser that keeps its cookie.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ pub(crate) const CHECKED_OUT: &str = "cart.checked_out.v1";
 pub(crate) const PLACED: &str = "orders.order_placed.v1";
 pub(crate) const RESERVED: &str = "inventory.stock_reserved.v1";
 
-/// The contracts of the shop.
+/// Returns the contracts of the shop.
 pub(crate) fn contracts() -> &'static Contracts {
     static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
     CONTRACTS.get_or_init(|| {
@@ -36,7 +36,7 @@ pub(crate) fn contracts() -> &'static Contracts {
     })
 }
 
-pub(crate) struct World {
+pub(crate) struct TestConsole {
     pub(crate) env: TestEnv,
     pub(crate) database: Database,
     pub(crate) clock: Clock,
@@ -44,7 +44,7 @@ pub(crate) struct World {
     confirms: tokio::sync::Mutex<Confirms>,
 }
 
-impl World {
+impl TestConsole {
     pub(crate) async fn new(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let definitions = topology::definitions(contracts().system(), |_| String::new());
@@ -60,18 +60,18 @@ impl World {
         options(self.env.amqp_url("redrive"), self.database.url())
     }
 
-    pub(crate) async fn console(&self) -> Running {
+    pub(crate) async fn console(&self) -> RunningConsole {
         self.console_with(|_| {}).await
     }
 
-    pub(crate) async fn console_with(&self, set: impl FnOnce(&mut Options)) -> Running {
+    pub(crate) async fn console_with(&self, set: impl FnOnce(&mut Options)) -> RunningConsole {
         let mut options = self.options();
         set(&mut options);
         let mut console = Console::open(options).await.expect("it opens");
         let first = console.first.take();
         let address = console.address;
         let task = tokio::spawn(async move { console.run().await.expect("it runs") });
-        Running { address, first, task }
+        RunningConsole { address, first, task }
     }
 
     /// Publishes these, and waits until the broker has them.
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Plays a service: takes from its queue until this message comes, and publishes this because of it.
+    /// Plays a service: takes messages from its queue until this one comes, and publishes an event because of it.
     pub(crate) async fn handles(&self, service: &str, id: &str, name: &str) {
         let mut queue = self.session.consume(service, "test service", 1).await.expect("its queue");
         loop {
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// Plays a service that handles all that comes to its queue, until it has handled this many.
+    /// Plays a service that handles everything in its queue, until it has handled this many.
     pub(crate) async fn handles_all(&self, service: &str, name: &str, count: usize) {
         let mut queue =
             self.session.consume(service, "test service", 100).await.expect("its queue");
@@ -121,7 +121,7 @@ impl World {
             let id =
                 |text: &Option<ShortString>| text.as_ref().and_then(|id| id.as_str().parse().ok());
             let of = (id(message.properties.correlation_id()), id(message.properties.message_id()));
-            // What was published when the sagas began waits in the queue too.
+            // Messages from when the sagas began also wait in the queue.
             let is_back = |(name, _): (&ShortString, &AMQPValue)| name.as_str() == "x-redriven-by";
             let headers = message.properties.headers().as_ref().map(FieldTable::inner);
             let is_back = headers.is_some_and(|headers| headers.iter().any(is_back));
@@ -137,7 +137,7 @@ impl World {
         self.clock.new_id(self.clock.now())
     }
 
-    /// An event of a saga, with the id of what caused it.
+    /// Returns an event of a saga, with the id of its cause.
     pub(crate) fn event(&self, name: &str, saga: Uuid, cause: Option<Uuid>, body: &str) -> Publish {
         let properties = self.properties(name, saga, cause);
         Publish {
@@ -165,7 +165,7 @@ impl World {
             .with_headers(headers)
     }
 
-    /// A dead letter of a service, as the service would publish it.
+    /// Returns a dead letter of a service, as the service would publish it.
     pub(crate) fn dead(
         &self,
         service: &str,
@@ -200,7 +200,7 @@ impl World {
         }
     }
 
-    /// Puts so many copies of a saga's first entry before it, each a message of its own.
+    /// Puts this many copies of a saga's first entry before it, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
@@ -216,27 +216,27 @@ impl World {
     }
 }
 
-/// The options of a console with these servers, on a port that is free.
+/// Returns the options of a console with these servers, on a free port.
 pub(crate) fn options(amqp: &str, database: &str) -> Options {
     let broker = Arc::new(RabbitMq::new(amqp).expect("a URL"));
     Options::new(contracts(), broker, database.parse().expect("a URL"))
 }
 
-/// A console that runs.
-pub(crate) struct Running {
+/// A running console.
+pub(crate) struct RunningConsole {
     pub(crate) address: SocketAddr,
     pub(crate) first: Option<Account>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Running {
+impl Drop for RunningConsole {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Running {
-    /// A browser that has logged in as the first account.
+impl RunningConsole {
+    /// Returns a browser that has logged in as the first account.
     pub(crate) async fn browser(&self) -> Browser {
         let first = self.first.as_ref().expect("the first start");
         self.browser_of(first.name, &first.password).await
@@ -249,7 +249,7 @@ impl Running {
         browser
     }
 
-    /// One that has not.
+    /// Returns a browser that has not logged in.
     pub(crate) fn stranger(&self) -> Browser {
         let client =
             Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
@@ -272,7 +272,7 @@ impl Browser {
         }
     }
 
-    /// A form, as a page of the console sends it.
+    /// Sends a form, as a page of the console does.
     pub(crate) fn form(&self, path: &str, body: &str) -> RequestBuilder {
         self.request(Method::POST, path)
             .header("origin", &self.at)
@@ -286,7 +286,7 @@ impl Browser {
         self.fill_in(&page, to, fields).await
     }
 
-    /// The same with a page that was got before. What the form has hidden goes along.
+    /// Fills in the form of a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let hidden = |name: &str| {
             let value = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
@@ -314,7 +314,7 @@ impl Browser {
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    /// Reads a page until it says this.
+    /// Loads a page until it shows this.
     pub(crate) async fn until(&self, path: &str, says: &str) -> String {
         let end = Instant::now() + SOON;
         loop {

@@ -1,4 +1,4 @@
-//! What was found of the running system. A look takes seconds, so one request looks and the others wait for it.
+//! The findings on the running system. A look takes seconds, so one request looks and the others wait for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,49 +13,49 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::looks::Looks;
-use crate::server::fresh::Fresh;
+use crate::inspector::Inspector;
+use crate::server::timed_value::TimedValue;
 
-/// What was found is shown for this long.
+/// The time for which findings are shown.
 const FRESH: Duration = Duration::from_secs(15);
-/// How long the services' databases may take.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Why nothing is found.
+/// The reason if there is nothing to look with.
 pub(super) const NOBODY: &str = "this console was not started by the command, which looks for it";
 
-/// What was found of the running system.
+/// The findings on the running system.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SystemFindings {
     pub(super) at: Timestamp,
-    /// What the look found, or why nothing.
+    /// The findings, or why there are none.
     pub(super) findings: Result<Vec<Finding>, String>,
-    /// Each service in figures, or why there are none. Empty without databases.
+    /// The figures of each service, or why there are none. Empty without databases.
     pub(super) figures: BTreeMap<String, Result<Figures, String>>,
-    /// The sagas with several versions. Empty if there are none, or if the databases did not say it soon.
+    /// The sagas with several versions. Empty if there are none, or if the databases were too slow.
     pub(super) versions: Vec<Version>,
 }
 
-/// Who looks, and what was found last.
+/// The view of the running system, and the last findings.
 #[derive(Debug)]
-pub(crate) struct Looked {
-    pub(super) looks: Option<Arc<dyn Looks>>,
-    pub(super) found: Fresh<Found>,
-    /// One audit at a time.
+pub(crate) struct SystemLook {
+    pub(super) looks: Option<Arc<dyn Inspector>>,
+    pub(super) found: TimedValue<SystemFindings>,
+    /// Allows one audit at a time.
     pub(super) auditing: Mutex<()>,
 }
 
-impl Looked {
-    pub(crate) fn new(looks: Option<Arc<dyn Looks>>) -> Self {
-        Self { looks, found: Fresh::new(FRESH), auditing: Mutex::default() }
+impl SystemLook {
+    pub(crate) fn new(looks: Option<Arc<dyn Inspector>>) -> Self {
+        Self { looks, found: TimedValue::new(FRESH), auditing: Mutex::default() }
     }
 
-    /// What is found, some seconds old at most.
+    /// Returns the findings, at most some seconds old.
     pub(super) async fn look(
         &self,
         system: &System,
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
-    ) -> Arc<Found> {
+    ) -> Arc<SystemFindings> {
         self.found.or_find(Box::pin(self.find(system, databases, now))).await
     }
 
@@ -64,7 +64,7 @@ impl Looked {
         system: &System,
         databases: &[(String, PgConnectOptions)],
         now: Timestamp,
-    ) -> Found {
+    ) -> SystemFindings {
         let findings = async {
             match &self.looks {
                 Some(looks) => looks.findings().await,
@@ -88,6 +88,6 @@ impl Looked {
             }
         };
         let (findings, figures, versions) = tokio::join!(findings, figures, versions);
-        Found { at: now, findings, figures, versions }
+        SystemFindings { at: now, findings, figures, versions }
     }
 }

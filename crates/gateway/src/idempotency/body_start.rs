@@ -1,4 +1,4 @@
-//! A body whose beginning has been read already.
+//! A body whose beginning has already been read.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -7,14 +7,14 @@ use hyper::body::Frame;
 
 use crate::http::body::{Body, BoxError};
 
-/// The start of a body: all of it, or as much as fits, and the whole as a body again.
-pub(crate) enum Start {
+/// The start of a body: all of it if it fits, otherwise the whole as a body again.
+pub(crate) enum BodyStart {
     Whole(Bytes),
     More(Body),
 }
 
 /// Reads a body up to this size.
-pub(crate) async fn read(mut body: Body, most: usize) -> Result<Start, BoxError> {
+pub(crate) async fn read(mut body: Body, most: usize) -> Result<BodyStart, BoxError> {
     let mut start = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
@@ -22,8 +22,8 @@ pub(crate) async fn read(mut body: Body, most: usize) -> Result<Start, BoxError>
         if start.len() > most {
             let first = stream::iter([Ok(Frame::data(Bytes::from(start)))]);
             let whole = StreamBody::new(first.chain(BodyStream::new(body)));
-            return Ok(Start::More(whole.boxed_unsync()));
+            return Ok(BodyStart::More(whole.boxed_unsync()));
         }
     }
-    Ok(Start::Whole(Bytes::from(start)))
+    Ok(BodyStart::Whole(Bytes::from(start)))
 }

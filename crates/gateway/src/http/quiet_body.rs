@@ -10,22 +10,22 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::body::BoxError;
 
-/// A body with a limit for its silence. Its trailers are dropped.
+/// A body with a limit on its silence. Its trailers are dropped.
 #[derive(Debug)]
-pub(crate) struct Quiet {
+pub(crate) struct QuietBody {
     inner: Incoming,
     most: Duration,
-    /// Begins when there is nothing to read.
+    /// Starts when there is nothing to read.
     silence: Option<Pin<Box<Sleep>>>,
 }
 
-impl Quiet {
+impl QuietBody {
     pub(crate) fn new(inner: Incoming, most: Duration) -> Self {
         Self { inner, most, silence: None }
     }
 }
 
-impl Body for Quiet {
+impl Body for QuietBody {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -1,5 +1,5 @@
-//! The metrics of the requests to one route, page or document. They are kept, since looking one up takes
-//! longer than counting.
+//! The metrics of the requests to one route, page or document. They are kept because a lookup takes longer than
+//! counting.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use hyper::Method;
 use metrics::{Counter, Histogram};
 
-/// The metrics that it has so far.
+/// The metrics so far.
 #[derive(Debug, Default)]
-pub(crate) struct Measured {
-    /// By method and status.
+pub(crate) struct RouteMetrics {
+    /// The counters by method and status.
     requests: Mutex<Vec<(&'static str, u16, Counter)>>,
     seconds: OnceLock<Histogram>,
 }
 
-impl Measured {
+impl RouteMetrics {
     /// Counts a request. `route` is always the same.
     pub(crate) fn count(&self, route: &str, method: &Method, status: u16, took: Duration) {
         self.count_request(route, name(method), status);
@@ -39,7 +39,7 @@ impl Measured {
     }
 }
 
-/// Anybody can invent a method, but not a series of metrics.
+/// Returns the method's label. Clients can invent methods, but must not create series of metrics.
 fn name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

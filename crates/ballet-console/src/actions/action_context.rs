@@ -1,4 +1,4 @@
-//! What actions are done with: the broker, the services' databases, the trail.
+//! The resources of actions: the broker, the services' databases, the trail.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,34 +13,34 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
-use crate::actions::running::Running;
-use crate::known::Known;
+use crate::actions::running_actions::RunningActions;
+use crate::contract_index::ContractIndex;
 
-/// A database that works lets us in within this time.
+/// The longest wait for a connection to a database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What actions are done with.
+/// The resources of actions.
 #[derive(Clone)]
-pub(crate) struct Means {
-    pub(crate) known: Arc<Known>,
+pub(crate) struct ActionContext {
+    pub(crate) known: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
-    /// The broker for a user who may publish events, if there is one.
+    /// The broker as a user who may publish events, if there is one.
     pub(crate) publisher: Option<Arc<dyn Broker>>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,
     pub(crate) clock: Clock,
-    /// Where discarded dead letters are written.
+    /// The folder for discarded dead letters.
     pub(crate) archive: PathBuf,
-    pub(crate) running: Arc<Running>,
+    pub(crate) running: Arc<RunningActions>,
 }
 
-impl fmt::Debug for Means {
+impl fmt::Debug for ActionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Means").field("archive", &self.archive).finish_non_exhaustive()
     }
 }
 
-impl Means {
-    /// Connects to the database of a service. Otherwise why not.
+impl ActionContext {
+    /// Connects to the database of a service, or returns why it cannot.
     pub(crate) async fn connect(&self, service: &str) -> Result<PgConnection, String> {
         let found = self.databases.iter().find(|(name, _)| name == service);
         let (_, options) = found.ok_or_else(|| {
@@ -55,12 +55,12 @@ impl Means {
         }
     }
 
-    /// What a service declares.
+    /// Returns the declarations of a service.
     pub(crate) fn part(&self, service: &str) -> Option<&Part> {
         self.known.system().parts.iter().find(|part| part.service == service)
     }
 
-    /// The options of what is done at once and whole.
+    /// Returns the options of an action that is done at once and as a whole.
     pub(crate) fn options<'a>(
         &self,
         note: Note,
@@ -72,7 +72,7 @@ impl Means {
         RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }
     }
 
-    /// Who acts, when and why.
+    /// Returns a note of who acts, when and why.
     pub(crate) fn note(&self, by: &str, why: &str) -> Note {
         Note { by: by.to_owned(), why: Some(why.to_owned()), at: self.clock.now() }
     }

@@ -1,4 +1,4 @@
-//! An answer on its way to the client: what counts until it has ended, and what ends it early.
+//! The body of an answer on its way to the client: it counts as under way until it ends, and may be ended early.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::sleep;
 
 use crate::auth::sign_in::API_KEY;
-use crate::gate::in_force::Current;
+use crate::gate::in_force::CurrentGate;
 use crate::http::body::{Answer, Body, BoxError, empty};
-use crate::limits::at_once::UnderWay;
+use crate::limits::at_once::RequestGuard;
 
-/// How long a stream may go on after its credentials have ceased to count.
+/// The pause between two checks of a stream's credentials: it may outlive them by this.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// The headers that a client signs in with.
 const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, API_KEY];
 
-/// What a client signed in with, and the scopes it needs. Only a stream of events keeps them.
+/// The credentials of a client, and the scopes that it needs. Only event streams keep them.
 #[derive(Debug)]
 pub(crate) struct Credentials<'a> {
     values: [Option<HeaderValue>; 2],
@@ -35,23 +35,23 @@ impl<'a> Credentials<'a> {
         Self { values: CREDENTIALS.map(|name| headers.get(name).cloned()), scopes }
     }
 
-    fn keep(self) -> SignedIn {
+    fn keep(self) -> SignedInClient {
         let own = CREDENTIALS.into_iter().zip(self.values);
         let headers = own.filter_map(|(name, value)| Some((name, value?))).collect();
-        SignedIn { headers, scopes: self.scopes.to_vec() }
+        SignedInClient { headers, scopes: self.scopes.to_vec() }
     }
 }
 
 #[derive(Debug)]
-struct SignedIn {
+struct SignedInClient {
     headers: HeaderMap,
     scopes: Vec<String>,
 }
 
-impl SignedIn {
-    /// Returns when the credentials do not count any more: a token has expired, its key or the API key was
-    /// removed, or the scope was taken away.
-    async fn over(self, current: Current) {
+impl SignedInClient {
+    /// Returns when the credentials are no longer valid: a token has expired, its key or the API key was removed, or
+    /// the scope was taken away.
+    async fn until_invalid(self, current: CurrentGate) {
         loop {
             sleep(LOOK_EVERY).await;
             let gate = current.get();
@@ -59,7 +59,7 @@ impl SignedIn {
             let allowed = identified
                 .map_err(|wrong| wrong.problem)
                 .and_then(|identity| gate.sign_in.allowed(identity.as_deref(), &self.scopes));
-            // Without a key set nobody knows.
+            // Without a key set nothing can be said.
             let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
             if matches!(allowed, Err(problem) if refused.contains(&problem.status)) {
                 return;
@@ -68,37 +68,37 @@ impl SignedIn {
     }
 }
 
-struct Answering {
+struct AnswerBody {
     inner: Body,
-    /// Ends the body, as if the service had.
+    /// Ends the body as if the service had ended it.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _under_way: Arc<UnderWay>,
+    _under_way: Arc<RequestGuard>,
 }
 
-/// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials, and
-/// when the gateway is to end: its client comes back to another gateway.
+/// Counts the request as under way until the body has ended. An event stream ends with the credentials, and when the
+/// gateway stops: its client then connects to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
-    current: &Current,
+    current: &CurrentGate,
     credentials: Option<Credentials<'_>>,
-    under_way: Arc<UnderWay>,
+    under_way: Arc<RequestGuard>,
 ) -> Answer {
     if answer.body().is_end_stream() {
         return answer;
     }
     let over = is_stream(answer.headers()).then(|| {
         let signed_in = credentials.map(Credentials::keep);
-        Box::pin(over(signed_in, current.clone())) as _
+        Box::pin(stream_end(signed_in, current.clone())) as _
     });
-    answer.map(|inner| Answering { inner, over, _under_way: under_way }.boxed_unsync())
+    answer.map(|inner| AnswerBody { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
-/// Returns when a stream of events is to end.
-async fn over(signed_in: Option<SignedIn>, current: Current) {
+/// Returns when an event stream has to end.
+async fn stream_end(signed_in: Option<SignedInClient>, current: CurrentGate) {
     let mut stopping = current.get().lasting.stopping.clone();
     let signed_out = async {
         match signed_in {
-            Some(signed_in) => signed_in.over(current).await,
+            Some(signed_in) => signed_in.until_invalid(current).await,
             None => std::future::pending().await,
         }
     };
@@ -113,7 +113,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
 }
 
-impl HttpBody for Answering {
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -1,4 +1,4 @@
-//! Keys that are free again, as nothing was done under them.
+//! Keys that are free again, since nothing was done under them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,9 +9,9 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::{counting, shop};
 use crate::support::gateway::{LIMIT, problem};
-use crate::support::service::{Service, text};
+use crate::support::service::{TestService, text};
 
-/// A new key is committed only when nobody holds the lock.
+/// A new key is committed only while nobody holds the lock.
 const STALLED: &str = "
     create function gateway.stall() returns trigger language plpgsql as
         $$ begin perform pg_advisory_xact_lock(1); return null; end $$;
@@ -53,7 +53,7 @@ const SIGNING: &str = "[signing]\nsecret = \"a-secret-of-these-tests-32-characte
 async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says_nothing_of_the_client()
  {
     let count = AtomicUsize::new(0);
-    let service = Service::start(move |got| {
+    let service = TestService::start(move |got| {
         let number = count.fetch_add(1, Ordering::SeqCst);
         let mut said =
             text(if [0, 3].contains(&number) || got.body == b"forged" { 401 } else { 201 }, "said");
@@ -74,13 +74,13 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
                 ([signing], GATEWAY_SECRET) and the same time";
     assert_eq!(shop.gateway.logged(said).await["upstream"], "a");
     assert_eq!(shop.post("k", "x").await.status(), StatusCode::CREATED);
-    // Who sends a webhook signs it, and is told that its own signature is wrong.
+    // The sender of a webhook signs it, and learns that its own signature is wrong.
     let webhook = Client::new().post(shop.gateway.at("/webhook")).body("forged");
     assert_eq!(webhook.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    // What is safe is tried again.
+    // Safe requests are retried.
     let read = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(read.send().await.unwrap().status(), StatusCode::CREATED);
-    // Also there a service says which 401 is for the gateway.
+    // Here too the service says which 401 is for the gateway.
     let webhook = Client::new().post(shop.gateway.at("/webhook")).body("of another secret");
     let detail = problem(webhook.send().await.unwrap(), 502).await;
     assert!(detail.contains("nothing was done"), "{detail}");

@@ -1,5 +1,5 @@
-//! A record of the journal becomes a row. All of it comes from outside: texts are cut, bytes that Postgres does not
-//! take as text are replaced, and a body is kept up to a limit.
+//! Turns a record of the journal into a row. All of it comes from outside: texts are cut, bytes that Postgres does not
+//! accept as text are replaced, and bodies are stored up to a limit.
 
 use std::borrow::Cow;
 
@@ -15,22 +15,22 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::known::Known;
-use crate::store::append::{Batch, KeyOf};
+use crate::contract_index::ContractIndex;
+use crate::store::append::{EntryBatch, SagaKey};
+use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::flow::minute;
-use crate::store::row::{Kind, Row};
 
-/// The most bytes of a body that are kept.
+/// The most stored bytes of a body.
 const MOST_KEPT: usize = 256 * 1024;
 /// The most characters of a name or an id, of an error, and of a key.
 const NAME: usize = 255;
 const TEXT: usize = 4_000;
 const KEY: usize = 200;
 
-/// Adds a record to the batch. `floor` is the time before which nothing is kept; nothing is from the future.
+/// Adds a record to the batch. Records from before `floor` are left out, and times in the future become now.
 pub(super) fn add(
-    batch: &mut Batch,
-    known: &Known,
+    batch: &mut EntryBatch,
+    known: &ContractIndex,
     record: &Record,
     (floor, now): (Timestamp, Timestamp),
 ) {
@@ -43,12 +43,12 @@ pub(super) fn add(
     let unpacked = unpacked(record);
     let event = known.event(record.event_type());
     let saga = saga(record, event.map(|event| event.role()));
-    // It is kept, and says nothing of a saga: whoever publishes may name any.
+    // A forged record is stored without its saga: a publisher may name any.
     let saga = saga.filter(|_| !record.is_forged());
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
     let noted = |what: &str| {
-        if kind == Kind::Event {
+        if kind == EntryKind::Event {
             return None;
         }
         let prefix = [REDRIVEN, EDITED, DISCARDED, RETRIED, SEARCHED];
@@ -59,7 +59,7 @@ pub(super) fn add(
         let (count, last) = batch.flow.entry(key).or_insert((0, at));
         (*count, *last) = (*count + 1, at.max(*last));
     }
-    let row = Row {
+    let row = EntryRow {
         place,
         at,
         kind,
@@ -68,10 +68,10 @@ pub(super) fn add(
         service: clean(service, NAME),
         message_id: record.known_as().to_string(),
         cause: header(CAUSATION_ID, NAME).map(|cause| canonical(&cause)),
-        handler: header(DEAD_STEP, NAME).filter(|_| kind == Kind::Died),
-        reason: (kind == Kind::Died)
+        handler: header(DEAD_STEP, NAME).filter(|_| kind == EntryKind::Died),
+        reason: (kind == EntryKind::Died)
             .then(|| header(DEAD_REASON, NAME).unwrap_or_else(|| "unknown".to_owned())),
-        detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == Kind::Died),
+        detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == EntryKind::Died),
         attempts: i32::try_from(count_header(&record.properties, ATTEMPTS)).unwrap_or(i32::MAX),
         who: noted("by"),
         why: noted("why"),
@@ -84,7 +84,7 @@ pub(super) fn add(
         if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&unpacked)) {
             for key in keys {
                 let values = key.values(&body).into_iter();
-                let of_saga = |value: Cow<'_, str>| KeyOf {
+                let of_saga = |value: Cow<'_, str>| SagaKey {
                     value: clean(&canonical(&value), KEY),
                     name: key.name(),
                     saga,
@@ -96,17 +96,17 @@ pub(super) fn add(
     batch.rows.push(row);
 }
 
-/// What a record is, and the service that it is about.
-fn kind(record: &Record) -> (Kind, &str) {
+/// Returns the kind of a record, and the service that it is about.
+fn kind(record: &Record) -> (EntryKind, &str) {
     if !record.is_dead_letter() {
         let named = record.event_type().split('.').next().unwrap_or_default();
-        return (Kind::Event, record.service().unwrap_or(named));
+        return (EntryKind::Event, record.service().unwrap_or(named));
     }
     match record.routing_key.split_once('.') {
-        None => (Kind::Died, record.service().unwrap_or(&record.routing_key)),
-        Some(("redriven", service)) => (Kind::Redriven, service),
-        Some(("discarded", service)) => (Kind::Discarded, service),
-        Some((_, service)) => (Kind::Note, service),
+        None => (EntryKind::Died, record.service().unwrap_or(&record.routing_key)),
+        Some(("redriven", service)) => (EntryKind::Redriven, service),
+        Some(("discarded", service)) => (EntryKind::Discarded, service),
+        Some((_, service)) => (EntryKind::Note, service),
     }
 }
 
@@ -119,17 +119,17 @@ fn unpacked(record: &Record) -> Cow<'_, [u8]> {
 fn saga(record: &Record, role: Option<Role>) -> Option<Uuid> {
     match record.correlation_id() {
         Some(named) => Uuid::try_parse(&named).ok(),
-        // A saga takes the id of its first message.
+        // A saga has the id of its first message.
         None => (role == Some(Role::StartsSaga)).then(|| record.known_as()),
     }
 }
 
-/// A UUID in the one spelling that is looked for.
+/// Returns a UUID in the spelling that searches use.
 fn canonical(text: &str) -> String {
     Uuid::try_parse(text).map_or_else(|_| text.to_owned(), |id| id.to_string())
 }
 
-/// A text that Postgres takes, of at most this many characters.
+/// Returns at most this many characters of a text, in a form that Postgres accepts.
 fn clean(text: &str, most: usize) -> String {
     if text.len() <= most && !text.contains('\0') {
         return text.to_owned();

@@ -1,24 +1,24 @@
-//! What takes a while to find, kept for a time: one request finds it, and the others wait for that.
+//! A value that is slow to find, stored for a time: one request finds it, and the others wait for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// What was found last, and when.
+/// The last value, and the time at which it was found.
 #[derive(Debug)]
-pub(crate) struct Fresh<T> {
+pub(crate) struct TimedValue<T> {
     lasts: Duration,
     found: Mutex<Option<(Instant, Arc<T>)>>,
 }
 
-impl<T> Fresh<T> {
-    /// What is found is shown for this long.
+impl<T> TimedValue<T> {
+    /// Creates an empty value. A found one is shown for `lasts`.
     pub(crate) fn new(lasts: Duration) -> Self {
         Self { lasts, found: Mutex::new(None) }
     }
 
-    /// What was found, or what is found now if that is too old.
+    /// Returns the stored value, or finds a new one if it is too old.
     pub(crate) async fn or_find(&self, find: impl Future<Output = T>) -> Arc<T> {
         let mut found = self.found.lock().await;
         if let Some((at, found)) = &*found
@@ -31,7 +31,7 @@ impl<T> Fresh<T> {
         new
     }
 
-    /// While this is held, nobody finds anything. Who changes something leaves nothing in it.
+    /// Keeps others from finding a value until the guard is dropped. A holder that changes something clears the value.
     pub(crate) async fn hold(&self) -> MutexGuard<'_, Option<(Instant, Arc<T>)>> {
         self.found.lock().await
     }

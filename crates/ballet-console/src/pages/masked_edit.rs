@@ -1,4 +1,4 @@
-//! A body that was edited with masks in it: their values are put back where it is certain whose they are.
+//! Restores the masked values of an edited body wherever it is certain which ones they are.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,15 @@ use serde_json::Value;
 
 use crate::pages::body::MASK;
 
-/// A value of the old body, and the same as it was shown, with masks.
-type Old<'a> = (&'a Value, &'a Value);
+/// A value of the old body, and the same value as it was shown, with masks.
+type OldValue<'a> = (&'a Value, &'a Value);
 
-/// Puts the values of the old body where the new one has a mask. Otherwise where a mask has none.
-pub(crate) fn put_back(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Result<(), String> {
+/// Restores the old values in place of masks. Fails with the place of a mask that has no certain value.
+pub(crate) fn put_back(
+    new: &mut Value,
+    old: Option<OldValue<'_>>,
+    path: &str,
+) -> Result<(), String> {
     if *new == MASK {
         let no_value = || format!("{path} has a mask, and the old body has no value there");
         *new = old.map(|(value, _)| value.clone()).ok_or_else(no_value)?;
@@ -24,7 +28,7 @@ pub(crate) fn put_back(new: &mut Value, old: Option<Old<'_>>, path: &str) -> Res
         Value::Array(items) if items.iter().any(has_mask) => {
             let old = old.and_then(|(value, shown)| value.as_array().zip(shown.as_array()));
             let old = old.map(|(values, shown)| values.iter().zip(shown));
-            let old: Vec<Old<'_>> = old.into_iter().flatten().collect();
+            let old: Vec<OldValue<'_>> = old.into_iter().flatten().collect();
             let same = same_items(items, &old);
             let masked = items.iter_mut().enumerate().filter(|(_, item)| has_mask(item));
             masked.zip(same).try_for_each(|((at, item), same)| {
@@ -47,17 +51,18 @@ fn has_mask(value: &Value) -> bool {
 }
 
 /// The items of a list that look the same.
-struct Alike<'a> {
-    first: Old<'a>,
-    /// All of them have the same value.
+struct AlikeItems<'a> {
+    first: OldValue<'a>,
+    /// Whether all of them have the same value.
     is_one: bool,
-    /// How many there were, and how many there are.
+    /// Their number before and after the edit.
     before: usize,
     now: usize,
 }
 
-/// The old item that each item with a mask is, if that is certain: masks look alike, and whose value one has is not seen.
-fn same_items<'a>(items: &[Value], old: &[Old<'a>]) -> Vec<Option<Old<'a>>> {
+/// Returns the old item for each item with a mask, if it is certain: masks look alike and hide whose value they stand
+/// for.
+fn same_items<'a>(items: &[Value], old: &[OldValue<'a>]) -> Vec<Option<OldValue<'a>>> {
     let masked = || items.iter().enumerate().filter(|(_, item)| has_mask(item));
     let has_all = items.len() == old.len();
     let is_edited = |at: usize| items[at] != *old[at].1;
@@ -65,9 +70,9 @@ fn same_items<'a>(items: &[Value], old: &[Old<'a>]) -> Vec<Option<Old<'a>>> {
     if has_all && edited.is_empty() {
         return masked().map(|(at, _)| Some(old[at])).collect();
     }
-    let mut alike: HashMap<&Value, Alike<'a>> = HashMap::new();
+    let mut alike: HashMap<&Value, AlikeItems<'a>> = HashMap::new();
     for one @ (value, shown) in old {
-        let new = Alike { first: *one, is_one: true, before: 0, now: 0 };
+        let new = AlikeItems { first: *one, is_one: true, before: 0, now: 0 };
         let alike = alike.entry(*shown).or_insert(new);
         alike.is_one &= *value == alike.first.0;
         alike.before += 1;
@@ -78,9 +83,9 @@ fn same_items<'a>(items: &[Value], old: &[Old<'a>]) -> Vec<Option<Old<'a>>> {
         }
     }
     let same = |(at, item): (usize, &Value)| match alike.get(item) {
-        // It was kept or moved. Of several that look the same, another one may have moved to its place.
+        // The item was kept or moved. If several look the same, another one may have moved to its place.
         Some(alike) => (alike.is_one && alike.now <= alike.before).then_some(alike.first),
-        // It was edited where it is, and nothing else was.
+        // The item was edited in place, and nothing else was.
         None => (edited == [at]).then(|| old[at]),
     };
     masked().map(same).collect()
@@ -126,14 +131,14 @@ mod tests {
         assert_eq!(of_two(json!([of(1), of(5)])), Ok(json!([ada, with("eve", 5)])));
         assert_eq!(of_two(json!([of(1), with("kim", 4)])), Ok(json!([ada, with("kim", 4)])));
         assert_eq!(of_two(json!([of(5), with("kim", 4)])), unclear(0));
-        // Moved, and removed.
+        // Items are moved and removed.
         assert_eq!(of_four(json!([of(2), of(1)])), Ok(json!([eve, ada])));
         assert_eq!(of_two(json!([of(2), with("kim", 2)])), Ok(json!([eve, with("kim", 2)])));
-        // Two look the same: the first may be removed, and the second at its place.
+        // Two look the same: the first may be removed, and the second may be at its place.
         assert_eq!(of_four(json!([of(1), of(2), of(3), with("kim", 3)])), unclear(2));
         assert_eq!(of_four(json!([of(1), of(5), of(3), of(3)])), unclear(2));
         assert_eq!(of_four(json!([of(1), of(3)])), unclear(1));
-        // One looks like another, and several were edited.
+        // One now looks like another, and several were edited.
         assert_eq!(of_four(json!([of(2), of(2), of(3), of(3)])), unclear(0));
         assert_eq!(of_four(json!([of(4), of(5), of(3), of(3)])), unclear(0));
         assert_eq!(of_two(json!([of(2), of(7)])), unclear(1));
@@ -141,7 +146,7 @@ mod tests {
         let (twice, masks) = ([ada.clone(), ada.clone(), eve], [of(1), of(1), of(2)]);
         assert_eq!(edited(&twice, &masks, json!([of(1), of(1)])), Ok(json!([ada, ada])));
         assert_eq!(edited(&twice, &masks, json!([of(1), of(1), of(1)])), unclear(0));
-        // Of plain values nothing is seen at all.
+        // Masks of plain values reveal nothing at all.
         let (names, masks) = ([json!("Ada"), json!("Eve")], [json!(MASK), json!(MASK)]);
         assert_eq!(edited(&names, &masks, json!([MASK])), unclear(0));
         assert_eq!(edited(&names, &masks, json!([MASK, "Kim"])), unclear(0));
@@ -154,7 +159,7 @@ mod tests {
         let all = |mails: &dyn Fn(u32) -> String, count| {
             (0..count).map(|at| of(&mails(at), at)).collect::<Vec<_>>()
         };
-        // Each with all others would take minutes.
+        // Comparing each with all others would take minutes.
         let (old, shown) =
             (all(&|at| format!("guest {at}"), 50_000), all(&|_| MASK.to_owned(), 50_000));
         let (old, shown) = (json!(old), json!(shown));

@@ -1,4 +1,4 @@
-//! The keys of the requests that this process has under way.
+//! The keys of the requests that this process has in progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,43 +8,43 @@ type Keys = HashMap<(String, String), Vec<u8>>;
 
 /// The keys, by client and text, with the fingerprints of their requests.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Underway(Arc<Mutex<Keys>>);
+pub(crate) struct KeysInUse(Arc<Mutex<Keys>>);
 
 /// A key in use until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InUse {
-    all: Underway,
+pub(crate) struct KeyGuard {
+    all: KeysInUse,
     key: (String, String),
 }
 
-/// A key is in use.
+/// The reason why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// By the same request.
+pub(crate) enum KeyConflict {
+    /// The same request uses it.
     Same,
     ByAnother,
 }
 
-impl Underway {
+impl KeysInUse {
     pub(crate) fn begin(
         &self,
         client: &str,
         key: &str,
         fingerprint: &[u8],
-    ) -> Result<InUse, Taken> {
+    ) -> Result<KeyGuard, KeyConflict> {
         let key = (client.to_owned(), key.to_owned());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
-            Entry::Occupied(known) if known.get() == fingerprint => Err(Taken::Same),
-            Entry::Occupied(_) => Err(Taken::ByAnother),
+            Entry::Occupied(known) if known.get() == fingerprint => Err(KeyConflict::Same),
+            Entry::Occupied(_) => Err(KeyConflict::ByAnother),
             Entry::Vacant(free) => {
                 free.insert(fingerprint.to_owned());
-                Ok(InUse { all: self.clone(), key })
+                Ok(KeyGuard { all: self.clone(), key })
             }
         }
     }
 }
 
-impl Drop for InUse {
+impl Drop for KeyGuard {
     fn drop(&mut self) {
         self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

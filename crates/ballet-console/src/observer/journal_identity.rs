@@ -1,4 +1,4 @@
-//! Tells the journal that was read from another one of the same name, which was made after somebody deleted the first.
+//! Detects a new journal with the name of the one that was read before and was deleted.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use sqlx::PgExecutor;
 use crate::error::ConsoleError;
 use crate::store::append;
 
-/// Whether the journal is another one than the database has entries of: it has something else, or nothing, where the last
-/// of them was. Offsets alone would fit again once the new one has grown.
+/// Whether the journal differs from the one that the database has read: at the place of the last entry it has another
+/// record, or none. Offsets alone would fit again once the new one has grown.
 pub(crate) async fn is_another(
     db: impl PgExecutor<'_>,
     broker: &Arc<dyn Broker>,
 ) -> Result<bool, ConsoleError> {
     let (next, last) = in_time(append::read(db)).await?;
     let place = last.map_or(next - 1, |(place, _)| place);
-    // Nothing was read yet.
+    // Nothing has been read yet.
     let Ok(place) = u64::try_from(place) else { return Ok(false) };
     Ok(match at(broker, place).await? {
         At::Record(record) => last.is_some_and(|(_, id)| record.known_as() != id),

@@ -1,5 +1,5 @@
-//! A connection that withholds what hyper says on its own: to what is no HTTP it answers a bare status, and
-//! has no place where more could be said. The gateway then answers itself.
+//! A connection that withholds hyper's own answers. To a request that is not HTTP hyper answers a bare status, with no
+//! way to add a reason. The gateway then answers itself.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,12 +10,12 @@ use ballet_listener::patient::Patient;
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The gateway's own answer on a connection, which has one at a time. `None`: the last one has been sent.
+/// The gateway's own answer on a connection, which has one at a time; `None` once the last one has been sent.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ours(Arc<Mutex<Option<Weak<()>>>>);
+pub(crate) struct OwnAnswer(Arc<Mutex<Option<Weak<()>>>>);
 
-impl Ours {
-    /// An answer begins. It ends when what this returns is dropped, and is sent with the next flush.
+impl OwnAnswer {
+    /// Begins an answer. It ends when the returned value is dropped, and is sent with the next flush.
     pub(crate) fn begin(&self) -> Arc<()> {
         let begun = Arc::new(());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(&begun));
@@ -33,24 +33,24 @@ impl Ours {
 }
 
 #[derive(Debug)]
-pub(crate) struct Withholding {
+pub(crate) struct WithholdingStream {
     inner: Patient,
-    ours: Ours,
+    ours: OwnAnswer,
     withheld: Option<StatusCode>,
 }
 
-impl Withholding {
+impl WithholdingStream {
     pub(crate) fn new(inner: Patient) -> Self {
-        Self { inner, ours: Ours::default(), withheld: None }
+        Self { inner, ours: OwnAnswer::default(), withheld: None }
     }
 
-    pub(crate) fn ours(&self) -> Ours {
+    pub(crate) fn ours(&self) -> OwnAnswer {
         self.ours.clone()
     }
 
-    /// The status for what was no HTTP, if the client has no answer to it.
+    /// Returns the status for a request that is not HTTP, if the client has no answer to it.
     pub(crate) fn unanswered(&self, error: &hyper::Error) -> Option<StatusCode> {
-        // hyper has no answer to this one.
+        // hyper does not answer this one.
         let is_http2 = error.is_parse_version_h2() && self.ours.is_sent();
         self.withheld.or(is_http2.then_some(StatusCode::HTTP_VERSION_NOT_SUPPORTED))
     }
@@ -59,11 +59,11 @@ impl Withholding {
         self.inner
     }
 
-    /// Whether these bytes are hyper's own: hyper flushes only what it has written to its end, so after a
-    /// flush nothing of an answer is left that could be taken for them.
+    /// Whether these bytes are hyper's own. hyper flushes only complete writes, so after a flush no rest of an answer
+    /// can be taken for them.
     fn withholds(&mut self, data: &[u8]) -> bool {
         if self.withheld.is_none() && self.ours.is_sent() {
-            // After `HTTP/1.1 `.
+            // The status comes after `HTTP/1.1 `.
             let status = data.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok());
             self.withheld = Some(status.unwrap_or(StatusCode::BAD_REQUEST));
         }
@@ -71,7 +71,7 @@ impl Withholding {
     }
 }
 
-impl AsyncRead for Withholding {
+impl AsyncRead for WithholdingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,7 +81,7 @@ impl AsyncRead for Withholding {
     }
 }
 
-impl AsyncWrite for Withholding {
+impl AsyncWrite for WithholdingStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -6,31 +6,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ring::digest;
 
 use crate::auth::jwk::PublicKey;
-use crate::auth::jwt::Verified;
+use crate::auth::jwt::VerifiedClaims;
 
-/// Tokens of a generation: as many clients are known at least, and twice as many at most.
+/// The tokens of a generation: at least this many clients are known, and at most twice as many.
 const GENERATION: usize = 4_096;
 
-/// A token's SHA-256. The token itself is kept nowhere.
-type Print = [u8; digest::SHA256_OUTPUT_LEN];
+/// The SHA-256 of a token. The token itself is not kept.
+type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
-/// A token, and the key that it was signed with. It counts as long as the key set has this key.
+/// A verified token and the key that signed it. It is valid while the key set has this key.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct VerifiedToken {
     pub(crate) kid: String,
     pub(crate) key: Arc<PublicKey>,
-    pub(crate) token: Verified,
+    pub(crate) token: VerifiedClaims,
 }
 
-/// Tokens that were verified lately.
+/// Recently verified tokens.
 #[derive(Debug, Default)]
-pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<Known>>>);
+pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<VerifiedToken>>>);
 
-/// Two generations: the entries that were used lately are young, and the old ones make room for them.
+/// Two generations of entries. Recently used entries are young, and the old ones make room for them.
 #[derive(Debug)]
 struct Generations<T> {
-    young: HashMap<Print, T>,
-    old: HashMap<Print, T>,
+    young: HashMap<TokenDigest, T>,
+    old: HashMap<TokenDigest, T>,
 }
 
 impl<T> Default for Generations<T> {
@@ -40,7 +40,7 @@ impl<T> Default for Generations<T> {
 }
 
 impl<T: Clone> Generations<T> {
-    fn find(&mut self, print: &Print) -> Option<T> {
+    fn find(&mut self, print: &TokenDigest) -> Option<T> {
         if let Some(known) = self.young.get(print) {
             return Some(known.clone());
         }
@@ -49,7 +49,7 @@ impl<T: Clone> Generations<T> {
         Some(known)
     }
 
-    fn add(&mut self, print: Print, known: T) {
+    fn add(&mut self, print: TokenDigest, known: T) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
@@ -58,12 +58,12 @@ impl<T: Clone> Generations<T> {
 }
 
 impl VerifiedTokens {
-    pub(crate) fn find(&self, text: &str) -> Option<Arc<Known>> {
+    pub(crate) fn find(&self, text: &str) -> Option<Arc<VerifiedToken>> {
         let print = print(text)?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).find(&print)
     }
 
-    pub(crate) fn add(&self, text: &str, known: Known) {
+    pub(crate) fn add(&self, text: &str, known: VerifiedToken) {
         if let Some(print) = print(text) {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.add(print, Arc::new(known));
@@ -71,7 +71,7 @@ impl VerifiedTokens {
     }
 }
 
-fn print(text: &str) -> Option<Print> {
+fn print(text: &str) -> Option<TokenDigest> {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().ok()
 }
 

@@ -1,5 +1,5 @@
-//! A service may take a step back without an event, so what looks late by the journal alone may be over. Before
-//! somebody is told to act, the services' ledgers are asked.
+//! Asks the services' ledgers about late sagas. A service may take a step back without an event, so a saga that looks
+//! late by the journal may be over. No person is told to act before that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{sleep, timeout};
 
-use crate::known::Known;
+use crate::contract_index::ContractIndex;
 use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// How long the services' databases may take.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The sagas that are asked for together.
+/// The most sagas in one question.
 const MOST: u16 = 500;
 
-/// Asks for ever.
+/// Asks the ledgers forever.
 pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
-    known: Arc<Known>,
+    known: Arc<ContractIndex>,
 ) {
     if databases.is_empty() {
         return;
@@ -40,7 +40,7 @@ pub(crate) async fn ask(
 async fn round(
     pool: &PgPool,
     databases: &[(String, PgConnectOptions)],
-    known: &Known,
+    known: &ContractIndex,
 ) -> Result<(), sqlx::Error> {
     let late = late::next(pool, MOST).await?;
     if late.is_empty() {
@@ -52,11 +52,11 @@ async fn round(
         ..Wanted::default()
     };
     let listed = sagas::list(known.system(), databases, &wanted).await;
-    // Whose ledger cannot be read may have something to do.
+    // A service whose ledger cannot be read may still have work to do.
     if !listed.away.is_empty() {
         return Ok(());
     }
-    let ended: Vec<late::Ended> = listed
+    let ended: Vec<late::EndedSaga> = listed
         .sagas
         .iter()
         .filter(|one| !one.state.is_open())

@@ -1,5 +1,5 @@
-//! The dead letters, read through the functions of the command. While they are read, nobody else sees them: so one
-//! request reads, and the others wait for what it finds.
+//! Reads the dead letters with the functions of the command. During a read nobody else sees them, so one request reads
+//! and the others wait for its result.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,44 +10,44 @@ use ballet_amqp::Broker;
 use ballet_ops::redrive::{DeadLetter, DeadLetters, GroupKey, Groups, RedriveError};
 use futures_util::future::join_all;
 
-use crate::pages::letter::{Letter, OfGroup, OfService};
-use crate::server::fresh::Fresh;
+use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
+use crate::server::timed_value::TimedValue;
 
-/// What was read is shown for this long.
+/// The time for which a read is shown.
 const FRESH: Duration = Duration::from_secs(3);
-/// The dead letters that are listed of a group.
+/// The most listed dead letters of a group.
 const LISTED: usize = 20;
-/// What is said of one that is not there.
+/// The answer for a dead letter that is gone.
 pub(super) const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
 /// The most bytes of a body that are shown.
 const MOST_SHOWN: usize = 256 * 1024;
 
-/// The dead letters of all services.
-pub(crate) struct Dead {
+/// Reads the dead letters of all services.
+pub(crate) struct DeadLetterReader {
     broker: Arc<dyn Broker>,
     services: Vec<&'static str>,
-    read: Fresh<Vec<OfService>>,
+    read: TimedValue<Vec<ServiceLetters>>,
 }
 
-impl fmt::Debug for Dead {
+impl fmt::Debug for DeadLetterReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dead").field("services", &self.services).finish_non_exhaustive()
+        f.debug_struct("DeadLetterReader").field("services", &self.services).finish_non_exhaustive()
     }
 }
 
-impl Dead {
+impl DeadLetterReader {
     pub(crate) fn new(broker: Arc<dyn Broker>, services: Vec<&'static str>) -> Self {
-        Self { broker, services, read: Fresh::new(FRESH) }
+        Self { broker, services, read: TimedValue::new(FRESH) }
     }
 
-    /// The dead letters of all services, as they were some seconds ago at most.
-    pub(crate) async fn all(&self) -> Arc<Vec<OfService>> {
+    /// Returns the dead letters of all services, at most some seconds old.
+    pub(crate) async fn all(&self) -> Arc<Vec<ServiceLetters>> {
         self.read.or_find(join_all(self.services.iter().map(|service| self.of(service)))).await
     }
 
-    async fn of(&self, service: &str) -> OfService {
-        let mut of = OfService { service: service.to_owned(), ..OfService::default() };
+    async fn of(&self, service: &str) -> ServiceLetters {
+        let mut of = ServiceLetters { service: service.to_owned(), ..ServiceLetters::default() };
         let dead_letters = DeadLetters::on(Arc::clone(&self.broker), service);
         let read = async {
             let status = dead_letters.status().await?;
@@ -68,7 +68,7 @@ impl Dead {
                 of.count = groups.dead_letters();
                 of.groups.extend(groups.biggest_first().into_iter().map(|(key, died)| {
                     let (redrives, letters) = seen.remove(key).unwrap_or_default();
-                    OfGroup { key: key.clone(), died: died.clone(), redrives, letters }
+                    LetterGroup { key: key.clone(), died: died.clone(), redrives, letters }
                 }));
             }
             Ok::<_, RedriveError>(())
@@ -80,15 +80,15 @@ impl Dead {
         of
     }
 
-    /// While this is held, nobody else reads.
+    /// Waits for the exclusive right to read, until the result is dropped.
     pub(crate) async fn turn(&self) -> impl Drop + '_ {
         let mut turn = self.read.hold().await;
-        // Something may be done with them.
+        // The holder may change them.
         *turn = None;
         turn
     }
 
-    /// One dead letter, whole.
+    /// Returns one dead letter in full.
     pub(crate) async fn one(
         &self,
         service: &str,
@@ -97,7 +97,7 @@ impl Dead {
         let Some(service) = self.services.iter().find(|known| **known == service) else {
             return Ok(None);
         };
-        // Nobody reads meanwhile.
+        // Nobody else reads meanwhile.
         let _turn = self.read.hold().await;
         let (mut found, mut seen) = (None, Vec::new());
         let browse = |dead_letter: DeadLetter| {

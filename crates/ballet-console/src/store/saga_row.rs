@@ -1,4 +1,4 @@
-//! Sagas as the lists show them, and the word for how each stands.
+//! Sagas as the lists show them, and the SQL of their states.
 
 use ballet_ops::sagas::{Hindrance, SagaState};
 use jiff::Timestamp;
@@ -6,12 +6,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The word for a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places where something hinders, as
-/// [`places`] has them.
+/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances, as
+/// [`places`] returns them.
 pub(crate) const STATE: &str = "case when ended is not null then ended when is_dead then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";
 
-/// The places where something hinders, as [`STATE`] compares them.
+/// Returns the places with hindrances, as [`STATE`] compares them.
 pub(crate) fn places(hindrances: &[Hindrance]) -> Vec<String> {
     let place = |one: &Hindrance| match &one.step {
         Some(step) => format!("{}/{step}", one.service),
@@ -22,7 +22,7 @@ pub(crate) fn places(hindrances: &[Hindrance]) -> Vec<String> {
 
 /// A saga of a list.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct SagaRow {
     pub(crate) id: Uuid,
     pub(crate) names: Vec<String>,
     pub(crate) state: SagaState,
@@ -36,7 +36,7 @@ pub(crate) struct Found {
     pub(crate) detail: Option<String>,
 }
 
-impl FromRow<'_, PgRow> for Found {
+impl FromRow<'_, PgRow> for SagaRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let time = |name: &str| {
             row.try_get::<jiff_sqlx::Timestamp, _>(name).map(jiff_sqlx::Timestamp::to_jiff)

@@ -1,4 +1,4 @@
-//! An entry of the journal, as the console keeps it.
+//! An entry of the journal, as the console stores it.
 
 use ballet_ops::sagas::journal::{Entry, What};
 use jiff::Timestamp;
@@ -6,13 +6,13 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The columns of a row but for its body.
+/// The columns of a row except its body.
 pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
     reason, detail, attempts, who, why, size";
 
-/// The kinds of entries.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// An event was published.
     Event,
     /// A message became a dead letter.
@@ -21,11 +21,11 @@ pub(crate) enum Kind {
     Redriven,
     /// A dead letter was discarded.
     Discarded,
-    /// Anything else that a person did, as a note.
+    /// Any other action of a person, as a note.
     Note,
 }
 
-impl Kind {
+impl EntryKind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Event, Self::Died, Self::Redriven, Self::Discarded, Self::Note];
 
@@ -46,11 +46,11 @@ impl Kind {
 
 /// An entry of the journal.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub(crate) struct EntryRow {
     /// Its offset.
     pub(crate) place: i64,
     pub(crate) at: Timestamp,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     pub(crate) saga: Option<Uuid>,
     pub(crate) event_type: String,
     /// The publisher, or the service that could not handle it.
@@ -61,29 +61,29 @@ pub(crate) struct Row {
     pub(crate) reason: Option<String>,
     pub(crate) detail: Option<String>,
     pub(crate) attempts: i32,
-    /// Who did it, and why, if a person did.
+    /// The person who did it and the reason, if a person did.
     pub(crate) who: Option<String>,
     pub(crate) why: Option<String>,
     /// The body, or its beginning.
     pub(crate) body: Vec<u8>,
-    /// The bytes of the whole body.
+    /// The size of the whole body in bytes.
     pub(crate) size: i32,
 }
 
-impl Row {
-    /// What it says of its saga; `None` for what changes nothing.
+impl EntryRow {
+    /// Returns the effect on its saga; `None` if it has none.
     pub(crate) fn entry(&self) -> Option<Entry> {
         let what = match self.kind {
-            Kind::Event => What::Published,
-            Kind::Died => What::Died {
+            EntryKind::Event => What::Published,
+            EntryKind::Died => What::Died {
                 handler: self.handler.clone(),
                 reason: self.reason.clone().unwrap_or_default(),
                 detail: self.detail.clone(),
                 attempts: u32::try_from(self.attempts).unwrap_or_default(),
             },
-            Kind::Redriven => What::SentBack,
-            Kind::Discarded => What::Discarded,
-            Kind::Note => return None,
+            EntryKind::Redriven => What::SentBack,
+            EntryKind::Discarded => What::Discarded,
+            EntryKind::Note => return None,
         };
         Some(Entry {
             at: self.at,
@@ -95,12 +95,12 @@ impl Row {
     }
 }
 
-impl FromRow<'_, PgRow> for Row {
+impl FromRow<'_, PgRow> for EntryRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             place: row.try_get("place")?,
             at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
-            kind: Kind::parse(row.try_get("kind")?),
+            kind: EntryKind::parse(row.try_get("kind")?),
             saga: row.try_get("saga")?,
             event_type: row.try_get("type")?,
             service: row.try_get("service")?,

@@ -1,4 +1,4 @@
-//! A client's body with its limits of size and time.
+//! A client's body with limits of size and time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use tokio::time::Sleep;
 
 use crate::http::body::BoxError;
 
-/// Why a client's body could not be read to its end.
+/// The reason why a client's body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyFault {
-    /// It has more than this many bytes.
+    /// The body has more than this many bytes.
     TooLarge(usize),
     TooSlow,
-    /// The client went away, or sent something that is no body.
+    /// The client went away, or sent a malformed body.
     Broken,
 }
 
-/// How far a body has been read. The task that waits for the answer to its request watches it.
+/// The progress of reading a body, watched by the task that waits for the answer to its request.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct BodyProgress {
     limit: usize,
     fault: AtomicU8,
     over: Notify,
 }
 
-impl Progress {
-    /// Of a body that may have this many bytes.
+impl BodyProgress {
+    /// The progress of a body with at most this many bytes.
     pub(crate) fn of(limit: usize) -> Self {
         Self { limit, fault: AtomicU8::default(), over: Notify::default() }
     }
 
-    /// Why reading ended early, if it did.
+    /// Returns why reading ended early, if it did.
     pub(crate) fn fault(&self) -> Option<BodyFault> {
         match self.fault.load(Ordering::Acquire) {
             1 => Some(BodyFault::TooLarge(self.limit)),
@@ -64,23 +64,23 @@ impl Progress {
     }
 }
 
-/// A body that ends with an error beyond its limits.
+/// A body that ends with an error when it exceeds its limits.
 #[derive(Debug)]
-pub(crate) struct Bounded<B> {
+pub(crate) struct BoundedBody<B> {
     inner: B,
     left: usize,
     deadline: Pin<Box<Sleep>>,
-    progress: Arc<Progress>,
+    progress: Arc<BodyProgress>,
 }
 
-impl<B> Bounded<B> {
-    pub(crate) fn new(inner: B, time: Duration, progress: Arc<Progress>) -> Self {
+impl<B> BoundedBody<B> {
+    pub(crate) fn new(inner: B, time: Duration, progress: Arc<BodyProgress>) -> Self {
         let deadline = Box::pin(tokio::time::sleep(time));
         Self { inner, left: progress.limit, deadline, progress }
     }
 }
 
-impl<B> Body for Bounded<B>
+impl<B> Body for BoundedBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {

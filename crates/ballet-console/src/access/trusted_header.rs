@@ -1,18 +1,18 @@
-//! A header in which a gateway says who the person is: it is believed only from addresses that are named.
+//! A header in which a gateway names the person. It is trusted only from configured addresses.
 
 use std::net::IpAddr;
 
-/// A header in which a gateway says who the person is. The gateway has to remove it from what others send.
+/// A header in which a gateway names the person. The gateway has to remove it from its clients' requests.
 #[derive(Debug, Clone)]
-pub struct Trusted {
+pub struct TrustedHeader {
     /// The name of the header.
     pub header: String,
-    /// The addresses of the gateway. Without any it is this machine.
+    /// The addresses of the gateway. An empty list means this machine.
     pub from: Vec<IpAddr>,
 }
 
-impl Trusted {
-    /// Whether this address may say who somebody is.
+impl TrustedHeader {
+    /// Whether this address may name the person.
     pub(crate) fn believes(&self, address: IpAddr) -> bool {
         match &self.from[..] {
             [] => address.to_canonical().is_loopback(),
@@ -28,10 +28,10 @@ mod tests {
     #[test]
     fn only_named_addresses_are_believed_and_without_names_this_machine() {
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let own = Trusted { header: "x-user".to_owned(), from: Vec::new() };
+        let own = TrustedHeader { header: "x-user".to_owned(), from: Vec::new() };
         assert!(own.believes(address("127.0.0.1")) && own.believes(address("::ffff:127.0.0.1")));
         assert!(!own.believes(address("10.0.0.7")));
-        let named = Trusted { from: vec![address("10.0.0.7")], ..own };
+        let named = TrustedHeader { from: vec![address("10.0.0.7")], ..own };
         assert!(named.believes(address("10.0.0.7")) && !named.believes(address("127.0.0.1")));
     }
 }

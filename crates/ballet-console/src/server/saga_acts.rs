@@ -1,4 +1,4 @@
-//! What is done about a saga.
+//! Actions on a saga.
 
 use axum::Form;
 use axum::extract::{Path, Query};
@@ -6,15 +6,15 @@ use ballet_ops::sagas::{Stoppable, stoppable};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::access::role::Sight;
-use crate::actions::running::Ended;
-use crate::actions::sagas::{self, Retry, Solved};
+use crate::access::role::BodySight;
+use crate::actions::running_actions::ActionOutcome;
+use crate::actions::sagas::{self, GivenSolution, RetryScope};
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Because, Deed, done, not_blank, shown};
-use crate::server::pages::saga_seen;
+use crate::server::acts::{Deed, ReasonForm, begin_and_show, not_blank, record_unmasking};
+use crate::server::pages::saga_page;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::Standing;
+use crate::store::actions::ActionState;
 
 pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
     Deed {
@@ -36,7 +36,7 @@ pub(super) async fn stop_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Stop {
+pub(super) struct StopForm {
     name: String,
     #[serde(default)]
     why: String,
@@ -45,43 +45,43 @@ pub(super) struct Stop {
 pub(super) async fn stop(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(Stop { name, why }): Form<Stop>,
+    Form(StopForm { name, why }): Form<StopForm>,
 ) -> Answer {
     let Some(saga) = can_stop(&visit.site).into_iter().find(|one| one.saga == name) else {
         return Err(visit.refused("No saga of that name can be stopped."));
     };
     let deed = deed("stops", id, saga.owner, saga.saga);
-    done(&visit, &why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
         sagas::stop(&means, saga, id, &note).await
     })
     .await
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct InService {
+pub(super) struct RetryQuery {
     #[serde(default)]
     service: String,
 }
 
-impl InService {
-    fn of(self, saga: Uuid) -> Retry {
-        Retry { service: self.service, saga: Some(saga) }
+impl RetryQuery {
+    fn of(self, saga: Uuid) -> RetryScope {
+        RetryScope { service: self.service, saga: Some(saga) }
     }
 }
 
 pub(super) async fn retry_form(
     visit: Visit,
     Path(saga): Path<Uuid>,
-    Query(service): Query<InService>,
+    Query(service): Query<RetryQuery>,
 ) -> Answer {
-    what_waits(&visit, &service.of(saga)).await
+    retry_page(&visit, &service.of(saga)).await
 }
 
 pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>) -> Answer {
-    what_waits(&visit, &Retry { service, saga: None }).await
+    retry_page(&visit, &RetryScope { service, saga: None }).await
 }
 
-async fn what_waits(visit: &Visit, retry: &Retry) -> Answer {
+async fn retry_page(visit: &Visit, retry: &RetryScope) -> Answer {
     visit.service(&retry.service)?;
     let waits = retry.count(&visit.site.means).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
@@ -89,7 +89,7 @@ async fn what_waits(visit: &Visit, retry: &Retry) -> Answer {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Again {
+pub(super) struct RetryForm {
     what: String,
     #[serde(default)]
     why: String,
@@ -98,21 +98,21 @@ pub(super) struct Again {
 pub(super) async fn retry(
     visit: Visit,
     Path(saga): Path<Uuid>,
-    Query(service): Query<InService>,
-    Form(again): Form<Again>,
+    Query(service): Query<RetryQuery>,
+    Form(again): Form<RetryForm>,
 ) -> Answer {
-    tried_again(&visit, service.of(saga), again).await
+    begin_retry(&visit, service.of(saga), again).await
 }
 
 pub(super) async fn service_retry(
     visit: Visit,
     Path(service): Path<String>,
-    Form(again): Form<Again>,
+    Form(again): Form<RetryForm>,
 ) -> Answer {
-    tried_again(&visit, Retry { service, saga: None }, again).await
+    begin_retry(&visit, RetryScope { service, saga: None }, again).await
 }
 
-async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
+async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answer {
     visit.service(&retry.service)?;
     let deed = |what: &str| Deed {
         act: "tries again",
@@ -124,18 +124,18 @@ async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
         saga: retry.saga,
         message: None,
     };
-    let Again { what, why } = again;
+    let RetryForm { what, why } = again;
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
-            done(visit, &why, &deed, |means, note, stop, says| async move {
+            begin_and_show(visit, &why, &deed, |means, note, stop, says| async move {
                 retry.inbox(&means, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            done(visit, &why, &deed, |means, note, _, _| async move {
+            begin_and_show(visit, &why, &deed, |means, note, _, _| async move {
                 retry.outbox(&means, &note).await
             })
             .await
@@ -146,7 +146,7 @@ async fn tried_again(visit: &Visit, retry: Retry, again: Again) -> Answer {
 
 /// The fields of a form that is about one step of a saga.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct OfStep {
+pub(super) struct StepForm {
     #[serde(default)]
     pub(super) act: String,
     /// `service/step`.
@@ -160,7 +160,7 @@ pub(super) struct OfStep {
     pub(super) why: String,
 }
 
-impl OfStep {
+impl StepForm {
     /// The service and its step.
     pub(super) fn names(&self) -> (String, String) {
         let (service, step) = self.step.split_once('/').unwrap_or_default();
@@ -177,19 +177,19 @@ impl OfStep {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ByHand {
+pub(super) struct SolvedForm {
     #[serde(flatten)]
-    of: OfStep,
+    of: StepForm,
     #[serde(default)]
     event: String,
     #[serde(default)]
     silent: String,
 }
 
-impl ByHand {
-    fn solved(&self, saga: Uuid) -> Solved {
+impl SolvedForm {
+    fn solved(&self, saga: Uuid) -> GivenSolution {
         let (service, step) = self.of.names();
-        Solved {
+        GivenSolution {
             service,
             saga,
             step,
@@ -202,16 +202,16 @@ impl ByHand {
 }
 
 pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let solved = ByHand::default().solved(id);
+    let solved = SolvedForm::default().solved(id);
     let content = pages::solved(&visit.site.known.system().parts, &solved, None, &visit.person);
     visit.page("/sagas", "Solved by hand", &content)
 }
 
-/// Says what would be done, or does it.
+/// Shows what would be done, or does it.
 pub(super) async fn solved(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(given): Form<ByHand>,
+    Form(given): Form<SolvedForm>,
 ) -> Answer {
     let solved = given.solved(id);
     if given.of.act != "solve" {
@@ -222,12 +222,12 @@ pub(super) async fn solved(
         return visit.page("/sagas", "Solved by hand", &content);
     }
     let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    done(&visit, &given.of.why, &deed, |means, note, _, _| async move {
+    begin_and_show(&visit, &given.of.why, &deed, |means, note, _, _| async move {
         match solved.solve(&means, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
-                let mut ended = Ended::new(
-                    Standing::Done,
+                let mut ended = ActionOutcome::new(
+                    ActionState::Done,
                     format!("{} of {service} is marked as solved.", step.step),
                 );
                 if step.event.is_some() {
@@ -243,20 +243,21 @@ pub(super) async fn solved(
                 }
                 ended
             }
-            Err(why) => Ended::failed(&format!("Nothing was changed: {why}")),
+            Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
         }
     })
     .await
 }
 
-/// The saga with what is about persons, once.
+/// Shows the saga with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path(id): Path<Uuid>,
-    Form(Because { why }): Form<Because>,
+    Form(ReasonForm { why }): Form<ReasonForm>,
 ) -> Answer {
     let deed =
         Deed { act: "unmasks", what: format!("saga {id}"), saga: Some(id), ..Deed::default() };
-    shown(&visit, &why, &deed).await?;
-    saga_seen(&visit, &id.to_string(), Sight { role: visit.person.role, is_unmasked: true }).await
+    record_unmasking(&visit, &why, &deed).await?;
+    saga_page(&visit, &id.to_string(), BodySight { role: visit.person.role, is_unmasked: true })
+        .await
 }

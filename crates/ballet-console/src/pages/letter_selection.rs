@@ -1,13 +1,13 @@
-//! Which dead letters are meant: in an address, in a form, in words.
+//! A selection of dead letters: in an address, in a form, in words.
 
 use maud::{Markup, html};
 
 use crate::pages::letter::Letter;
 use crate::pages::words::encoded;
 
-/// Which dead letters are meant, as the address has it.
+/// A selection of dead letters, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Meant {
+pub(crate) struct LetterSelection {
     #[serde(default)]
     pub(crate) service: String,
     #[serde(default)]
@@ -22,8 +22,8 @@ pub(crate) struct Meant {
     pub(crate) id: String,
 }
 
-impl Meant {
-    /// The group of a dead letter.
+impl LetterSelection {
+    /// Selects the group of a dead letter.
     pub(crate) fn group(letter: &Letter) -> Self {
         let group = &letter.group;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -37,12 +37,12 @@ impl Meant {
         }
     }
 
-    /// One dead letter.
+    /// Selects one dead letter.
     pub(crate) fn one(letter: &Letter) -> Self {
         Self { service: letter.service.clone(), id: letter.id.clone(), ..Self::default() }
     }
 
-    /// All of a service.
+    /// Selects all of a service.
     pub(crate) fn all(service: &str) -> Self {
         Self { service: service.to_owned(), ..Self::default() }
     }
@@ -59,7 +59,7 @@ impl Meant {
         ]
     }
 
-    /// The page that says what would be done with them.
+    /// Returns the address of the page with the dry run.
     pub(crate) fn address(&self) -> String {
         let given = self.fields().into_iter().filter(|(_, value)| !value.is_empty());
         let given: Vec<String> =
@@ -67,11 +67,11 @@ impl Meant {
         format!("/dead-letters/act?{}", given.join("&"))
     }
 
-    /// In words.
+    /// Describes the selection in words.
     pub(crate) fn words(&self) -> String {
         let given = self.fields().into_iter().skip(1).filter(|(_, value)| !value.is_empty());
         let word = |(name, value)| match name {
-            // It ends where what is particular to one message begins.
+            // The text ends where the particulars of one message begin.
             "detail" => format!("what begins with “{value}”"),
             name => format!("{name} {value}"),
         };
@@ -82,7 +82,7 @@ impl Meant {
         }
     }
 
-    /// The same, in a form.
+    /// Writes the selection into a form.
     pub(crate) fn hidden(&self) -> Markup {
         html! { @for (name, value) in self.fields() { input type="hidden" name=(name) value=(value); } }
     }

@@ -1,4 +1,4 @@
-//! The actions of this process that take their time: how far they are, and how they are stopped.
+//! This process's actions that take a while: their progress, and how to stop them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -10,18 +10,18 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::store::actions::{self, New, Standing};
+use crate::store::actions::{self, ActionState, NewAction};
 
-/// How often the trail is told how far an action is.
+/// The interval at which the trail gets the progress of an action.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often it is tried to write down what came of one.
+/// The number of attempts to record an outcome.
 const TRIES: u32 = 30;
 
 /// The actions that can be stopped.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
+pub(crate) struct RunningActions(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
 
-impl Running {
+impl RunningActions {
     fn begin(&self, id: Uuid) -> Stop {
         let (stop, stopped) = watch::channel(false);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop);
@@ -41,35 +41,35 @@ impl Running {
     }
 }
 
-/// How an action has ended.
+/// The outcome of an action.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) standing: Standing,
-    /// What came of it, a sentence a line.
+pub(crate) struct ActionOutcome {
+    pub(crate) standing: ActionState,
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
-impl Ended {
-    pub(crate) fn new(standing: Standing, outcome: impl Into<String>) -> Self {
+impl ActionOutcome {
+    pub(crate) fn new(standing: ActionState, outcome: impl Into<String>) -> Self {
         Self { standing, outcome: outcome.into() }
     }
 
     pub(crate) fn failed(why: &(impl ToString + ?Sized)) -> Self {
-        Self::new(Standing::Failed, why.to_string())
+        Self::new(ActionState::Failed, why.to_string())
     }
 
-    /// Says one thing more.
+    /// Adds a sentence.
     pub(crate) fn say(&mut self, sentence: &str) {
-        // Text takes everything.
+        // Writing to a string cannot fail.
         write!(self.outcome, "\n{sentence}").ok();
     }
 }
 
-/// What an action says of itself while it goes on.
+/// The progress of an action in words.
 #[derive(Debug, Default)]
-pub(crate) struct Says(Mutex<String>);
+pub(crate) struct ProgressText(Mutex<String>);
 
-impl Says {
+impl ProgressText {
     pub(crate) fn say(&self, text: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
@@ -79,27 +79,27 @@ impl Says {
     }
 }
 
-/// Writes an action down and does it in a task of its own: it does not end with the request that asked for it. Without
-/// being written down it is not done.
+/// Records an action and runs it in a task of its own, so that it does not end with its request. An action that cannot
+/// be recorded is not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
-    running: &Arc<Running>,
-    new: &New<'_>,
+    running: &Arc<RunningActions>,
+    new: &NewAction<'_>,
     work: W,
 ) -> Result<(), sqlx::Error>
 where
-    W: FnOnce(Stop, Arc<Says>) -> F,
-    F: Future<Output = Ended> + Send + 'static,
+    W: FnOnce(Stop, Arc<ProgressText>) -> F,
+    F: Future<Output = ActionOutcome> + Send + 'static,
 {
     tracing::info!(by = new.by, act = new.act, what = new.what, "an operator acts");
     actions::begin(pool, new).await?;
     let (pool, running, id) = (pool.clone(), Arc::clone(running), new.id);
-    let says = Arc::new(Says::default());
+    let says = Arc::new(ProgressText::default());
     let work = work(running.begin(id), Arc::clone(&says));
     tokio::spawn(async move {
-        let ended = followed(&pool, id, &says, work).await;
+        let ended = record_progress(&pool, id, &says, work).await;
         running.end(id);
-        // What was done is done: so it is tried again for a while.
+        // The action is done, so try for a while to record it.
         for _ in 0..TRIES {
             match actions::goes_on(&pool, id, ended.standing, &ended.outcome).await {
                 Ok(()) => break,
@@ -111,19 +111,19 @@ where
     Ok(())
 }
 
-/// Tells the trail every second how far the work is.
-async fn followed(
+/// Records the progress of the work every second.
+async fn record_progress(
     pool: &PgPool,
     id: Uuid,
-    says: &Says,
-    work: impl Future<Output = Ended>,
-) -> Ended {
+    says: &ProgressText,
+    work: impl Future<Output = ActionOutcome>,
+) -> ActionOutcome {
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             ended = &mut work => break ended,
             () = tokio::time::sleep(EVERY) => {
-                let told = actions::goes_on(pool, id, Standing::Running, &says.said()).await;
+                let told = actions::goes_on(pool, id, ActionState::Running, &says.said()).await;
                 if let Err(error) = told {
                     tracing::warn!("how far an action is cannot be written down: {error}");
                 }
