@@ -1,4 +1,4 @@
-//! Everything that CI checks besides the tests. A part that fails stops none of the others.
+//! The checks of CI besides the tests. All parts run, even after one has failed.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -10,20 +10,20 @@ use ballet_terminal::ui;
 use crate::process::cargo;
 use crate::{generate, house, licences, packages, site};
 
-/// One thing that is checked.
+/// A part of the check.
 struct Part {
     name: &'static str,
-    /// What a person types to check nothing else.
+    /// The command that runs this part alone.
     command: &'static str,
     how: How,
 }
 
 enum How {
-    /// As the command says.
+    /// By running the command.
     Cargo,
-    /// The same with these flags for rustdoc, which the command has before `cargo`.
+    /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
-    /// This program does it itself.
+    /// By a function of this program.
     Here(fn() -> Result<ExitCode>),
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 impl Part {
-    /// Whether all is in order.
+    /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
         if let How::Here(check) = self.how {
             return Ok(check()? == ExitCode::SUCCESS);
@@ -112,8 +112,8 @@ impl Part {
     }
 }
 
-/// Rustdoc needs each crate checked on which another depends. The lints have just done that: cargo finds it again if
-/// it is to be done by the same program with the same arguments. That saves a third of the part's time.
+/// Rustdoc needs every dependency checked first. The lint part has just done that, and cargo reuses its results if
+/// program and arguments are the same. That saves a third of this part's time.
 fn as_clippy(command: &mut Command) {
     let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
     let Some(root) = asked.ok().and_then(|said| String::from_utf8(said.stdout).ok()) else {
@@ -121,7 +121,7 @@ fn as_clippy(command: &mut Command) {
     };
     let driver = Path::new(root.trim()).join("bin/clippy-driver");
     if driver.exists() {
-        // As `cargo clippy -- -D warnings` gives them.
+        // The arguments that `cargo clippy -- -D warnings` gives.
         let arguments = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
         command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", arguments);
     }

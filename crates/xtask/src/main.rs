@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
 struct Args {
-    /// The system that a trial is of.
+    /// The system to try
     #[arg(long, value_enum, default_value_t = systems::Name::Shop)]
     system: systems::Name,
     #[command(subcommand)]
@@ -78,7 +78,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // This is a service of a trial.
+    // This process is a service of a trial.
     if let Some(ended) = systems::served() {
         return ended;
     }
@@ -126,7 +126,7 @@ mod tests {
     fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut wrong = wrong_commands("cargo xtask", &Args::command(), &root);
-        // These run the system's own program, which is ours here.
+        // These run the system's own program, which is this one.
         let trials = ["chaos", "degradation", "demo", "kills", "soak"];
         let trials = trials.map(|name| format!(": ballet {name} "));
         let of_ballet = wrong_commands("ballet", &Args::command(), &root);

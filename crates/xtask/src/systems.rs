@@ -1,4 +1,4 @@
-//! The systems of the project: what files are generated from, and what the trials are for.
+//! The systems of the project, for the generated files and for the trials.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ pub(crate) enum Name {
     Rides,
 }
 
-/// A system, as it describes itself.
+/// A system's description of itself.
 pub(crate) struct Described {
     pub(crate) system: System,
     pub(crate) contracts: Vec<ServiceContract>,
-    /// What the HTTP routes of its services take and answer.
+    /// The requests and responses of its services' HTTP routes.
     pub(crate) documents: Vec<(&'static str, Document)>,
     pub(crate) schemas: Vec<(EventType, Schema)>,
 }
@@ -43,7 +43,7 @@ impl Name {
         }
     }
 
-    /// What its services declare.
+    /// Collects the declarations of its services.
     pub(crate) fn describe(self) -> Described {
         match self {
             Self::Shop => Described {
@@ -76,12 +76,12 @@ impl Name {
         }
     }
 
-    /// The configuration of its gateway, in the workspace.
+    /// The configuration of its gateway, as a path in the workspace.
     pub(crate) fn gateway(self) -> String {
         format!("crates/gateway/{}.toml", self.as_str())
     }
 
-    /// What its broker needs, in the workspace.
+    /// The broker's definitions, as a path in the workspace.
     pub(crate) fn definitions(self) -> String {
         match self {
             Self::Shop => "broker/definitions.json".to_owned(),
@@ -90,8 +90,7 @@ impl Name {
     }
 }
 
-/// Runs what this process is, if it is one of a trial: a service, or a gateway. No two systems have a service of
-/// one name.
+/// Runs this process if it is part of a trial: a service, or a gateway. Service names are unique over all systems.
 pub(crate) fn served() -> Option<ExitCode> {
     let service = std::env::var(ballet_trials::SERVICE).ok()?;
     let subjects = Name::value_variants().iter().map(|name| name.subject());
@@ -119,7 +118,7 @@ pub(crate) struct Demo {
     keep: bool,
 }
 
-/// The demo of a system. That of the shop is made of the programs of its services.
+/// Runs the demo of a system. The shop's runs the programs of its services.
 pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
     let Demo { system, once, customers, keep } = *args;
     match system {
@@ -134,7 +133,7 @@ pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
     }
 }
 
-/// Builds everything and starts it.
+/// Builds the shop's programs and starts them.
 async fn open() -> Result<OpenShop> {
     ui::say("building the services and the gateway");
     let root = cargo::root();

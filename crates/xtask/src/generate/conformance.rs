@@ -11,18 +11,18 @@ use crate::rust_files::rust_files;
 
 /// The page that is compared.
 const PAGE: &str = "docs/conformance.md";
-/// Pages whose claims name tests, and rows of the conformance page.
+/// Pages that cite tests, and rows of the conformance page.
 const CITING: [&str; 2] = ["README.md", "docs/guarantees.md"];
-/// Rows are numbered from 1 up to this.
+/// The number of rows; they are numbered from 1.
 const ROWS: u32 = 232;
-/// What begins the reason of a row without a test: it does not apply here, or is still to be written.
+/// The beginnings of a reason for a row without a test: it does not apply here, or is still to be written.
 const REASONS: [&str; 2] = ["(not offered: ", "(open: "];
 
 /// Compares the page, and those that cite it, with the tests.
 ///
 /// # Errors
 ///
-/// If they do not match. All mismatches are named.
+/// If they do not match. The error names all mismatches.
 pub(super) fn compare(root: &Path) -> Result<()> {
     let read =
         |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
@@ -73,7 +73,7 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
     mismatches
 }
 
-/// What a page cites and is not there. A test has a name of four words or more.
+/// The tests and rows that a page cites and that do not exist. A test's name has four words or more.
 fn cited<'a>(
     text: &'a str,
     rows: &'a BTreeSet<u32>,

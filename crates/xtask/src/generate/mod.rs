@@ -179,7 +179,7 @@ fn asyncapi_documents(system: &System, contracts: &[ServiceContract]) -> Vec<Gen
     all
 }
 
-/// The example's test of the declarations of all services.
+/// The example's test that checks the declarations of all services.
 fn last_test(tests: &str) -> Result<String> {
     let (_, test) = tests
         .rsplit_once("\n#[test]\n")
@@ -187,7 +187,7 @@ fn last_test(tests: &str) -> Result<String> {
     Ok(format!("#[test]\n{test}"))
 }
 
-/// What the example depends on, without its tests' dependencies.
+/// The example's manifest without the dependencies of its tests.
 fn manifest(text: &str) -> Result<String> {
     let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
         let (dependencies, _) = rest.split_once("\n\n")?;
@@ -198,7 +198,7 @@ fn manifest(text: &str) -> Result<String> {
     Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
 }
 
-/// What a reader has to see of the example first: the step, its compensation, and where they are declared.
+/// The part of the example that a reader sees first: the step, its compensation, and their declaration.
 fn step(example: &str) -> Result<String> {
     let between = |from: &str, to: &str| {
         let (_, rest) = example.split_once(from)?;
@@ -213,7 +213,7 @@ fn step(example: &str) -> Result<String> {
     }
 }
 
-/// Where the example declares two versions of a saga.
+/// The part of the example that declares two versions of a saga.
 fn participant(example: &str) -> Result<String> {
     let declared = example.split_once("pub fn participant(").and_then(|(_, rest)| {
         let (declared, _) = rest.split_once("\n}\n")?;
@@ -230,17 +230,16 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A file with parts that are generated, each between a line `name:begin` and a line `name:end` in the
-/// file's comments.
+/// A file with generated parts. Each stands between the comments `name:begin` and `name:end`.
 struct Marked {
     file: &'static str,
-    /// What begins a comment, and what ends it.
+    /// The beginning and the end of a comment.
     open: &'static str,
     close: &'static str,
 }
 
 impl Marked {
-    /// The file's text with another part of this name.
+    /// The file's text with this part replaced.
     fn with(&self, text: &str, name: &str, part: &str) -> Result<String> {
         let Self { file, open, close } = self;
         let (begin, end) =

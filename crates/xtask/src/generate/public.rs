@@ -1,7 +1,7 @@
-//! The public items of a crate, sorted, as its sources have them: a change of them is a line in a review.
+//! The public items of a crate, sorted, as its sources write them. A change to them is a line in a review.
 //!
-//! Every `pub` item of a library can be reached by its users: the lint `unreachable_pub` holds that. Items
-//! that a macro makes are not seen.
+//! Users can reach every `pub` item of a library: the lint `unreachable_pub` makes sure of that. Items that a macro
+//! makes are not listed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use syn::{
 
 use crate::rust_files::rust_files;
 
-/// The crates whose public items are kept.
+/// The crates whose public items are listed.
 pub(super) const CRATES: [&str; 2] = ["ballet", "ballet-core"];
 
 /// The file with the public items of a crate.
@@ -43,13 +43,13 @@ fn read(path: &Path) -> Result<File> {
 
 #[derive(Default)]
 struct Public {
-    /// The names of the types and traits that are public.
+    /// The names of the public types and traits.
     names: BTreeSet<String>,
     lines: BTreeSet<String>,
 }
 
 impl Public {
-    /// Takes in the names that implementations are listed for.
+    /// Adds the names whose implementations are listed.
     fn define(&mut self, items: &[Item]) {
         for item in items {
             let (vis, ident) = match item {
@@ -68,7 +68,7 @@ impl Public {
         self.lines.insert(tidy(&item.to_token_stream().to_string()));
     }
 
-    /// Lists the items of a module; `at` is the path of one that is written inside of its parent.
+    /// Lists the items of a module. `at` is the path of a module that is written inside its parent.
     fn list(&mut self, at: &str, items: Vec<Item>) {
         for item in items {
             match item {
@@ -129,7 +129,7 @@ impl Public {
         }
     }
 
-    /// Lists the public items of a type's own `impl`, and that a trait is implemented.
+    /// Lists the public items of an inherent `impl`, or the fact that a trait is implemented.
     fn implementation(&mut self, mut item: ItemImpl) {
         let Type::Path(of) = &*item.self_ty else { return };
         let Some(name) = of.path.segments.last().map(|last| last.ident.to_string()) else { return };
@@ -165,7 +165,7 @@ fn shown(vis: &Visibility, attrs: &[Attribute]) -> bool {
     is_public(vis) && !is_hidden(attrs)
 }
 
-/// Whether an item is hidden from users, or is for tests only.
+/// Whether an item is hidden from users, or is only for tests.
 fn is_hidden(attrs: &[Attribute]) -> bool {
     let says = |attr: &Attribute, name: &str, word: &str| match &attr.meta {
         Meta::List(list) => list.path.is_ident(name) && list.tokens.to_string() == word,
@@ -174,7 +174,7 @@ fn is_hidden(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|one| says(one, "doc", "hidden") || says(one, "cfg", "test"))
 }
 
-/// Leaves the attributes that matter to users.
+/// Keeps only the attributes that matter to users.
 fn strip(attrs: &mut Vec<Attribute>) {
     attrs.retain(|one| one.path().is_ident("derive") || one.path().is_ident("non_exhaustive"));
 }
@@ -191,12 +191,12 @@ fn hide_fields(fields: &mut Fields) {
     }
 }
 
-/// Leaves out what a trait hides, and the bodies.
+/// Removes the body, and returns whether the trait shows the item.
 fn in_trait(item: &mut TraitItem) -> bool {
     let attrs = match item {
         TraitItem::Fn(item) => {
             if item.default.take().is_some() {
-                // Shows that implementations may leave it out.
+                // The semicolon goes: that shows that implementations may omit the type.
                 item.semi_token = None;
             }
             &mut item.attrs
@@ -210,7 +210,7 @@ fn in_trait(item: &mut TraitItem) -> bool {
     is_shown
 }
 
-/// The names that a `use` brings.
+/// Collects the names that a `use` imports.
 fn brought(tree: &UseTree, names: &mut Vec<String>) {
     match tree {
         UseTree::Path(path) => brought(&path.tree, names),
@@ -221,7 +221,7 @@ fn brought(tree: &UseTree, names: &mut Vec<String>) {
     }
 }
 
-/// Tokens as people write them, more or less.
+/// Tokens with about the spaces that people write.
 fn tidy(tokens: &str) -> String {
     let mut text = tokens.split_whitespace().collect::<Vec<_>>().join(" ");
     for (from, to) in [

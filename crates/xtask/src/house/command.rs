@@ -1,4 +1,4 @@
-//! `cargo xtask house`: reads all packages, and prints what is wrong with each.
+//! `cargo xtask house`: reads the packages, and prints the findings of each.
 
 use std::process::ExitCode;
 use std::thread;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// The findings of a package, below the rules that they break.
+/// Prints the findings of a package, grouped by rule.
 fn show(package: &str, findings: &[Finding]) {
     for rule in Rule::ALL {
         let of_rule: Vec<_> = findings.iter().filter(|one| one.rule == rule).collect();
@@ -65,7 +65,7 @@ fn show(package: &str, findings: &[Finding]) {
     }
 }
 
-/// Parsing takes nearly all of the time, so every package has a thread.
+/// Judges each package on a thread of its own: parsing takes nearly all of the time.
 fn judge_all(packages: &[OnDisk]) -> Vec<Result<Judged>> {
     thread::scope(|scope| {
         let all: Vec<_> =

@@ -7,17 +7,17 @@ use crate::house::finding::Finding;
 use crate::house::read::{self, Sources};
 use crate::house::rules;
 
-/// A package: its name, its folder, and the files that its library and its programs begin with.
+/// A package: its name, its folder, and the root files of its library and programs.
 #[derive(Debug)]
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) folder: String,
     pub(super) roots: Vec<String>,
-    /// Those of them whose tests cargo does not build.
+    /// The root files of the targets whose tests cargo does not build.
     pub(super) without_tests: Vec<String>,
 }
 
-/// What is wrong with a package, and how many files it has.
+/// The findings of a package, and the number of its files.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) files: usize,

@@ -1,42 +1,41 @@
-//! From a path to the file that defines what it names: through re-exports over any number of
-//! steps, renames and `*`.
+//! Follows a path to the file that defines the name, through re-exports over any number of steps, renames and `*`.
 
 use std::collections::BTreeSet;
 
 use crate::house::tree::{Item, Path, Tree};
 
-/// What a path names.
+/// The item or module that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Module(usize),
-    /// An item, or something inside of one, and the file that defines it.
+    /// An item, or something inside one, with the file that defines it.
     Item {
         name: String,
         file: usize,
     },
-    /// Something of another crate, or a local name.
+    /// A name of another crate, or a local name.
     Outside,
 }
 
-/// Which of the names that are spelled alike is meant.
+/// The kind of name that is looked up: a module and a function may share a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// All of them, as a `use` does.
+    /// All names, as in a `use`.
     Any,
-    /// What can have something behind `::`.
+    /// A name that can stand before `::`.
     Scope,
     Macro,
 }
 
-/// The uses that a search has been through.
+/// The uses that a search has already followed.
 type Seen = BTreeSet<(usize, usize)>;
 
-/// All that a path names: a `use` may bring a module and a function of one name.
+/// Everything that a path names: a `use` may import a module and a function of the same name.
 pub(super) fn targets(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
     walk(tree, module, &path.segments, Wanted::Any, &mut Seen::new())
 }
 
-/// Whether a module, or an enum, has something of this name.
+/// Whether a module, or an enum, has something with this name.
 pub(super) fn has(tree: &Tree, target: &Target, name: &str) -> bool {
     match target {
         Target::Module(module) => {
@@ -47,7 +46,7 @@ pub(super) fn has(tree: &Tree, target: &Target, name: &str) -> bool {
     }
 }
 
-/// The macro that a call names, which may be one that an outer module defines further up.
+/// The macro that a call names. It may be defined further up, in an outer module.
 pub(super) fn called(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
     let found = walk(tree, module, &path.segments, Wanted::Macro, &mut Seen::new());
     let [name] = &path.segments[..] else { return found };
@@ -73,7 +72,7 @@ fn walk(
     }
     let Some((first, rest)) = path.split_first() else { return Vec::new() };
     let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
-    // A block sees what the module around it has.
+    // A block sees the names of the module around it.
     let mut at = module;
     let found = loop {
         let found = lookup(tree, at, first, first_wanted, seen);
@@ -88,7 +87,7 @@ fn walk(
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
 }
 
-/// Where a path that begins with `crate`, `self` or `super` starts, and what is behind that.
+/// The module that a path with `crate`, `self` or `super` starts from, and the rest of the path.
 pub(super) fn anchored<'p>(
     tree: &Tree,
     module: usize,
@@ -121,7 +120,7 @@ fn below(
     let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
     let found = lookup(tree, module, first, first_wanted, seen);
     if found.is_empty() {
-        // A macro has made it.
+        // A macro has defined it.
         return vec![Target::Item { name: first.clone(), file: tree.modules[module].file }];
     }
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
@@ -140,7 +139,7 @@ fn further(
     }
 }
 
-/// What a name is in a module itself.
+/// The things that a name stands for within one module.
 fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -> Vec<Target> {
     let module = &tree.modules[at];
     let mut found = Vec::new();

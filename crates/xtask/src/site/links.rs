@@ -1,4 +1,4 @@
-//! The links of a page, and what they point at.
+//! The links of a page, and their targets.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
@@ -7,12 +7,12 @@ pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
 /// A link or picture of a page.
 pub(crate) struct Link {
-    /// The line that it begins in, from 1.
+    /// The line where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
 }
 
-/// A place in the repository.
+/// A file, or an anchor in it, of the repository.
 pub(crate) struct Target {
     /// The path below the root.
     pub(crate) file: String,
@@ -31,7 +31,7 @@ pub(crate) fn of(text: &str) -> Vec<Link> {
 }
 
 impl Link {
-    /// What it points at, seen from this page; nothing if that is elsewhere in the world.
+    /// The target of the link on the page `from`. `None` if it is outside the repository.
     pub(crate) fn target(&self, from: &str) -> Option<Target> {
         target(&self.url, from)
     }

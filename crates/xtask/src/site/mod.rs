@@ -1,5 +1,5 @@
-//! `cargo xtask site`: the pages of the repository as one site, without a server and with nothing loaded
-//! from elsewhere. A link that leads nowhere is an error, and so is a page that the contents leave out.
+//! `cargo xtask site`: writes the pages of the repository as a site that needs no server and loads nothing from
+//! elsewhere. A broken link is an error, and so is a page that the contents omit.
 
 mod links;
 mod page;
@@ -16,7 +16,7 @@ use crate::process::cargo;
 use links::{Link, Target};
 use page::Contents;
 
-/// The page of contents: a heading for each kind of reader, and a list of links below it.
+/// The table of contents: a heading for each kind of reader, with a list of links below it.
 const CONTENTS: &str = "docs/README.md";
 const STYLE: &str = include_str!("style.css");
 
@@ -55,7 +55,7 @@ pub(crate) fn check() -> Result<ExitCode> {
     run(&Args { out: PathBuf::new(), check: true })
 }
 
-/// The files that git knows, below the root.
+/// The files that git tracks, below the root.
 fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -67,7 +67,7 @@ fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
 }
 
-/// The pages for people. Templates have links into what is made of them.
+/// The pages for people. Templates are none: their links lead to files that are made from them.
 fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
     files
@@ -81,7 +81,7 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// What is wrong with the links: those that lead nowhere, and pages to which none leads.
+/// The broken links, and the pages that no link leads to.
 fn wrong(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
@@ -127,7 +127,7 @@ fn resolve(
     }
 }
 
-/// Writes all pages, and the files that they link to. Source code becomes a page, too.
+/// Writes all pages, and the files that they link to. Source code becomes a page as well.
 fn write(
     root: &Path,
     pages: &BTreeMap<String, String>,

@@ -11,14 +11,14 @@ use super::declare::{declare, plain};
 use super::{cfg, tokens};
 use crate::house::tree::{self, Kind, Mention, Tree};
 
-/// Adds all that an item mentions to the tree.
+/// Adds the names that an item mentions to the tree.
 pub(super) fn read(tree: &mut Tree, module: usize, item: &Item) {
     Reader { tree, module }.visit_item(item);
 }
 
 struct Reader<'a> {
     tree: &'a mut Tree,
-    /// The module, or the block, that the code is in.
+    /// The module, or the block, that holds the code.
     module: usize,
 }
 
@@ -72,7 +72,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_item_impl(self, item);
     }
 
-    /// A block with items of its own is a scope of its own.
+    /// A block that declares items is a scope of its own.
     fn visit_block(&mut self, block: &'ast Block) {
         let items: Vec<&Item> = block
             .stmts
@@ -104,7 +104,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_item_macro(&mut self, item: &'ast ItemMacro) {
-        // `macro_rules!` itself is nobody's.
+        // A `macro_rules!` has a name; only calls are mentions.
         if item.ident.is_some() {
             self.tokens(&item.mac.tokens);
         } else {
@@ -126,7 +126,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    /// What may see an item is no use of it.
+    /// The path in `pub(in ..)` is no use of that module.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 

@@ -1,11 +1,11 @@
-//! What the items of a module, or of a block, are called.
+//! The names that a module, or a block, declares.
 
 use syn::{Attribute, Ident, Item, ItemUse, UseTree};
 
 use super::cfg;
 use crate::house::tree::{self, Kind, Mention, Path, Tree, Use};
 
-/// Notes down what the items of a module, or of a block, are called.
+/// Adds the names that a module, or a block, declares to the tree.
 pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
     let file = tree.modules[module].file;
     for item in items {
@@ -51,7 +51,7 @@ fn exported(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| attribute.path().is_ident("macro_export"))
 }
 
-/// All names that a `use` brings, and where from.
+/// The names that a `use` imports, each with its path.
 fn flat(item: &ItemUse) -> Vec<Use> {
     let mut all = Vec::new();
     let outside = item.leading_colon.is_some();
@@ -88,7 +88,7 @@ fn path(before: &[String], last: &Ident) -> Path {
     Path { segments: before.iter().cloned().chain(name).collect(), line: last.span().start().line }
 }
 
-/// A name without the mark of a raw one.
+/// The name without the `r#` of a raw identifier.
 pub(super) fn plain(name: &Ident) -> String {
     name.to_string().trim_start_matches("r#").to_owned()
 }

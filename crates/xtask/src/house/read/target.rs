@@ -9,10 +9,10 @@ use super::declare::{declare, plain};
 use super::{body, cfg};
 use crate::house::tree::Tree;
 
-/// The text of every file, by its path in the repository.
+/// The text of each file, by its path in the repository.
 pub(in crate::house) type Sources = BTreeMap<String, String>;
 
-/// Reads a target, given the path of its root. What is only compiled for tests is left out.
+/// Reads a target from the file at `root`. Code that is only compiled for tests is left out.
 pub(in crate::house) fn read(root: &str, sources: &Sources) -> Result<Tree> {
     let mut reader = Reader { tree: Tree::default(), sources };
     let file = reader.tree.add_file(root);
@@ -27,11 +27,11 @@ struct Reader<'a> {
     sources: &'a Sources,
 }
 
-/// Where the files of a module's children lie.
+/// The folders that hold the children of a module.
 struct Place {
     /// The folder of `mod child;`.
     folder: String,
-    /// The folder that `#[path]` starts from.
+    /// The folder that a `#[path]` is relative to.
     own: String,
 }
 
@@ -90,7 +90,7 @@ impl Reader<'_> {
         self.file(module, &path, &Place { folder, own })
     }
 
-    /// `x.rs` or `x/mod.rs`, and the folder of its children.
+    /// The child's file, `x.rs` or `x/mod.rs`, and the folder of the child's own children.
     fn usual(&self, folder: &str, name: &str) -> Result<(String, String)> {
         let below = join(folder, name);
         for path in [format!("{below}.rs"), join(&below, "mod.rs")] {
@@ -102,7 +102,7 @@ impl Reader<'_> {
     }
 }
 
-/// What `#[path = ".."]` says.
+/// The value of `#[path = ".."]`.
 fn named_file(attributes: &[Attribute]) -> Option<String> {
     attributes.iter().find_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
@@ -113,12 +113,12 @@ fn named_file(attributes: &[Attribute]) -> Option<String> {
     })
 }
 
-/// A path's folder and the last part.
+/// The folder of a path, and its last part.
 fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// A path from a folder.
+/// A path relative to a folder, from the root.
 pub(in crate::house) fn join(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {

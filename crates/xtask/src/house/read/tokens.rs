@@ -1,17 +1,17 @@
-//! Paths in tokens that nobody has parsed: what a macro is called with, or expands to.
+//! Paths in unparsed tokens: the arguments of a macro, or its expansion.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::declare::plain;
 use crate::house::tree::Path;
 
-/// A path in tokens; with `!` behind it, the name of a macro.
+/// A path in tokens. With a `!` after it, it names a macro.
 pub(super) struct Found {
     pub(super) path: Path,
     pub(super) is_macro: bool,
 }
 
-/// All paths in the tokens, in order. `.name`, `'name` and `$name` are none, `$crate` is.
+/// The paths in the tokens, in order. `.name`, `'name` and `$name` are no paths, `$crate` is one.
 pub(super) fn paths(tokens: &TokenStream) -> Vec<Found> {
     let mut found = Vec::new();
     scan(tokens.clone(), &[], &mut found);
@@ -50,7 +50,7 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
                     found.push(Found { path: Path { segments, line }, is_macro });
                 }
             }
-            // What may see an item is no use of it: `pub(in crate::place)`.
+            // `pub(in crate::place)` is no use of that module.
             TokenTree::Group(_) if at > 0 && is_pub(&tokens[at - 1]) => at += 1,
             TokenTree::Group(group) => {
                 scan(group.stream(), &[], found);

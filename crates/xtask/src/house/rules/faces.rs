@@ -1,5 +1,5 @@
-//! A name is imported from the module that defines it: not through the crate's own face, nor,
-//! inside of a folder, through the folder's.
+//! A name is imported from the module that defines it: not through the face of the crate, nor, within a folder, through
+//! the folder's.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use crate::house::finding::{Finding, Rule};
 use crate::house::resolve::{self, Target};
 use crate::house::tree::{Mention, Path, Tree, Use};
 
-/// Re-exports of re-exports are followed this far.
+/// The limit on re-exports of re-exports.
 const STEPS: usize = 16;
 
-/// A path that leads further than another, and the face that the other one went through.
+/// A path that skips a face, and that face.
 struct Further {
     path: Vec<String>,
     face: usize,
@@ -41,7 +41,7 @@ fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, Strin
     Some((&tree.files[tree.modules[*module].file].path, *line, text))
 }
 
-/// The path without the first `use` of a face on its way; nothing if there is none.
+/// The path without the first face on its way. `None` if it goes through none.
 fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
     let (mut at, mut rest) = match resolve::anchored(tree, from, path) {
         Some(start) => start,
@@ -65,7 +65,7 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
             let path = absolute(tree, at, one).into_iter().chain(kept.iter().cloned()).collect();
             return Some(Further { path, face: module.file });
         }
-        // Another folder's face.
+        // The face of another folder.
         (at, rest) = (module_of(tree, at, one)?, kept);
     }
     None
@@ -79,7 +79,7 @@ fn module_of(tree: &Tree, at: usize, one: &Use) -> Option<usize> {
     })
 }
 
-/// The `use` that brings a name into a module, and what of the path is behind it.
+/// The `use` that imports a path's name into a module, and the rest of the path.
 fn used<'t, 'p>(
     tree: &'t Tree,
     at: usize,
@@ -97,7 +97,7 @@ fn used<'t, 'p>(
     uses.iter().filter(|one| one.name.is_none() && !one.outside).find(has).map(|one| (one, rest))
 }
 
-/// A `use` as it would be written anywhere in the crate, or outside.
+/// The path of a `use`, valid anywhere in the crate or outside.
 fn absolute(tree: &Tree, at: usize, one: &Use) -> Vec<String> {
     let path = &one.path.segments;
     if one.outside {
