@@ -1,4 +1,4 @@
-//! The service behind the proxies, or the proxy without layers, as a process.
+//! Runs the service behind the proxies, or the proxy without layers, as a process of its own.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! A loop that is written by hand, or a comparison, as a process.
+//! Runs a hand-written loop, or a comparison, as a process of its own.
 
 use std::io::Write;
 use std::path::PathBuf;

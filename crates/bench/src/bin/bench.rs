@@ -1,4 +1,4 @@
-//! Runs the contestants in turn and reports what they reached.
+//! Runs the contestants in turn, and reports their figures.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,7 +34,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Args {
-    /// What to measure [default: throughput latency half-peak].
+    /// The groups to measure [default: throughput latency half-peak].
     groups: Vec<Group>,
     /// Measure everything.
     #[arg(long)]
@@ -139,7 +139,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
         let effort = args.effort(group);
         let before = usage::load()?;
         if group == Group::HalfPeak && peaks.is_empty() {
-            // The peaks are not known if this group runs alone.
+            // This group needs a peak for each contestant, and measures it if it runs alone.
             let effort = Effort { rounds: 1, ..effort };
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
@@ -214,7 +214,7 @@ async fn rows(
     Ok(rows)
 }
 
-/// There is no target: returns true.
+/// Measures the search; it has no target, so this returns true.
 async fn search_products(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
     let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
@@ -275,7 +275,7 @@ async fn find_drivers(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     Ok(found.is_reached())
 }
 
-/// There is no target: returns true.
+/// Takes sagas apart; there is no target, so this returns true.
 async fn take_apart(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     let seconds = args.seconds.unwrap_or(if args.quick { 2 } else { 20 });
     let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
@@ -326,16 +326,16 @@ async fn watch(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
     Ok(watched.is_reached())
 }
 
-/// What was measured, and how busy the machine was.
+/// The figures, and how busy the machine was.
 #[derive(Serialize)]
 struct Measured<'a, F> {
     #[serde(flatten)]
     figures: &'a F,
-    /// The machine's load average of a minute, before and after.
+    /// The load average over a minute, before and after.
     load: (f64, f64),
 }
 
-/// Prints figures, and writes them into a file.
+/// Prints the figures, and writes them into a file.
 fn show(
     args: &Args,
     name: &str,

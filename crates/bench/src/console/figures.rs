@@ -7,74 +7,74 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The targets: of a bare reader's rate, for a page in milliseconds, for the causes in seconds, and for the browser.
+/// The targets: the share of a bare reader's rate, a page in milliseconds, the causes in seconds, and the browser.
 const OF_BARE: f64 = 0.8;
 const PAGE: f64 = 100.0;
 const CAUSES: f64 = 2.0;
 
-/// A page that was read several times.
+/// A page of the console that was read several times.
 #[derive(Debug, Serialize)]
 pub struct Page {
     /// Its address.
     pub path: &'static str,
-    /// What each took, in milliseconds.
+    /// The times of the reads, in milliseconds.
     pub latencies: Vec<f64>,
 }
 
-/// How fast the journal is followed, in entries a second.
+/// The speed at which the journal is followed, in entries a second.
 #[derive(Debug, Serialize)]
 pub struct Followed {
-    /// By a reader that does nothing with them.
+    /// The speed of a reader that does nothing with the entries.
     pub bare: f64,
-    /// By a console.
+    /// The speed of a console.
     pub console: f64,
 }
 
-/// Sagas that hang.
+/// The sagas that hang.
 #[derive(Debug, Serialize)]
 pub struct Hung {
     /// How many.
     pub sagas: usize,
     /// Of how many causes.
     pub causes: usize,
-    /// From the last message until the first page has all, in seconds.
+    /// The seconds from the last message until the first page has all causes.
     pub seconds: f64,
 }
 
-/// The page of what happens now, open in a browser.
+/// The page of current events, open in a browser.
 #[derive(Debug, Serialize)]
 pub struct Live {
     /// Events a second.
     pub rate: u32,
-    /// For how long.
+    /// The seconds that the page was open.
     pub seconds: u64,
     /// The console's processor time, as a part of one processor.
     pub cpu: f64,
-    /// The same without the page.
+    /// The same with no page open.
     pub cpu_unwatched: f64,
-    /// Its memory and the peak of it, in megabytes.
+    /// The console's memory and its peak, in megabytes.
     pub memory: (f64, f64),
-    /// What the browser's main thread did at once, for longer than 50 ms: each in milliseconds.
+    /// The browser's long tasks, over 50 ms on the main thread: each in milliseconds.
     pub long_tasks: Vec<f64>,
 }
 
-/// What was measured of a console.
+/// The figures of a console.
 #[derive(Debug, Serialize)]
 pub struct Watched {
-    /// Following.
+    /// The speed of following the journal.
     pub followed: Followed,
     /// The entries among which pages were read.
     pub entries: i64,
     /// The pages.
     pub pages: Vec<Page>,
-    /// What hangs.
+    /// The sagas that hang.
     pub hung: Hung,
     /// The open page. `None` if there is no browser.
     pub live: Option<Live>,
 }
 
 impl Watched {
-    /// Whether all targets are reached.
+    /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         let tasks = self.live.iter().flat_map(|live| &live.long_tasks);

@@ -21,7 +21,7 @@ use crate::runs::stage::Stage;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The events of a saga.
+/// The number of events in a saga.
 const EACH: usize = 6;
 const CAUSES: [&str; 5] = [
     "no account",
@@ -30,27 +30,27 @@ const CAUSES: [&str; 5] = [
     "no rate",
     "the books are shut",
 ];
-/// Has the browser remember what its main thread did at once for longer than 50 ms.
+/// The script that makes the browser record its long tasks, over 50 ms.
 const OBSERVE: &str = "window.tasks = []; new PerformanceObserver(list => { for (const one of list.getEntries()) \
      window.tasks.push(one.duration); }).observe({ type: 'longtask', buffered: true });";
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
     /// The entries among which pages are read.
     pub entries: i64,
-    /// How often each page is read.
+    /// The number of reads of each page.
     pub times: usize,
-    /// The events that are followed.
+    /// The number of events that are followed.
     pub followed: usize,
-    /// The sagas that hang.
+    /// The number of sagas that hang.
     pub hung: usize,
-    /// Events a second while a page is open, and for how many seconds.
+    /// The events a second while a page is open, and the seconds of that.
     pub rate: u32,
     pub seconds: u64,
 }
 
-/// Measures all of it. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-/// The rate at which a reader and a console follow the same entries.
+/// Measures how fast a reader and a console follow the same entries.
 async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed> {
     let mut publisher = Publisher::connect(env).await?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
@@ -99,7 +99,7 @@ async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed>
     let mut db = PgConnection::connect(console.database.url()).await?;
     let begun = Instant::now();
     let next = "select next from console.progress";
-    // Its start is not what is measured.
+    // The start of the console does not count.
     let (mut since, mut first) = (begun, 0);
     loop {
         let next: i64 = sqlx::query_scalar(next).fetch_one(&mut db).await?;
@@ -122,7 +122,7 @@ fn rate(entries: usize, time: Duration) -> f64 {
     f64::from(u32::try_from(entries).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }
 
-/// A console that has read the journal to its end, and has judged all that it has read.
+/// Starts a console, and waits until it has read the journal to its end and judged all of it.
 async fn caught_up(stage: &Stage, env: &TestEnv) -> Result<ConsoleProcess> {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
     let end = end(&broker).await?.map_or(0, |end| end + 1);
@@ -140,7 +140,7 @@ async fn caught_up(stage: &Stage, env: &TestEnv) -> Result<ConsoleProcess> {
     }
 }
 
-/// How soon sagas that hang are on the first page, by their causes.
+/// Measures how soon sagas that hang are on the first page, by their causes.
 async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;
@@ -176,7 +176,7 @@ async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
     Ok(Hung { sagas, causes: CAUSES.len(), seconds })
 }
 
-/// What the first page costs while it is open.
+/// Measures the cost of the first page while it is open.
 async fn live(stage: &Stage, env: &TestEnv, extent: Extent) -> Result<Option<Live>> {
     let Extent { rate, seconds, .. } = extent;
     let Ok(browser) = WebBrowser::start().await else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! How soon pages answer that look for something among very many entries.
+//! Measures pages that search among very many entries.
 
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
-//! The contestants `ceiling` and `ceiling-bulk`: the fastest code that we can write by hand with the
-//! same guarantees. One lane handles batches of up to 250 messages, with as few statements as
-//! possible; with `bulk` the business is in bulk, too.
+//! The contestants `ceiling` and `ceiling-bulk`: the fastest code with the same guarantees that we can write by hand.
+//! One lane handles batches of up to 250 messages, with as few statements as possible. `ceiling-bulk` also does the
+//! business in bulk.
 //!
 //! The outbox is append-only. A later batch adds one row, the mark, for a batch that is published.
 //! Published rows stay, because deleting them would cost more.
@@ -28,8 +28,8 @@ const PREFETCH: u16 = 500;
 /// After a batch of at least this size, the next one fills until that one is confirmed.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// The number of unconfirmed events at which the lane waits. With a backlog it is faster than the
-/// broker, and memory would grow.
+/// The number of unconfirmed events at which the lane waits. With a backlog the lane is faster than the broker, and
+/// without a limit memory would grow.
 const UNCONFIRMED: usize = 6000;
 
 const TABLES: &str = "\
@@ -52,7 +52,7 @@ create table outbox (
 ) with (autovacuum_enabled = false);";
 
 type Marks = Arc<Mutex<Vec<Uuid>>>;
-/// A batch's events, and their permits among the unconfirmed ones.
+/// A batch's events, with their permits to be unconfirmed.
 type Batch = (Uuid, Vec<Outgoing>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
@@ -130,7 +130,7 @@ impl Lane {
         }
     }
 
-    /// The transaction of one batch, with the marks that are due.
+    /// Runs the transaction of one batch, which also writes the marks that are due.
     #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
     async fn transaction(&self, batch: Vec<Incoming>) -> Result<Option<(Uuid, Vec<Outgoing>)>> {
         let marks = std::mem::take(&mut *lock(&self.marks));
@@ -144,7 +144,7 @@ impl Lane {
         sagas.dedup();
 
         let mut db = self.pool.begin().await?;
-        // All locks are taken in order before the first row is written.
+        // Takes all locks in order before it writes the first row.
         let fresh: Vec<(Uuid,)> = sqlx::query_as(
             "with locked as materialized \
                  (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \

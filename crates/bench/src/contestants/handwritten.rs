@@ -1,4 +1,4 @@
-//! What the hand-written contestants share: the rules of the saga, the database and the broker.
+//! The shared code of the hand-written contestants: the rules of the saga, the database and the broker.
 //!
 //! They keep ballet's guarantees: an inbox, a ledger with the outcomes and a tombstone, a lock per
 //! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
@@ -40,16 +40,16 @@ pub(crate) struct Outgoing {
     pub(crate) body: String,
 }
 
-/// What a message leads to.
+/// The effect of a message.
 #[derive(Debug, Default)]
 pub(crate) struct Effect {
-    /// Steps for the ledger, with their outcomes.
+    /// The steps for the ledger, with their outcomes.
     pub(crate) ledger: Vec<(&'static str, Option<String>)>,
     pub(crate) change: Option<Move>,
     pub(crate) event: Option<Outgoing>,
 }
 
-/// The rules of the saga: what a service does with a message, given the ledger's rows of the saga.
+/// Applies the rules of the saga: the effect of a message, given the ledger's rows of the saga.
 pub(crate) fn decide(
     service: &str,
     message: &Incoming,
@@ -129,7 +129,7 @@ pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
     saga_id.as_u128() as i64
 }
 
-/// Reads a delivery. A message that cannot be read ends the process: here nothing sends one.
+/// Reads a delivery. An unreadable message ends the process: nobody sends one here.
 pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<Incoming> {
     let properties = &delivery.properties;
     let id = |text: Option<&str>| Uuid::parse_str(text.unwrap_or_default());
@@ -199,7 +199,7 @@ pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     }
 }
 
-/// Connects.
+/// Connects to the broker, and opens a channel.
 pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(amqp_url, properties).await?;

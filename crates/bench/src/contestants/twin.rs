@@ -1,5 +1,5 @@
-//! The contestant `twin`: what a careful team writes by hand. Each message has its own transaction,
-//! awaited confirm and ack. Eight messages run at once, each on its own database connection.
+//! The contestant `twin`: the code that a careful team writes by hand. Each message has its own transaction, awaited
+//! confirm and ack. Eight messages run at once, each on its own database connection.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::saga4::business;
 
 const PREFETCH: u16 = 50;
 const AT_ONCE: usize = 8;
-/// The age at which an event that a crash left in the outbox is published.
+/// The age from which a sweep publishes an event that a crash left in the outbox.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "\

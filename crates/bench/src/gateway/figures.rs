@@ -8,27 +8,27 @@ use serde::Serialize;
 use crate::gateway::proxies::Proxy;
 use crate::report::outcome::{quantile, ratios};
 
-/// The p99 may be this many times nginx's.
+/// The most that a p99 may be, as a multiple of nginx's.
 const MOST: f64 = 1.5;
-/// The peak is at least this part of nginx's.
+/// The least that a peak may be, as a share of nginx's.
 const LEAST: f64 = 0.75;
 
 const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the same \
                         rate is half of hyper's peak: `apt-get install nginx-light` brings it";
 
-/// What one proxy reached, round by round.
+/// The figures of one proxy, round by round.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) proxy: Proxy,
     /// Requests a second in the closed loop.
     pub(crate) peaks: Vec<f64>,
-    /// Microseconds of its processor time for a request of the closed loop.
+    /// Microseconds of the proxy's processor time for a request of the closed loop.
     pub(crate) processor: Vec<f64>,
-    /// At half of its own peak.
+    /// The latencies at half of the proxy's own peak.
     pub(crate) own: Latencies,
-    /// At half of the peak of the first row.
+    /// The latencies at half of the first proxy's peak.
     pub(crate) same: Latencies,
-    /// The most memory that it had, in megabytes.
+    /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Keyed {
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     pub(crate) rows: Vec<Row>,
-    /// Requests a second, half of the peak of the first row.
+    /// The fixed rate, half of the first proxy's peak, in requests a second.
     pub(crate) rate: f64,
     pub(crate) keyed: Keyed,
 }
@@ -74,7 +74,7 @@ impl Comparison {
         self.rows.iter().find(|row| row.proxy == proxy)
     }
 
-    /// The targets. Without nginx there is none.
+    /// The verdicts on the targets. Without nginx there is none.
     fn verdicts(&self) -> Vec<Verdict> {
         let both = self.row(Proxy::Gateway).zip(self.row(Proxy::Nginx));
         let Some((gateway, nginx)) = both else { return Vec::new() };
@@ -95,14 +95,14 @@ impl Comparison {
         ]
     }
 
-    /// Whether the targets are reached.
+    /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.verdicts().iter().all(|verdict| verdict.is_reached)
     }
 }
 
-/// Whether a target is reached.
+/// The verdict on a target.
 struct Verdict {
     what: String,
     ratios: Vec<f64>,
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn rounds_are_compared_with_each_other() {
-        // Both were slow in the second round.
+        // Both proxies are slow in the second round.
         let all = [(Proxy::Nginx, [1.0, 9.0, 2.0]), (Proxy::Gateway, [1.4, 9.9, 4.0])];
         let slow = comparison(&all);
         assert!(slow.is_reached() && slow.to_string().contains("reached      1.40  (1.10-2.00)"));

@@ -1,4 +1,4 @@
-//! Loads the proxies in short turns, so that what else the machine does hits all alike.
+//! Loads the proxies in short turns, so that other work on the machine slows all of them alike.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::runs::stage::Stage;
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;
 
-/// Measures the proxies in this many rounds. In a round each has a turn of this length at its peak, later
-/// another at half of its peak, and one at half of nginx's. `say` is told what is under way.
+/// Measures the proxies in this many rounds. In a round each proxy has a turn of this length at its peak, later one at
+/// half of its peak, and one at half of nginx's. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub async fn measure(
     let measured = compare(&proxies.all, rounds, turn, say).await;
     proxies.stop().await;
     if measured.is_ok() {
-        // The access log is large. A failure does no harm: the next run does it.
+        // The access log is large. A failure does no harm: the next run removes it.
         fs::remove_dir_all(&dir).ok();
     }
     measured
@@ -53,7 +53,7 @@ async fn compare(
             let peak = load::closed(&running.target, turn).await;
             let peak = peak.with_context(|| running.proxy.name())?;
             let spent = running.process.processor()? - spent;
-            // The warm-up is as fast as the turn.
+            // The warm-up runs at the rate of the turn.
             let requests = peak * begun.elapsed().as_secs_f64();
             row.peaks.push(peak);
             row.processor.push(spent * 1_000.0 / requests);
@@ -86,7 +86,7 @@ async fn compare(
     Ok(Comparison { rows, rate, keyed })
 }
 
-/// The order of a round: each begins once.
+/// The order of a round. Over the rounds each proxy comes first once.
 fn turns(round: usize, all: usize) -> impl Iterator<Item = usize> {
     (0..all).map(move |turn| (round + turn) % all)
 }

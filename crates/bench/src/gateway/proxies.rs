@@ -1,4 +1,4 @@
-//! The proxies that are compared, each in front of the same service.
+//! The proxies to compare, each in front of the same service.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -19,7 +19,7 @@ use crate::runs::process::Process;
 const TOKENS: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What stands in front of the service.
+/// The proxy in front of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Proxy {
@@ -27,7 +27,7 @@ pub(crate) enum Proxy {
     Nginx,
     /// The gateway's server and client without its layers.
     Hyper,
-    /// With everything that it can do.
+    /// The gateway with all its layers.
     Gateway,
 }
 
@@ -41,7 +41,7 @@ impl Proxy {
     }
 }
 
-/// A proxy at work.
+/// A proxy that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) proxy: Proxy,
@@ -70,7 +70,7 @@ impl Proxies {
         let log = |name: &str| dir.join(format!("{name}.log"));
         let children = Children::new()?;
         let start = async |program: &Path, name: &str, args: &[&str]| {
-            // As many worker threads as it may have, if it is one of ours.
+            // Our own programs get this many worker threads.
             let adjust = |command: &mut tokio::process::Command| {
                 command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
             };
@@ -98,7 +98,7 @@ impl Proxies {
         for running in &proxies.all {
             running.ready().await?;
         }
-        // Without its database the gateway would do less.
+        // The gateway would do less without its database.
         database_is_there(private).await?;
         Ok(proxies)
     }
@@ -112,7 +112,7 @@ impl Proxies {
 }
 
 impl Running {
-    /// Waits until it answers.
+    /// Waits until the proxy answers.
     async fn ready(&self) -> Result<()> {
         let what = format!("{} to answer", self.proxy.name());
         let there = || async {
@@ -136,7 +136,7 @@ async fn database_is_there(private: SocketAddr) -> Result<()> {
     Ok(wait_until("the gateway's database", PATIENCE, there).await?)
 }
 
-/// A program in the directory of this one.
+/// The path of a program in the directory of this one.
 fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let program = own.with_file_name(name);
@@ -146,7 +146,7 @@ fn beside(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// nginx, if this machine has it. Debian installs it where only root looks.
+/// The path of nginx, if it is installed. Debian installs it outside a user's search path.
 fn nginx() -> Option<PathBuf> {
     let works = |path: &&str| {
         let mut command = Command::new(path);
@@ -156,7 +156,7 @@ fn nginx() -> Option<PathBuf> {
     ["nginx", "/usr/sbin/nginx"].iter().find(|path| works(path)).map(PathBuf::from)
 }
 
-/// Addresses that nobody uses, as of now.
+/// Addresses that are free at the moment.
 fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners: Vec<_> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
@@ -165,7 +165,7 @@ fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     addresses.try_into().ok().context("there are as many addresses as listeners")
 }
 
-/// A reverse proxy that does nothing else, with connections that are used again on both sides.
+/// The configuration of a plain reverse proxy that keeps connections open on both sides.
 fn nginx_config(threads: usize, listen: SocketAddr, service: SocketAddr) -> String {
     format!(
         "daemon off;
@@ -200,7 +200,7 @@ http {{
 
 const CONFIG: &str = "gateway.toml";
 
-/// Everything that a route can have. The rate is high enough to refuse nobody.
+/// A route with everything that a route can have. The rate limit is too high to refuse anybody.
 const ROUTES: &str = r#"
 [jwt]
 issuer = "https://login.shop.example"
@@ -235,7 +235,7 @@ idempotency = "required"
 "#;
 const SCOPES: &str = "things:read things:write";
 
-/// Writes the gateway's config, and makes clients for it.
+/// Writes the gateway's config, and makes its clients.
 fn sign_in(
     gateway: &Path,
     dir: &Path,
@@ -246,7 +246,7 @@ fn sign_in(
     let (key, stanza) = printed.split_once("\n\n").context("`ballet-gateway api-key` is new")?;
     let url = database.url();
     let upstream = format!("[[upstream]]\nname = \"service\"\nservers = [\"http://{service}\"]\n");
-    // On a busy machine a request waits, and does not fail.
+    // On a busy machine a request waits instead of failing.
     let database = format!("[database]\nurl = \"{url}\"\ntimeout = \"10s\"\n");
     let config = format!("{database}{ROUTES}\n{upstream}\n{stanza}");
     let (file, keys) = (dir.join(CONFIG), dir.join("keys"));

@@ -1,4 +1,4 @@
-//! Runs one saga after the other with spans on, and reads from them when a message was handed over to whom.
+//! Runs one saga after the other with spans on, and reads the hand-overs of each message from them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::runs::load::{Load, Plan};
 use crate::runs::services::{self, Setting};
 use crate::runs::stage::Stage;
 
-/// A saga's messages in their order, and the first, which no service published.
+/// The saga's messages, in order. No service publishes the first.
 const MESSAGES: [&str; 5] =
     ["a.wanted.v1", "a.opened.v1", "b.moved.v1", "c.moved.v1", "d.moved.v1"];
-/// Spans leave a service once a second.
+/// The time until spans have left a service, which exports them once a second.
 const EXPORTED: Duration = Duration::from_secs(3);
 
-/// Measures for so long. `say` is told what is under way.
+/// Measures for this time. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Resul
 }
 
 fn milliseconds(from: u64, to: u64) -> f64 {
-    // Whose clocks differ a little may be before each other.
+    // Clocks may differ a little, so an end may lie before its beginning.
     Duration::from_nanos(to.saturating_sub(from)).as_secs_f64() * 1e3
 }
 

@@ -1,4 +1,4 @@
-//! Starts services, gives them nothing to do, and takes what they and their servers use of the processor.
+//! Starts services, gives them nothing to do, and measures the processor time of them and their servers.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::Stage;
 use crate::saga4::contract::SERVICES;
 
-/// Who is measured: ours, and one that waits for messages and does nothing else.
+/// The contestants: ours, and one that only waits for messages.
 const WHO: [Contestant; 2] = [Contestant::Ballet, Contestant::Twin];
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
-    /// Systems of four services each.
+    /// The number of systems, of four services each.
     pub systems: usize,
-    /// What passes before: tables and partitions are made, and the first rounds of all that repeats are over.
+    /// The time before the window: tables and partitions are made, and periodic tasks have run once.
     pub settled: Duration,
-    /// What is measured.
+    /// The time that is measured.
     pub window: Duration,
 }
 
-/// Measures. `say` is told what is under way.
+/// Measures idle services. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     Ok(Idle { rows, seconds: extent.window.as_secs_f64() })
 }
 
-/// What Postgres, the broker and the services use, in milliseconds a second.
+/// Measures the use of Postgres, the broker and the services, in milliseconds a second.
 async fn rest(stage: &Stage, systems: &[Services], extent: Extent) -> Result<[f64; 3]> {
     sleep(extent.settled).await;
     let (before, begun) = (Snapshot::take()?, Instant::now());

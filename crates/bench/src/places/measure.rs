@@ -1,4 +1,4 @@
-//! Fills an index, sends positions at a steady rate, and times searches and the way of a position into the answers.
+//! Fills an index, sends positions at a steady rate, and times searches and the way of a position to the answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,27 +21,27 @@ use crate::runs::stage::Stage;
 const LOCATION: &str = "location";
 const TICK: Duration = Duration::from_millis(10);
 const TICKS: u32 = 100;
-/// As a step asks first.
+/// The number of drivers that a step asks for at first.
 const ENOUGH: usize = 16;
-/// The pause between two searches, between two looks for a position, and between two positions that are timed.
+/// The pause between two searches, between two looks for a position, and between two timed positions.
 const SEARCH: Duration = Duration::from_millis(1);
 const LOOK: Duration = Duration::from_millis(1);
 const TIMED: Duration = Duration::from_millis(50);
-/// For a position that does not come.
+/// The time after which a position is missing.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
     /// The drivers in memory.
     pub drivers: u32,
-    /// The positions of a second.
+    /// The positions a second.
     pub rate: u32,
-    /// For how many seconds they come.
+    /// The seconds of that.
     pub seconds: u32,
 }
 
-/// Measures all. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
 }
 
 async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
-    // Nobody falls silent meanwhile.
+    // Long enough that no driver falls silent meanwhile.
     let index = Index::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
     let running = location::service_with(index.clone()).start(settings).await?;
@@ -80,7 +80,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places>
     Ok(Places { drivers, wanted, confirmed, refused, searches, ages })
 }
 
-/// What searches take, in milliseconds.
+/// Times the searches, in milliseconds.
 fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     for number in 0.. {
@@ -98,7 +98,7 @@ fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>
     Ok(took)
 }
 
-/// How old a position is when it is in the answers, in milliseconds: from before it is sent.
+/// Measures the ages of positions when answers first have them, in milliseconds, from before they are sent.
 async fn ages(
     handle: ballet::Handle,
     index: Index,
@@ -126,11 +126,11 @@ async fn ages(
     Ok(ages)
 }
 
-/// Sends positions at a steady rate. Returns how many of a second were confirmed, and how many were not.
+/// Sends positions at a steady rate. Returns the confirmed ones a second, and the number of unconfirmed ones.
 async fn flood(running: &Running, extent: Extent) -> Result<(f64, usize)> {
     let positions = running.handle().telemetry::<Position>();
     let mut every = interval(TICK);
-    // What a busy machine delays is sent all the same.
+    // A busy machine delays positions, but drops none.
     every.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut sending, mut number, begun) = (JoinSet::new(), 0_u32, Instant::now());
     for _ in 0..extent.seconds * TICKS {

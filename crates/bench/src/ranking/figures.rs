@@ -1,4 +1,4 @@
-//! What rankings took, as text.
+//! The times of rankings, as text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The slowest answer of a hundred, in milliseconds.
+/// The target of the 99th percentile, in milliseconds.
 const MOST: f64 = 50.0;
 
 /// The answers of one window.
@@ -14,20 +14,20 @@ const MOST: f64 = 50.0;
 pub struct Window {
     /// Its name in the query.
     pub name: &'static str,
-    /// What the first answer took, which waits until the ranking is computed, in milliseconds.
+    /// The time of the first answer, which waits until the ranking is computed, in milliseconds.
     pub first: f64,
-    /// What each of the others took.
+    /// The times of the other answers, in milliseconds.
     pub latencies: Vec<f64>,
 }
 
-/// All answers.
+/// The figures of all rankings.
 #[derive(Debug, Serialize)]
 pub struct Rankings {
     /// The minutes that viewers have watched.
     pub minutes: i64,
-    /// The rows that they are counted into: one for each title and minute.
+    /// The rows that hold them: one for each title and minute.
     pub rows: i64,
-    /// By window.
+    /// The figures of each window.
     pub windows: Vec<Window>,
 }
 

@@ -1,4 +1,4 @@
-//! Fills the minutes of two days, and asks what is watched most.
+//! Fills the minutes of two days, and asks for the most watched titles.
 
 use std::time::{Duration, Instant};
 
@@ -16,23 +16,23 @@ use crate::runs::stage::{Stage, admin};
 
 const SERVICE: &str = "analytics";
 const WINDOWS: [&str; 2] = ["hour", "day"];
-/// What minutes are kept for.
+/// The minutes that analytics keeps.
 const KEPT_MINUTES: i64 = 2 * 24 * 60;
-/// The pause between two questions: a ranking is computed anew many times meanwhile.
+/// The pause between two questions. A ranking is computed anew many times in a run.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
-    /// The minutes that were watched, about.
+    /// The approximate number of minutes that were watched.
     pub minutes: i64,
     /// The titles that somebody watches in each minute.
     pub titles: i64,
-    /// How long it is asked.
+    /// The seconds of asking.
     pub seconds: u64,
 }
 
-/// Measures. `say` is told what is under way.
+/// Measures rankings. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-/// Titles are watched as in life: few by many. Returns the minutes and the rows.
+/// Adds watched minutes, distributed as in life: few titles have most viewers. Returns the minutes and the rows.
 async fn fill(db: &mut PgConnection, extent: Extent) -> Result<(i64, i64)> {
     sqlx::query(
         "insert into title_minute (title_id, minute, viewers, watched_seconds)
@@ -105,7 +105,7 @@ async fn ask(url: &str, extent: Extent) -> Result<Vec<Window>> {
     Ok(windows)
 }
 
-/// Asks once, and returns what the answer took, in milliseconds.
+/// Asks once, and returns the time of the answer, in milliseconds.
 async fn answered(client: &Client, url: &str, window: &str) -> Result<f64> {
     let begun = Instant::now();
     let request = client.get(url).query(&[("window", window), ("limit", "100")]);

@@ -69,7 +69,7 @@ impl Group {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The title: what the command's help says of it.
+    /// The title: the help text of the command's argument.
     #[must_use]
     pub fn title(self) -> String {
         let help = self.to_possible_value().and_then(|value| value.get_help().cloned());
@@ -77,10 +77,10 @@ impl Group {
     }
 }
 
-/// The time that is spent.
+/// The time to spend on a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// How often each case runs.
+    /// The number of runs of each case.
     pub rounds: usize,
     /// The warm-up of a run.
     pub warm_up: Duration,
@@ -97,7 +97,7 @@ pub struct Case {
     pub run: Run,
 }
 
-/// The figure that is compared.
+/// The figure that a target compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Sagas per second.
@@ -150,7 +150,7 @@ fn each(contestants: &[Contestant], plan: Plan, effort: Effort) -> Vec<Case> {
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
 }
 
-/// All but the twin, first without and then under a condition with this name.
+/// All contestants but the twin, each alone and then under the condition with this name.
 fn beside(
     contestants: &[Contestant],
     plan: Plan,
@@ -167,7 +167,7 @@ fn beside(
     fresh.map(|who| case(who.name(), *who, plan, effort)).chain(under).collect()
 }
 
-/// The cases of a group. `peak` is what a contestant reached in `throughput`.
+/// The cases of a group. `peak` gives a contestant's rate in `throughput`.
 #[must_use]
 pub fn cases(
     group: Group,
@@ -219,7 +219,7 @@ pub fn cases(
         Group::Backlog => {
             let without = contestants.iter().filter(|who| **who != Contestant::Twin);
             let backlog = |who: &Contestant| {
-                // No more sagas are started.
+                // No more sagas start.
                 let mut case = case(who.name(), *who, Plan { in_flight: 0, ..plan }, effort);
                 case.run.condition.backlog = 1_000_000;
                 case.run.window = Duration::from_secs(30);

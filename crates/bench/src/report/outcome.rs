@@ -30,12 +30,12 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Whether a target was reached.
+/// The verdict on a target.
 #[derive(Debug, Serialize)]
 pub struct Verdict {
     /// The target, in words.
     pub what: String,
-    /// The value that was reached.
+    /// The measured value.
     pub value: f64,
     /// The smallest and the largest value of the rounds.
     pub spread: (f64, f64),
@@ -114,7 +114,7 @@ const fn name(measure: Measure) -> &'static str {
     }
 }
 
-/// Round by round, so that what else the machine does in a round is on both sides.
+/// The ratios round by round, so that other work on the machine in a round is on both sides.
 pub(crate) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
@@ -134,7 +134,7 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The median, or nothing if no saga ended.
+/// The median, or an empty cell if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
     match median {

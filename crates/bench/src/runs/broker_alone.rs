@@ -1,5 +1,5 @@
-//! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged
-//! without any work, with the topology and without parts of it. Many at once, and one by one.
+//! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged without any work, with
+//! the whole topology and without parts of it, many at once and one by one.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use ballet_stage::usage::Snapshot;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;
-/// The messages that pass one by one, and the pause between two, in which the machine falls idle.
+/// The number of messages that go one by one, and the pause between two, in which the machine falls idle.
 const ONE_BY_ONE: usize = 300;
 const PAUSE: Duration = Duration::from_millis(10);
 /// The messages of one saga, and the queue that each goes to.
@@ -49,7 +49,7 @@ pub enum Route {
     Straight,
     /// The whole topology, and messages without headers: no cause, no trace.
     NoHeaders,
-    /// The whole topology, and messages with an id and a type only, and a body of one byte.
+    /// The whole topology, and messages with only an id, a type and a body of one byte.
     Bare,
 }
 
@@ -97,7 +97,7 @@ pub async fn measure(stage: &Stage, route: Route, time: Duration) -> Result<Figu
     figures
 }
 
-/// The time of a message from its publisher to its consumer while nothing else is under way, in milliseconds.
+/// Measures the time of a message from publisher to consumer while no other is under way, in milliseconds.
 async fn one_by_one(route: Route, env: &TestEnv) -> Result<Vec<f64>> {
     const NUMBER: u64 = 1;
     let broker = RabbitMq::new(env.ops_amqp_url())?;

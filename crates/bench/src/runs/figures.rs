@@ -49,12 +49,12 @@ impl Cpu {
     }
 }
 
-/// The number of messages that these sagas took.
+/// The number of messages that these sagas consisted of.
 pub(crate) fn messages(ended: &[(Instant, End, Duration)]) -> f64 {
     let of = |end| match end {
         End::Closed => MESSAGES.closed,
         End::Cancelled => MESSAGES.cancelled,
-        // Between one and four: half of the saga on average.
+        // Between one and four: about half of the saga.
         End::Dead => 2,
     };
     f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())

@@ -60,7 +60,7 @@ pub(crate) enum End {
 pub(crate) struct Started {
     pub(crate) all: u64,
     pub(crate) refused: u64,
-    /// With a step that fails, by service.
+    /// Sagas with a step that fails, by service.
     pub(crate) failing: [u64; 4],
 }
 
@@ -81,9 +81,9 @@ pub(crate) struct Load {
     unconfirmed: usize,
     next: Instant,
     pub(crate) started: Started,
-    /// When sagas ended, how, and how long they took.
+    /// The time of each saga's end, its result, and its duration.
     pub(crate) ended: Vec<(Instant, End, Duration)>,
-    /// Ends that should not be: of sagas that had ended, or that should have ended otherwise.
+    /// Wrong ends: of sagas that had already ended, or that should have ended otherwise.
     pub(crate) wrong: Vec<String>,
     seen: HashSet<Uuid>,
 }
@@ -98,7 +98,7 @@ impl Load {
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        // Not to `events`: it is a topic exchange, where each binding makes every publish slower.
+        // Not bound to `events`, a topic exchange: each binding there makes every publish slower.
         for (exchange, key) in [(ROUTE, CLOSED), (ROUTE, CANCELLED), (DEAD, "#")] {
             let name = queue.name().clone();
             let (options, none) = (<_>::default(), FieldTable::default());
@@ -142,7 +142,7 @@ impl Load {
         Ok(())
     }
 
-    /// Starts the sagas that are due. Returns when the next one is due if the plan has a pace.
+    /// Starts the sagas that are due. Returns the time of the next one if the plan has a pace.
     fn start_due(&mut self) -> Result<Option<Instant>> {
         match self.plan.pace {
             Some(pace) => {

@@ -1,4 +1,4 @@
-//! Who follows the journal while others are measured: a process of its own, that ends when it is dropped.
+//! A reader that follows the journal during a measurement: a process of its own that ends when it is dropped.
 
 use std::process::Stdio;
 
@@ -9,10 +9,10 @@ use ballet_stage::{Child, TestEnv};
 use crate::runs::console_process::ConsoleProcess;
 use crate::runs::stage::Stage;
 
-/// Somebody who follows the journal.
+/// The kinds of readers that follow the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observer {
-    /// A loop that is written by hand, and prints what it reads.
+    /// A hand-written loop that prints the entries.
     Loop,
     /// A console.
     Console,
@@ -26,7 +26,7 @@ pub(crate) enum Following {
 }
 
 impl Observer {
-    /// Starts it.
+    /// Starts the reader.
     pub(crate) async fn start(self, stage: &Stage, env: &TestEnv) -> Result<Following> {
         match self {
             Self::Console => {

@@ -10,10 +10,10 @@ use crate::runs::load::{Load, Started};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
-/// How long compensations may take after the last abort was seen.
+/// The time that compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often each step must have taken effect in a service's database.
+/// The number of times that each step must have taken effect in a service's database.
 fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
     let [fails_a, fails_b, fails_c, fails_d] = started.failing;
     let opened = started.all - fails_a;
@@ -28,8 +28,8 @@ fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
     }
 }
 
-/// Waits until the databases hold what they should. While sagas wait (`drained` is false), the
-/// expected number of steps is not known, but none may be there twice.
+/// Waits until the databases hold the right rows. While sagas wait (`drained` is false), the expected number of steps
+/// is not known, but no step may be there twice.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<(
     Ok(())
 }
 
-/// What is wrong in a database, if anything.
+/// Looks for a mistake in a database.
 async fn look(
     db: &mut sqlx::PgConnection,
     service: &str,

@@ -1,4 +1,4 @@
-//! A program beside us: its log, what it takes of the machine, and its end.
+//! A program that runs beside us: its log, its use of the machine, and its end.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A program, with all that it starts.
+/// A program with all its child processes.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -20,7 +20,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program. What it prints comes to the end of the log; `adjust` sets its environment.
+    /// Starts a program. Its output is added to the log; `adjust` sets its environment.
     pub(crate) async fn start(
         children: &Children,
         program: &Path,
@@ -38,12 +38,12 @@ impl Process {
         Ok(Self { child: child.await?, log: log.to_owned() })
     }
 
-    /// The number of its process, while it runs.
+    /// The process id, while it runs.
     pub(crate) fn id(&self) -> Option<i32> {
         self.child.id().and_then(|id| i32::try_from(id).ok())
     }
 
-    /// Fails if it has ended.
+    /// Fails if the process has ended.
     pub(crate) fn check(&self) -> Result<()> {
         let runs = |id| fs::exists(format!("/proc/{id}/exe")).unwrap_or(false);
         ensure!(
@@ -55,26 +55,26 @@ impl Process {
         Ok(())
     }
 
-    /// Milliseconds of processor time until now.
+    /// The milliseconds of processor time that it has used.
     pub(crate) fn processor(&self) -> Result<f64> {
         Ok(Snapshot::take()?.milliseconds(&[self.root()]))
     }
 
-    /// The most memory that it had, in megabytes, all its processes together.
+    /// The peak memory of all its processes together, in megabytes.
     pub(crate) fn memory(&self) -> Result<f64> {
         let started = Snapshot::take()?.descendants(self.root());
         let all = started.into_iter().chain([self.root()]);
         Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
     }
 
-    /// The last lines that it wrote.
+    /// The last lines of its output.
     pub(crate) fn said(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
-    /// Asks it to end.
+    /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
         self.child.signal(Signal::TERM);
     }

@@ -17,7 +17,7 @@ use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
 use ballet_stage::usage::Snapshot;
 
-/// What is run, and for how long.
+/// A run: the contestant, its load, and the times.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     /// The contestant.
@@ -26,7 +26,7 @@ pub struct Run {
     pub setting: Setting,
     /// The load.
     pub plan: Plan,
-    /// What it finds at the start.
+    /// The condition of its databases and its queue at the start.
     pub condition: Condition,
     /// The time before the window.
     pub warm_up: Duration,
@@ -34,7 +34,7 @@ pub struct Run {
     pub window: Duration,
 }
 
-/// What a contestant finds when it starts.
+/// The condition that a contestant starts in.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Condition {
     /// The number of old rows in the inboxes, and again in the ledgers. With old rows a snapshot is
@@ -44,7 +44,7 @@ pub struct Condition {
     pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
-    /// Who follows the journal, besides.
+    /// The reader that follows the journal, if there is one.
     pub observer: Option<Observer>,
 }
 

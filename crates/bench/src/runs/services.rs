@@ -12,17 +12,17 @@ use crate::runs::process::Process;
 use crate::runs::stage::Stage;
 use crate::saga4::contract::SERVICES;
 
-/// How long the services may take until all of them consume.
+/// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How the services of a contestant run.
+/// The number and options of a contestant's processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// Processes of each service.
     pub replicas: usize,
     /// Lanes of each process. Only ballet has them.
     pub lanes: u16,
-    /// Where spans go, if any are wanted.
+    /// The collector of spans, if any are wanted.
     pub collector: Option<SocketAddr>,
 }
 
@@ -54,7 +54,7 @@ impl Services {
     }
 
     pub(crate) async fn stop(self) {
-        // All at once, so that none works on without the others.
+        // All at once, so that no process works on without the others.
         self.processes.iter().for_each(Process::terminate);
         for process in self.processes {
             process.stop().await;

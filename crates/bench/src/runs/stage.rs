@@ -1,4 +1,4 @@
-//! The servers, and what each contestant gets of them: a virtual host and databases.
+//! The servers, and each contestant's share of them: a virtual host and databases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,13 +50,13 @@ impl Stage {
         Ok(self.servers.stop().await?)
     }
 
-    /// A virtual host with the topology, and empty databases.
+    /// Creates a virtual host with the topology, and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
         self.bed_with(contestant, &definitions).await
     }
 
-    /// The same with another topology.
+    /// Creates the same with another topology.
     pub(crate) async fn bed_with(
         &self,
         contestant: Contestant,

@@ -1,4 +1,4 @@
-//! What searches took, as a table.
+//! The times of searches, as a table.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crate::report::outcome::quantile;
 /// The searches of one kind.
 #[derive(Debug, Serialize)]
 pub struct Kind {
-    /// What is typed.
+    /// The name of the kind: the sort of text that is typed.
     pub name: &'static str,
-    /// One of them.
+    /// The text of one of them.
     pub example: String,
-    /// What each took, in milliseconds.
+    /// The times of the searches, in milliseconds.
     pub latencies: Vec<f64>,
-    /// The products on all pages.
+    /// The number of products found, over all pages.
     pub found: usize,
 }
 
@@ -25,7 +25,7 @@ pub struct Kind {
 pub struct Searches {
     /// The number of products.
     pub products: usize,
-    /// By kind.
+    /// The searches of each kind.
     pub kinds: Vec<Kind>,
 }
 

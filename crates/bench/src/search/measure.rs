@@ -1,4 +1,4 @@
-//! Publishes the products, and searches among them.
+//! Publishes the products, and measures searches among them.
 
 use std::time::Instant;
 
@@ -15,14 +15,14 @@ use crate::runs::stage::{Stage, admin};
 use crate::search::figures::{Kind, Searches};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 
-/// How many products are published side by side.
+/// The number of products that are published side by side.
 const SIDE_BY_SIDE: usize = 16;
 const SEED: u64 = 7;
 
 /// One product in this many is remembered, for searches that find something.
 const REMEMBERED: usize = 100;
 
-/// What is typed, given the texts of some products.
+/// Makes the text to type, given the texts of some products.
 type Typed = fn(&mut Vocabulary, &[String]) -> String;
 
 /// The kinds of searches.
@@ -41,7 +41,7 @@ const KINDS: [(&str, Typed); 9] = [
     }),
 ];
 
-/// Measures searches of each kind among this many products. `say` is told what is under way.
+/// Measures searches of each kind among this many products. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -68,8 +68,8 @@ pub async fn measure(
     measured
 }
 
-/// Publishes the products over HTTP, and returns the texts of some. The indexes for searching are made
-/// at the end, which is faster.
+/// Publishes the products over HTTP, and returns the texts of some. The search indexes are created at the end, which is
+/// faster.
 async fn fill(
     env: &TestEnv,
     url: &str,

@@ -1,5 +1,5 @@
-//! What somebody writes with lapin and serde_json to read the journal, or to send a file to the broker, for
-//! events that are known to be text and JSON. It checks nothing, and ends with the connection.
+//! The bare loops: the code with lapin and serde_json that somebody would write to read the journal, or to send a file
+//! to the broker, for events that are known to be JSON text. It checks nothing, and ends with the connection.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -18,13 +18,13 @@ use serde_json::value::RawValue;
 
 use crate::contestants::handwritten::{channel, confirmed};
 
-/// As the commands have it.
+/// The prefetch of the commands.
 const PREFETCH: u16 = 1_000;
 const ACK_EVERY: u64 = 250;
 const IN_FLIGHT: usize = 1_000;
 const BUFFER: usize = 256 * 1024;
 
-/// A line as the commands write it, without the time.
+/// A line in the format of the commands, without the time.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::stream::orders::{Fault, fault, order_of, saga};
 
-/// What a comparison found, and how long it took.
+/// The result of a comparison, and its times in seconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Found {
     /// All sagas.
@@ -22,11 +22,11 @@ pub struct Found {
     pub broken: u64,
     /// Differences that are not those that were made on purpose.
     pub wrong: u64,
-    /// Until the expected events were read.
+    /// Until the expected events were read, in seconds.
     pub expected: f64,
-    /// Until those that came were read.
+    /// Until the actual events were read, in seconds.
     pub came: f64,
-    /// Until all was compared.
+    /// Until all sagas were compared, in seconds.
     pub compared: f64,
 }
 
@@ -86,12 +86,12 @@ fn is_on_purpose(difference: &Difference) -> bool {
 }
 
 impl Found {
-    /// Reads what the process of a comparison has printed.
+    /// Parses the output of a comparison's process.
     pub(crate) fn read(text: &str) -> Result<Self> {
         serde_json::from_str(text).with_context(|| format!("the comparison printed {text:?}"))
     }
 
-    /// Whether it found what was broken on purpose, and nothing else.
+    /// Whether it found exactly the differences that were made on purpose.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.different == self.broken && self.wrong == 0

@@ -1,4 +1,4 @@
-//! What the stream's commands took, as tables.
+//! The figures of the stream's commands, as tables.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ use crate::stream::compare::Found;
 use crate::stream::million::Million;
 use crate::stream::turn::Took;
 
-/// A command's share of what a bare loop reaches.
+/// The least rate of a command, as a share of the bare loop's.
 const LEAST: f64 = 0.9;
-/// For the comparison of all sagas, in seconds.
+/// The longest that the comparison of all sagas may take, in seconds.
 const LONGEST: f64 = 30.0;
-/// A million events may take this many megabytes more than a turn.
+/// The most memory that a million events may take beyond a turn's, in megabytes.
 const FLAT: f64 = 16.0;
-/// For the comparison of all sagas, in megabytes.
+/// The most memory that the comparison of all sagas may take, in megabytes.
 const LARGEST: f64 = 256.0;
 
-/// What a program reached, round by round.
+/// The figures of a program, round by round.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Row {
     /// Events a second.
     pub(crate) events: Vec<f64>,
-    /// Microseconds of its processor time for an event.
+    /// Microseconds of processor time for an event.
     pub(crate) processor: Vec<f64>,
-    /// The most memory that it had, in megabytes.
+    /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Pair {
     pub(crate) ballet: Row,
 }
 
-/// A comparison.
+/// The figures of a comparison.
 #[derive(Debug, Serialize)]
 pub(crate) struct Compared {
     pub(crate) took: Took,
@@ -48,11 +48,11 @@ pub(crate) struct Compared {
 /// All figures.
 #[derive(Debug, Serialize)]
 pub struct Streams {
-    /// The events of a turn.
+    /// The number of events in a turn.
     pub(crate) events: u64,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) million: Million,
-    /// Of a tenth of the sagas, and of all.
+    /// The comparisons of a tenth of the sagas, and of all.
     pub(crate) compared: Vec<Compared>,
 }
 
@@ -70,7 +70,7 @@ impl Row {
     }
 }
 
-/// What it reached last.
+/// Shows the figures of the last round.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0} events/s", self.events.last().copied().unwrap_or(f64::NAN))
@@ -88,7 +88,7 @@ impl Pair {
 }
 
 impl Streams {
-    /// Whether all targets are reached.
+    /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.verdicts().iter().all(|verdict| verdict.is_reached)
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn rounds_are_compared_with_each_other() {
-        // Both were slow in the second round.
+        // Both programs are slow in the second round.
         let all = streams([100.0, 10.0, 100.0], [95.0, 9.1, 80.0], 0);
         assert!(all.to_string().contains("reached      0.91  (0.80-0.95)"), "{all}");
         let all = streams([100.0, 10.0, 100.0], [85.0, 8.0, 99.0], 0);

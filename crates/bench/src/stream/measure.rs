@@ -1,4 +1,4 @@
-//! Lets the commands and the bare loops take turns, then sends a million events through both, and
+//! Runs the commands and the bare loops in turn, then sends a million events through `replay` and `record`, and
 //! compares two runs.
 
 use std::fs;
@@ -21,18 +21,18 @@ const SOUND: Run = Run { number: 1, faults: false };
 const BROKEN: Run = Run { number: 2, faults: true };
 const JOBS: [&str; 3] = ["tap", "record", "replay"];
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
-    /// How often the commands and the loops take turns.
+    /// The number of turns of each command and each loop.
     pub rounds: usize,
-    /// The orders whose events go through a turn.
+    /// The number of orders whose events make a turn.
     pub orders: u64,
-    /// The orders whose events are replayed, recorded and compared.
+    /// The number of orders whose events are replayed, recorded and compared.
     pub compared: u64,
 }
 
-/// Measures all. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -70,20 +70,20 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         compared.push(programs.compare(sagas, sagas == extent.compared).await?);
         say(&format!("stream: {sagas} sagas are compared"));
     }
-    // They are large. A failure does no harm: the next run does it.
+    // The files are large. A failure does no harm: the next run removes them.
     fs::remove_dir_all(&programs.folder).ok();
     let events = extent.orders * EVENTS_EACH;
     Ok(Streams { events, pairs, million, compared })
 }
 
-/// A journal without services.
+/// Creates an environment with a journal and no services.
 async fn env(stage: &Stage) -> Result<TestEnv> {
     let system = System { name: "shop", parts: Vec::new() };
     let definitions = topology::definitions(&system, |_| String::new());
     Ok(TestEnv::new(&stage.servers, "stream", &definitions, &[]).await?)
 }
 
-/// Writes the events of a run to a file, as `ballet record` does.
+/// Writes the events of a run to a file, in the format of `ballet record`.
 fn write(run: Run, orders: u64, file: &Path) -> Result<()> {
     let header = Header::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
     let mut writer = RecordingWriter::create(file, &header, false)?;
@@ -104,7 +104,7 @@ impl Programs {
     async fn turns(&self, stage: &Stage, extent: Extent, say: &impl Fn(&str)) -> Result<Vec<Pair>> {
         let events = self.folder.join("turn.jsonl");
         write(SOUND, extent.orders, &events)?;
-        // One journal is read, and another one is written to.
+        // One journal is read, the other is written to.
         let (full, other) = (env(stage).await?, env(stage).await?);
         let measured = async {
             turn::run(&self.bare, &["replay", full.ops_amqp_url(), &text(&events)]).await?;
@@ -113,7 +113,7 @@ impl Programs {
                 for pair in &mut pairs {
                     let env = if pair.job == "replay" { &other } else { &full };
                     let url = env.ops_amqp_url();
-                    // Each begins every other round.
+                    // Each of the two goes first in every other round.
                     for turn in [round, round + 1] {
                         let is_ballet = turn % 2 == 1;
                         let took = self.turn(pair.job, is_ballet, url, extent, &events).await?;

@@ -1,4 +1,4 @@
-//! A million events from a file to the journal and back to a file, both interrupted on the way.
+//! Sends a million events from a file to the journal and back to a file, each interrupted on the way.
 
 use std::fs;
 use std::path::Path;
@@ -15,24 +15,24 @@ use serde_json::Value;
 use crate::stream::turn::{self, Took, Turn};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What `ballet replay` ends with when it was interrupted.
+/// The exit code of an interrupted `ballet replay`.
 const PARTLY: i32 = 3;
 
-/// What it took.
+/// The figures of the million events.
 #[derive(Debug, Serialize)]
 pub(crate) struct Million {
     pub(crate) events: u64,
     /// The size of the recording, in megabytes.
     pub(crate) size: f64,
     pub(crate) replay: Took,
-    /// Events that were sent before the interruption.
+    /// The events that were sent before the interruption.
     pub(crate) replayed: u64,
     pub(crate) record: Took,
-    /// Megabytes that were recorded before the interruption.
+    /// The megabytes that were recorded before the interruption.
     pub(crate) recorded: f64,
 }
 
-/// Replays the recording, and records what it made. The file that this gives has the same events.
+/// Replays the recording, and records the result to another file, which has to hold the same events.
 pub(crate) async fn through(
     ballet: &Path,
     env: &TestEnv,
@@ -68,7 +68,7 @@ pub(crate) async fn through(
     Ok(Million { events, size, replay, replayed, record, recorded })
 }
 
-/// How much the file beside a recording says.
+/// The progress that the file beside a recording notes.
 fn sent_of(text: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Value>(text).ok()?["sent"].as_u64()
 }
@@ -81,12 +81,12 @@ async fn stop_when(turn: &Turn, signal: Signal, when: impl Fn() -> bool) -> Resu
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    // If it has ended, its exit code says so.
+    // If the process has ended, its exit code tells.
     Pid::from_raw(pid).map(|pid| kill_process(pid, signal)).transpose().ok();
     Ok(())
 }
 
-/// Every event is there once, in its order, as it was.
+/// Checks that every event is there once, in order and unchanged.
 fn same(one: &Path, other: &Path, events: u64) -> Result<()> {
     let (mut one, mut other) = (Recording::open(one)?, Recording::open(other)?);
     for number in 0..events {

@@ -1,4 +1,4 @@
-//! What is measured, and who reads it.
+//! The telemetry of the measurement, and its readers.
 
 use ballet::{
     Failure, Migration, Participant, Reading, Service, Telemetry, TelemetryReader, TelemetryType,
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-/// Publishes, reads, and reads beside.
+/// The service that publishes the stream, and reads it.
 pub(super) const METER: &str = "meter";
 pub(super) const KEEPER: &str = "keeper";
 pub(super) const WATCHER: &str = "watcher";
@@ -27,7 +27,7 @@ impl Telemetry for Beat {
     }
 }
 
-/// A row for each beat.
+/// Writes a row for each beat.
 struct Rows;
 
 impl TelemetryReader for Rows {
@@ -45,7 +45,7 @@ impl TelemetryReader for Rows {
     }
 }
 
-/// The newest beat of each device.
+/// Keeps the newest beat of each device.
 struct Alive;
 
 impl TelemetryReader for Alive {
@@ -73,7 +73,7 @@ impl TelemetryReader for Alive {
     }
 }
 
-/// What the reader and the bare loop write alike.
+/// Writes beats, for the reader and the bare loop alike.
 pub(super) async fn write(db: &mut PgConnection, beats: &[&Beat]) -> Result<(), sqlx::Error> {
     let devices: Vec<&str> = beats.iter().map(|beat| &*beat.device).collect();
     let numbers: Vec<i64> = beats.iter().map(|beat| beat.number).collect();

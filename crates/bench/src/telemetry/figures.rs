@@ -1,4 +1,4 @@
-//! How fast telemetry was read, as text.
+//! The speed of reading telemetry, as text.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::report::outcome::{quantile, ratios};
 
-/// A reader is to read a backlog as fast as this part of a bare loop, and to be done with a flood within seconds.
+/// The least rate of a reader on a backlog, as a share of the bare loop's.
 const LEAST: f64 = 0.9;
 const RATE: f64 = 0.99;
-/// The most seconds after the last confirm of a flood.
+/// The most seconds that a reader may need after the last confirm of a flood.
 const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.
@@ -19,29 +19,29 @@ pub struct Telemetries {
     pub backlog: u32,
     /// Messages per second of the reader and of the bare loop, by round.
     pub reader: Vec<f64>,
-    /// See `reader`.
+    /// The same of the bare loop, see `reader`.
     pub bare: Vec<f64>,
-    /// What was sent while two services read it.
+    /// The flood that two services read while it was sent.
     pub flood: Flood,
 }
 
-/// What was sent at a steady rate while two services read it.
+/// A flood: messages at a steady rate that two services read meanwhile.
 #[derive(Debug, Serialize)]
 pub struct Flood {
-    /// The messages of a second that were wanted.
+    /// The intended messages a second.
     pub wanted: u32,
-    /// The messages of a second that were confirmed.
+    /// The confirmed messages a second.
     pub confirmed: f64,
-    /// Those that were not confirmed.
+    /// The number of messages that were not confirmed.
     pub refused: usize,
-    /// What the confirms took, in milliseconds.
+    /// The times until the confirms, in milliseconds.
     pub latencies: Vec<f64>,
-    /// How long after the last confirm each of the two had read all, in seconds.
+    /// The seconds from the last confirm until each of the two services had read everything.
     pub behind: [f64; 2],
 }
 
 impl Telemetries {
-    /// The reader's part of the bare loop: the median of the rounds.
+    /// The rate of the reader as a share of the bare loop's: the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         quantile(&ratios(&self.reader, &self.bare), 0.5)
