@@ -33,9 +33,9 @@ pub struct Followed {
 /// The sagas that hang.
 #[derive(Debug, Serialize)]
 pub struct Hung {
-    /// How many.
+    /// The number of sagas.
     pub sagas: usize,
-    /// Of how many causes.
+    /// The number of causes.
     pub causes: usize,
     /// The seconds from the last message until the first page has all causes.
     pub seconds: f64,

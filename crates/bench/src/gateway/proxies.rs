@@ -57,7 +57,7 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
-    /// Starts the service and all proxies. nginx is left out if this machine has none.
+    /// Starts the service and all proxies. nginx is left out if the machine does not have it.
     pub(crate) async fn start(dir: &Path, database: &Database) -> Result<Self> {
         fs::remove_dir_all(dir).ok();
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;

@@ -42,7 +42,7 @@ pub enum Group {
     /// `ballet tap`, `record` and `replay` beside bare lapin loops, a million events through a file, and
     /// the comparison of 100,000 sagas.
     Stream,
-    /// What is watched most, with 100 million minutes behind it.
+    /// The most watched titles, among 100 million minutes.
     Ranking,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,

@@ -46,7 +46,7 @@ impl Default for Plan {
     }
 }
 
-/// How a saga ended.
+/// The end of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     Closed,

@@ -14,13 +14,13 @@ use crate::stream::orders::{Fault, fault, order_of, saga};
 /// The result of a comparison, and its times in seconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Found {
-    /// All sagas.
+    /// The number of sagas.
     pub sagas: u64,
-    /// Those with a difference.
+    /// The number of sagas with a difference.
     pub different: u64,
-    /// Broken on purpose.
+    /// The number of sagas that were broken on purpose.
     pub broken: u64,
-    /// Differences that are not those that were made on purpose.
+    /// The number of differences that were not made on purpose.
     pub wrong: u64,
     /// Until the expected events were read, in seconds.
     pub expected: f64,
