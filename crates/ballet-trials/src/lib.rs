@@ -1,8 +1,8 @@
-//! Tries a system by what it says about itself.
+//! Tries systems, on the basis of what each says about itself.
 //!
-//! A system implements [`Trial`]: its services, what its customers do, how that must end, and what must hold
+//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and the invariants
 //! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`,
-//! `degradation`, `kills` and `soak`; as a process of a trial, the same program is one of the services.
+//! `degradation`, `kills` and `soak`. As a process of a trial, the same program is one of the services.
 //!
 //! | what a system says | read |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Waits until nothing moves any more, and checks that nothing is lost, doubled or broken.
+//! Waits until the system is quiescent, and checks that nothing is lost, doubled or broken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -18,32 +18,32 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::{Message, Recorder};
 use crate::system::subject::Subject;
 
-/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a
-/// compensation that is left over: a minute.
+/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a leftover
+/// compensation: a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The longest time to quiescence, in patiences.
+/// The longest time to quiescence, as a multiple of [`PATIENCE`].
 const RENEWALS: u32 = 5;
-/// For a verdict, which reads all rows: there are millions after a long run.
+/// The time for a verdict, which reads all rows: there are millions after a long run.
 const VERDICT: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(250);
-/// After this long without a new event everything is checked.
+/// Everything is checked once no new event has come for this long.
 const QUIET: Duration = Duration::from_millis(800);
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) rows: usize,
     /// Messages, each counted once for every service that must handle it.
     #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
-    /// Messages that were not handled, confirmed ones that never reached a queue, and what was recorded and never
-    /// published.
+    /// Messages that were not handled, confirmed messages that never reached a queue, and events that were recorded and
+    /// never published.
     pub(crate) lost: Vec<String>,
     /// Events that are in a saga twice.
     pub(crate) doubled: Vec<String>,
-    /// The audit's violations, sagas that ended otherwise than they should, and cases in which nobody got through.
+    /// Violations from the audit, sagas that ended otherwise than expected, and cases in which no customer got through.
     pub(crate) broken: Vec<String>,
-    /// What is not quiescent: open, stuck, or not ready.
+    /// Everything that is not quiescent: open, stuck, or not ready.
     pub(crate) unfinished: Vec<String>,
 }
 
@@ -53,17 +53,17 @@ impl Verdict {
     }
 }
 
-/// What the oracle has to know besides what it sees.
+/// The facts that the oracle cannot observe itself.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// Messages that are known to be handled. An inbox may have forgotten them.
+    /// Messages that were handled earlier. An inbox may have forgotten them.
     pub(crate) handled: HashSet<Uuid>,
-    /// How far the system's clock is ahead of this machine's.
+    /// The lead of the system's clock over this machine's.
     pub(crate) ahead: SignedDuration,
 }
 
-/// Waits until everything is quiescent and holds, and returns the verdict. Patience ends after a time
-/// without news: a busy machine needs long for what is on its way, and loses nothing.
+/// Waits until the system is quiescent and everything holds, and returns the verdict. Patience ends after a time
+/// without news: a busy machine needs long for the messages on their way, but loses none.
 pub(crate) async fn check_when_quiescent(
     subject: &Subject,
     run: &LongRun,
@@ -95,8 +95,9 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
-/// Everything that is wrong if it is the `last` look. Each other look ends with the first kind of it: it is taken
-/// again, and a session with each database for each kind costs the server more than most of what is read.
+/// Lists everything that is wrong if this look is the `last`. An earlier look ends at the first kind of problem: it
+/// will be repeated, and a session with each database for each kind costs the server more than most of the rows to
+/// read.
 async fn judge(
     subject: &Subject,
     run: &LongRun,
@@ -152,8 +153,8 @@ async fn judge(
     Ok(verdict)
 }
 
-/// What the services recorded must have been published, and every saga must have an end before it: also one whose
-/// customer got no answer.
+/// Checks that all events that the services recorded were published, and that every saga has ended before them: also a
+/// saga whose customer got no answer.
 async fn compare(
     subject: &Subject,
     endpoints: &Endpoints,
@@ -178,7 +179,7 @@ async fn compare(
     let compared = audit::compare(&subject.system, &databases, count).await;
     let Compared { never_published, never_ending } = compared.map_err(anyhow::Error::msg)?;
     verdict.lost.extend(never_published);
-    // The others are asked for one by one.
+    // The others are checked one by one.
     let placed = load.sagas.all();
     let unknown = never_ending.into_iter().filter(|(saga, _)| !placed.contains_key(saga));
     verdict.unfinished.extend(unknown.map(|(saga, owner)| {
@@ -187,7 +188,7 @@ async fn compare(
     Ok(())
 }
 
-/// Every message must be in the inbox of each service that consumes its type.
+/// Checks that every message is in the inbox of each service that consumes its type.
 async fn lost(
     run: &LongRun,
     load: &Load,
@@ -220,7 +221,7 @@ async fn lost(
     Ok(())
 }
 
-/// How many services consume each type.
+/// The number of services that consume each type.
 fn consumers(system: &System) -> HashMap<&'static str, usize> {
     let mut consumers = HashMap::new();
     for event in system.parts.iter().flat_map(|part| part.consumes()) {
@@ -229,7 +230,7 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-/// Which of these messages is not in the inbox of a service that consumes its type.
+/// The messages of these that are missing from the inbox of a service that consumes their type.
 pub(crate) async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],

@@ -1,4 +1,4 @@
-//! What customers do: cases, operations and requests, and how what they have begun must end.
+//! The customers: cases, operations and requests, and the expected ends of their sagas.
 
 pub(crate) mod begun;
 pub(crate) mod case;

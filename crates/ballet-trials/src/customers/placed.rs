@@ -1,4 +1,4 @@
-//! The sagas that customers have begun, and whether each ended as it should.
+//! The sagas that customers have begun, with their expected ends.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +13,9 @@ use crate::customers::begun::{Begun, End};
 pub struct Placed {
     /// The name of its case.
     pub case: &'static str,
-    /// The end that it must have.
+    /// The expected end.
     pub end: End,
-    /// When the customer began.
+    /// The time at which the customer began.
     pub at: Instant,
 }
 
@@ -26,12 +26,12 @@ pub struct Sagas(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     all: HashMap<Uuid, Placed>,
-    /// Those that had not ended at the last count.
+    /// The sagas that had not ended at the last count.
     open: HashSet<Uuid>,
 }
 
 impl Sagas {
-    /// Adds a saga of this case. What is added again has another end from then on.
+    /// Adds a saga of this case. Adding it again replaces its expected end.
     pub fn add(&self, case: &'static str, begun: Begun, at: Instant) {
         let Begun { saga, end } = begun;
         let mut known = self.lock();
@@ -39,14 +39,14 @@ impl Sagas {
         known.open.insert(saga);
     }
 
-    /// All of them.
+    /// Returns all sagas.
     #[must_use]
     pub fn all(&self) -> HashMap<Uuid, Placed> {
         self.lock().all.clone()
     }
 
-    /// The number of sagas that have not ended, and of all. It asks only about those that were open at the
-    /// last count.
+    /// The number of sagas that have not ended, and of all sagas. `has_ended` is asked only about those that were open
+    /// at the last count.
     pub(crate) fn open(&self, has_ended: impl Fn(Uuid) -> bool) -> (usize, usize) {
         let mut known = self.lock();
         known.open.retain(|id| !has_ended(*id));

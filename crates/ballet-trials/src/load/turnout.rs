@@ -1,8 +1,8 @@
-//! How many customers of each case came, and how many of them got through.
+//! The number of customers of each case, and of those that got through.
 
 use std::collections::BTreeMap;
 
-/// A case of which this many customers came, and none got through, is kept out by something other than a fault.
+/// If at least this many customers of a case came and none got through, the cause is something other than a fault.
 const ENOUGH: usize = 5;
 
 /// The customers of each case.
@@ -15,12 +15,12 @@ pub(crate) struct Turnout {
 struct Came {
     all: usize,
     through: usize,
-    /// What the first one who did not get through was told.
+    /// The error of the first customer who did not get through.
     error: String,
 }
 
 impl Turnout {
-    /// One came, and got through or was told this.
+    /// Counts a customer who got through, or failed with this error.
     pub(crate) fn add(&mut self, case: &'static str, error: Option<String>) {
         let came = self.cases.entry(case).or_default();
         came.all += 1;
@@ -31,7 +31,7 @@ impl Turnout {
         }
     }
 
-    /// What was not tried, because nobody got so far: a sentence each.
+    /// A sentence for each case that was not tried, because no customer got through.
     pub(crate) fn not_tried(&self) -> Vec<String> {
         let Self { cases } = self;
         let through: usize = cases.values().map(|came| came.through).sum();
@@ -77,7 +77,7 @@ mod tests {
         let refused = Some("422");
         assert_eq!(of(&[("order", 1, None), ("gift", 5, refused)]).len(), 1);
         assert_eq!(of(&[("order", 1, None), ("gift", 5, refused), ("gift", 1, None)]), [""; 0]);
-        // A few may be kept out by one fault.
+        // One fault may keep a few customers out.
         assert_eq!(of(&[("order", 1, None), ("gift", 4, refused)]), [""; 0]);
     }
 }

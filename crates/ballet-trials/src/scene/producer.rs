@@ -1,4 +1,4 @@
-//! A foreign producer: somebody outside of the system who publishes as a broker user of their own.
+//! A foreign producer: a publisher outside the system with its own broker user.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Connects to the broker, whose address has the producer's user.
+    /// Connects to the broker. The address contains the producer's user.
     ///
     /// # Errors
     ///
-    /// The broker is away.
+    /// If the broker is away.
     pub async fn at(broker: &RabbitMq, name: &str) -> Result<Self> {
         let session = broker.connect(name).await?;
         let confirms = session.confirms().await?;
@@ -40,7 +40,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// The connection is lost.
+    /// If the connection is lost.
     pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
         let clock = Clock::system();
         self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?.message)
@@ -57,7 +57,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// The connection is lost, or the broker refuses a message.
+    /// If the connection is lost, or the broker refuses a message.
     pub async fn confirmed(&mut self) -> Result<()> {
         while !self.open.is_empty() {
             let next = tokio::time::timeout(PATIENCE, self.confirms.next()).await;

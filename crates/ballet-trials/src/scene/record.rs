@@ -1,4 +1,4 @@
-//! Records everything that is published, from a queue of its own that outlasts every fault.
+//! Records everything that is published, from a queue that outlasts every fault.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,26 +27,26 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Message {
     pub(crate) event_type: String,
     pub(crate) saga: Uuid,
-    /// Whether it is our copy of another one.
+    /// Whether it is our copy of another message.
     pub(crate) copy: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) journal: Journal,
-    /// The types that come from outside.
+    /// The event types that come from outside.
     from_outside: Vec<&'static str>,
     pub(crate) messages: HashMap<Uuid, Message>,
     /// Further deliveries of messages with a known id.
     pub(crate) repeated: usize,
     latest: VecDeque<Delivery>,
-    /// When the last new event came.
+    /// The time of the last new event.
     last_new: Option<Instant>,
     /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Stall,
 }
 
-/// A time without a new event.
+/// A period without a new event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stall {
     pub(crate) length: Duration,
@@ -66,7 +66,7 @@ impl Record {
         }
     }
 
-    /// Starts the clock for stalls: from now on there is work.
+    /// Starts to measure stalls: from now on there is work.
     pub(crate) fn begin(&mut self) {
         self.last_new = Some(Instant::now());
     }
@@ -98,7 +98,7 @@ impl Record {
         if copy {
             return;
         }
-        // What comes from outside comes all the time. A stall is a pause of the services.
+        // Events from outside come all the time. A stall is a pause of the services.
         if !self.from_outside.contains(&delivery.routing_key.as_str()) {
             let stall = Stall { length: self.quiet_for(), began: self.last_new };
             if stall.length > self.longest_stall.length {
@@ -130,7 +130,7 @@ impl Drop for Reader {
 }
 
 impl Recorder {
-    /// Records what is published from now on.
+    /// Starts to record what is published.
     pub(crate) async fn start(
         run: &LongRun,
         witness: Arc<dyn Witness>,
@@ -149,7 +149,7 @@ impl Recorder {
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {
-                // The broker is down or closed the connection. Unacknowledged messages come again.
+                // The broker is down, or has closed the connection. Unacknowledged messages come again.
                 let _lost: Result<(), BrokerError> = read(&broker, &seen).await;
                 tokio::time::sleep(PAUSE).await;
             }

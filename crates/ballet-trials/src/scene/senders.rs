@@ -1,4 +1,4 @@
-//! Publishes for foreign producers until the broker has confirmed it, whatever happens to the broker.
+//! Publishes for foreign producers until the broker has confirmed, whatever happens to the broker.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,17 +11,17 @@ use tokio::task::JoinHandle;
 
 use crate::scene::producer::{Outgoing, Producer};
 
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A message, and who waits for its confirm.
+/// A message, and the task that waits for its confirm.
 #[derive(Debug)]
 struct Waiting {
     outgoing: Outgoing,
     confirmed: oneshot::Sender<()>,
 }
 
-/// One task for each producer. They end with this value.
+/// One task for each producer. The tasks end when this value is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Senders(Mutex<HashMap<&'static str, Sender>>);
 
@@ -38,8 +38,7 @@ impl Drop for Sender {
 }
 
 impl Senders {
-    /// Publishes a message, and returns when the broker has confirmed it. `broker` is asked for once for
-    /// each producer.
+    /// Publishes a message, and returns when the broker has confirmed it. `broker` is called once for each producer.
     pub(crate) async fn publish(
         &self,
         producer: &'static str,
@@ -62,7 +61,7 @@ impl Senders {
     }
 }
 
-/// Publishes what comes. What was not confirmed before the connection was lost is published again.
+/// Publishes incoming messages. Those without a confirm when the connection is lost are published again.
 async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
     let mut waiting: Vec<Waiting> = Vec::new();
     let mut connected: Option<Producer> = None;
@@ -86,7 +85,7 @@ async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedRe
         };
         let sent = waiting.iter().try_for_each(|one| producer.publish(&one.outgoing.message));
         if sent.is_ok() && producer.confirmed().await.is_ok() {
-            // A customer who does not wait any more needs no word.
+            // A customer may no longer wait.
             for one in waiting.drain(..) {
                 one.confirmed.send(()).ok();
             }

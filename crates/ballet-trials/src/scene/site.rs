@@ -1,4 +1,4 @@
-//! The running system as a customer has it.
+//! The running system, as customers use it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +20,14 @@ use crate::scene::producer::Outgoing;
 use crate::scene::record::Recorder;
 use crate::scene::senders::Senders;
 
-/// How long a customer waits for an event.
+/// The time for which a customer waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The running system: where its services are, and what they have published.
+/// The running system: the addresses of its services, and the events that they have published.
 #[derive(Debug)]
 pub struct Site {
-    /// For requests to the services.
+    /// The client for requests to the services.
     pub http: Client,
     fleet: Arc<Fleet>,
     clock: Clock,
@@ -39,12 +39,12 @@ pub struct Site {
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) sagas: Sagas,
-    /// Requests that were given up: each may have begun a saga that nobody knows.
+    /// The number of requests that were given up: each may have begun an unknown saga.
     pub(crate) given_up: AtomicUsize,
 }
 
 impl Site {
-    /// A system that runs. `clock` is that of its customers.
+    /// The site of a run. `clock` is that of its customers.
     pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
         let names = run.system.foreign_producers();
         let broker = |(name, _): &(&'static str, _)| {
@@ -64,18 +64,17 @@ impl Site {
         })
     }
 
-    /// The URL of one of a service's processes. The same number gives the same one, unless processes come
-    /// or go.
+    /// The URL of one of a service's processes. The same number gives the same process, unless processes come or go.
     ///
     /// # Errors
     ///
-    /// None of them has an address yet.
+    /// If none of the processes has an address yet.
     pub async fn url(&self, service: &str, number: usize) -> Result<String> {
         let url = self.fleet.url(service, number).await;
         url.with_context(|| format!("{service} is nowhere"))
     }
 
-    /// The gateway, in a run that has one. Then the services take only what it signs.
+    /// The gateway, in a run that has one. The services then accept only requests that it has signed.
     #[must_use]
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
@@ -85,7 +84,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// The gateway makes no such token.
+    /// If the gateway makes no such token.
     pub async fn token(&self, subject: &str, scopes: &str) -> Result<Option<String>> {
         match &self.gateway {
             Some(gateway) => gateway.token(subject, scopes).await.map(Some),
@@ -93,11 +92,11 @@ impl Site {
         }
     }
 
-    /// Such a token for each of many subjects, all made at once.
+    /// A token for each of many subjects, all made at once.
     ///
     /// # Errors
     ///
-    /// The gateway makes no such tokens.
+    /// If the gateway makes no such tokens.
     pub async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<Option<String>>> {
         match &self.gateway {
             Some(gateway) => {
@@ -107,13 +106,12 @@ impl Site {
         }
     }
 
-    /// A saga that was begun beside the customers. It is checked like theirs.
+    /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.
     pub fn began(&self, what: &'static str, begun: Begun) {
         self.sagas.add(what, begun, Instant::now());
     }
 
-    /// A customer gives up a request that had no answer, and sends another one. It may have begun a saga that
-    /// nobody knows.
+    /// Counts a request that a customer gave up for want of an answer. It may have begun an unknown saga.
     pub fn gave_up(&self) {
         self.given_up.fetch_add(1, Ordering::Relaxed);
     }
@@ -123,12 +121,12 @@ impl Site {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it,
-    /// however long that takes. An event that begins the saga has the saga's id as its own.
+    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it, however long
+    /// that takes. An event that begins the saga takes the saga's id.
     ///
     /// # Errors
     ///
-    /// The system declares no such producer.
+    /// If the system declares no such producer.
     pub async fn publish<E: Event + Serialize>(
         &self,
         producer: &str,

@@ -32,7 +32,7 @@ use crate::trials::report::show_effects;
 
 /// Customers per second.
 const RATE: u32 = 5;
-/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+/// The name of the file for the shell, beside the directories of the runs. It always belongs to the last demo.
 const ENV: &str = "env";
 /// The variable that names the contracts which the command reads.
 const CONTRACTS_VARIABLE: &str = "BALLET_CONTRACTS";
@@ -79,14 +79,14 @@ pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
         Some(Ok(_)) if held => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
-        // Without --once the summary was shown, and the user ended the demo.
+        // Without `--once` the summary was shown, and the user ended the demo.
         None if !args.once => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::from(130)),
     }
 }
 
-/// Lets customers come, checks everything, and prints the summary. Returns whether everything held; without
-/// `--once` customers go on to come.
+/// Lets customers come, checks everything, and prints the summary. Returns whether everything held. Without `--once`
+/// customers keep coming.
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
@@ -102,7 +102,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     let come = async {
         let progress = Progress::told(args.customers.into());
         for come in 1..=args.customers.into() {
-            // One without an answer is none that ends.
+            // A customer without an answer may have begun no saga.
             load.play().await.ok();
             let (open, all) = load.open();
             progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
@@ -131,7 +131,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     }
 }
 
-/// Prints how the sagas of each case ended, and what must hold.
+/// Prints the ends of the sagas of each case, and whether everything holds.
 fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) {
     let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
     for (id, placed) in load.sagas.all() {
@@ -153,8 +153,8 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
     show_effects(verdict);
 }
 
-/// The file for the shell. It names the system's contracts only beside those of others: elsewhere the command finds
-/// them, and `ballet audit` runs this program only if none are named.
+/// Writes the file for the shell. It names the system's contracts only if there are those of other systems beside them:
+/// otherwise the command finds them, and `ballet audit` runs this program only if none are named.
 fn write_env(
     file: &Path,
     mut variables: Vec<(String, String)>,
@@ -172,7 +172,7 @@ fn write_env(
     written.with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Prints where the user can look around. The console runs as long as what is returned.
+/// Prints the addresses for the user. The console runs until the returned value is dropped.
 async fn around(
     subject: &Subject,
     run: &LongRun,
@@ -222,7 +222,7 @@ async fn around(
     Ok(console)
 }
 
-/// What a shell needs for the gateway. Its commands are those of this program, as that service.
+/// The variables for the gateway in a shell. Its commands are those of this program, run as that service.
 fn shell(gateway: &Gateway) -> [(String, String); 4] {
     [
         ("GATEWAY_URL", gateway.url.clone()),
@@ -233,10 +233,10 @@ fn shell(gateway: &Gateway) -> [(String, String); 4] {
     .map(|(name, value)| (name.to_owned(), value))
 }
 
-/// A path to the file that stays the same from demo to demo.
+/// A path to the file that is the same for every demo.
 fn link(file: &Path) -> Result<PathBuf> {
     let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
-    // It is that of an earlier demo, or there is none.
+    // The link of an earlier demo, if there is one.
     fs::remove_file(&link).ok();
     symlink(file, &link).with_context(|| format!("cannot create {}", link.display()))?;
     Ok(link)

@@ -1,4 +1,4 @@
-//! What every run with checked orders reports alike.
+//! The part of the report that all runs with checked sagas share.
 
 use ballet_terminal::ui;
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The interval between two looks at a program's output.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) name: String,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::load::load::MOST_OPEN;
 use crate::trials::chaos::faults::kind::Kind;
 
-/// In how many shares the kinds are, of which a sample is one.
+/// The number of shares that the kinds are divided into; a sample is one of them.
 const SHARES: usize = 5;
 /// The nodes of a cluster: the smallest number that can lose one.
 const CLUSTER: usize = 3;
@@ -63,7 +63,7 @@ impl Args {
         !self.only.is_empty()
     }
 
-    /// Whether each kind has to be caused: the user has chosen them.
+    /// Whether each kind has to be caused, because the user has chosen the kinds.
     pub(crate) fn chooses_kinds(&self) -> bool {
         self.names_kinds() || self.sample.is_some()
     }
@@ -75,7 +75,7 @@ impl Args {
         let possible = |kind: &&Kind| self.cluster || !kind.needs_cluster();
         let mut kinds: Vec<Kind> = Kind::all().iter().filter(possible).copied().collect();
         if let Some(sample) = self.sample {
-            // Kills run besides all others.
+            // Kills run besides all other kinds.
             let mut number = 0..;
             kinds.retain(|kind| {
                 *kind == Kind::Kill

@@ -16,40 +16,40 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
-    /// The number of times that everything was checked.
+    /// The number of full checks.
     pub(crate) checks: usize,
-    /// How often each kind of fault was caused.
+    /// The number of faults caused, by kind.
     pub(crate) faults: BTreeMap<&'static str, usize>,
     /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
-    /// Kinds that never came about although they were chosen, or tried.
+    /// Kinds that were never caused, although they were chosen or tried.
     pub(crate) not_caused: Vec<String>,
     /// Other kinds that were not caused, with the reason.
     pub(crate) left_out: Vec<String>,
-    /// The sagas that customers have begun.
+    /// The number of sagas that customers have begun.
     pub(crate) sagas: usize,
     /// Requests without an answer in time. Their sagas must end like all others.
     pub(crate) unanswered: usize,
-    /// Messages with different ids.
+    /// The number of messages with different ids.
     pub(crate) messages: usize,
-    /// Those of them that are our copies of others, under new ids.
+    /// The number of those that are our copies of others, under new ids.
     pub(crate) copies_with_new_ids: usize,
-    /// Further deliveries of messages with the same id.
+    /// The number of further deliveries with the same id.
     pub(crate) repeated_ids: usize,
     pub(crate) effects: usize,
     #[serde(flatten)]
     pub(crate) verdict: Verdict,
     pub(crate) longest_stall_ms: u128,
-    /// When it was, and the faults of that time.
+    /// The time of the longest stall, and the faults at that time.
     pub(crate) longest_stall_during: Vec<String>,
     /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,
     pub(crate) bad_stops: Vec<String>,
-    /// Services that had worked, and exited by themselves.
+    /// Services that had worked, and then exited on their own.
     pub(crate) crashes: Vec<String>,
-    /// All that exited without our doing, and were restarted: also those that had hardly started.
+    /// All exits that we did not cause, each followed by a restart: also of processes that had hardly started.
     pub(crate) unexpected_exits: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Storms of faults, each followed by a check when nothing moves any more.
+//! Storms of faults, each followed by a check once the system is quiescent.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,10 +24,9 @@ use crate::trials::chaos::report::Report;
 use crate::trials::chaos::tries::{NeverCaused, Tries};
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// How long the last fault and the last customers of a storm may take. A server that has to start may take
-/// five minutes.
+/// The time that the last fault and the last customers of a storm may take. A server may need five minutes to start.
 const LAST: Duration = Duration::from_secs(10 * 60);
-/// The storm of a run whose time is over, for the kinds that it still has to cause.
+/// The length of a storm after the end of the run, for kinds that still have to be caused.
 const ANOTHER: Duration = Duration::from_secs(10);
 /// The most failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
@@ -37,7 +36,7 @@ const MOST_FAILURES: usize = 50;
 struct Done {
     tries: Tries,
     failed: Vec<String>,
-    /// The fault that is being caused now.
+    /// The fault that is being caused.
     now: String,
     /// All faults but kills, each with the time until its cause was gone.
     spans: Vec<(Kind, Instant, Instant)>,
@@ -54,7 +53,7 @@ struct Storm<'a> {
     begun: Instant,
 }
 
-/// Runs storms until there were enough, and returns the report.
+/// Runs storms until the run's limits are reached, and returns the report.
 pub(crate) async fn run(
     subject: &Arc<Subject>,
     args: &Args,
@@ -145,11 +144,11 @@ impl Storm<'_> {
         }
     }
 
-    /// The kinds to be caused, and the others, each with the reason why it cannot be.
+    /// The kinds that can be caused, and the others, each with the reason why not.
     ///
     /// # Errors
     ///
-    /// One of the others was named.
+    /// If the user has named one of the others.
     fn possible(&self, faults: &Faults<'_>) -> Result<(Vec<Kind>, Vec<String>)> {
         let (mut kinds, mut impossible) = (self.args.kinds(), Vec::new());
         kinds.retain(|kind| {
@@ -166,7 +165,7 @@ impl Storm<'_> {
         Ok((kinds, impossible))
     }
 
-    /// What has not ended, long after it should have.
+    /// Lists what has not ended, long after it should have.
     fn what_hangs(&self) -> String {
         let fault = match &*self.done().now {
             "" => "no fault is under way".to_owned(),
@@ -197,7 +196,7 @@ impl Storm<'_> {
     ///
     /// # Errors
     ///
-    /// It has failed, and what it left behind cannot be undone.
+    /// If the fault fails, and what it left behind cannot be undone.
     async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) -> Result<()> {
         let shown = kind != Kind::Kill;
         if shown {
@@ -223,7 +222,7 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// The faults in the time of a stall, each with its seconds since the start of the run.
+    /// The faults during a stall, each with its seconds since the start of the run.
     fn during(&self, stall: Stall, faults: &[(Kind, Instant, Instant)]) -> Vec<String> {
         let Some(began) = stall.began else { return Vec::new() };
         let since = |at: Instant| at.duration_since(self.begun).as_secs();
@@ -254,7 +253,7 @@ impl Storm<'_> {
     async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
         let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
         let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind comes once before any is repeated. One that came to nothing comes again.
+        // Each kind comes once before any is repeated. A kind that could not be caused comes again.
         let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
         first.retain(|kind| self.done().tries.caused(*kind) == 0);
         faults.dice.shuffle(&mut first);

@@ -1,4 +1,4 @@
-//! How often each kind of fault was tried and caused, and what a run says of the kinds that never were.
+//! Counts attempts at each kind of fault and successes, and reports the kinds that were never caused.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use ballet_ops::words::counted;
 
 use crate::trials::chaos::faults::kind::Kind;
 
-/// A kind that came to nothing this often does not work.
+/// A kind with this many attempts and no success does not work.
 const SEVERAL: usize = 5;
 
-/// How often each kind of fault was tried and caused.
+/// The attempts and successes of each kind of fault.
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
     tried: BTreeMap<Kind, usize>,
@@ -28,20 +28,21 @@ impl Tries {
         self.caused.get(kind.name()).copied().unwrap_or_default()
     }
 
-    /// Whether all attempts came to nothing, and were few.
+    /// Whether there were few attempts, all without success.
     pub(crate) fn may_be_unlucky(&self, kind: Kind) -> bool {
         self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
     }
 
-    /// Whether nobody can say yet that these kinds work: one came to nothing, and not often, or was not tried although
-    /// it was `chosen`. Kills are tried all the time.
+    /// Whether it is open if these kinds work: one had few attempts and no success, or was `chosen` and not tried.
+    /// Kills are tried all the time.
     pub(crate) fn are_open(&self, kinds: &[Kind], chosen: bool) -> bool {
         let untried = |kind: &Kind| chosen && !self.tried.contains_key(kind);
         let mut kinds = kinds.iter().filter(|kind| **kind != Kind::Kill);
         kinds.any(|kind| self.may_be_unlucky(*kind) || untried(kind))
     }
 
-    /// What never came about of these kinds. Without an attempt only those that somebody has `chosen` fail.
+    /// The kinds of these that were never caused. Kinds without an attempt fail the run only if the user has `chosen`
+    /// them.
     pub(crate) fn never_caused(&self, kinds: &[Kind], chosen: bool) -> NeverCaused {
         let (mut never, mut untried) = (NeverCaused::default(), Vec::new());
         for kind in kinds.iter().filter(|kind| self.caused(**kind) == 0) {
@@ -67,9 +68,9 @@ impl Tries {
 /// The kinds that were never caused.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct NeverCaused {
-    /// With them the run says nothing about what it was to try.
+    /// Kinds that fail the run: it did not try what it was to try.
     pub(crate) failed: Vec<String>,
-    /// Others: the run had no time for them.
+    /// Other kinds: the run had no time for them.
     pub(crate) left_out: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! `degradation`: kills each service while clients come, and says what still works for them. The tables of
-//! a page are written from what was seen.
+//! `degradation`: kills each service while clients come, and reports what still works for them, in the tables of a
+//! page.
 
 mod outage;
 mod overdue;
@@ -26,10 +26,10 @@ pub struct Args {
     /// Stop only these services, by their names; `gateway` is one, if there is a gateway.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
     only: Vec<String>,
-    /// Write the page. Without it, the run fails if there is a page and it is not what was seen.
+    /// Write the page. Without it, the run fails if there is a page that differs from the results.
     #[arg(long)]
     write: bool,
-    /// The page; what stands around its tables is yours. By default `docs/SYSTEM/degradation.md`.
+    /// The page; the text around its tables is yours. By default `docs/SYSTEM/degradation.md`.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }

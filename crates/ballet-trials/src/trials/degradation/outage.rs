@@ -1,4 +1,4 @@
-//! One service is killed while clients come, somebody tries everything, and it is started again.
+//! An outage: one service is killed while clients come, every operation is tried, and the service is started again.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,33 +12,33 @@ use crate::customers::begun::Begun;
 use crate::customers::operation::{Operation, Seen};
 use crate::trials::degradation::scene::{PATIENCE, Scene};
 
-/// Clients at a time.
+/// The number of clients at a time.
 const AT_ONCE: usize = 4;
-/// Between two of them.
+/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Clients who are done before the kill, and who begin in the outage.
+/// The number of clients who finish before the kill, and of those who begin in the outage.
 const ENOUGH: usize = 12;
 
-/// What was seen while a service was stopped.
+/// The results while a service was stopped.
 #[derive(Debug)]
 pub(crate) struct Outage {
     pub(crate) stopped: &'static str,
     pub(crate) seen: Vec<(&'static str, Seen)>,
-    /// If a saga was followed.
+    /// The fate of a saga that began meanwhile, if an operation begins one.
     pub(crate) meanwhile: Option<Meanwhile>,
     clients: usize,
-    /// From its restart until every saga had ended and nothing moved any more.
+    /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
 }
 
-/// What becomes of a saga that begins meanwhile.
+/// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meanwhile {
-    /// It is completed without the service.
+    /// The saga is completed without the service.
     Completed,
-    /// It waits for the service.
+    /// The saga waits for the service.
     Waits,
-    /// It does not begin. The client asks again.
+    /// The saga does not begin. The client asks again.
     Refused,
 }
 
@@ -52,7 +52,7 @@ impl Meanwhile {
     }
 }
 
-/// Stops a service, and returns when everything has caught up.
+/// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
 pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<Outage> {
     let over = AtomicBool::new(false);
     let before = scene.load.begun();
@@ -79,7 +79,7 @@ pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<O
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
-/// Waits until so many clients have begun, or, in an outage, until all of them wait for an answer.
+/// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
 async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
@@ -89,7 +89,7 @@ async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     Ok(come.await?)
 }
 
-/// Tries everything while a service is stopped, and checks that it went as it must.
+/// Tries every operation while a service is stopped, and checks that each result is as expected.
 async fn endure(
     scene: &Scene<'_>,
     stopped: &'static str,
@@ -111,19 +111,19 @@ async fn endure(
             followed = Some((Meanwhile::expected(scene, operation, stopped), attempt.begun));
         }
     }
-    // First, so that a saga that is to wait has had the time to end wrongly.
+    // This comes first, so that a saga that should wait has had the time to end wrongly.
     come(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
         goes(scene, stopped, meanwhile, begun).await?;
     }
-    // In the order in which the system says them.
+    // In the order in which the system lists them.
     let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
     Ok((all, meanwhile))
 }
 
-/// Checks what becomes of a saga that has begun while a service is stopped.
+/// Checks the fate of a saga that began while a service was stopped.
 async fn goes(
     scene: &Scene<'_>,
     stopped: &str,

@@ -1,4 +1,4 @@
-//! The page's tables, made from what was seen. What stands around them is the system's own.
+//! The page's tables, made from the results. The system's authors write the text around them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use ballet_terminal::ui;
 use crate::customers::operation::Operation;
 use crate::trials::degradation::outage::{Meanwhile, Outage};
 
-/// The places of the tables in a page.
+/// The names of the places in a page for the tables.
 const OPERATIONS: &str = "operations";
 const MEANWHILE: &str = "meanwhile";
 const OVERDUE: &str = "overdue";
@@ -55,7 +55,7 @@ impl Tables {
         Self { sagas, all }
     }
 
-    /// A page with these tables, for a system that has none yet.
+    /// A page with these tables, for a system that has no page yet.
     fn new_page(&self) -> String {
         let mut page = "# What works while a service is down\n\n\
             Each column is a service that was killed while clients came. Each row is what a client did \
@@ -64,7 +64,7 @@ impl Tables {
             .to_owned();
         for (place, _) in &self.all {
             if *place == MEANWHILE {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 writeln!(page, "\nOf the {} that begin while a service is down:", self.sagas).ok();
             }
             let [begin, end] = marks(place);
@@ -88,7 +88,7 @@ impl Tables {
     }
 }
 
-/// Compares what was seen with the page, or writes it.
+/// Compares the results with the page, or writes the page.
 pub(crate) fn judge(file: &Path, tables: &Tables, write: bool) -> Result<ExitCode> {
     let name = file.display();
     let page = file.exists().then(|| fs::read_to_string(file)).transpose();

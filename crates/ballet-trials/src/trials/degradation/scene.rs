@@ -1,4 +1,4 @@
-//! The system of this run, with those who try what still works.
+//! The system of a degradation run, with its clients.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// For what hangs; nothing depends on the pace.
+/// The limit for anything that hangs. No result depends on speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Scene<'a> {
@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Starts it again, at the same address, with these variables from now on, and waits until it is ready.
+    /// Starts a service again at the same address, with these variables from now on, and waits until it is ready.
     pub(crate) async fn start(&self, name: &str, env: &[(&str, String)]) -> Result<()> {
         let stage = &self.run.stage;
         match &self.load.site.gateway {
@@ -80,13 +80,13 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What a client has to see of an operation while this service is stopped.
+    /// The answer that a client has to see from an operation while this service is stopped.
     pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> Seen {
         operation.expected(stopped, self.load.site.gateway.is_some())
     }
 
-    /// Tries an operation until it goes as it must, and returns what was seen then. The gateway's connections
-    /// to a dead service have to break first, and its circuit breaker for one that is back has to close.
+    /// Tries an operation until the answer is as expected, and returns the last answer. The gateway's connections to a
+    /// dead service have to break first; for one that is back, its circuit breaker has to close.
     pub(crate) async fn felt(&self, operation: &Operation, stopped: &str) -> Result<Seen> {
         let expected = self.expected(operation, stopped);
         let felt = wait_until("an outage that is felt", PATIENCE, || async {
@@ -97,8 +97,8 @@ impl<'a> Scene<'a> {
         Ok(felt.await?)
     }
 
-    /// Waits until nothing moves any more. Then nothing may be wrong, and there are no other sagas than those
-    /// that clients know.
+    /// Waits until the system is quiescent. Nothing may be wrong then, and there may be no sagas that clients do not
+    /// know.
     pub(crate) async fn is_sound(&self) -> Result<()> {
         let Self { subject, run, recorder, load, .. } = self;
         let known = Known::default();
@@ -120,7 +120,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Whether a saga has ended, and how.
+    /// Waits for the end of a saga.
     pub(crate) async fn ends(&self, saga: uuid::Uuid) -> Result<crate::customers::begun::End> {
         let ended = wait_until("the end of a saga", PATIENCE, || async {
             Ok::<_, String>(self.recorder.record().journal.ended(saga).cloned())

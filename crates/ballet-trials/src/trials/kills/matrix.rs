@@ -1,4 +1,4 @@
-//! The matrix: every aim, reached once, with the process really gone.
+//! The matrix: every aim is reached once, and the process really dies.
 
 use std::iter::repeat_n;
 use std::pin::pin;
@@ -20,23 +20,23 @@ use crate::trials::kills::plan::Case;
 use crate::trials::kills::process::Process;
 use crate::trials::kills::scene::Scene;
 
-/// How often the path that led to an aim is gone, before all others are. A path that is a race may have led
-/// there by chance.
+/// The number of runs of the path that led to an aim, before all other paths. A path with a race may have led there by
+/// chance.
 const ATTEMPTS: usize = 4;
-/// How often the others are.
+/// The number of runs of the other paths.
 const ROUNDS: usize = 2;
-/// For what a process does when a table's turn is over.
+/// The limit for actions of a process when a table's turn is over.
 const BY_ITSELF: Duration = Duration::from_secs(60);
-/// After this many cases of a service their sagas are judged.
+/// The number of cases of a service after which their sagas are judged.
 const TOGETHER: usize = 8;
-/// For what happens beside a saga, and after it: acks, marks.
+/// The limit for what happens beside a saga, and after it: acks, marks.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// Paths that are being gone.
+/// Paths under way.
 type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
 
-/// All cases of one service. A case does not wait for the saga of the one before, but every few cases all
-/// sagas have to be at their ends, and nothing may be wrong with them.
+/// Runs all cases of one service. A case does not wait for the saga of the case before it. Every few cases all sagas
+/// have to have ended, with nothing wrong.
 pub(crate) async fn run_all(
     process: &Process<'_>,
     cases: &[Case],
@@ -55,7 +55,7 @@ pub(crate) async fn run_all(
     Ok(())
 }
 
-/// Goes a case's path until the process is dead, and starts it again.
+/// Runs a case's path until the process is dead, and starts the process again.
 async fn run<'a>(
     case: &Case,
     process: &'a Process<'_>,
@@ -108,7 +108,7 @@ async fn run<'a>(
     bail!("{name}: neither {} nor another path leads to it again", case.path)
 }
 
-/// Does something while paths are being gone.
+/// Awaits a future while paths are under way.
 async fn beside<T>(
     under_way: &mut UnderWay<'_>,
     sagas: &mut Vec<Uuid>,

@@ -1,8 +1,8 @@
-//! `kills`: a process is killed (SIGKILL) at every fault point of the framework, for every step, compensation,
-//! call and event of every service. After each kill every saga ends as it had to.
+//! `kills`: kills a process (SIGKILL) at every fault point of the framework, for every step, compensation, call and
+//! event of every service. After each kill every saga ends as expected.
 //!
-//! What to aim at comes from what the services declare, and which customer leads there from what the services
-//! saw. Nothing is listed but what cannot be reached.
+//! The aims come from the services' declarations; the customer that leads to an aim comes from what the services noted.
+//! Only the aims that cannot be reached are listed.
 
 mod aims;
 mod explore;
@@ -33,9 +33,9 @@ use crate::trials::kills::plan::{Case, plan};
 use crate::trials::kills::process::Process;
 use crate::trials::kills::scene::Scene;
 
-/// In how many shares the cases are, of which a sample is one.
+/// The number of shares that the cases are divided into; a sample is one of them.
 const SHARES: u64 = 4;
-/// The framework's tables are made when a service is first started: it dies before and after.
+/// The framework's tables are made at the first start of a service: it dies before and after.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
 
 /// The options of `kills`.
@@ -80,8 +80,9 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
 }
 
-/// Retries come after seconds. One service's copies are emptied while sagas of the others go on, and their steps have to be
-/// tried again for longer than filling takes. After the moments of other runs they would be dead letters.
+/// Lets services retry for longer: retries come after seconds. One service's copies are emptied while sagas of the
+/// others continue, and their steps have to be retried for longer than filling takes. With the delays of other runs
+/// they would become dead letters.
 async fn retry_for_longer(run: &LongRun) -> Result<()> {
     let env = &run.stage.env;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
@@ -98,7 +99,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
-    // What led to a point there is no path.
+    // The points that no path leads to.
     scene.is_sound().await?;
     try_join_all(processes.iter().map(Process::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
@@ -114,7 +115,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
         let declared: Vec<String> = aims.iter().map(Aim::line).collect();
         let seen = leading.keys().filter(|(service, _)| *service == part.service);
         let strange = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
-        // The strange message, and the dead letter that it becomes.
+        // The points of the strange message, and of its dead letter, do not count.
         let strange = strange.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD));
         wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
     }
@@ -147,7 +148,7 @@ async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Proc
     Ok(process)
 }
 
-/// What is asked for is in the name of some point.
+/// Checks that `--only` occurs in the name of some point.
 fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
     let Some(only) = &args.only else { return Ok(()) };
     let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
@@ -162,7 +163,7 @@ fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the cases that were asked for.
+/// Keeps the cases that the user has chosen.
 fn choose(matrix: &mut [Vec<Case>], args: &Args) {
     if let Some(only) = &args.only {
         let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(only));

@@ -1,5 +1,4 @@
-//! Checks while the run goes on that every message was handled: an inbox forgets after some days, and
-//! days pass fast here.
+//! Checks during the run that every message was handled: an inbox forgets after some days, and days pass fast here.
 
 use std::collections::HashSet;
 
@@ -10,7 +9,7 @@ use crate::oracle::not_handled;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 
-/// The messages that are known to be handled by all services that consume them.
+/// The messages that all their consumers are known to have handled.
 #[derive(Debug, Default)]
 pub(crate) struct Handled(HashSet<Uuid>);
 

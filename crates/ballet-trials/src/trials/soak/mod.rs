@@ -25,7 +25,7 @@ use crate::system::subject::Subject;
 use crate::trials::soak::args::Args;
 use crate::trials::soak::run::Soak;
 
-/// The size of the journal. It is small, so that the run sees it forget.
+/// The size of the journal, small enough that it drops messages in the run.
 const JOURNAL: u64 = 50_000_000;
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {

@@ -22,9 +22,9 @@ pub(crate) struct Report {
     pub(crate) minutes: f64,
     /// The days that have passed for the system.
     pub(crate) days: f64,
-    /// The sagas that customers have begun.
+    /// The number of sagas that customers have begun.
     pub(crate) sagas: usize,
-    /// Those of them that took days and have ended.
+    /// The number of those that took days and have ended.
     pub(crate) took_days: usize,
     /// Partitions that were dropped with rows in them, in each service.
     pub(crate) partitions_dropped: BTreeMap<String, i64>,
@@ -33,22 +33,22 @@ pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) verdict: Verdict,
     pub(crate) unexpected_exits: Vec<String>,
-    /// The samples that were taken, and the number of those that could not be.
+    /// The number of samples, and of those that failed.
     pub(crate) samples: usize,
     pub(crate) missed_samples: usize,
-    /// Why: the first of them.
+    /// The reasons of the first failures.
     pub(crate) failed_samples: Vec<String>,
-    /// The number of measures of which it is known whether they are flat. A run of less than twenty minutes has none.
+    /// The number of measures with a verdict. A run of less than twenty minutes has none.
     pub(crate) judged: usize,
-    /// What grew although it should be flat.
+    /// The measures that grew although they should be flat.
     pub(crate) grew: Vec<String>,
-    /// The bytes that a saga leaves behind, by service and kind of table. Only if no days passed:
-    /// otherwise some of it is gone.
+    /// The bytes that a saga leaves behind, by service and kind of table. Only if no days passed: otherwise some of
+    /// them are gone.
     pub(crate) bytes_per_saga: BTreeMap<String, f64>,
     pub(crate) findings: Vec<Finding>,
 }
 
-/// The measures that are drawn together, each with its file and title.
+/// The measures that share a plot, each plot with its file and title.
 const PLOTS: [(&str, &str, &[What]); 9] = [
     ("memory", "Resident memory of each process", &[What::Memory]),
     ("files", "Open files of each process", &[What::Files]),
@@ -161,7 +161,7 @@ fn csv(samples: &[Sample]) -> String {
     let names = keys.iter().map(|(what, of)| format!(",{} {of}", what.name()));
     let mut csv = format!("seconds,days{}\n", names.collect::<String>());
     for sample in samples {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         write!(csv, "{:.1},{:.3}", sample.at.as_secs_f64(), sample.days).ok();
         for key in &keys {
             let value = sample.values.get(*key).map(|value| format!("{value:.1}"));

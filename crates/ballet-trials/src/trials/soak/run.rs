@@ -1,4 +1,4 @@
-//! One run: customers come, days pass, samples are taken; then everything is checked.
+//! One run: customers come, days pass, and samples are taken. At the end everything is checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,8 +28,7 @@ use crate::trials::soak::sampler::Sampler;
 use crate::trials::soak::verdict::judge;
 
 const SAY_EVERY: Duration = Duration::from_secs(15);
-/// The most steps of the clock after the last customer, until every saga has ended and every call was
-/// answered.
+/// The most steps of the clock after the last customer, until every saga has ended and every call has its answer.
 const MOST_STEPS_AFTER: u32 = 40;
 /// The real time between these steps.
 const STEP_AFTER: Duration = Duration::from_secs(4);
@@ -52,7 +51,7 @@ pub(crate) struct Soak<'a> {
 struct Taken {
     samples: Vec<Sample>,
     missed: usize,
-    /// Why, of the first.
+    /// The reasons of the first failures.
     failed: Vec<String>,
 }
 
@@ -88,7 +87,7 @@ impl<'a> Soak<'a> {
                 oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await;
             verdict.iter_mut().for_each(|verdict| verdict.broken.extend(load.not_tried()));
             if self.pace.step.is_zero() {
-                // Now every saga has left all that it leaves behind.
+                // Every saga has now left behind all that it leaves.
                 let mut sampler = self.sampler();
                 self.take_sample(&mut sampler).await;
             }
@@ -140,7 +139,7 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Lets the clock go ahead once, and checks what the inboxes may forget soon.
+    /// Moves the clock on once, and checks the messages that the inboxes may forget soon.
     async fn step(&self) -> Result<()> {
         if !self.pace.step.is_zero() {
             self.ages.step(self.run, self.pace.step).await?;
@@ -177,7 +176,7 @@ impl<'a> Soak<'a> {
         }
     }
 
-    /// After the last customer days go on to pass, until every saga has ended and every call was answered.
+    /// Lets days pass after the last customer, until every saga has ended and every call has its answer.
     async fn wait_for_those_of_days(&self) -> Result<()> {
         if self.pace.step.is_zero() {
             return Ok(());
@@ -202,7 +201,7 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Asks the database of a service.
+    /// Runs a query on the database of a service.
     async fn ask<T>(
         &self,
         service: &str,
@@ -287,8 +286,7 @@ impl<'a> Soak<'a> {
         Ok((report, samples))
     }
 
-    /// What a saga leaves behind in each kind of table, if no time passed in which it could be
-    /// removed.
+    /// The bytes that a saga leaves behind in each kind of table, if no time passed in which they could be removed.
     fn bytes_per_saga(&self, samples: &[Sample], sagas: usize) -> BTreeMap<String, f64> {
         let (Some(first), Some(last), SignedDuration::ZERO) =
             (samples.first(), samples.last(), self.pace.step)

@@ -26,7 +26,7 @@ const SIZES: &str = "select case when n.nspname = 'public' then 'own' \
      from pg_class c join pg_namespace n on n.oid = c.relnamespace \
      where n.nspname in ('ballet', 'public') and c.relkind = 'r' group by kind";
 
-/// Takes samples. It keeps a connection to each database.
+/// Takes samples, with a lasting connection to each database.
 pub(crate) struct Sampler<'a> {
     run: &'a LongRun,
     recorder: &'a Recorder,
@@ -34,7 +34,7 @@ pub(crate) struct Sampler<'a> {
     /// The name of the usual case.
     usual: &'static str,
     databases: BTreeMap<&'static str, PgConnection>,
-    /// When the last sample was taken.
+    /// The time of the last sample.
     last: Instant,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Sampler<'a> {
         Ok(())
     }
 
-    /// The sagas since the last sample.
+    /// Adds the values of sagas since the last sample.
     fn sagas(&mut self, values: &mut Values) {
         let (from, to) = (std::mem::replace(&mut self.last, Instant::now()), Instant::now());
         let sagas = self.load.sagas.all();
@@ -144,8 +144,8 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// The memory of a process and its open files. Pages of the program's file are left out: more and more
-/// of them are touched, and they can be given back.
+/// The memory of a process, and its open files. Pages of the program's file are left out: more and more of them are
+/// touched, and the system can take them back.
 fn process(pid: u32) -> Result<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kilobytes = status.lines().find_map(|line| {
@@ -156,7 +156,7 @@ fn process(pid: u32) -> Result<(f64, f64)> {
     Ok((kilobytes * 1024.0, f64::from(u32::try_from(files).unwrap_or(u32::MAX))))
 }
 
-/// The bytes of the broker's files: all but the journal's, and the journal's.
+/// The bytes of the broker's files without the journal, and those of the journal.
 fn broker_disk(servers: &Path) -> (f64, f64) {
     let broker = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,32 +1,32 @@
-//! Judges whether a measure has grown while it should have been flat.
+//! Judges whether a measure has grown although it should be flat.
 
 use serde::Serialize;
 
 use crate::trials::soak::measure::{Rule, Sample, What};
 
-/// A shorter stretch is not judged: what fills up in the first minutes would look like growth. It is half of twenty
-/// minutes, less the time to the first sample.
+/// The shortest stretch to be judged, in seconds. In a shorter one the filling of the first minutes would look like
+/// growth. It is half of twenty minutes, less the time to the first sample.
 const SHORTEST: f64 = 9.75 * 60.0;
 
-/// What became of one measure.
+/// The finding on one measure.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Finding {
     pub(crate) what: What,
     pub(crate) of: String,
-    /// The medians at the begin, in the middle and at the end.
+    /// The medians at the beginning, in the middle and at the end.
     pub(crate) begin: f64,
     pub(crate) middle: f64,
     pub(crate) end: f64,
     pub(crate) judged: Judged,
 }
 
-/// Whether a measure is flat.
+/// The verdict on a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Judged {
-    /// It may grow.
+    /// The measure may grow.
     MayGrow,
-    /// It reaches its size too late in this run.
+    /// The measure reaches its size too late in this run.
     TooShort {
         settles_after_days: f64,
     },
@@ -41,13 +41,13 @@ pub(crate) enum Judged {
 }
 
 impl Finding {
-    /// Whether the run was long enough to say whether this measure is flat.
+    /// Whether the run was long enough for a verdict.
     pub(crate) const fn is_judged(&self) -> bool {
         matches!(self.judged, Judged::Flat { .. } | Judged::Grows { .. })
     }
 }
 
-/// Judges every measure. The ledger of a service remembers a saga for a number of days.
+/// Judges every measure. `remembers_days` gives the days for which the ledger of a service remembers a saga.
 pub(crate) fn judge(samples: &[Sample], remembers_days: impl Fn(&str) -> u32) -> Vec<Finding> {
     let keys: std::collections::BTreeSet<_> =
         samples.iter().flat_map(|sample| sample.values.keys()).collect();
@@ -77,8 +77,8 @@ struct Point {
     value: f64,
 }
 
-/// The second half of the run is judged, as far as the measure has reached its size there. Growth is
-/// that of a straight line through it.
+/// Judges the second half of the run, as far as the measure has reached its size there. Its growth is that of a
+/// straight line.
 fn judge_points(points: &[Point], rule: Rule) -> Judged {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Judged::MayGrow;
@@ -94,7 +94,7 @@ fn judge_points(points: &[Point], rule: Rule) -> Judged {
     if growth > limit { Judged::Grows { growth, limit } } else { Judged::Flat { growth, limit } }
 }
 
-/// The straight line with the least squares: its value at the begin, and its growth over a time.
+/// The least-squares line: its value at the beginning, and its growth over `time`.
 fn line(points: &[Point], time: f64) -> (f64, f64) {
     let count = f64::from(u32::try_from(points.len()).unwrap_or(u32::MAX)).max(1.0);
     let at = points.iter().map(|point| point.at).sum::<f64>() / count;
@@ -105,7 +105,7 @@ fn line(points: &[Point], time: f64) -> (f64, f64) {
     (value - slope * time / 2.0, slope * time)
 }
 
-/// The median of the first tenth of the points (0), of the one in the middle (1), or of the last (2).
+/// The median of the first tenth of the points (0), the middle tenth (1), or the last (2).
 fn median_of_tenth(points: &[Point], which: usize) -> f64 {
     let tenth = points.len().div_ceil(10);
     let from = (points.len() - tenth) * which / 2;
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// An hour with a sample every 20 seconds and ten days a minute.
+    /// The finding on an hour with a sample every 20 seconds and ten days a minute.
     fn judged(what: What, of: &str, value: impl Fn(f64) -> f64) -> Finding {
         let sample = |number: u32| {
             let days = f64::from(number) * 10.0 / 3.0;
@@ -137,7 +137,7 @@ mod tests {
     fn what_stays_within_its_limit_is_flat_and_what_does_not_grows() {
         let found = judged(What::Memory, "orders-0", |_| 80e6);
         assert_eq!(found.judged, Judged::Flat { growth: 0.0, limit: 20e6 });
-        // It warms up in the first quarter, and goes up and down.
+        // It warms up in the first quarter, then varies.
         let warm =
             |days: f64| 80e6 - 40e6 * (1.0 - days / 150.0).max(0.0) + 5e6 * (days / 7.0).sin();
         let found = judged(What::Memory, "orders-0", warm);

@@ -1,4 +1,4 @@
-//! Faults of the databases that no server has by itself: readers, roles, and the provider's table.
+//! Faults of the databases that servers do not have on their own: readers, roles, and a provider's table.
 
 use std::time::Duration;
 
@@ -39,13 +39,12 @@ pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String>
     Ok(role.service.to_owned())
 }
 
-/// The server may have been killed meanwhile, and may be starting.
+/// Restores the databases; errors are ignored while the server may be down or starting.
 async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
     wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
 
-/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute: it loses its
-/// table.
+/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute, by taking its table.
 pub(crate) async fn provider(
     subject: &Subject,
     run: &LongRun,

@@ -1,5 +1,4 @@
-//! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
-//! [`undo`] does.
+//! The faults. Each cleans up after itself, so that only its consequences remain. If that fails, [`undo`] cleans up.
 
 pub(crate) mod baseline;
 mod connections;
@@ -25,7 +24,7 @@ use crate::trials::chaos::faults::some::service;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Causes faults, by chance.
+/// Causes random faults.
 pub(crate) struct Faults<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) run: &'a LongRun,
@@ -35,7 +34,7 @@ pub(crate) struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    /// Why a kind can never be caused in this run, if so.
+    /// The reason why a kind can never be caused in this run, if there is one.
     pub(crate) fn impossible(&self, kind: Kind) -> Option<&'static str> {
         let servers = &self.run.stage.servers;
         match kind {
@@ -54,7 +53,7 @@ impl Faults<'_> {
         }
     }
 
-    /// Causes one fault. Returns its object, or `None` if there was none to be had now.
+    /// Causes one fault. Returns its object, or `None` if there is none at the moment.
     pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
         let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
         let what = match kind {
@@ -131,8 +130,8 @@ impl Faults<'_> {
         Ok(format!("Postgres, {time:?}"))
     }
 
-    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
-    /// this is done only when nothing moves.
+    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so this is done only
+    /// when nothing moves.
     async fn queue(&mut self) -> Result<String> {
         let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
         let service = service(self.run, &mut self.dice)?;
