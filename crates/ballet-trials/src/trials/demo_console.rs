@@ -30,8 +30,8 @@ impl Drop for DemoConsole {
     }
 }
 
-/// The settings for the pages of services and audits. The databases of a demo beside others have no common address, so
-/// those pages are missing there.
+/// The reader behind the pages of services and audits. `None` for a demo beside others: its databases have no common
+/// address.
 fn looks_at(
     env: &TestEnv,
     services: &[&'static str],

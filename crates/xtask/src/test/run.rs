@@ -137,7 +137,8 @@ async fn chosen(
     }
 }
 
-/// Kills cargo and its tests: tests that hang ignore SIGTERM, and cargo does not react while they run.
+/// Ends cargo and its tests, with SIGKILL if need be: tests that hang ignore a gentle signal, and cargo does not react
+/// while they run.
 async fn end(cargo: Child) {
     cargo.signal(Signal::INT);
     cargo.stop(Duration::from_secs(3)).await;

@@ -103,7 +103,7 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
             let mut db = session.lock().await;
             let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
             if filled && !asked {
-                // Also the entities that another service's request brought earlier.
+                // Another service's request has filled the copy first, so it is emptied again.
                 fills::forget_all(&mut db).await?;
             }
             Ok::<_, sqlx::Error>((filled && asked).then_some(()))

@@ -39,7 +39,7 @@ pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String>
     Ok(role.service.to_owned())
 }
 
-/// Restores the databases; errors are ignored while the server may be down or starting.
+/// Restores the databases. It tries again while the server is down or starting.
 async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
     wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
