@@ -11,14 +11,14 @@ use crate::process::cargo;
 use crate::{generate, house, licences, packages, site};
 
 /// A part of the check.
-struct Part {
+struct CheckPart {
     name: &'static str,
     /// The command that runs this part alone.
     command: &'static str,
-    how: How,
+    how: PartRunner,
 }
 
-enum How {
+enum PartRunner {
     /// By running the command.
     Cargo,
     /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
@@ -28,39 +28,51 @@ enum How {
 }
 
 /// From cheap to dear.
-const PARTS: [Part; 9] = [
-    Part { name: "format", command: "cargo fmt --all --check", how: How::Cargo },
-    Part {
+const PARTS: [CheckPart; 9] = [
+    CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
+    CheckPart {
         name: "structure",
         command: "cargo xtask house",
-        how: How::Here(|| house::run(&house::Args::default())),
+        how: PartRunner::Here(|| house::run(&house::Args::default())),
     },
     // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
-    Part { name: "licences", command: "cargo xtask licences", how: How::Here(licences::run) },
-    Part {
+    CheckPart {
+        name: "licences",
+        command: "cargo xtask licences",
+        how: PartRunner::Here(licences::run),
+    },
+    CheckPart {
         name: "generated",
         command: "cargo xtask generate --check",
-        how: How::Here(|| generate::run(true)),
+        how: PartRunner::Here(|| generate::run(true)),
     },
-    Part { name: "links", command: "cargo xtask site --check", how: How::Here(site::check) },
-    Part { name: "packages", command: "cargo xtask packages", how: How::Here(packages::run) },
-    Part {
+    CheckPart {
+        name: "links",
+        command: "cargo xtask site --check",
+        how: PartRunner::Here(site::check),
+    },
+    CheckPart {
+        name: "packages",
+        command: "cargo xtask packages",
+        how: PartRunner::Here(packages::run),
+    },
+    CheckPart {
         name: "lints",
         command: "cargo clippy --workspace --all-targets --locked --keep-going -- -D warnings",
-        how: How::Cargo,
+        how: PartRunner::Cargo,
     },
-    Part {
+    CheckPart {
         name: "features",
         command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
-        how: How::Cargo,
+        how: PartRunner::Cargo,
     },
     // With the private items, links in their docs are checked as well. Rustdoc also finds public
     // docs that link to something private, so no second pass is needed.
-    Part {
+    CheckPart {
         name: "docs",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
                   --keep-going --document-private-items",
-        how: How::Docs("-D warnings"),
+        how: PartRunner::Docs("-D warnings"),
     },
 ];
 
@@ -93,10 +105,10 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl Part {
+impl CheckPart {
     /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
-        if let How::Here(check) = self.how {
+        if let PartRunner::Here(check) = self.how {
             return Ok(check()? == ExitCode::SUCCESS);
         }
         let (_, args) =
@@ -104,7 +116,7 @@ impl Part {
         let mut command = Command::new(cargo::program());
         command.args(args.split_whitespace()).current_dir(cargo::root());
         cargo::clean(&mut command);
-        if let How::Docs(flags) = self.how {
+        if let PartRunner::Docs(flags) = self.how {
             command.env("RUSTDOCFLAGS", flags);
             as_clippy(&mut command);
         }

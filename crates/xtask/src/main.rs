@@ -4,7 +4,7 @@ mod bench;
 mod check;
 mod generate;
 mod house;
-mod joined;
+mod joined_services;
 mod licences;
 mod packages;
 mod picture;
@@ -24,9 +24,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
 struct Args {
-    /// The system to try
-    #[arg(long, value_enum, default_value_t = systems::Name::Shop)]
-    system: systems::Name,
+    /// The system to try.
+    #[arg(long, value_enum, default_value_t = systems::SystemName::Shop)]
+    system: systems::SystemName,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,7 +41,7 @@ enum Command {
         args: Vec<String>,
     },
     /// Show a system at work: customers of all kinds, and how it ends for them.
-    Demo(systems::Demo),
+    Demo(systems::DemoArgs),
     /// Write a picture of the page that a demo shows into the docs.
     Picture(picture::Args),
     #[command(flatten)]

@@ -27,14 +27,14 @@ const ASKED: usize = 4;
 
 /// A page that a demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shown {
+enum DemoPage {
     /// The map of the rides
     Rides,
     /// The operators' console of the shop
     Console,
 }
 
-impl Shown {
+impl DemoPage {
     const fn demo(self) -> &'static str {
         match self {
             Self::Rides => "rides",
@@ -63,7 +63,7 @@ impl Shown {
 pub(crate) struct Args {
     /// The page.
     #[arg(value_enum)]
-    page: Shown,
+    page: DemoPage,
     /// The width of the browser, in pixels: 390 is that of a phone.
     #[arg(long, default_value_t = 1200)]
     width: u16,
@@ -114,14 +114,14 @@ async fn draw(args: &Args, demo: &mut Child, log: &Path, out: &Path) -> Result<(
     let browser = WebBrowser::start().await?;
     browser.look(args.width, args.height, args.dark).await?;
     match args.page {
-        Shown::Rides => {
+        DemoPage::Rides => {
             while !is_lively(&address).await {
                 ensure!(begun.elapsed() < PATIENCE, "nothing goes on at {address}");
                 tokio::time::sleep(LOOK).await;
             }
             browser.open(&format!("{address}?still")).await?;
         }
-        Shown::Console => {
+        DemoPage::Console => {
             let said = fs::read_to_string(log)?;
             let account = said.lines().find_map(|line| line.strip_prefix(CONSOLE_SAYS.1));
             let account = account.and_then(|line| line.split_once(" with the password "));

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         ui::say(&format!("\n$ {command}"));
         let (passed, result) = one(command)?;
         failed |= !passed;
-        let row = Row {
+        let row = VersionRow {
             rabbitmq: rabbitmq.clone(),
             postgres: postgres.clone(),
             command: format!("`{command}`"),
@@ -119,7 +119,7 @@ fn result(passed: bool, output: &str, took: Duration) -> String {
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
+struct VersionRow {
     rabbitmq: String,
     postgres: String,
     command: String,
@@ -127,7 +127,7 @@ struct Row {
     day: String,
 }
 
-impl Row {
+impl VersionRow {
     fn read(line: &str) -> Option<Self> {
         let mut cells =
             line.trim().strip_prefix('|')?.split('|').map(|cell| cell.trim().to_owned());
@@ -162,23 +162,23 @@ impl Row {
 }
 
 /// Puts a row into the page.
-fn note(row: Row) -> Result<()> {
+fn note(row: VersionRow) -> Result<()> {
     let page = cargo::root().join(PAGE);
     let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
     fs::write(&page, with(&text, row)?).with_context(|| format!("cannot write {PAGE}"))
 }
 
 /// The page with this row, in place of an older one for the same run and versions.
-fn with(text: &str, row: Row) -> Result<String> {
+fn with(text: &str, row: VersionRow) -> Result<String> {
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
         let (table, after) = rest.split_once(END)?;
         Some((before, table, after))
     });
     let Some((before, table, after)) = parts else { bail!("{PAGE} has no place for the runs") };
-    let mut rows: Vec<Row> = table.lines().skip(2).filter_map(Row::read).collect();
+    let mut rows: Vec<VersionRow> = table.lines().skip(2).filter_map(VersionRow::read).collect();
     rows.retain(|old| !row.replaces(old));
     rows.push(row);
-    rows.sort_by_key(Row::order);
+    rows.sort_by_key(VersionRow::order);
     let lines: String = rows.iter().map(|row| row.line() + "\n").collect();
     Ok(format!("{before}{BEGIN}{HEAD}{lines}{END}{after}"))
 }
@@ -187,11 +187,17 @@ fn with(text: &str, row: Row) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn row(rabbitmq: &str, name: &str, result: &str) -> Row {
+    fn row(rabbitmq: &str, name: &str, result: &str) -> VersionRow {
         let (_, command) = RUNS.iter().find(|(run, _)| *run == name).expect("a run");
         let command = format!("`{command}`");
         let [rabbitmq, result] = [rabbitmq, result].map(str::to_owned);
-        Row { rabbitmq, postgres: "18.1".to_owned(), command, result, day: "2026-11-23".to_owned() }
+        VersionRow {
+            rabbitmq,
+            postgres: "18.1".to_owned(),
+            command,
+            result,
+            day: "2026-11-23".to_owned(),
+        }
     }
 
     #[test]

@@ -14,19 +14,19 @@ use clap::ValueEnum;
 use schemars::Schema;
 use shop_load::{OpenShop, demo};
 
-use crate::joined;
+use crate::joined_services;
 use crate::process::cargo::{self, Profile};
 
 /// A system, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Name {
+pub(crate) enum SystemName {
     Shop,
     Streaming,
     Rides,
 }
 
 /// A system's description of itself.
-pub(crate) struct Described {
+pub(crate) struct SystemDescription {
     pub(crate) system: System,
     pub(crate) contracts: Vec<ServiceContract>,
     /// The requests and responses of its services' HTTP routes.
@@ -34,7 +34,7 @@ pub(crate) struct Described {
     pub(crate) schemas: Vec<(EventType, Schema)>,
 }
 
-impl Name {
+impl SystemName {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Shop => "shop",
@@ -44,21 +44,21 @@ impl Name {
     }
 
     /// Collects the declarations of its services.
-    pub(crate) fn describe(self) -> Described {
+    pub(crate) fn describe(self) -> SystemDescription {
         match self {
-            Self::Shop => Described {
+            Self::Shop => SystemDescription {
                 system: shop::system(),
                 contracts: shop::contracts(),
                 documents: shop::documents(),
                 schemas: shop_events::schemas(),
             },
-            Self::Streaming => Described {
+            Self::Streaming => SystemDescription {
                 system: streaming::system(),
                 contracts: streaming::contracts(),
                 documents: streaming::documents(),
                 schemas: streaming_events::schemas(),
             },
-            Self::Rides => Described {
+            Self::Rides => SystemDescription {
                 system: rides::system(),
                 contracts: rides::contracts(),
                 documents: rides::documents(),
@@ -93,7 +93,7 @@ impl Name {
 /// Runs this process if it is part of a trial: a service, or a gateway. Service names are unique over all systems.
 pub(crate) fn served() -> Option<ExitCode> {
     let service = std::env::var(ballet_trials::SERVICE).ok()?;
-    let subjects = Name::value_variants().iter().map(|name| name.subject());
+    let subjects = SystemName::value_variants().iter().map(|name| name.subject());
     let has = |subject: &Arc<Subject>| subject.services().contains(&&*service);
     let subject = subjects.clone().find(has).or_else(|| subjects.clone().next())?;
     service_of(&subject)
@@ -101,10 +101,10 @@ pub(crate) fn served() -> Option<ExitCode> {
 
 /// The options of `demo`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// The system.
-    #[arg(value_enum, default_value_t = Name::Shop)]
-    system: Name,
+    #[arg(value_enum, default_value_t = SystemName::Shop)]
+    system: SystemName,
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     once: bool,
@@ -119,10 +119,10 @@ pub(crate) struct Demo {
 }
 
 /// Runs the demo of a system. The shop's runs the programs of its services.
-pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
-    let Demo { system, once, customers, keep } = *args;
+pub(crate) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
+    let DemoArgs { system, once, customers, keep } = *args;
     match system {
-        Name::Shop => {
+        SystemName::Shop => {
             let args = demo::Args { once, orders: customers.unwrap_or(300), keep };
             demo::run(&args, open()).await
         }
@@ -138,10 +138,10 @@ async fn open() -> Result<OpenShop> {
     ui::say("building the services and the gateway");
     let root = cargo::root();
     let system = shop::system();
-    let joined = joined::joined(&root, &system)?;
-    let packages = demo::packages(&joined::programs(&root, &joined)?);
+    let joined = joined_services::joined(&root, &system)?;
+    let packages = demo::packages(&joined_services::programs(&root, &joined)?);
     let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
-    let system = joined::with(system, &joined)?;
+    let system = joined_services::with(system, &joined)?;
     let servers = Servers::acquire(Options::durable()).await?;
     demo::open(&root, "demo", &programs, &system, servers).await
 }

@@ -47,13 +47,13 @@ async fn chaos(arguments: &[&str]) -> Value {
 
 /// The totals over all runs of a test.
 #[derive(Debug, Default)]
-struct Total {
+struct RunTotals {
     effects: u64,
     stops: u64,
     faults: BTreeMap<String, u64>,
 }
 
-impl Total {
+impl RunTotals {
     fn add(&mut self, report: &Value) {
         let number = |value: &Value| value.as_u64().expect("a number");
         self.effects += number(&report["effects"]);
@@ -69,8 +69,8 @@ impl Total {
 }
 
 /// Repeats the run until enough has happened: a run ends by the clock, and less happens on a busy machine.
-async fn chaos_until(arguments: &[&str], enough: impl Fn(&Total) -> bool) {
-    let mut total = Total::default();
+async fn chaos_until(arguments: &[&str], enough: impl Fn(&RunTotals) -> bool) {
+    let mut total = RunTotals::default();
     for _ in 0..MOST_RUNS {
         total.add(&chaos(arguments).await);
         if enough(&total) {
@@ -101,6 +101,6 @@ async fn t145_under_faults_of_all_kinds_every_effect_happens_once() {
 #[tokio::test]
 async fn t133_t134_replicas_that_come_go_and_are_restarted_lose_and_double_nothing() {
     let only = ["--only", "kill,stop,scale", "--replicas", "3", "--minutes", "0.5"];
-    let enough = |total: &Total| total.kills() > 10 && total.stops > 3;
+    let enough = |total: &RunTotals| total.kills() > 10 && total.stops > 3;
     chaos_until(&only, |total| total.effects > 500 && enough(total)).await;
 }

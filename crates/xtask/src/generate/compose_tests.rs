@@ -9,7 +9,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::generate::compose::{container, own_settings};
 use crate::process::cargo;
-use crate::systems::Name;
+use crate::systems::SystemName;
 
 const DOCKERFILE: &str = "crates/xtask/Dockerfile";
 /// The containers that exist once, however many systems there are.
@@ -38,20 +38,20 @@ pub(super) fn names(of: &Yaml) -> BTreeSet<String> {
     keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
 }
 
-pub(super) fn services(system: Name) -> Vec<&'static str> {
+pub(super) fn services(system: SystemName) -> Vec<&'static str> {
     system.describe().system.parts.iter().map(|part| part.service).collect()
 }
 
-pub(super) fn systems() -> impl Iterator<Item = Name> {
-    Name::value_variants().iter().copied()
+pub(super) fn systems() -> impl Iterator<Item = SystemName> {
+    SystemName::value_variants().iter().copied()
 }
 
 /// The name of a container that every system has.
-pub(super) fn container_of(system: Name, name: &str) -> String {
+pub(super) fn container_of(system: SystemName, name: &str) -> String {
     container(system.as_str(), name)
 }
 
-fn image(system: Name) -> String {
+fn image(system: SystemName) -> String {
     format!("localhost/ballet-{}", system.as_str())
 }
 
@@ -261,7 +261,7 @@ fn a_gateway_finds_every_service_where_compose_puts_it() {
     systems().for_each(gateway_of);
 }
 
-fn gateway_of(system: Name) {
+fn gateway_of(system: SystemName) {
     let (compose, config) = (compose(), file(&system.gateway()));
     let config: Value = toml::from_str(&config).expect("TOML");
     for upstream in config["upstream"].as_array().expect("upstreams") {

@@ -30,7 +30,7 @@ pub(super) fn compare(root: &Path) -> Result<()> {
     let text = read(PAGE)?;
     let mut mismatches = mismatches(&text, &tests);
     let rows: BTreeSet<u32> =
-        text.lines().filter_map(Row::parse).flat_map(|row| row.numbers).collect();
+        text.lines().filter_map(ConformanceRow::parse).flat_map(|row| row.numbers).collect();
     for page in CITING {
         let text = read(page)?;
         mismatches.extend(cited(&text, &rows, &tests).map(|what| format!("{page} {what}")));
@@ -48,7 +48,7 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
     let mut mismatches = Vec::new();
     let mut rows: BTreeSet<u32> = BTreeSet::new();
     let mut named = BTreeSet::new();
-    for Row { ids, numbers, test } in text.lines().filter_map(Row::parse) {
+    for ConformanceRow { ids, numbers, test } in text.lines().filter_map(ConformanceRow::parse) {
         if paths(test).next().is_none() && !REASONS.iter().any(|reason| test.contains(reason)) {
             mismatches.push(format!("{ids} names no test, and does not say why"));
         }
@@ -96,13 +96,13 @@ fn cited<'a>(
     gone.chain(unknown)
 }
 
-struct Row<'a> {
+struct ConformanceRow<'a> {
     ids: &'a str,
     numbers: Vec<u32>,
     test: &'a str,
 }
 
-impl<'a> Row<'a> {
+impl<'a> ConformanceRow<'a> {
     /// Reads `- **T01** scenario: test`.
     fn parse(line: &'a str) -> Option<Self> {
         let (ids, test) = line.strip_prefix("- **")?.split_once("** ")?;

@@ -26,7 +26,7 @@ pub(super) fn path(name: &str) -> String {
 pub(super) fn text(root: &Path, name: &str, command: &str) -> Result<String> {
     let paths = rust_files(&root.join("crates").join(name).join("src"))?;
     let mut files = paths.iter().map(|path| read(path)).collect::<Result<Vec<File>>>()?;
-    let mut public = Public::default();
+    let mut public = PublicItems::default();
     files.iter().for_each(|file| public.define(&file.items));
     for file in &mut files {
         public.list("", std::mem::take(&mut file.items));
@@ -42,13 +42,13 @@ fn read(path: &Path) -> Result<File> {
 }
 
 #[derive(Default)]
-struct Public {
+struct PublicItems {
     /// The names of the public types and traits.
     names: BTreeSet<String>,
     lines: BTreeSet<String>,
 }
 
-impl Public {
+impl PublicItems {
     /// Adds the names whose implementations are listed.
     fn define(&mut self, items: &[Item]) {
         for item in items {
@@ -269,7 +269,7 @@ mod tests {
             #[cfg(test)] pub mod tests {}
         ";
         let file = syn::parse_file(file).expect("Rust");
-        let mut public = Public::default();
+        let mut public = PublicItems::default();
         public.define(&file.items);
         public.list("", file.items);
         let lines: Vec<&str> = public.lines.iter().map(String::as_str).collect();

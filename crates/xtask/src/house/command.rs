@@ -5,9 +5,9 @@ use std::thread;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::house::disk::{self, OnDisk};
+use crate::house::disk::{self, PackageSources};
 use crate::house::finding::{Finding, Rule};
-use crate::house::judge::{Judged, judge};
+use crate::house::judge::{PackageFindings, judge};
 use ballet_terminal::ui;
 
 #[derive(Debug, Default, clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     packages.retain(|one| args.packages.is_empty() || args.packages.contains(&one.package.name));
     let (mut files, mut wrong) = (0, 0);
-    for (OnDisk { package, .. }, judged) in packages.iter().zip(judge_all(&packages)) {
+    for (PackageSources { package, .. }, judged) in packages.iter().zip(judge_all(&packages)) {
         match judged {
             Ok(judged) => {
                 files += judged.files;
@@ -66,7 +66,7 @@ fn show(package: &str, findings: &[Finding]) {
 }
 
 /// Judges each package on a thread of its own: parsing takes nearly all of the time.
-fn judge_all(packages: &[OnDisk]) -> Vec<Result<Judged>> {
+fn judge_all(packages: &[PackageSources]) -> Vec<Result<PackageFindings>> {
     thread::scope(|scope| {
         let all: Vec<_> =
             packages.iter().map(|one| scope.spawn(|| judge(&one.package, &one.sources))).collect();

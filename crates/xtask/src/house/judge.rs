@@ -19,12 +19,12 @@ pub(super) struct Package {
 
 /// The findings of a package, and the number of its files.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct PackageFindings {
     pub(super) files: usize,
     pub(super) findings: Vec<Finding>,
 }
 
-pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
+pub(super) fn judge(package: &Package, sources: &Sources) -> Result<PackageFindings> {
     let mut arrows = Arrows::default();
     let mut each = Vec::new();
     for root in &package.roots {
@@ -40,5 +40,5 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(rules::sql(&package.name, &arrows.files, sources));
     findings.extend(rules::paths(&package.folder, sources));
     findings.extend(rules::tests(&package.without_tests, &package.roots, sources));
-    Ok(Judged { files: arrows.files.len(), findings })
+    Ok(PackageFindings { files: arrows.files.len(), findings })
 }

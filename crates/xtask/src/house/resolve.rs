@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::house::tree::{Item, Path, Tree};
+use crate::house::tree::{CodePath, NamedItem, Tree};
 
 /// The item or module that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum PathTarget {
     Module(usize),
     /// An item, or something inside one, with the file that defines it.
     Item {
@@ -19,7 +19,7 @@ pub(super) enum Target {
 
 /// The kind of name that is looked up: a module and a function may share a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum NameScope {
     /// All names, as in a `use`.
     Any,
     /// A name that can stand before `::`.
@@ -28,29 +28,29 @@ enum Wanted {
 }
 
 /// The uses that a search has already followed.
-type Seen = BTreeSet<(usize, usize)>;
+type FollowedUses = BTreeSet<(usize, usize)>;
 
 /// Everything that a path names: a `use` may import a module and a function of the same name.
-pub(super) fn targets(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
-    walk(tree, module, &path.segments, Wanted::Any, &mut Seen::new())
+pub(super) fn targets(tree: &Tree, module: usize, path: &CodePath) -> Vec<PathTarget> {
+    walk(tree, module, &path.segments, NameScope::Any, &mut FollowedUses::new())
 }
 
 /// Whether a module, or an enum, has something with this name.
-pub(super) fn has(tree: &Tree, target: &Target, name: &str) -> bool {
+pub(super) fn has(tree: &Tree, target: &PathTarget, name: &str) -> bool {
     match target {
-        Target::Module(module) => {
-            !lookup(tree, *module, name, Wanted::Any, &mut Seen::new()).is_empty()
+        PathTarget::Module(module) => {
+            !lookup(tree, *module, name, NameScope::Any, &mut FollowedUses::new()).is_empty()
         }
-        Target::Item { name: of, file } => has_variant(tree, of, *file, name),
-        Target::Outside => false,
+        PathTarget::Item { name: of, file } => has_variant(tree, of, *file, name),
+        PathTarget::Outside => false,
     }
 }
 
 /// The macro that a call names. It may be defined further up, in an outer module.
-pub(super) fn called(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
-    let found = walk(tree, module, &path.segments, Wanted::Macro, &mut Seen::new());
+pub(super) fn called(tree: &Tree, module: usize, path: &CodePath) -> Vec<PathTarget> {
+    let found = walk(tree, module, &path.segments, NameScope::Macro, &mut FollowedUses::new());
     let [name] = &path.segments[..] else { return found };
-    if found.iter().any(|target| *target != Target::Outside) {
+    if found.iter().any(|target| *target != PathTarget::Outside) {
         return found;
     }
     let outer = tree.ancestors(module).find_map(|at| {
@@ -64,14 +64,14 @@ fn walk(
     tree: &Tree,
     module: usize,
     path: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     if let Some((at, rest)) = anchored(tree, module, path) {
         return below(tree, at, rest, wanted, seen);
     }
     let Some((first, rest)) = path.split_first() else { return Vec::new() };
-    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
+    let first_wanted = if rest.is_empty() { wanted } else { NameScope::Scope };
     // A block sees the names of the module around it.
     let mut at = module;
     let found = loop {
@@ -82,7 +82,7 @@ fn walk(
         }
     };
     if found.is_empty() {
-        return vec![Target::Outside];
+        return vec![PathTarget::Outside];
     }
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
 }
@@ -113,43 +113,49 @@ fn below(
     tree: &Tree,
     module: usize,
     path: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
-    let Some((first, rest)) = path.split_first() else { return vec![Target::Module(module)] };
-    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
+    let Some((first, rest)) = path.split_first() else { return vec![PathTarget::Module(module)] };
+    let first_wanted = if rest.is_empty() { wanted } else { NameScope::Scope };
     let found = lookup(tree, module, first, first_wanted, seen);
     if found.is_empty() {
         // A macro has defined it.
-        return vec![Target::Item { name: first.clone(), file: tree.modules[module].file }];
+        return vec![PathTarget::Item { name: first.clone(), file: tree.modules[module].file }];
     }
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
 }
 
 fn further(
     tree: &Tree,
-    target: Target,
+    target: PathTarget,
     rest: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     match target {
-        Target::Module(module) => below(tree, module, rest, wanted, seen),
+        PathTarget::Module(module) => below(tree, module, rest, wanted, seen),
         target => vec![target],
     }
 }
 
 /// The things that a name stands for within one module.
-fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -> Vec<Target> {
+fn lookup(
+    tree: &Tree,
+    at: usize,
+    name: &str,
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     let module = &tree.modules[at];
     let mut found = Vec::new();
-    if wanted != Wanted::Macro {
-        found.extend(module.modules.get(name).copied().map(Target::Module));
+    if wanted != NameScope::Macro {
+        found.extend(module.modules.get(name).copied().map(PathTarget::Module));
     }
-    let fits = |item: &&Item| match wanted {
-        Wanted::Any => true,
-        Wanted::Scope => !item.is_macro,
-        Wanted::Macro => item.is_macro,
+    let fits = |item: &&NamedItem| match wanted {
+        NameScope::Any => true,
+        NameScope::Scope => !item.is_macro,
+        NameScope::Macro => item.is_macro,
     };
     let items = module.items.get(name).into_iter().flatten();
     found.extend(items.filter(fits).map(|item| item_target(name, item)));
@@ -158,7 +164,7 @@ fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -
             continue;
         }
         if one.outside {
-            found.push(Target::Outside);
+            found.push(PathTarget::Outside);
         } else {
             found.extend(walk(tree, at, &one.path.segments, wanted, seen));
         }
@@ -173,19 +179,21 @@ fn through_globs(
     tree: &Tree,
     at: usize,
     name: &str,
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     let mut found = Vec::new();
     for (number, one) in tree.modules[at].uses.iter().enumerate() {
         if one.name.is_some() || one.outside || !seen.insert((at, number)) {
             continue;
         }
-        for target in walk(tree, at, &one.path.segments, Wanted::Scope, seen) {
+        for target in walk(tree, at, &one.path.segments, NameScope::Scope, seen) {
             match target {
-                Target::Module(module) => found.extend(lookup(tree, module, name, wanted, seen)),
-                Target::Item { name: of, file } if has_variant(tree, &of, file, name) => {
-                    found.push(Target::Item { name: of, file });
+                PathTarget::Module(module) => {
+                    found.extend(lookup(tree, module, name, wanted, seen))
+                }
+                PathTarget::Item { name: of, file } if has_variant(tree, &of, file, name) => {
+                    found.push(PathTarget::Item { name: of, file });
                 }
                 _ => {}
             }
@@ -200,6 +208,6 @@ fn has_variant(tree: &Tree, name: &str, file: usize, variant: &str) -> bool {
     items.any(|item| item.variants.iter().any(|one| one == variant))
 }
 
-fn item_target(name: &str, item: &Item) -> Target {
-    Target::Item { name: name.to_owned(), file: item.file }
+fn item_target(name: &str, item: &NamedItem) -> PathTarget {
+    PathTarget::Item { name: name.to_owned(), file: item.file }
 }

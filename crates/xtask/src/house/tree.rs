@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 /// A path as it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Path {
+pub(super) struct CodePath {
     pub(super) segments: Vec<String>,
     pub(super) line: usize,
 }
 
 /// A source file, by its path in the repository.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct SourceFile {
     pub(super) path: String,
     /// Whether it defines something. A file that only declares modules and re-exports is a face.
     pub(super) has_items: bool,
@@ -25,13 +25,13 @@ pub(super) struct Module {
     pub(super) parent: Option<usize>,
     pub(super) file: usize,
     pub(super) modules: BTreeMap<String, usize>,
-    pub(super) items: BTreeMap<String, Vec<Item>>,
+    pub(super) items: BTreeMap<String, Vec<NamedItem>>,
     pub(super) uses: Vec<Use>,
 }
 
 /// A named item that is no module.
 #[derive(Debug, Clone)]
-pub(super) struct Item {
+pub(super) struct NamedItem {
     pub(super) file: usize,
     pub(super) is_macro: bool,
     /// The variants of an enum.
@@ -43,7 +43,7 @@ pub(super) struct Item {
 pub(super) struct Use {
     /// The name in this module; `None` for `*`.
     pub(super) name: Option<String>,
-    pub(super) path: Path,
+    pub(super) path: CodePath,
     /// Whether the path begins with `::`, and so is of another crate.
     pub(super) outside: bool,
 }
@@ -52,12 +52,12 @@ pub(super) struct Use {
 #[derive(Debug)]
 pub(super) struct Mention {
     pub(super) module: usize,
-    pub(super) path: Path,
-    pub(super) kind: Kind,
+    pub(super) path: CodePath,
+    pub(super) kind: MentionKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MentionKind {
     /// A `use` of one name.
     Import,
     /// A path in code.
@@ -71,7 +71,7 @@ pub(super) enum Kind {
 /// One target of a package: a library or a program.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<SourceFile>,
     /// All modules; the first is the root.
     pub(super) modules: Vec<Module>,
     pub(super) mentions: Vec<Mention>,
@@ -79,7 +79,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn add_file(&mut self, path: &str) -> usize {
-        self.files.push(File { path: path.to_owned(), has_items: false });
+        self.files.push(SourceFile { path: path.to_owned(), has_items: false });
         self.files.len() - 1
     }
 

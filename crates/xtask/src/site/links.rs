@@ -13,7 +13,7 @@ pub(crate) struct Link {
 }
 
 /// A file, or an anchor in it, of the repository.
-pub(crate) struct Target {
+pub(crate) struct LinkTarget {
     /// The path below the root.
     pub(crate) file: String,
     pub(crate) anchor: Option<String>,
@@ -32,12 +32,12 @@ pub(crate) fn of(text: &str) -> Vec<Link> {
 
 impl Link {
     /// The target of the link on the page `from`. `None` if it is outside the repository.
-    pub(crate) fn target(&self, from: &str) -> Option<Target> {
+    pub(crate) fn target(&self, from: &str) -> Option<LinkTarget> {
         target(&self.url, from)
     }
 }
 
-pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
+pub(crate) fn target(url: &str, from: &str) -> Option<LinkTarget> {
     if url.contains("://") || url.starts_with("mailto:") {
         return None;
     }
@@ -46,7 +46,7 @@ pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
         None => (url, None),
     };
     if path.is_empty() {
-        return Some(Target { file: from.to_owned(), anchor });
+        return Some(LinkTarget { file: from.to_owned(), anchor });
     }
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -57,5 +57,5 @@ pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
             part => parts.push(part),
         }
     }
-    Some(Target { file: parts.join("/"), anchor })
+    Some(LinkTarget { file: parts.join("/"), anchor })
 }

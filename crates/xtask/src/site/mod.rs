@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use links::{Link, Target};
+use links::{Link, LinkTarget};
 use page::Contents;
 
 /// The table of contents: a heading for each kind of reader, with a list of links below it.
@@ -113,7 +113,7 @@ fn resolve(
     files: &BTreeSet<String>,
     headings: &BTreeMap<&str, BTreeSet<String>>,
 ) -> Result<(), String> {
-    let Some(Target { file, anchor }) = link.target(from) else { return Ok(()) };
+    let Some(LinkTarget { file, anchor }) = link.target(from) else { return Ok(()) };
     let directory = format!("{file}/");
     let exists = files.contains(&file) || files.iter().any(|each| each.starts_with(&directory));
     if !exists {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, html as markup};
 
-use super::links::{self, OPTIONS, Target};
+use super::links::{self, LinkTarget, OPTIONS};
 
 const PRODUCT: &str = "ballet";
 /// The first page.
@@ -29,7 +29,7 @@ impl Contents {
                 }
                 Event::End(TagEnd::Link) => {
                     let target = url.take().and_then(|url| links::target(&url, file));
-                    if let (Some(Target { file, .. }), Some((_, pages))) =
+                    if let (Some(LinkTarget { file, .. }), Some((_, pages))) =
                         (target, parts.last_mut())
                     {
                         pages.push((std::mem::take(&mut words), file));
@@ -111,7 +111,7 @@ fn anchor(words: &str) -> String {
 pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     let mut anchors = headings(text).into_iter();
     let moved = |url: CowStr<'_>| match links::target(&url, file) {
-        Some(Target { file: to, anchor }) => {
+        Some(LinkTarget { file: to, anchor }) => {
             let anchor = anchor.map_or_else(String::new, |anchor| format!("#{anchor}"));
             CowStr::from(format!("{}{anchor}", relative(file, &to)))
         }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::test::programs::Program;
+use crate::test::programs::TestProgram;
 
 /// The most tests that are run again. If more failed, a busy machine was not the cause. A disk that stalls for a minute
 /// fails several at once.
@@ -20,7 +20,7 @@ pub(crate) fn failed_tests(output: &str) -> Vec<String> {
 
 /// The tests of a program that was ended, less those that had passed by then; such a program prints no list of
 /// failures. `None` if it cannot list its tests.
-pub(crate) async fn not_passed(program: &Program, output: &str) -> Option<Vec<String>> {
+pub(crate) async fn not_passed(program: &TestProgram, output: &str) -> Option<Vec<String>> {
     if !program.args.is_empty() {
         return None;
     }
@@ -40,13 +40,13 @@ pub(crate) async fn not_passed(program: &Program, output: &str) -> Option<Vec<St
 
 /// The program with these tests only. `None` for a program that takes no names: cargo itself, or one that ended before
 /// it could list its failures.
-pub(crate) fn only(program: &Program, tests: &[String]) -> Option<Program> {
+pub(crate) fn only(program: &TestProgram, tests: &[String]) -> Option<TestProgram> {
     if tests.is_empty() || !program.args.is_empty() {
         return None;
     }
     let mut args = tests.to_vec();
     args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
-    Some(Program { name: format!("{}, alone", program.name), args, ..program.clone() })
+    Some(TestProgram { name: format!("{}, alone", program.name), args, ..program.clone() })
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_had_not_passed_when_a_program_was_ended_is_known() {
-        let program = Program {
+        let program = TestProgram {
             name: "this one".to_owned(),
             file: std::env::current_exe().expect("this program"),
             args: Vec::new(),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn only_a_test_program_runs_again() {
-        let program = |args: &[&str]| Program {
+        let program = |args: &[&str]| TestProgram {
             name: "ballet engine".to_owned(),
             file: "engine".into(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),

@@ -38,12 +38,12 @@ pub(crate) async fn of_servers(servers: &Servers) -> (f64, f64) {
 
 /// Measures the share of idle processor time, from `/proc/stat`.
 #[derive(Debug, Default)]
-pub(crate) struct Idle {
+pub(crate) struct IdleMeter {
     /// The ticks at the last call: idle ones, and all.
     seen: Option<(u64, u64)>,
 }
 
-impl Idle {
+impl IdleMeter {
     /// The share since the last call. 0 at the first call, and where `/proc/stat` is missing.
     pub(crate) fn since_the_last(&mut self) -> f64 {
         let now = fs::read_to_string("/proc/stat").ok().and_then(|text| ticks(&text));
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(ticks(stat), Some((60, 100)));
         assert_eq!(ticks("nothing of the kind"), None);
         assert!((share(60, 100) - 0.6).abs() < 1e-9 && share(0, 0) < 1e-9);
-        let mut idle = Idle::default();
+        let mut idle = IdleMeter::default();
         assert!(idle.since_the_last() < 1e-9, "nothing is known before the first look");
         assert!((0.0..=1.0).contains(&idle.since_the_last()));
     }

@@ -41,7 +41,7 @@ const LONG: &[&str] = &["xtask beside"];
 
 /// A program that runs tests and prints how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Program {
+pub(crate) struct TestProgram {
     /// Its package and its target.
     pub(crate) name: String,
     pub(crate) file: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) struct Program {
     pub(crate) dir: PathBuf,
 }
 
-impl Program {
+impl TestProgram {
     /// Whether a run without `--long` includes it.
     pub(crate) fn is_usual(&self) -> bool {
         !LONG.contains(&&*self.name)
@@ -58,11 +58,11 @@ impl Program {
 }
 
 /// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
-pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
+pub(crate) async fn build(children: &Children) -> Result<Option<Vec<TestProgram>>> {
     let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
     let args = args.map(str::to_owned);
     let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
-    let mut programs: Vec<Program> = messages.iter().filter_map(program).collect();
+    let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
     // Fails for a name that no longer exists: that program would not start first, and nobody would notice.
     let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
@@ -78,7 +78,7 @@ pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
 }
 
 /// The test program that one of cargo's messages announces.
-fn program(message: &Value) -> Option<Program> {
+fn program(message: &Value) -> Option<TestProgram> {
     let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
     let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
     // `path+file:///somewhere/crates/ballet#0.1.0`, or `...#ballet-core@0.1.0`.
@@ -87,7 +87,7 @@ fn program(message: &Value) -> Option<Program> {
     let package = named.or_else(|| place.rsplit('/').next())?;
     let target = message["target"]["name"].as_str()?;
     let unit = message["target"]["kind"][0] != "test";
-    Some(Program {
+    Some(TestProgram {
         name: if unit {
             format!("{package} {target}, unit tests")
         } else {
@@ -100,8 +100,8 @@ fn program(message: &Value) -> Option<Program> {
 }
 
 /// The run of the documentation's examples. Cargo itself builds and runs them.
-fn documentation() -> Program {
-    Program {
+fn documentation() -> TestProgram {
+    TestProgram {
         name: EXAMPLES.to_owned(),
         file: cargo::program().into(),
         args: ["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]

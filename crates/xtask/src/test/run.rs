@@ -13,10 +13,10 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
-use crate::test::meter::{self, Idle, Meter};
-use crate::test::one::Setting;
-use crate::test::programs::{self, Program};
-use crate::test::side_by_side::{self, Places};
+use crate::test::meter::{self, IdleMeter, Meter};
+use crate::test::one_program::RunSetting;
+use crate::test::programs::{self, TestProgram};
+use crate::test::side_by_side::{self, ProgramSlots};
 use ballet_terminal::ui;
 use ballet_trials::Stop;
 
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
 
 /// Runs all tests; without `--long` it leaves out those that starve the others.
 async fn whole(
-    mut programs: Vec<Program>,
+    mut programs: Vec<TestProgram>,
     long: bool,
     servers: &Servers,
     children: &Children,
@@ -86,9 +86,9 @@ async fn whole(
     let meter = Meter::default();
     // The build does not count.
     meter.since_the_last();
-    let setting = Setting { output: &output, env: &env, children, silence, meter: &meter };
-    let mut idle = Idle::default();
-    let places = Places {
+    let setting = RunSetting { output: &output, env: &env, children, silence, meter: &meter };
+    let mut idle = IdleMeter::default();
+    let places = ProgramSlots {
         least: processors + 1,
         most: 2 * processors + 2,
         idle: Box::new(move || idle.since_the_last()),

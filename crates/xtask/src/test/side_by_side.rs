@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::test::alone;
-use crate::test::one::{self, Setting, run_one, show};
-use crate::test::programs::Program;
+use crate::test::one_program::{self, RunSetting, run_one, show};
+use crate::test::programs::TestProgram;
 use ballet_terminal::ui;
 
 /// The interval between two looks at the idle share.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 const IDLE: f64 = 0.25;
 
 /// The limits on how many programs run at a time.
-pub(crate) struct Places {
+pub(crate) struct ProgramSlots {
     pub(crate) least: usize,
     /// The limit while the machine is idle.
     pub(crate) most: usize,
@@ -31,9 +31,9 @@ pub(crate) struct Places {
 /// Runs all programs, prints the output of each at its end, and returns whether all tests passed. A few failed tests
 /// run again alone. The whole output of each is kept in the directory.
 pub(crate) async fn run(
-    programs: Vec<Program>,
-    Places { least, most, mut idle }: Places,
-    setting: &Setting<'_>,
+    programs: Vec<TestProgram>,
+    ProgramSlots { least, most, mut idle }: ProgramSlots,
+    setting: &RunSetting<'_>,
 ) -> Result<bool> {
     let output = setting.output;
     fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         output.display()
     ));
     let mut waiting = programs.into_iter();
-    let run = async |program: Program| {
+    let run = async |program: TestProgram| {
         let end = run_one(program.clone(), setting).await;
         end.map(|end| (program, end))
     };
@@ -69,7 +69,7 @@ pub(crate) async fn run(
         }
         show(&end);
         for (how, count) in &mut counts {
-            *count += one::tests(&end.output, how);
+            *count += one_program::tests(&end.output, how);
         }
         if end.hung {
             let tests = alone::not_passed(&program, &end.output).await.unwrap_or_default();
@@ -88,7 +88,8 @@ pub(crate) async fn run(
         };
         let end = run_one(again, setting).await?;
         show(&end);
-        let found = one::tests(&end.output, "passed") + one::tests(&end.output, "ignored");
+        let found =
+            one_program::tests(&end.output, "passed") + one_program::tests(&end.output, "ignored");
         // All of these tests have to have run; what they print may look like a closing line, hence `>=`.
         if end.passed && found >= tests.len() {
             let [(_, passed), (_, failed), _] = &mut counts;
@@ -132,13 +133,13 @@ mod tests_of_running {
     use crate::test::meter::Meter;
 
     /// At most `least` at a time, one more if the machine is idle.
-    fn places(least: usize, idle: f64) -> Places {
-        Places { least, most: least + 1, idle: Box::new(move || idle) }
+    fn places(least: usize, idle: f64) -> ProgramSlots {
+        ProgramSlots { least, most: least + 1, idle: Box::new(move || idle) }
     }
 
-    fn shell(name: &str, script: &str) -> Program {
+    fn shell(name: &str, script: &str) -> TestProgram {
         let args = ["-c", script].map(str::to_owned).to_vec();
-        Program { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
+        TestProgram { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
     }
 
     #[tokio::test]
@@ -154,7 +155,7 @@ mod tests_of_running {
         let silence = Duration::from_secs(60);
         let meter = Meter::default();
         let setting =
-            Setting { output: &output, env: &env, children: &children, silence, meter: &meter };
+            RunSetting { output: &output, env: &env, children: &children, silence, meter: &meter };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
         assert!(run(both, places(2, 0.0), &setting).await.expect("they run"));
         let both = vec![shell("one", &meet("c", "d")), shell("two", &meet("d", "c"))];
@@ -178,7 +179,7 @@ mod tests_of_running {
         assert!(output.join("flaky--alone.log").exists());
         // This one hangs, with its child.
         let hangs = shell("hangs", "echo begun; sleep 600 & sleep 600");
-        let setting = Setting { silence: Duration::from_millis(300), ..setting };
+        let setting = RunSetting { silence: Duration::from_millis(300), ..setting };
         assert!(!run(vec![hangs], places(1, 0.0), &setting).await.expect("it is ended"));
         let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
         assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
@@ -192,7 +193,7 @@ mod tests_of_running {
         let (children, meter) = (Children::new().expect("a watchdog"), Meter::default());
         let silence = Duration::from_secs(3);
         let setting =
-            Setting { output: &output, env: &[], children: &children, silence, meter: &meter };
+            RunSetting { output: &output, env: &[], children: &children, silence, meter: &meter };
         // The result of test `a` before `b` hangs, the number of tests that pass alone, and whether the run succeeds.
         for (first, alone, well) in [("FAILED", 2, true), ("FAILED", 1, false), ("ok", 0, false)] {
             let script = output.join("half.sh");
@@ -203,7 +204,7 @@ mod tests_of_running {
             );
             fs::write(&script, text).expect("a script");
             fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
-            let half = Program { file: script, args: Vec::new(), ..shell("half", "") };
+            let half = TestProgram { file: script, args: Vec::new(), ..shell("half", "") };
             let passed = run(vec![half], places(1, 0.0), &setting).await.expect("it is ended");
             assert_eq!(passed, well, "{first}, {alone}");
         }

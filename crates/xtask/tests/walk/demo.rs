@@ -58,7 +58,7 @@ exit 3
 "#;
 
 /// A running demo.
-pub(crate) struct Demo {
+pub(crate) struct RunningDemo {
     process: Child,
     place: PathBuf,
     root: PathBuf,
@@ -66,13 +66,13 @@ pub(crate) struct Demo {
     env: PathBuf,
 }
 
-impl Drop for Demo {
+impl Drop for RunningDemo {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.place).ok();
     }
 }
 
-impl Demo {
+impl RunningDemo {
     /// Starts the demo with this command, and waits until it can be tried.
     pub(crate) async fn start(root: &Path, command: &str) -> Self {
         let name = command.replace(' ', "-");

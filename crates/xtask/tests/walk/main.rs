@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::Mutex;
 
-use crate::demo::Demo;
+use crate::demo::RunningDemo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
 /// The command that starts the demo for all others.
@@ -41,7 +41,7 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
     script.sort_by_key(|command| !command.contains("ORDER=$("));
 
     let _alone = ALONE.lock().await;
-    let demo = Demo::start(&root, DEMO).await;
+    let demo = RunningDemo::start(&root, DEMO).await;
     let answers = demo.run(&script.join("\n")).await;
     let refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     assert_eq!(refused, REFUSED, "{answers:#?}");
@@ -88,7 +88,7 @@ async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let scripts: Vec<String> =
         page::commands(&page).into_iter().filter(|command| command.contains('\n')).collect();
     let _alone = ALONE.lock().await;
-    let demo = Demo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
+    let demo = RunningDemo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
     let answers = demo.run(&scripts.join("\n")).await;
     let mut refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     // On a busy machine a service may be too late.

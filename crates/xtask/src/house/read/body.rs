@@ -9,27 +9,27 @@ use syn::{
 
 use super::declare::{declare, plain};
 use super::{cfg, tokens};
-use crate::house::tree::{self, Kind, Mention, Tree};
+use crate::house::tree::{self, Mention, MentionKind, Tree};
 
 /// Adds the names that an item mentions to the tree.
 pub(super) fn read(tree: &mut Tree, module: usize, item: &Item) {
-    Reader { tree, module }.visit_item(item);
+    BodyReader { tree, module }.visit_item(item);
 }
 
-struct Reader<'a> {
+struct BodyReader<'a> {
     tree: &'a mut Tree,
     /// The module, or the block, that holds the code.
     module: usize,
 }
 
-impl Reader<'_> {
-    fn path(&mut self, path: &Path, kind: Kind) {
+impl BodyReader<'_> {
+    fn path(&mut self, path: &Path, kind: MentionKind) {
         let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) else {
             return;
         };
         let line = first.ident.span().start().line;
         let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
-        let path = tree::Path { segments, line };
+        let path = tree::CodePath { segments, line };
         self.tree.mentions.push(Mention { module: self.module, path, kind });
     }
 
@@ -37,15 +37,15 @@ impl Reader<'_> {
         self.found(tokens::paths(tokens));
     }
 
-    fn found(&mut self, found: Vec<tokens::Found>) {
+    fn found(&mut self, found: Vec<tokens::TokenPath>) {
         for found in found {
-            let kind = if found.is_macro { Kind::Macro } else { Kind::Path };
+            let kind = if found.is_macro { MentionKind::Macro } else { MentionKind::Path };
             self.tree.mentions.push(Mention { module: self.module, path: found.path, kind });
         }
     }
 }
 
-impl<'ast> Visit<'ast> for Reader<'_> {
+impl<'ast> Visit<'ast> for BodyReader<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
         if !cfg::only_for_tests(cfg::of_item(item)) {
             visit::visit_item(self, item);
@@ -67,7 +67,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
         if let (None, Type::Path(of)) = (&item.trait_, &*item.self_ty) {
             let names = item.items.iter().filter_map(name_of).collect();
-            self.path(&of.path, Kind::Impl(names));
+            self.path(&of.path, MentionKind::Impl(names));
         }
         visit::visit_item_impl(self, item);
     }
@@ -94,12 +94,12 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast Path) {
-        self.path(path, Kind::Path);
+        self.path(path, MentionKind::Path);
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        self.path(&call.path, Kind::Macro);
+        self.path(&call.path, MentionKind::Macro);
         self.tokens(&call.tokens);
     }
 

@@ -3,7 +3,7 @@
 use syn::{Attribute, Ident, Item, ItemUse, UseTree};
 
 use super::cfg;
-use crate::house::tree::{self, Kind, Mention, Path, Tree, Use};
+use crate::house::tree::{self, CodePath, Mention, MentionKind, Tree, Use};
 
 /// Adds the names that a module, or a block, declares to the tree.
 pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
@@ -13,7 +13,7 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
             for one in flat(item) {
                 if !one.outside {
                     let path = one.path.clone();
-                    tree.mentions.push(Mention { module, path, kind: Kind::Import });
+                    tree.mentions.push(Mention { module, path, kind: MentionKind::Import });
                 }
                 tree.modules[module].uses.push(one);
             }
@@ -38,7 +38,7 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
             },
             _ => continue,
         };
-        let defined = tree::Item { file, is_macro, variants };
+        let defined = tree::NamedItem { file, is_macro, variants };
         let name = plain(name);
         if is_macro && exported(cfg::of_item(item)) && module != 0 {
             tree.modules[0].items.entry(name.clone()).or_default().push(defined.clone());
@@ -59,7 +59,11 @@ fn flat(item: &ItemUse) -> Vec<Use> {
     all
 }
 
-fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<String>, Path)) {
+fn walk(
+    tree: &UseTree,
+    before: &mut Vec<String>,
+    found: &mut impl FnMut(Option<String>, CodePath),
+) {
     match tree {
         UseTree::Path(one) => {
             before.push(plain(&one.ident));
@@ -73,7 +77,7 @@ fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<
         UseTree::Rename(one) => found(Some(plain(&one.rename)), path(before, &one.ident)),
         UseTree::Glob(one) => {
             let line = one.star_token.spans[0].start().line;
-            found(None, Path { segments: before.clone(), line });
+            found(None, CodePath { segments: before.clone(), line });
         }
         UseTree::Group(group) => {
             for one in &group.items {
@@ -83,9 +87,12 @@ fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<
     }
 }
 
-fn path(before: &[String], last: &Ident) -> Path {
+fn path(before: &[String], last: &Ident) -> CodePath {
     let name = Some(plain(last)).filter(|name| before.is_empty() || name != "self");
-    Path { segments: before.iter().cloned().chain(name).collect(), line: last.span().start().line }
+    CodePath {
+        segments: before.iter().cloned().chain(name).collect(),
+        line: last.span().start().line,
+    }
 }
 
 /// The name without the `r#` of a raw identifier.

@@ -14,29 +14,33 @@ pub(in crate::house) type Sources = BTreeMap<String, String>;
 
 /// Reads a target from the file at `root`. Code that is only compiled for tests is left out.
 pub(in crate::house) fn read(root: &str, sources: &Sources) -> Result<Tree> {
-    let mut reader = Reader { tree: Tree::default(), sources };
+    let mut reader = TargetReader { tree: Tree::default(), sources };
     let file = reader.tree.add_file(root);
     let module = reader.tree.add_module(Some("crate".to_owned()), None, file);
     let (folder, _) = split(root);
-    reader.file(module, root, &Place { folder: folder.to_owned(), own: folder.to_owned() })?;
+    reader.file(
+        module,
+        root,
+        &ModuleFolders { folder: folder.to_owned(), own: folder.to_owned() },
+    )?;
     Ok(reader.tree)
 }
 
-struct Reader<'a> {
+struct TargetReader<'a> {
     tree: Tree,
     sources: &'a Sources,
 }
 
 /// The folders that hold the children of a module.
-struct Place {
+struct ModuleFolders {
     /// The folder of `mod child;`.
     folder: String,
     /// The folder that a `#[path]` is relative to.
     own: String,
 }
 
-impl Reader<'_> {
-    fn file(&mut self, module: usize, path: &str, place: &Place) -> Result<()> {
+impl TargetReader<'_> {
+    fn file(&mut self, module: usize, path: &str, place: &ModuleFolders) -> Result<()> {
         let text = self.sources.get(path).with_context(|| format!("there is no {path}"))?;
         let parsed = syn::parse_file(text).map_err(|error| {
             let at = error.span().start();
@@ -48,7 +52,7 @@ impl Reader<'_> {
         self.items(module, &parsed.items, place)
     }
 
-    fn items(&mut self, module: usize, items: &[Item], place: &Place) -> Result<()> {
+    fn items(&mut self, module: usize, items: &[Item], place: &ModuleFolders) -> Result<()> {
         let items: Vec<&Item> =
             items.iter().filter(|item| !cfg::only_for_tests(cfg::of_item(item))).collect();
         declare(&mut self.tree, module, &items);
@@ -66,7 +70,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn child(&mut self, parent: usize, child: &ItemMod, place: &Place) -> Result<()> {
+    fn child(&mut self, parent: usize, child: &ItemMod, place: &ModuleFolders) -> Result<()> {
         let name = plain(&child.ident);
         let named = named_file(&child.attrs);
         if let Some((_, items)) = &child.content {
@@ -74,7 +78,7 @@ impl Reader<'_> {
             let module = self.tree.add_module(Some(name.clone()), Some(parent), file);
             self.tree.modules[parent].modules.insert(name.clone(), module);
             let folder = join(&place.folder, named.as_deref().unwrap_or(&name));
-            return self.items(module, items, &Place { own: folder.clone(), folder });
+            return self.items(module, items, &ModuleFolders { own: folder.clone(), folder });
         }
         let (path, folder) = if let Some(named) = named {
             let path = join(&place.own, &named);
@@ -87,7 +91,7 @@ impl Reader<'_> {
         let module = self.tree.add_module(Some(name.clone()), Some(parent), file);
         self.tree.modules[parent].modules.insert(name, module);
         let own = split(&path).0.to_owned();
-        self.file(module, &path, &Place { folder, own })
+        self.file(module, &path, &ModuleFolders { folder, own })
     }
 
     /// The child's file, `x.rs` or `x/mod.rs`, and the folder of the child's own children.

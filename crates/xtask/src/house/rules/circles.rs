@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::house::arrows::{Arrows, Names};
+use crate::house::arrows::{Arrows, NameLines};
 use crate::house::finding::{Finding, Rule};
 use crate::house::graph::Graph;
 
@@ -10,14 +10,14 @@ use crate::house::graph::Graph;
 const SHOWN: usize = 8;
 
 /// The file that takes the names, the file that defines them, and the names.
-type FileArrow<'a> = (&'a str, &'a str, &'a Names);
+type FileArrow<'a> = (&'a str, &'a str, &'a NameLines);
 
 /// Arrows between files or folders, each with the file arrows that it consists of.
-type Between<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
+type GroupedArrows<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
 
 /// Checks that no two files import each other, over any number of steps.
 pub(in crate::house) fn files(arrows: &Arrows) -> Vec<Finding> {
-    let between: Between<'_> = arrows
+    let between: GroupedArrows<'_> = arrows
         .all
         .iter()
         .map(|(pair, names)| (pair.clone(), vec![(&*pair.0, &*pair.1, names)]))
@@ -40,7 +40,7 @@ fn all_folders(arrows: &Arrows) -> BTreeSet<String> {
 }
 
 fn inside(folder: &str, folders: &BTreeSet<String>, arrows: &Arrows) -> Vec<Finding> {
-    let mut between = Between::new();
+    let mut between = GroupedArrows::new();
     for ((from, to), names) in &arrows.all {
         let units = unit(folder, from, folders).zip(unit(folder, to, folders));
         if let Some(units) = units.filter(|(from, to)| from != to) {
@@ -63,7 +63,11 @@ fn unit(folder: &str, file: &str, folders: &BTreeSet<String>) -> Option<String> 
 }
 
 /// A finding for each circle with a member of interest.
-fn circles(between: &Between<'_>, rule: Rule, of_interest: impl Fn(&str) -> bool) -> Vec<Finding> {
+fn circles(
+    between: &GroupedArrows<'_>,
+    rule: Rule,
+    of_interest: impl Fn(&str) -> bool,
+) -> Vec<Finding> {
     let units: BTreeSet<&String> = between.keys().flat_map(|(from, to)| [from, to]).collect();
     let units: Vec<&String> = units.into_iter().collect();
     let number: BTreeMap<&String, usize> =
@@ -106,11 +110,11 @@ fn takes((from, to, names): FileArrow<'_>) -> String {
 }
 
 /// The first line that uses one of the names.
-fn line(names: &Names) -> usize {
+fn line(names: &NameLines) -> usize {
     names.values().copied().min().unwrap_or_default()
 }
 
-fn list(names: &Names) -> String {
+fn list(names: &NameLines) -> String {
     let mut shown: Vec<String> = names.keys().take(SHOWN).map(|name| format!("`{name}`")).collect();
     if names.len() > SHOWN {
         shown.push(format!("{} more", names.len() - SHOWN));

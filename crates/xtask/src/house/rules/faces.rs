@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use crate::house::finding::{Finding, Rule};
-use crate::house::resolve::{self, Target};
-use crate::house::tree::{Mention, Path, Tree, Use};
+use crate::house::resolve::{self, PathTarget};
+use crate::house::tree::{CodePath, Mention, Tree, Use};
 
 /// The limit on re-exports of re-exports.
 const STEPS: usize = 16;
 
 /// A path that skips a face, and that face.
-struct Further {
+struct DirectPath {
     path: Vec<String>,
     face: usize,
 }
@@ -25,7 +25,7 @@ pub(in crate::house) fn faces(tree: &Tree) -> Vec<Finding> {
 }
 
 fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, String)> {
-    let Mention { module, path: Path { segments, line }, .. } = mention;
+    let Mention { module, path: CodePath { segments, line }, .. } = mention;
     let first = further(tree, *module, segments)?;
     let face = &tree.files[first.face].path;
     let mut path = first.path;
@@ -42,7 +42,7 @@ fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, Strin
 }
 
 /// The path without the first face on its way. `None` if it goes through none.
-fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
+fn further(tree: &Tree, from: usize, path: &[String]) -> Option<DirectPath> {
     let (mut at, mut rest) = match resolve::anchored(tree, from, path) {
         Some(start) => start,
         None => {
@@ -63,7 +63,7 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
         let own_file = tree.modules[from].file;
         if module.file != own_file && tree.ancestors(from).any(|above| above == at) {
             let path = absolute(tree, at, one).into_iter().chain(kept.iter().cloned()).collect();
-            return Some(Further { path, face: module.file });
+            return Some(DirectPath { path, face: module.file });
         }
         // The face of another folder.
         (at, rest) = (module_of(tree, at, one)?, kept);
@@ -74,7 +74,7 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
 fn module_of(tree: &Tree, at: usize, one: &Use) -> Option<usize> {
     let targets = if one.outside { Vec::new() } else { resolve::targets(tree, at, &one.path) };
     targets.into_iter().find_map(|target| match target {
-        Target::Module(module) => Some(module),
+        PathTarget::Module(module) => Some(module),
         _ => None,
     })
 }

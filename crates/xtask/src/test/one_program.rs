@@ -10,7 +10,7 @@ use ballet_stage::Children;
 
 use crate::process::cargo;
 use crate::test::meter::Meter;
-use crate::test::programs::Program;
+use crate::test::programs::TestProgram;
 use ballet_terminal::ui;
 
 /// The time that a program has to end after the signal.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The end of a program.
 #[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct ProgramEnd {
     pub(crate) name: String,
     pub(crate) passed: bool,
     /// Whether it was ended because it had been silent too long.
@@ -32,7 +32,7 @@ pub(crate) struct End {
 }
 
 /// The directories and limits that programs run with.
-pub(crate) struct Setting<'a> {
+pub(crate) struct RunSetting<'a> {
     /// The directory for their output.
     pub(crate) output: &'a Path,
     pub(crate) env: &'a [(String, String)],
@@ -43,8 +43,8 @@ pub(crate) struct Setting<'a> {
 }
 
 /// Runs a program, with its whole output in the directory.
-pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<End> {
-    let Setting { output, env, children, silence, meter } = *setting;
+pub(crate) async fn run_one(program: TestProgram, setting: &RunSetting<'_>) -> Result<ProgramEnd> {
+    let RunSetting { output, env, children, silence, meter } = *setting;
     let begun = Instant::now();
     let place = place(output, &program.name);
     let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
@@ -78,7 +78,7 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
     }
     let cpu = meter.since_the_last();
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
-    Ok(End {
+    Ok(ProgramEnd {
         name: program.name,
         passed,
         hung,
@@ -108,8 +108,8 @@ fn place(output: &Path, name: &str) -> PathBuf {
 }
 
 /// Prints the whole output of a program that failed, else its last line. A program without tests gets no line.
-pub(crate) fn show(end: &End) {
-    let End { name, passed, hung: _, took, cpu, output } = end;
+pub(crate) fn show(end: &ProgramEnd) {
+    let ProgramEnd { name, passed, hung: _, took, cpu, output } = end;
     let times = format!("{} s, {cpu:.1} s of a processor", took.as_secs());
     if !passed {
         ui::print(&format!("\n{} in {name}, {times}:\n{}", ui::red("failure"), output.trim_end()));
