@@ -14,7 +14,7 @@ const CAUSES: f64 = 2.0;
 
 /// A page of the console that was read several times.
 #[derive(Debug, Serialize)]
-pub struct Page {
+pub struct PageFigures {
     /// Its address.
     pub path: &'static str,
     /// The times of the reads, in milliseconds.
@@ -23,7 +23,7 @@ pub struct Page {
 
 /// The speed at which the journal is followed, in entries a second.
 #[derive(Debug, Serialize)]
-pub struct Followed {
+pub struct FollowRates {
     /// The speed of a reader that does nothing with the entries.
     pub bare: f64,
     /// The speed of a console.
@@ -32,7 +32,7 @@ pub struct Followed {
 
 /// The sagas that hang.
 #[derive(Debug, Serialize)]
-pub struct Hung {
+pub struct HungFigures {
     /// The number of sagas.
     pub sagas: usize,
     /// The number of causes.
@@ -43,7 +43,7 @@ pub struct Hung {
 
 /// The page of current events, open in a browser.
 #[derive(Debug, Serialize)]
-pub struct Live {
+pub struct LivePage {
     /// Events a second.
     pub rate: u32,
     /// The seconds that the page was open.
@@ -60,20 +60,20 @@ pub struct Live {
 
 /// The figures of a console.
 #[derive(Debug, Serialize)]
-pub struct Watched {
+pub struct ConsoleFigures {
     /// The speed of following the journal.
-    pub followed: Followed,
+    pub followed: FollowRates,
     /// The entries among which pages were read.
     pub entries: i64,
     /// The pages.
-    pub pages: Vec<Page>,
+    pub pages: Vec<PageFigures>,
     /// The sagas that hang.
-    pub hung: Hung,
+    pub hung: HungFigures,
     /// The open page. `None` if there is no browser.
-    pub live: Option<Live>,
+    pub live: Option<LivePage>,
 }
 
-impl Watched {
+impl ConsoleFigures {
     /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -85,10 +85,10 @@ impl Watched {
     }
 }
 
-impl fmt::Display for Watched {
+impl fmt::Display for ConsoleFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { followed, entries, pages, hung, live } = self;
-        let Followed { bare, console } = followed;
+        let FollowRates { bare, console } = followed;
         writeln!(
             f,
             "\nFollowing the journal: {console:.0} entries/s, {:.2} of a bare reader ({bare:.0}/s); wanted {OF_BARE}",
@@ -96,19 +96,26 @@ impl fmt::Display for Watched {
         )?;
         writeln!(f, "\nPages among {entries} entries; wanted p95 < {PAGE} ms")?;
         let mut table = Table::new(["page", "p50 ms", "p95 ms", "slowest"]).right(1..=3);
-        for Page { path, latencies } in pages {
+        for PageFigures { path, latencies } in pages {
             let at = |at| Cell::from(format!("{:.1}", quantile(latencies, at)));
             table.row([Cell::from(*path), at(0.5), at(0.95), at(1.0)]);
         }
         writeln!(f, "{table}")?;
-        let Hung { sagas, causes, seconds } = hung;
+        let HungFigures { sagas, causes, seconds } = hung;
         writeln!(
             f,
             "{sagas} sagas that hang of {causes} causes are on the first page after {seconds:.2} s; wanted {CAUSES} s"
         )?;
         match live {
             None => writeln!(f, "no browser: the open page was not measured")?,
-            Some(Live { rate, seconds, cpu, cpu_unwatched, memory: (now, most), long_tasks }) => {
+            Some(LivePage {
+                rate,
+                seconds,
+                cpu,
+                cpu_unwatched,
+                memory: (now, most),
+                long_tasks,
+            }) => {
                 let longest = long_tasks.iter().copied().fold(0.0, f64::max);
                 writeln!(
                     f,

@@ -22,13 +22,13 @@ const TICKS: u32 = 50;
 pub(super) const OPENED: &str = "a.opened.v1";
 
 /// Publishes messages of a saga, with confirms.
-pub(super) struct Publisher {
+pub(super) struct JournalPublisher {
     session: Arc<dyn Session>,
     confirms: Confirms,
     clock: Clock,
 }
 
-impl Publisher {
+impl JournalPublisher {
     pub(super) async fn connect(env: &TestEnv) -> Result<Self> {
         let broker = RabbitMq::new(env.ops_amqp_url())?;
         let session = broker.connect("bench console").await?;

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use crate::contestants::handwritten::{
-    self, Incoming, Outgoing, Publisher, confirmed, decide, lock_key, read,
+    self, ConfirmedPublisher, IncomingMessage, OutgoingMessage, confirmed, decide, lock_key, read,
 };
 use crate::saga4::business::{self, Move};
 
@@ -53,7 +53,7 @@ create table outbox (
 
 type Marks = Arc<Mutex<Vec<Uuid>>>;
 /// A batch's events, with their permits to be unconfirmed.
-type Batch = (Uuid, Vec<Outgoing>, Option<OwnedSemaphorePermit>);
+type Batch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
 /// Runs the service until the process ends.
@@ -68,7 +68,7 @@ pub async fn run(
     bulk: bool,
 ) -> Result<()> {
     let pool = handwritten::database(database_url, TABLES, 4).await?;
-    let publisher = Publisher::connect(amqp_url, service).await?;
+    let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
     let marks = Marks::default();
     let (published, batches) = mpsc::unbounded_channel();
     let (confirmed, confirms) = watch::channel(Uuid::nil());
@@ -132,7 +132,10 @@ impl Lane {
 
     /// Runs the transaction of one batch, which also writes the marks that are due.
     #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
-    async fn transaction(&self, batch: Vec<Incoming>) -> Result<Option<(Uuid, Vec<Outgoing>)>> {
+    async fn transaction(
+        &self,
+        batch: Vec<IncomingMessage>,
+    ) -> Result<Option<(Uuid, Vec<OutgoingMessage>)>> {
         let marks = std::mem::take(&mut *lock(&self.marks));
         let mut keys: Vec<i64> = batch.iter().map(|message| lock_key(message.saga_id)).collect();
         keys.sort_unstable();
@@ -171,7 +174,7 @@ impl Lane {
             ledger.entry(saga).or_default().push((step, outcome));
         }
 
-        let mut written = Written::default();
+        let mut written = BatchRows::default();
         let mut changes: Vec<Move> = Vec::new();
         for message in batch {
             if !fresh.remove(&message.message_id) {
@@ -202,14 +205,14 @@ impl Lane {
 
 /// The rows that a batch adds to the ledger and the outbox.
 #[derive(Default)]
-struct Written {
+struct BatchRows {
     sagas: Vec<Uuid>,
     steps: Vec<&'static str>,
     outcomes: Vec<Option<String>>,
-    events: Vec<Outgoing>,
+    events: Vec<OutgoingMessage>,
 }
 
-impl Written {
+impl BatchRows {
     /// Writes the ledger, the outbox and the marks with one statement.
     async fn write(
         &self,
@@ -247,7 +250,7 @@ fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
 
 /// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
-    publisher: &Publisher,
+    publisher: &ConfirmedPublisher,
     mut batches: mpsc::UnboundedReceiver<Batch>,
     marks: &Marks,
     done: &watch::Sender<Uuid>,
@@ -306,10 +309,10 @@ async fn publish_left_behind(
     )
     .fetch_all(pool)
     .await?;
-    let mut batches: HashMap<Uuid, Vec<Outgoing>> = HashMap::new();
+    let mut batches: HashMap<Uuid, Vec<OutgoingMessage>> = HashMap::new();
     for (batch, message_id, saga_id, cause, event_type, body) in rows {
         let event_type = handwritten::known_type(&event_type)?;
-        let event = Outgoing { message_id, saga_id, cause, event_type, body };
+        let event = OutgoingMessage { message_id, saga_id, cause, event_type, body };
         batches.entry(batch).or_default().push(event);
     }
     for (batch, events) in batches {

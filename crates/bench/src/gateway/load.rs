@@ -39,7 +39,7 @@ pub(crate) struct Credentials {
 
 /// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestKind {
     /// GET.
     Read,
     /// POST with an `Idempotency-Key` of its own.
@@ -48,15 +48,15 @@ pub(crate) enum Kind {
 
 /// The address and the clients of a load.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RequestKind,
     /// The clients, which share the connections.
     pub(crate) clients: Arc<[Credentials]>,
 }
 
 /// Sends requests in a closed loop, each when its connection has the answer to the last. Returns the requests a second.
-pub(crate) async fn closed(target: &Target, time: Duration) -> Result<f64> {
+pub(crate) async fn closed(target: &LoadTarget, time: Duration) -> Result<f64> {
     let begin = Instant::now() + WARM_UP;
     let end = begin + time;
     let each = connect(target).await?.into_iter().map(|mut connection| async move {
@@ -75,7 +75,7 @@ pub(crate) async fn closed(target: &Target, time: Duration) -> Result<f64> {
 }
 
 /// Sends requests at a fixed rate. Returns their latencies in milliseconds, each counted from when it was due.
-pub(crate) async fn open(target: &Target, rate: f64, time: Duration) -> Result<Vec<f64>> {
+pub(crate) async fn open(target: &LoadTarget, rate: f64, time: Duration) -> Result<Vec<f64>> {
     let schedule = Schedule::new(rate, WARM_UP + time);
     let connections = connect(target).await?;
     let (due, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -139,23 +139,23 @@ async fn together<T: Send + 'static>(
     ended.context("there are requests without an answer")?
 }
 
-async fn connect(target: &Target) -> Result<Vec<Connection>> {
-    let open = (0..CONNECTIONS).map(|number| Connection::open(target, number));
+async fn connect(target: &LoadTarget) -> Result<Vec<ClientConnection>> {
+    let open = (0..CONNECTIONS).map(|number| ClientConnection::open(target, number));
     try_join_all(open).await
 }
 
 /// A client's connection.
-pub(crate) struct Connection {
+pub(crate) struct ClientConnection {
     sender: SendRequest<Full<Bytes>>,
-    target: Target,
+    target: LoadTarget,
     /// Differs in every run, so that every key is new.
     salt: u128,
     number: usize,
     sent: usize,
 }
 
-impl Connection {
-    pub(crate) async fn open(target: &Target, number: usize) -> Result<Self> {
+impl ClientConnection {
+    pub(crate) async fn open(target: &LoadTarget, number: usize) -> Result<Self> {
         let address = target.address;
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
@@ -174,8 +174,8 @@ impl Connection {
         let Credentials { name, value } = &target.clients[*number % target.clients.len()];
         let request = Request::builder().header(HOST, "shop.example").header(name, value);
         let request = match target.kind {
-            Kind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
-            Kind::Keyed => request
+            RequestKind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
+            RequestKind::Keyed => request
                 .method(Method::POST)
                 .uri("/things")
                 .header("idempotency-key", format!("{salt:x}-{number}-{sent}"))

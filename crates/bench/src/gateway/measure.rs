@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet_stage::Database;
 
-use crate::gateway::figures::{Comparison, Keyed, Row};
-use crate::gateway::load::{self, Kind, Target};
-use crate::gateway::proxies::{Proxies, Proxy, Running};
+use crate::gateway::figures::{Comparison, KeyedLatencies, ProxyFigures};
+use crate::gateway::load::{self, LoadTarget, RequestKind};
+use crate::gateway::proxies::{Proxies, ProxyKind, RunningProxy};
 use crate::report::outcome::quantile;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;
@@ -22,7 +22,7 @@ const KEYED: f64 = 100.0;
 ///
 /// If a proxy does not start, or does not answer as it should.
 pub async fn measure(
-    stage: &Stage,
+    stage: &BenchStage,
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
@@ -40,12 +40,13 @@ pub async fn measure(
 }
 
 async fn compare(
-    all: &[Running],
+    all: &[RunningProxy],
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
 ) -> Result<Comparison> {
-    let mut rows: Vec<Row> = all.iter().map(|running| Row::new(running.proxy)).collect();
+    let mut rows: Vec<ProxyFigures> =
+        all.iter().map(|running| ProxyFigures::new(running.proxy)).collect();
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
@@ -60,7 +61,7 @@ async fn compare(
             say(&format!("gateway: {} {peak:.0} requests/s at its peak", running.proxy.name()));
         }
     }
-    let rate = rows.first().map_or(f64::NAN, Row::half);
+    let rate = rows.first().map_or(f64::NAN, ProxyFigures::half);
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
@@ -78,11 +79,12 @@ async fn compare(
     for (running, row) in all.iter().zip(&mut rows) {
         row.memory = running.process.memory()?;
     }
-    let gateway = all.iter().find(|running| running.proxy == Proxy::Gateway);
-    let target = gateway.map(|running| Target { kind: Kind::Keyed, ..running.target.clone() });
+    let gateway = all.iter().find(|running| running.proxy == ProxyKind::Gateway);
+    let target =
+        gateway.map(|running| LoadTarget { kind: RequestKind::Keyed, ..running.target.clone() });
     let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
     let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
-    let keyed = Keyed { rate: KEYED, p50, p99 };
+    let keyed = KeyedLatencies { rate: KEYED, p50, p99 };
     Ok(Comparison { rows, rate, keyed })
 }
 

@@ -12,8 +12,8 @@ use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::gateway::load::{Connection, Credentials, Kind, Target};
-use crate::runs::process::Process;
+use crate::gateway::load::{ClientConnection, Credentials, LoadTarget, RequestKind};
+use crate::runs::process::MeasuredProcess;
 
 /// The clients with a token; one more has an API key.
 const TOKENS: usize = 15;
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The proxy in front of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Proxy {
+pub(crate) enum ProxyKind {
     /// A bare reverse proxy.
     Nginx,
     /// The gateway's server and client without its layers.
@@ -31,7 +31,7 @@ pub(crate) enum Proxy {
     Gateway,
 }
 
-impl Proxy {
+impl ProxyKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
@@ -43,17 +43,17 @@ impl Proxy {
 
 /// A proxy that runs.
 #[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) proxy: Proxy,
-    pub(crate) process: Process,
-    pub(crate) target: Target,
+pub(crate) struct RunningProxy {
+    pub(crate) proxy: ProxyKind,
+    pub(crate) process: MeasuredProcess,
+    pub(crate) target: LoadTarget,
 }
 
 /// All proxies, and the service behind them.
 #[derive(Debug)]
 pub(crate) struct Proxies {
-    pub(crate) all: Vec<Running>,
-    service: Process,
+    pub(crate) all: Vec<RunningProxy>,
+    service: MeasuredProcess,
 }
 
 impl Proxies {
@@ -74,25 +74,26 @@ impl Proxies {
             let adjust = |command: &mut tokio::process::Command| {
                 command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
             };
-            Process::start(&children, program, args, &log(name), adjust).await
+            MeasuredProcess::start(&children, program, args, &log(name), adjust).await
         };
         let clients = sign_in(&gateway, dir, database, service)?;
         let run = |proxy, process, address| {
-            let target = Target { address, kind: Kind::Read, clients: Arc::clone(&clients) };
-            Running { proxy, process, target }
+            let target =
+                LoadTarget { address, kind: RequestKind::Read, clients: Arc::clone(&clients) };
+            RunningProxy { proxy, process, target }
         };
         let mut all = Vec::new();
         if let Some(nginx) = nginx() {
             let (file, prefix) = (dir.join("nginx.conf"), format!("{}/", dir.display()));
             fs::write(&file, nginx_config(threads, nginx_at, at)).context("no room for a file")?;
             let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
-            all.push(run(Proxy::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
+            all.push(run(ProxyKind::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
         }
         let bare = start(&http, "hyper", &["proxy", hyper_listen, service]).await?;
-        all.push(run(Proxy::Hyper, bare, hyper_at));
+        all.push(run(ProxyKind::Hyper, bare, hyper_at));
         let config = dir.join(CONFIG).display().to_string();
         let args = ["run", &config, "--public", public_listen, "--private", private_listen];
-        all.push(run(Proxy::Gateway, start(&gateway, "gateway", &args).await?, public));
+        all.push(run(ProxyKind::Gateway, start(&gateway, "gateway", &args).await?, public));
         let service = start(&http, "service", &["service", service]).await?;
         let proxies = Self { all, service };
         for running in &proxies.all {
@@ -111,12 +112,12 @@ impl Proxies {
     }
 }
 
-impl Running {
+impl RunningProxy {
     /// Waits until the proxy answers.
     async fn ready(&self) -> Result<()> {
         let what = format!("{} to answer", self.proxy.name());
         let there = || async {
-            let answered = async { Connection::open(&self.target, 0).await?.ask().await };
+            let answered = async { ClientConnection::open(&self.target, 0).await?.ask().await };
             match answered.await {
                 Ok(()) => Ok(Some(())),
                 Err(error) => Err(format!("{error:#}\n{}", self.process.said())),

@@ -25,7 +25,7 @@ pub struct Hop {
 }
 
 /// A part of a hop: its name, and its times.
-type Part<'a> = (&'static str, &'a [f64]);
+type HopPart<'a> = (&'static str, &'a [f64]);
 
 impl Hop {
     pub(crate) const fn new(message: &'static str) -> Self {
@@ -40,7 +40,7 @@ impl Hop {
     }
 
     /// The parts in sequence.
-    pub(crate) fn parts(&self) -> [Part<'_>; 4] {
+    pub(crate) fn parts(&self) -> [HopPart<'_>; 4] {
         [
             ("through the broker", &self.way),
             ("begin", &self.begin),

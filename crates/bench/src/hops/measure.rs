@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use crate::contestants::contestant::Contestant;
 use crate::hops::figures::{Hop, Hops};
-use crate::runs::load::{Load, Plan};
-use crate::runs::services::{self, Setting};
-use crate::runs::stage::Stage;
+use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::services::{self, ServiceSetting};
+use crate::runs::stage::BenchStage;
 
 /// The saga's messages, in order. No service publishes the first.
 const MESSAGES: [&str; 5] =
@@ -24,12 +24,14 @@ const EXPORTED: Duration = Duration::from_secs(3);
 /// # Errors
 ///
 /// If a service does not start or ends, or spans are missing.
-pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
+pub async fn measure(stage: &BenchStage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
     let collector = Collector::start().await.context("cannot collect spans")?;
     let env = stage.env(Contestant::Ballet).await?;
-    let setting = Setting { collector: Some(collector.address()), ..Setting::default() };
+    let setting =
+        ServiceSetting { collector: Some(collector.address()), ..ServiceSetting::default() };
     let services = services::start(stage, Contestant::Ballet, &env, setting).await?;
-    let mut load = Load::connect(&env, Plan { in_flight: 1, ..Plan::default() }).await?;
+    let mut load =
+        SagaLoad::connect(&env, LoadPlan { in_flight: 1, ..LoadPlan::default() }).await?;
     say("hops: one saga after the other");
     load.go(time).await?;
     load.finish().await?;

@@ -12,7 +12,7 @@ const PROCESSORS: f64 = 2_000.0;
 
 /// The cost of services of one kind: milliseconds of a processor in a second, for each service.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub struct IdleCost {
     /// The contestant.
     pub who: &'static str,
     /// The number of services.
@@ -25,7 +25,7 @@ pub struct Row {
     pub service: f64,
 }
 
-impl Row {
+impl IdleCost {
     /// Takes the use with services and without, in Postgres, RabbitMQ and the services.
     pub(crate) fn new(
         who: &'static str,
@@ -47,14 +47,14 @@ impl Row {
 
 /// The figures.
 #[derive(Debug, Serialize)]
-pub struct Idle {
+pub struct IdleFigures {
     /// The rows; ours is the first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<IdleCost>,
     /// The seconds of each measurement.
     pub seconds: f64,
 }
 
-impl Idle {
+impl IdleFigures {
     /// The share of two processors that twenty of our services use.
     fn twenty(&self) -> f64 {
         self.rows.first().map_or(f64::NAN, |row| row.whole() * SERVICES / PROCESSORS)
@@ -67,7 +67,7 @@ impl Idle {
     }
 }
 
-impl fmt::Display for Idle {
+impl fmt::Display for IdleFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -14,7 +14,7 @@ const RATE: f64 = 0.99;
 
 /// The figures that were measured while positions came.
 #[derive(Debug, Serialize)]
-pub struct Places {
+pub struct PlacesFigures {
     /// The drivers in memory.
     pub drivers: u32,
     /// The intended positions a second.
@@ -29,7 +29,7 @@ pub struct Places {
     pub ages: Vec<f64>,
 }
 
-impl Places {
+impl PlacesFigures {
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -40,7 +40,7 @@ impl Places {
     }
 }
 
-impl fmt::Display for Places {
+impl fmt::Display for PlacesFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { drivers, wanted, confirmed, refused, searches, ages } = self;
         let at = |all: &[f64], at| quantile(all, at);

@@ -14,9 +14,9 @@ use rides_events::location::Position;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::places::figures::Places;
+use crate::places::figures::PlacesFigures;
 use crate::places::town::{lonely, place, seen};
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 const LOCATION: &str = "location";
 const TICK: Duration = Duration::from_millis(10);
@@ -32,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
+pub struct PlacesExtent {
     /// The drivers in memory.
     pub drivers: u32,
     /// The positions a second.
@@ -46,7 +46,11 @@ pub struct Extent {
 /// # Errors
 ///
 /// If the service does not start, or a position does not come.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: PlacesExtent,
+    say: impl Fn(&str),
+) -> Result<PlacesFigures> {
     let definitions = topology::definitions(&rides::system(), |_| String::new());
     let env = TestEnv::new(&stage.servers, "places", &definitions, &[LOCATION]).await?;
     let measured = on(&env, extent, say).await;
@@ -54,7 +58,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
+async fn on(env: &TestEnv, extent: PlacesExtent, say: impl Fn(&str)) -> Result<PlacesFigures> {
     // Long enough that no driver falls silent meanwhile.
     let index = Index::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
@@ -76,8 +80,8 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places>
     let (searches, ages) = (searching.await??, ages.await??);
     let (confirmed, refused) = flooded?;
     running.stop().await;
-    let Extent { drivers, rate: wanted, .. } = extent;
-    Ok(Places { drivers, wanted, confirmed, refused, searches, ages })
+    let PlacesExtent { drivers, rate: wanted, .. } = extent;
+    Ok(PlacesFigures { drivers, wanted, confirmed, refused, searches, ages })
 }
 
 /// Times the searches, in milliseconds.
@@ -127,7 +131,7 @@ async fn ages(
 }
 
 /// Sends positions at a steady rate. Returns the confirmed ones a second, and the number of unconfirmed ones.
-async fn flood(running: &Running, extent: Extent) -> Result<(f64, usize)> {
+async fn flood(running: &Running, extent: PlacesExtent) -> Result<(f64, usize)> {
     let positions = running.handle().telemetry::<Position>();
     let mut every = interval(TICK);
     // A busy machine delays positions, but drops none.

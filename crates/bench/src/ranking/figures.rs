@@ -11,7 +11,7 @@ const MOST: f64 = 50.0;
 
 /// The answers of one window.
 #[derive(Debug, Serialize)]
-pub struct Window {
+pub struct WindowFigures {
     /// Its name in the query.
     pub name: &'static str,
     /// The time of the first answer, which waits until the ranking is computed, in milliseconds.
@@ -22,16 +22,16 @@ pub struct Window {
 
 /// The figures of all rankings.
 #[derive(Debug, Serialize)]
-pub struct Rankings {
+pub struct RankingFigures {
     /// The minutes that viewers have watched.
     pub minutes: i64,
     /// The rows that hold them: one for each title and minute.
     pub rows: i64,
     /// The figures of each window.
-    pub windows: Vec<Window>,
+    pub windows: Vec<WindowFigures>,
 }
 
-impl Rankings {
+impl RankingFigures {
     /// Whether the target was reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -39,11 +39,11 @@ impl Rankings {
     }
 }
 
-impl fmt::Display for Rankings {
+impl fmt::Display for RankingFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { minutes, rows, windows } = self;
         writeln!(f, "\nMost watched, with {minutes} minutes behind it in {rows} rows")?;
-        for Window { name, first, latencies } in windows {
+        for WindowFigures { name, first, latencies } in windows {
             writeln!(
                 f,
                 "  {name}: {} answers, p50 {:.1} ms, p99 {:.1} ms (below {MOST} ms), slowest {:.1} ms; the first, which \

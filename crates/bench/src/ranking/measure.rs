@@ -11,8 +11,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::ranking::figures::{Rankings, Window};
-use crate::runs::stage::{Stage, admin};
+use crate::ranking::figures::{RankingFigures, WindowFigures};
+use crate::runs::stage::{BenchStage, admin};
 
 const SERVICE: &str = "analytics";
 const WINDOWS: [&str; 2] = ["hour", "day"];
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
+pub struct RankingExtent {
     /// The approximate number of minutes that were watched.
     pub minutes: i64,
     /// The titles that somebody watches in each minute.
@@ -37,7 +37,11 @@ pub struct Extent {
 /// # Errors
 ///
 /// If the service does not start, or does not answer as it should.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Rankings> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: RankingExtent,
+    say: impl Fn(&str),
+) -> Result<RankingFigures> {
     let system = System { name: "streaming", parts: vec![analytics::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let env = TestEnv::new(&stage.servers, "ranking", &definitions, &[SERVICE]).await?;
@@ -48,7 +52,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         let (minutes, rows) = fill(&mut admin(&env, SERVICE).await?, extent).await?;
         say(&format!("ranking: {minutes} minutes are there, in {rows} rows"));
         let windows = ask(&url, extent).await?;
-        Ok(Rankings { minutes, rows, windows })
+        Ok(RankingFigures { minutes, rows, windows })
     };
     let measured = measured.await;
     running.stop().await;
@@ -57,7 +61,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
 }
 
 /// Adds watched minutes, distributed as in life: few titles have most viewers. Returns the minutes and the rows.
-async fn fill(db: &mut PgConnection, extent: Extent) -> Result<(i64, i64)> {
+async fn fill(db: &mut PgConnection, extent: RankingExtent) -> Result<(i64, i64)> {
     sqlx::query(
         "insert into title_minute (title_id, minute, viewers, watched_seconds)
          select ids.id, date_trunc('minute', now()) - make_interval(mins => minute), viewers, viewers * 60
@@ -86,12 +90,12 @@ async fn fill(db: &mut PgConnection, extent: Extent) -> Result<(i64, i64)> {
     Ok(all)
 }
 
-async fn ask(url: &str, extent: Extent) -> Result<Vec<Window>> {
+async fn ask(url: &str, extent: RankingExtent) -> Result<Vec<WindowFigures>> {
     let client = Client::builder().no_proxy().build().context("cannot set up HTTP")?;
     let mut windows = Vec::new();
     for name in WINDOWS {
         let first = answered(&client, url, name).await?;
-        windows.push(Window { name, first, latencies: Vec::new() });
+        windows.push(WindowFigures { name, first, latencies: Vec::new() });
     }
     let (begun, seconds) = (Instant::now(), Duration::from_secs(extent.seconds));
     let mut every = interval(TICK);

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::runs::contracts;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,7 +30,7 @@ pub(crate) struct ConsoleProcess {
 
 impl ConsoleProcess {
     /// Starts a console, and waits until it answers.
-    pub(crate) async fn start(stage: &Stage, env: &TestEnv) -> Result<Self> {
+    pub(crate) async fn start(stage: &BenchStage, env: &TestEnv) -> Result<Self> {
         let program = stage.program.with_file_name("bench-console");
         let folder = contracts::write(&stage.logs)?;
         let database = Database::new(stage.servers.postgres(), "console").await?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use ballet_stage::TestEnv;
 use tokio::time::Instant;
 
-use crate::runs::load::{Load, Started};
+use crate::runs::load::{SagaLoad, StartedSagas};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
@@ -14,7 +14,7 @@ use crate::saga4::contract::SERVICES;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The number of times that each step must have taken effect in a service's database.
-fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
+fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
     let [fails_a, fails_b, fails_c, fails_d] = started.failing;
     let opened = started.all - fails_a;
     let by_b = opened - fails_b;
@@ -34,7 +34,7 @@ fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
 /// # Errors
 ///
 /// If they do not in time, or if the load has seen a wrong end.
-pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<()> {
+pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad, drained: bool) -> Result<()> {
     if let Some(first) = load.wrong.first() {
         bail!("the oracle: {} wrong ends, the first: {first}", load.wrong.len());
     }
@@ -57,7 +57,7 @@ pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<(
 async fn look(
     db: &mut sqlx::PgConnection,
     service: &str,
-    started: Option<&Started>,
+    started: Option<&StartedSagas>,
 ) -> Result<Option<String>> {
     if started.is_none() {
         let (twice,): (i64,) =

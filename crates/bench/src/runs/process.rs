@@ -14,12 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A program with all its child processes.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct MeasuredProcess {
     child: Child,
     log: PathBuf,
 }
 
-impl Process {
+impl MeasuredProcess {
     /// Starts a program. Its output is added to the log; `adjust` sets its environment.
     pub(crate) async fn start(
         children: &Children,

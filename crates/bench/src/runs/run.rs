@@ -8,24 +8,24 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
-use crate::runs::figures::{Cpu, Figures, count, messages, per};
-use crate::runs::load::{Load, Plan};
-use crate::runs::observer::Observer;
-use crate::runs::services::{self, Services, Setting};
-use crate::runs::stage::{Stage, admin};
+use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
+use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::observer::JournalObserver;
+use crate::runs::services::{self, ContestantServices, ServiceSetting};
+use crate::runs::stage::{BenchStage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
 use ballet_stage::usage::Snapshot;
 
 /// A run: the contestant, its load, and the times.
 #[derive(Debug, Clone, Copy)]
-pub struct Run {
+pub struct BenchRun {
     /// The contestant.
     pub contestant: Contestant,
     /// Its processes.
-    pub setting: Setting,
+    pub setting: ServiceSetting,
     /// The load.
-    pub plan: Plan,
+    pub plan: LoadPlan,
     /// The condition of its databases and its queue at the start.
     pub condition: Condition,
     /// The time before the window.
@@ -45,7 +45,7 @@ pub struct Condition {
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
     /// The reader that follows the journal, if there is one.
-    pub observer: Option<Observer>,
+    pub observer: Option<JournalObserver>,
 }
 
 /// Measures one run.
@@ -53,15 +53,15 @@ pub struct Condition {
 /// # Errors
 ///
 /// If the run fails, or if the oracle finds that it was wrong.
-pub async fn run(stage: &Stage, run: &Run) -> Result<Figures> {
+pub async fn run(stage: &BenchStage, run: &BenchRun) -> Result<RunFigures> {
     let env = stage.env(run.contestant).await?;
     let result = Box::pin(run_in(stage, run, &env)).await;
     env.close().await?;
     result.with_context(|| format!("the run of {} has no figures", run.contestant.name()))
 }
 
-async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
-    let mut load = Load::connect(env, run.plan).await?;
+async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<RunFigures> {
+    let mut load = SagaLoad::connect(env, run.plan).await?;
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
@@ -104,12 +104,12 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
 }
 
 async fn under_load(
-    stage: &Stage,
-    run: &Run,
+    stage: &BenchStage,
+    run: &BenchRun,
     env: &TestEnv,
-    services: &Services,
-    load: &mut Load,
-) -> Result<Figures> {
+    services: &ContestantServices,
+    load: &mut SagaLoad,
+) -> Result<RunFigures> {
     let mut db = admin(env, SERVICES[0]).await?;
     load.go(run.warm_up).await?;
     let piled_up = run.condition.backlog > 0;
@@ -140,7 +140,7 @@ async fn under_load(
     };
     let services = services.pids();
     let servers = (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);
-    Ok(Figures {
+    Ok(RunFigures {
         sagas: sagas / seconds,
         messages: handled / seconds,
         latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
@@ -152,12 +152,12 @@ async fn under_load(
     })
 }
 
-async fn look(db: &mut PgConnection) -> Result<Look> {
+async fn look(db: &mut PgConnection) -> Result<UsageSample> {
     let (wal,): (i64,) =
         sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
             .fetch_one(db)
             .await?;
-    Ok(Look { at: Instant::now(), cpu: Snapshot::take()?, wal })
+    Ok(UsageSample { at: Instant::now(), cpu: Snapshot::take()?, wal })
 }
 
 /// The commits in the contestant's databases, after all sessions have ended.
@@ -174,7 +174,7 @@ async fn commits(env: &TestEnv) -> Result<i64> {
     Ok(commits)
 }
 
-struct Look {
+struct UsageSample {
     at: Instant,
     cpu: Snapshot,
     wal: i64,

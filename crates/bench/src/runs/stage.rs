@@ -15,7 +15,7 @@ use crate::saga4::contract::SERVICES;
 
 /// The servers: durable and private.
 #[derive(Debug)]
-pub struct Stage {
+pub struct BenchStage {
     pub(crate) servers: Servers,
     pub(crate) children: Children,
     /// The program of the services.
@@ -23,7 +23,7 @@ pub struct Stage {
     pub(crate) logs: PathBuf,
 }
 
-impl Stage {
+impl BenchStage {
     /// Starts the servers.
     ///
     /// # Errors

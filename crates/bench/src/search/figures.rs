@@ -9,7 +9,7 @@ use crate::report::outcome::quantile;
 
 /// The searches of one kind.
 #[derive(Debug, Serialize)]
-pub struct Kind {
+pub struct SearchKind {
     /// The name of the kind: the sort of text that is typed.
     pub name: &'static str,
     /// The text of one of them.
@@ -22,18 +22,18 @@ pub struct Kind {
 
 /// All searches among some products.
 #[derive(Debug, Serialize)]
-pub struct Searches {
+pub struct SearchFigures {
     /// The number of products.
     pub products: usize,
     /// The searches of each kind.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<SearchKind>,
 }
 
-impl fmt::Display for Searches {
+impl fmt::Display for SearchFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = ["", "for instance", "p50 ms", "p99 ms", "slowest", "found"];
         let mut table = Table::new(header).right(2..=5);
-        for Kind { name, example, latencies, found } in &self.kinds {
+        for SearchKind { name, example, latencies, found } in &self.kinds {
             #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
             let found = *found as f64 / latencies.len() as f64;
             let at = |at| format!("{:.1}", quantile(latencies, at));

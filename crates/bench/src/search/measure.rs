@@ -11,8 +11,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::runs::stage::{Stage, admin};
-use crate::search::figures::{Kind, Searches};
+use crate::runs::stage::{BenchStage, admin};
+use crate::search::figures::{SearchFigures, SearchKind};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 
 /// The number of products that are published side by side.
@@ -23,10 +23,10 @@ const SEED: u64 = 7;
 const REMEMBERED: usize = 100;
 
 /// Makes the text to type, given the texts of some products.
-type Typed = fn(&mut Vocabulary, &[String]) -> String;
+type TypedText = fn(&mut Vocabulary, &[String]) -> String;
 
 /// The kinds of searches.
-const KINDS: [(&str, Typed); 9] = [
+const KINDS: [(&str, TypedText); 9] = [
     ("any word", |words, _| words.word()),
     ("a word that many products have", |words, _| words.frequent()),
     ("a word without its accents", |words, _| plain(&words.word())),
@@ -47,11 +47,11 @@ const KINDS: [(&str, Typed); 9] = [
 ///
 /// If the service does not start, or does not answer as it should.
 pub async fn measure(
-    stage: &Stage,
+    stage: &BenchStage,
     products: usize,
     searches: usize,
     say: impl Fn(&str),
-) -> Result<Searches> {
+) -> Result<SearchFigures> {
     let system = System { name: "shop", parts: vec![catalog::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let env = TestEnv::new(&stage.servers, "search", &definitions, &["catalog"]).await?;
@@ -127,12 +127,12 @@ async fn search(
     texts: &[String],
     searches: usize,
     say: &impl Fn(&str),
-) -> Result<Searches> {
+) -> Result<SearchFigures> {
     let client = client()?;
     let mut kinds = Vec::new();
     for (name, typed) in KINDS {
         let mut words = Vocabulary::new(SEED + 1);
-        let mut kind = Kind { name, example: String::new(), latencies: Vec::new(), found: 0 };
+        let mut kind = SearchKind { name, example: String::new(), latencies: Vec::new(), found: 0 };
         for _ in 0..searches {
             kind.example = typed(&mut words, texts);
             let begun = Instant::now();
@@ -149,7 +149,7 @@ async fn search(
         say(&format!("search: {name}"));
         kinds.push(kind);
     }
-    Ok(Searches { products, kinds })
+    Ok(SearchFigures { products, kinds })
 }
 
 fn client() -> Result<Client> {

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::stream::turn::{self, Took, Turn};
+use crate::stream::turn::{self, ProcessCost, TimedProcess};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The exit code of an interrupted `ballet replay`.
@@ -20,14 +20,14 @@ const PARTLY: i32 = 3;
 
 /// The figures of the million events.
 #[derive(Debug, Serialize)]
-pub(crate) struct Million {
+pub(crate) struct MillionFigures {
     pub(crate) events: u64,
     /// The size of the recording, in megabytes.
     pub(crate) size: f64,
-    pub(crate) replay: Took,
+    pub(crate) replay: ProcessCost,
     /// The events that were sent before the interruption.
     pub(crate) replayed: u64,
-    pub(crate) record: Took,
+    pub(crate) record: ProcessCost,
     /// The megabytes that were recorded before the interruption.
     pub(crate) recorded: f64,
 }
@@ -39,11 +39,11 @@ pub(crate) async fn through(
     recording: &Path,
     events: u64,
     to: &Path,
-) -> Result<Million> {
+) -> Result<MillionFigures> {
     let path = |path: &Path| path.display().to_string();
     let (file, new, url) = (path(recording), path(to), env.ops_amqp_url());
     let replay = ["replay", &file, "--pace", "max", "--to", url];
-    let half = Turn::start(ballet, &[&replay[..], &["--yes"]].concat(), Stdio::null())?;
+    let half = TimedProcess::start(ballet, &[&replay[..], &["--yes"]].concat(), Stdio::null())?;
     let progress = recording.with_extension("jsonl.replay");
     let sent = || fs::read(&progress).ok().and_then(|text| sent_of(&text)).unwrap_or_default();
     stop_when(&half, Signal::TERM, || sent() > events / 3).await?;
@@ -56,7 +56,8 @@ pub(crate) async fn through(
     let size = fs::metadata(recording).context("cannot read the recording")?.len();
     let length = || fs::metadata(to).map(|found| found.len()).unwrap_or_default();
     let record = ["--amqp-url", url, "record", &new];
-    let half = Turn::start(ballet, &[&record[..], &["--from", "first"]].concat(), Stdio::null())?;
+    let half =
+        TimedProcess::start(ballet, &[&record[..], &["--from", "first"]].concat(), Stdio::null())?;
     stop_when(&half, Signal::KILL, || length() > size / 3).await?;
     let (first, ..) = half.end().await?;
     let recorded = length();
@@ -65,7 +66,7 @@ pub(crate) async fn through(
     let record = first.then(rest);
     same(recording, to, events)?;
     let (size, recorded) = (megabytes(size), megabytes(recorded));
-    Ok(Million { events, size, replay, replayed, record, recorded })
+    Ok(MillionFigures { events, size, replay, replayed, record, recorded })
 }
 
 /// The progress that the file beside a recording notes.
@@ -73,7 +74,7 @@ fn sent_of(text: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Value>(text).ok()?["sent"].as_u64()
 }
 
-async fn stop_when(turn: &Turn, signal: Signal, when: impl Fn() -> bool) -> Result<()> {
+async fn stop_when(turn: &TimedProcess, signal: Signal, when: impl Fn() -> bool) -> Result<()> {
     let pid = turn.pid().context("it has ended before it was stopped")?;
     while !when() {
         if !Path::new(&format!("/proc/{pid}")).exists() {

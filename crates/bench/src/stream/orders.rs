@@ -26,7 +26,7 @@ const OUTSIDE: u64 = 99;
 
 /// A fault that is put into an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum OrderFault {
     /// Its last event is missing.
     Missing,
     /// The captured amount is a cent too high.
@@ -36,8 +36,8 @@ pub(crate) enum Fault {
 }
 
 /// The fault of this order in a run with faults.
-pub(crate) fn fault(order: u64) -> Option<Fault> {
-    let faults = [Fault::Missing, Fault::Value, Fault::New];
+pub(crate) fn fault(order: u64) -> Option<OrderFault> {
+    let faults = [OrderFault::Missing, OrderFault::Value, OrderFault::New];
     let which = usize::try_from(order / BROKEN).unwrap_or_default() % faults.len();
     (order % BROKEN == BROKEN / 2).then(|| faults[which])
 }
@@ -61,12 +61,12 @@ fn id(run: u64, order: u64, number: u64) -> Uuid {
 
 /// A run, with its own ids and times of what services make. With faults, some orders are broken.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
+pub(crate) struct OrderRun {
     pub(crate) number: u64,
     pub(crate) faults: bool,
 }
 
-impl Run {
+impl OrderRun {
     /// The events of this many orders, in the order in which they come.
     pub(crate) fn events(self, orders: u64) -> impl Iterator<Item = Result<Record>> {
         let all = (0..orders).step_by(usize::try_from(TOGETHER).unwrap_or(1));
@@ -83,7 +83,7 @@ impl Run {
         let fault = fault(number).filter(|_| self.faults);
         let order_id = saga(self.number, number).into();
         let shipment_id = id(self.number, number, 100).into();
-        let mut saga = Saga { run: self.number, order: number, records: Vec::new() };
+        let mut saga = OrderSaga { run: self.number, order: number, records: Vec::new() };
         let currency: Currency = "EUR".parse()?;
         let sku = |line: u64| format!("sku-{}", (number * 7 + line) % 1_000).parse::<Sku>();
         let (mut lines, mut held, mut sum) = (Vec::new(), Vec::new(), 0);
@@ -96,7 +96,7 @@ impl Run {
         }
         let total = Money { amount_minor: sum, currency };
         let captured = match fault {
-            Some(Fault::Value) => Money { amount_minor: sum + 1, currency },
+            Some(OrderFault::Value) => Money { amount_minor: sum + 1, currency },
             _ => total,
         };
         let placed = saga.add(
@@ -133,11 +133,11 @@ impl Run {
         let delivered_at = saga.now()?;
         let arrived = ShipmentDelivered { order_id, shipment_id, delivered_at };
         let delivered = saga.add(Some(dispatched), &arrived)?;
-        if fault == Some(Fault::Missing) {
+        if fault == Some(OrderFault::Missing) {
             return Ok(saga.records);
         }
         let completed = saga.add(Some(delivered), &OrderCompleted { order_id })?;
-        if fault == Some(Fault::New) {
+        if fault == Some(OrderFault::New) {
             saga.add(Some(completed), &PaymentRefunded { order_id, amount: total })?;
         }
         Ok(saga.records)
@@ -157,13 +157,13 @@ fn in_turns(all: Vec<Vec<Record>>) -> Vec<Result<Record>> {
     }
 }
 
-struct Saga {
+struct OrderSaga {
     run: u64,
     order: u64,
     records: Vec<Record>,
 }
 
-impl Saga {
+impl OrderSaga {
     /// The id of the next event.
     fn next(&self) -> Uuid {
         id(self.run, self.order, self.records.len() as u64 + 1)
@@ -211,13 +211,13 @@ mod tests {
 
     #[test]
     fn orders_come_in_turns_and_some_are_broken() {
-        let events = |run: Run| run.events(1_000).collect::<Result<Vec<_>>>().expect("events");
-        let sound = events(Run { number: 1, faults: false });
+        let events = |run: OrderRun| run.events(1_000).collect::<Result<Vec<_>>>().expect("events");
+        let sound = events(OrderRun { number: 1, faults: false });
         assert_eq!(sound.len() as u64, 1_000 * EVENTS_EACH);
         assert_ne!(sound[0].saga(), sound[1].saga());
         assert_eq!(sound[0].saga(), sound[100].saga());
         assert_eq!(sound[0].message_id(), sound[100].cause());
-        let broken = events(Run { number: 2, faults: true });
+        let broken = events(OrderRun { number: 2, faults: true });
         // One order with an event less, one with one more, and one with another value.
         assert_eq!((0..1_000).filter_map(fault).count(), 3);
         assert_eq!(broken.len(), sound.len());

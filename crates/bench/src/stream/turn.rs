@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The cost of a process.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Took {
+pub(crate) struct ProcessCost {
     /// The seconds from start to end.
     pub(crate) seconds: f64,
     /// The milliseconds of processor time.
@@ -25,7 +25,7 @@ pub(crate) struct Took {
     pub(crate) memory: f64,
 }
 
-impl Took {
+impl ProcessCost {
     /// The cost of two processes, one after the other.
     pub(crate) fn then(self, other: Self) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Took {
 }
 
 /// A process that runs.
-pub(crate) struct Turn {
+pub(crate) struct TimedProcess {
     child: Child,
     what: String,
     begun: Instant,
@@ -45,7 +45,7 @@ pub(crate) struct Turn {
     before: f64,
 }
 
-impl Turn {
+impl TimedProcess {
     pub(crate) fn start(program: &Path, args: &[&str], out: Stdio) -> Result<Self> {
         let what = format!(
             "{} {}",
@@ -66,7 +66,7 @@ impl Turn {
     }
 
     /// Waits for the end of the process.
-    pub(crate) async fn end(mut self) -> Result<(Took, ExitStatus, String)> {
+    pub(crate) async fn end(mut self) -> Result<(ProcessCost, ExitStatus, String)> {
         let mut said = self.child.stderr.take().context("no standard error")?;
         let said = tokio::spawn(async move {
             let mut text = Vec::new();
@@ -83,12 +83,12 @@ impl Turn {
             }
         };
         let seconds = self.begun.elapsed().as_secs_f64();
-        let took = Took { seconds, milliseconds: ended()? - self.before, memory };
+        let took = ProcessCost { seconds, milliseconds: ended()? - self.before, memory };
         Ok((took, status, said.await?))
     }
 
     /// Waits for the end, and fails if the exit code is not 0.
-    pub(crate) async fn done(self) -> Result<Took> {
+    pub(crate) async fn done(self) -> Result<ProcessCost> {
         let what = self.what.clone();
         let (took, status, said) = self.end().await?;
         if !status.success() {
@@ -99,8 +99,8 @@ impl Turn {
 }
 
 /// Runs a program to its end.
-pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<Took> {
-    Turn::start(program, args, Stdio::null())?.done().await
+pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<ProcessCost> {
+    TimedProcess::start(program, args, Stdio::null())?.done().await
 }
 
 fn ended() -> Result<f64> {

@@ -28,9 +28,9 @@ impl Telemetry for Beat {
 }
 
 /// Writes a row for each beat.
-struct Rows;
+struct BeatRows;
 
-impl TelemetryReader for Rows {
+impl TelemetryReader for BeatRows {
     const NAME: &'static str = "rows";
     type Reads = Beat;
 
@@ -46,9 +46,9 @@ impl TelemetryReader for Rows {
 }
 
 /// Keeps the newest beat of each device.
-struct Alive;
+struct NewestBeats;
 
-impl TelemetryReader for Alive {
+impl TelemetryReader for NewestBeats {
     const NAME: &'static str = "alive";
     type Reads = Beat;
 
@@ -97,8 +97,8 @@ const DEVICES: &[Migration] = &[Migration {
 pub(super) fn participants() -> [Participant; 3] {
     [
         Participant::new(METER).publishes_telemetry::<Beat>(),
-        Participant::new(KEEPER).reads_telemetry(Rows),
-        Participant::new(WATCHER).reads_telemetry(Alive),
+        Participant::new(KEEPER).reads_telemetry(BeatRows),
+        Participant::new(WATCHER).reads_telemetry(NewestBeats),
     ]
 }
 

@@ -14,7 +14,7 @@ const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.
 #[derive(Debug, Serialize)]
-pub struct Telemetries {
+pub struct TelemetryFigures {
     /// The messages of the backlog.
     pub backlog: u32,
     /// Messages per second of the reader and of the bare loop, by round.
@@ -22,12 +22,12 @@ pub struct Telemetries {
     /// The same of the bare loop, see `reader`.
     pub bare: Vec<f64>,
     /// The flood that two services read while it was sent.
-    pub flood: Flood,
+    pub flood: FloodFigures,
 }
 
 /// A flood: messages at a steady rate that two services read meanwhile.
 #[derive(Debug, Serialize)]
-pub struct Flood {
+pub struct FloodFigures {
     /// The intended messages a second.
     pub wanted: u32,
     /// The confirmed messages a second.
@@ -40,7 +40,7 @@ pub struct Flood {
     pub behind: [f64; 2],
 }
 
-impl Telemetries {
+impl TelemetryFigures {
     /// The rate of the reader as a share of the bare loop's: the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
@@ -50,7 +50,7 @@ impl Telemetries {
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        let Flood { wanted, confirmed, refused, latencies: _, behind } = &self.flood;
+        let FloodFigures { wanted, confirmed, refused, latencies: _, behind } = &self.flood;
         self.ratio() >= LEAST
             && *confirmed >= RATE * f64::from(*wanted)
             && *refused == 0
@@ -58,7 +58,7 @@ impl Telemetries {
     }
 }
 
-impl fmt::Display for Telemetries {
+impl fmt::Display for TelemetryFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |all: &[f64], at| quantile(all, at);
         writeln!(
@@ -71,7 +71,7 @@ impl fmt::Display for Telemetries {
             at(&self.bare, 0.5),
             self.ratio()
         )?;
-        let Flood { wanted, confirmed, refused, latencies, behind } = &self.flood;
+        let FloodFigures { wanted, confirmed, refused, latencies, behind } = &self.flood;
         writeln!(
             f,
             "  {wanted}/s sent while two services read: {confirmed:.0}/s confirmed, {refused} refused, confirm p50 \
@@ -92,8 +92,9 @@ mod tests {
     fn a_flood_that_is_not_read_within_seconds_misses_the_target() {
         let reached = |confirmed: f64, behind| {
             let latencies = vec![1.0];
-            let flood = Flood { wanted: 100, confirmed, refused: 0, latencies, behind };
-            Telemetries { backlog: 10, reader: vec![95.0], bare: vec![100.0], flood }.is_reached()
+            let flood = FloodFigures { wanted: 100, confirmed, refused: 0, latencies, behind };
+            TelemetryFigures { backlog: 10, reader: vec![95.0], bare: vec![100.0], flood }
+                .is_reached()
         };
         assert!(reached(100.0, [0.1, 2.0]));
         assert!(!reached(100.0, [0.1, 2.1]));

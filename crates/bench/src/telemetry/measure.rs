@@ -11,10 +11,10 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::runs::stage::{Stage, admin};
+use crate::runs::stage::{BenchStage, admin};
 use crate::telemetry::bare;
 use crate::telemetry::beats::{Beat, KEEPER, METER, WATCHER, participants, services};
-use crate::telemetry::figures::{Flood, Telemetries};
+use crate::telemetry::figures::{FloodFigures, TelemetryFigures};
 
 /// The number of devices.
 const DEVICES: u32 = 5_000;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
+pub struct TelemetryExtent {
     /// The number of turns of the reader and of the loop.
     pub rounds: usize,
     /// The number of messages in the backlog.
@@ -43,7 +43,11 @@ pub struct Extent {
 /// # Errors
 ///
 /// If a service does not start, or something is not read.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: TelemetryExtent,
+    say: impl Fn(&str),
+) -> Result<TelemetryFigures> {
     let parts = participants().iter().map(ballet::Participant::part).collect();
     let system = System { name: "telemetry", parts };
     let definitions = topology::definitions(&system, |_| String::new());
@@ -54,7 +58,11 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+async fn on(
+    env: &TestEnv,
+    extent: TelemetryExtent,
+    say: impl Fn(&str),
+) -> Result<TelemetryFigures> {
     let [meter, keeper, watcher] = services();
     // The services create their tables.
     let (meter, once) = (started(env, METER, meter).await?, started(env, KEEPER, keeper).await?);
@@ -86,7 +94,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemet
     for running in [meter, keeper, watcher] {
         running.stop().await;
     }
-    Ok(Telemetries { backlog: extent.backlog, reader, bare, flood })
+    Ok(TelemetryFigures { backlog: extent.backlog, reader, bare, flood })
 }
 
 async fn started(env: &TestEnv, name: &str, service: Service) -> Result<Running> {
@@ -173,7 +181,7 @@ async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     Ok(())
 }
 
-async fn flood(env: &TestEnv, meter: &Running, extent: Extent) -> Result<Flood> {
+async fn flood(env: &TestEnv, meter: &Running, extent: TelemetryExtent) -> Result<FloodFigures> {
     let publisher = meter.handle().telemetry::<Beat>();
     let mut every = interval(TICK);
     // A busy machine delays messages, but drops none.
@@ -212,5 +220,5 @@ async fn flood(env: &TestEnv, meter: &Running, extent: Extent) -> Result<Flood> 
     let (kept, watched) = tokio::try_join!(behind(KEEPER), behind(WATCHER))?;
     let wanted = extent.rate;
     let confirmed = f64::from(confirmed) / took;
-    Ok(Flood { wanted, confirmed, refused, latencies, behind: [kept, watched] })
+    Ok(FloodFigures { wanted, confirmed, refused, latencies, behind: [kept, watched] })
 }
