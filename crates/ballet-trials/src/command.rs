@@ -18,11 +18,11 @@ use crate::trials::{audit, chaos, degradation, demo, kills, soak};
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
-    command: Own,
+    command: ProgramCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Own {
+enum ProgramCommand {
     /// Show the system at work: customers of all kinds, and how it ends for them.
     Demo(demo::Args),
     #[command(flatten)]
@@ -55,8 +55,8 @@ pub fn main(trial: impl Trial) -> ExitCode {
     let done = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
         runtime.block_on(async {
             match &command {
-                Own::Demo(args) => Box::pin(demo::run(&subject, args)).await,
-                Own::Any(command) => run(&subject, command).await,
+                ProgramCommand::Demo(args) => Box::pin(demo::run(&subject, args)).await,
+                ProgramCommand::Any(command) => run(&subject, command).await,
             }
         })
     });

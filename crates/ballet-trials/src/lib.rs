@@ -33,11 +33,11 @@ mod trials;
 
 pub use ballet_ops::audit::Report;
 pub use command::{Command, main, run, served};
-pub use customers::begun::{Begun, End};
+pub use customers::begun_saga::{Begun, End};
 pub use customers::case::{Case, mix};
+pub use customers::customer_sagas::{Placed, Sagas};
 pub use customers::http::send_until_answered;
 pub use customers::operation::{Attempt, Operation, Seen, judge, seen};
-pub use customers::placed::{Placed, Sagas};
 pub use dice::Dice;
 pub use load::percentile::at_share;
 pub use processes::endpoints::Endpoints;

@@ -11,11 +11,11 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::placed::Placed;
+use crate::customers::customer_sagas::Placed;
 use crate::load::load::Load;
 use crate::processes::endpoints::Endpoints;
 use crate::running::long_run::LongRun;
-use crate::scene::record::{Message, Recorder};
+use crate::scene::record::{RecordedMessage, Recorder};
 use crate::system::subject::Subject;
 
 /// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a leftover
@@ -55,7 +55,7 @@ impl Verdict {
 
 /// The facts that the oracle cannot observe itself.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownFacts {
     /// Messages that were handled earlier. An inbox may have forgotten them.
     pub(crate) handled: HashSet<Uuid>,
     /// The lead of the system's clock over this machine's.
@@ -69,7 +69,7 @@ pub(crate) async fn check_when_quiescent(
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
+    known: &KnownFacts,
 ) -> Result<Verdict> {
     let begun = Instant::now();
     let (mut last, mut news) = ((0, 0), begun);
@@ -103,7 +103,7 @@ async fn judge(
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
+    known: &KnownFacts,
     last: bool,
 ) -> Result<Verdict> {
     let goes_on = |verdict: &Verdict| last || verdict.holds();
@@ -133,7 +133,8 @@ async fn judge(
     compare(subject, &endpoints, load, recorder, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
-    let single = |message: &&Message| !message.copy && !subject.may_repeat(&message.event_type);
+    let single =
+        |message: &&RecordedMessage| !message.copy && !subject.may_repeat(&message.event_type);
     for message in record.messages.values().filter(single) {
         *once.entry((message.saga, &message.event_type)).or_default() += 1;
     }
@@ -193,7 +194,7 @@ async fn lost(
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
+    known: &KnownFacts,
     verdict: &mut Verdict,
 ) -> Result<()> {
     let confirmed = load.site.confirmed();

@@ -8,7 +8,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::customers::begun::Begun;
+use crate::customers::begun_saga::Begun;
 use crate::processes::gateway::GATEWAY;
 
 /// An operation of a client. It is tried while each service is down.

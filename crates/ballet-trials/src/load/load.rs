@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use uuid::Uuid;
 
-use crate::customers::placed::Sagas;
+use crate::customers::customer_sagas::Sagas;
 use crate::load::turnout::Turnout;
 use crate::processes::gateway::Gateway;
 use crate::running::long_run::LongRun;
@@ -22,7 +22,7 @@ use crate::system::subject::Subject;
 pub(crate) const MOST_OPEN: usize = 400;
 
 /// The customers to come, and their rate.
-pub(crate) struct Mix {
+pub(crate) struct CustomerMix {
     /// The numbers of the cases, in turn.
     pub(crate) cases: Vec<usize>,
     /// Customers per second.
@@ -54,7 +54,7 @@ impl Load {
         run: &LongRun,
         subject: &Arc<Subject>,
         recorder: &Recorder,
-        mix: Mix,
+        mix: CustomerMix,
     ) -> Result<Self> {
         ensure!(
             !mix.cases.is_empty(),

@@ -8,11 +8,11 @@ const ENOUGH: usize = 5;
 /// The customers of each case.
 #[derive(Debug, Default)]
 pub(crate) struct Turnout {
-    cases: BTreeMap<&'static str, Came>,
+    cases: BTreeMap<&'static str, CaseTurnout>,
 }
 
 #[derive(Debug, Default)]
-struct Came {
+struct CaseTurnout {
     all: usize,
     through: usize,
     /// The error of the first customer who did not get through.
@@ -38,9 +38,9 @@ impl Turnout {
         if through == 0 && cases.is_empty() {
             return vec!["no customer came, so nothing was tried".to_owned()];
         }
-        let is_out = |came: &Came| came.through == 0 && (through == 0 || came.all >= ENOUGH);
+        let is_out = |came: &CaseTurnout| came.through == 0 && (through == 0 || came.all >= ENOUGH);
         let out = cases.iter().filter(|(_, came)| is_out(came));
-        out.map(|(case, Came { all, error, .. })| {
+        out.map(|(case, CaseTurnout { all, error, .. })| {
             format!(
                 "no customer of the case {case} got through, of {all}; the first was told: {error}"
             )

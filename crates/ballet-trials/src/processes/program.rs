@@ -19,7 +19,7 @@ pub struct ServiceProgram {
 
 /// The settings that every service has, and no others.
 #[derive(Debug, Parser)]
-struct Plain {
+struct CommonSettings {
     #[command(flatten)]
     ballet: Settings,
 }
@@ -28,7 +28,7 @@ impl ServiceProgram {
     /// A service with only the settings that every service has.
     pub fn of(service: fn() -> Service) -> Self {
         let part = service().part();
-        Self::with(part, move |args: Plain, clock| (args.ballet, service().clock(clock)))
+        Self::with(part, move |args: CommonSettings, clock| (args.ballet, service().clock(clock)))
     }
 
     /// A service with its own settings. `build` gives the service its clock.

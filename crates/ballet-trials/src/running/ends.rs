@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 /// The ends of processes that were not killed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ends {
+pub(crate) struct ProcessEnds {
     pub(crate) stops: usize,
     pub(crate) longest_stop: Duration,
     /// Stops that took too long or failed.
@@ -20,7 +20,7 @@ pub(crate) struct Ends {
     pub(crate) unexpected_exits: Vec<String>,
 }
 
-impl Ends {
+impl ProcessEnds {
     /// Whether every stop succeeded in time, and no process exited on its own.
     pub(crate) fn are_good(&self) -> bool {
         self.bad_stops.is_empty() && self.crashes.is_empty()

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::dice::Dice;
 use crate::processes::program::SERVICE;
 use crate::running::clock;
-use crate::running::ends::Ends;
+use crate::running::ends::ProcessEnds;
 use crate::running::signals::hears_sigterm;
 
 /// The extension of the directory for a process's fault points.
@@ -68,7 +68,7 @@ pub(crate) struct Fleet {
     /// Variables of all processes.
     env: Vec<(&'static str, String)>,
     replicas: Mutex<Vec<Replica>>,
-    ends: Mutex<Ends>,
+    ends: Mutex<ProcessEnds>,
     number: AtomicUsize,
     /// The point at which each process dies at first, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
@@ -361,7 +361,7 @@ impl Fleet {
         missing
     }
 
-    pub(crate) async fn ends(&self) -> Ends {
+    pub(crate) async fn ends(&self) -> ProcessEnds {
         self.ends.lock().await.clone()
     }
 
@@ -384,6 +384,6 @@ impl Fleet {
     }
 }
 
-pub(crate) mod of_service;
+pub(crate) mod service_fleet;
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,12 @@ use crate::processes::endpoints::Endpoints;
 use crate::processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
 use crate::processes::program::SERVICE;
 use crate::running::fleet::Fleet;
-use crate::running::fleet::of_service::OfService;
+use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::run_dir::run_dir;
 
 /// The plan of an environment.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RunPlan {
     /// The kind of run, for the directory of its logs.
     pub(crate) kind: &'static str,
     /// Processes of each service.
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
     pub(crate) journal: Option<u64>,
 }
 
-impl Plan {
+impl RunPlan {
     /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
         Self {
@@ -69,13 +69,13 @@ impl Plan {
 
 /// The proxies between a service and its servers.
 #[derive(Debug)]
-pub(crate) struct Proxies {
+pub(crate) struct ServiceProxies {
     /// A proxy for each node; the service tries them in this order.
     pub(crate) broker: Vec<Proxy>,
     pub(crate) database: Proxy,
 }
 
-impl Proxies {
+impl ServiceProxies {
     async fn new(servers: &Servers, amqp_url: &str, database_url: &str) -> Result<Self> {
         let mut broker = Vec::new();
         for node in servers.nodes() {
@@ -93,12 +93,12 @@ pub(crate) struct LongRun {
     pub(crate) system: System,
     pub(crate) stage: Stage,
     pub(crate) fleet: Arc<Fleet>,
-    pub(crate) proxies: BTreeMap<&'static str, Proxies>,
+    pub(crate) proxies: BTreeMap<&'static str, ServiceProxies>,
     pub(crate) secret: Option<String>,
 }
 
 impl LongRun {
-    pub(crate) async fn set(system: &System, mut plan: Plan) -> Result<Self> {
+    pub(crate) async fn set(system: &System, mut plan: RunPlan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
@@ -124,7 +124,8 @@ impl LongRun {
         let mut proxies = BTreeMap::new();
         let names = system.parts.iter().map(|part| part.service).filter(|_| plan.proxies);
         for (number, name) in names.enumerate() {
-            let mut new = Proxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
+            let mut new =
+                ServiceProxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
             // Each service starts with a different node.
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
@@ -164,8 +165,8 @@ impl LongRun {
     }
 
     /// All processes of a service.
-    pub(crate) fn of<'a>(&'a self, name: &'a str) -> OfService<'a> {
-        OfService { fleet: &self.fleet, name }
+    pub(crate) fn of<'a>(&'a self, name: &'a str) -> ServiceFleet<'a> {
+        ServiceFleet { fleet: &self.fleet, name }
     }
 
     /// The names of the services.

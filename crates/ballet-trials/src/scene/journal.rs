@@ -14,7 +14,7 @@ use ballet_stream::Record;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::customers::begun::End;
+use crate::customers::begun_saga::End;
 
 /// The header that marks copies of events, which a fault publishes to try the services.
 pub(crate) const COPY: &str = "x-copy";
@@ -45,7 +45,7 @@ pub trait Witness: Debug + Send + Sync {
 
 /// The end of a saga, and its time.
 #[derive(Debug, Clone)]
-struct Ended {
+struct RecordedEnd {
     end: End,
     /// Milliseconds since 1970, from the message's id.
     millis: i64,
@@ -58,7 +58,7 @@ struct Ended {
 pub struct Journal {
     witness: Arc<dyn Witness>,
     sagas: HashMap<Uuid, Vec<Entry>>,
-    ended: HashMap<Uuid, Ended>,
+    ended: HashMap<Uuid, RecordedEnd>,
     /// The number of events, including those that came again.
     pub events: usize,
     /// A sentence for each dead letter.
@@ -108,7 +108,7 @@ impl Journal {
             // The event may come again, and late. The first time counts, and an abort has the last word.
             let known = self.ended.get(&saga);
             if known.is_none_or(|known| known.end == End::Completed && end != End::Completed) {
-                self.ended.insert(saga, Ended { end, millis, read: now });
+                self.ended.insert(saga, RecordedEnd { end, millis, read: now });
             }
         }
         let events = self.sagas.entry(saga).or_default();
@@ -170,9 +170,9 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Ends;
+    struct EndWitness;
 
-    impl Witness for Ends {
+    impl Witness for EndWitness {
         fn saw(&self, _: &str, _: MessageId, _: &[u8]) {}
 
         fn end(&self, event_type: &str, _: &Value) -> Option<End> {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_saga_that_was_aborted_stays_so_when_an_earlier_end_comes_again() {
-        let mut journal = Journal::new(Arc::new(Ends));
+        let mut journal = Journal::new(Arc::new(EndWitness));
         let saga = Uuid::from_u128(1);
         for (id, name) in [(2, "accepted"), (3, "cancelled"), (2, "accepted")] {
             journal.add(&record(saga, Uuid::from_u128(id), &format!("desk.{name}.v1")));

@@ -43,7 +43,7 @@ impl Producer {
     /// If the connection is lost.
     pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
         let clock = Clock::system();
-        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?.message)
+        self.publish(&ProducerMessage::new(name, saga, clock.new_id(clock.now()), event)?.message)
     }
 
     pub(crate) fn publish(&mut self, message: &Publish) -> Result<()> {
@@ -103,12 +103,12 @@ pub(crate) async fn publish_all(broker: &RabbitMq, name: &str, messages: &[Publi
 
 /// A message on its way to the broker.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct ProducerMessage {
     pub(crate) id: Uuid,
     pub(crate) message: Publish,
 }
 
-impl Outgoing {
+impl ProducerMessage {
     /// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has
     /// the saga's id.
     pub(crate) fn new<E: Event + Serialize>(

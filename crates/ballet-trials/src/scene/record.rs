@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message, by its id.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct RecordedMessage {
     pub(crate) event_type: String,
     pub(crate) saga: Uuid,
     /// Whether it is our copy of another message.
@@ -32,11 +32,11 @@ pub(crate) struct Message {
 }
 
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct RunRecord {
     pub(crate) journal: Journal,
     /// The event types that come from outside.
     from_outside: Vec<&'static str>,
-    pub(crate) messages: HashMap<Uuid, Message>,
+    pub(crate) messages: HashMap<Uuid, RecordedMessage>,
     /// Further deliveries of messages with a known id.
     pub(crate) repeated: usize,
     latest: VecDeque<Delivery>,
@@ -53,7 +53,7 @@ pub(crate) struct Stall {
     pub(crate) began: Option<Instant>,
 }
 
-impl Record {
+impl RunRecord {
     fn new(witness: Arc<dyn Witness>, from_outside: Vec<&'static str>) -> Self {
         Self {
             journal: Journal::new(witness),
@@ -94,7 +94,7 @@ impl Record {
         let saga = properties.correlation_id().as_ref();
         let saga = saga.and_then(|saga| saga.as_str().parse().ok()).unwrap_or(id);
         let event_type = delivery.routing_key.clone();
-        self.messages.insert(id, Message { event_type, saga, copy });
+        self.messages.insert(id, RecordedMessage { event_type, saga, copy });
         if copy {
             return;
         }
@@ -116,14 +116,14 @@ impl Record {
 /// Records until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
-    record: Arc<Mutex<Record>>,
-    _reader: Arc<Reader>,
+    record: Arc<Mutex<RunRecord>>,
+    _reader: Arc<ReaderTask>,
 }
 
 #[derive(Debug)]
-struct Reader(tokio::task::JoinHandle<()>);
+struct ReaderTask(tokio::task::JoinHandle<()>);
 
-impl Drop for Reader {
+impl Drop for ReaderTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -144,7 +144,7 @@ impl Recorder {
             let path = ["bindings", vhost, "e", exchange, "q", QUEUE];
             management.call(Method::POST, &path, Some(&all)).await?;
         }
-        let record = Arc::new(Mutex::new(Record::new(witness, from_outside)));
+        let record = Arc::new(Mutex::new(RunRecord::new(witness, from_outside)));
         let broker = run.broker(run.stage.env.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
@@ -154,15 +154,15 @@ impl Recorder {
                 tokio::time::sleep(PAUSE).await;
             }
         });
-        Ok(Self { record, _reader: Arc::new(Reader(task)) })
+        Ok(Self { record, _reader: Arc::new(ReaderTask(task)) })
     }
 
-    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+    pub(crate) fn record(&self) -> MutexGuard<'_, RunRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(broker: &RabbitMq, record: &Mutex<Record>) -> Result<(), BrokerError> {
+async fn read(broker: &RabbitMq, record: &Mutex<RunRecord>) -> Result<(), BrokerError> {
     let session = broker.connect("recorder").await?;
     let mut deliveries = session.consume(QUEUE, "recorder", PREFETCH).await?;
     while let Some(delivery) = deliveries.next().await {

@@ -9,29 +9,29 @@ use ballet_amqp::RabbitMq;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::scene::producer::{Outgoing, Producer};
+use crate::scene::producer::{Producer, ProducerMessage};
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message, and the task that waits for its confirm.
 #[derive(Debug)]
-struct Waiting {
-    outgoing: Outgoing,
+struct PendingMessage {
+    outgoing: ProducerMessage,
     confirmed: oneshot::Sender<()>,
 }
 
 /// One task for each producer. The tasks end when this value is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Senders(Mutex<HashMap<&'static str, Sender>>);
+pub(crate) struct Senders(Mutex<HashMap<&'static str, SenderTask>>);
 
 #[derive(Debug)]
-struct Sender {
-    inbox: mpsc::UnboundedSender<Waiting>,
+struct SenderTask {
+    inbox: mpsc::UnboundedSender<PendingMessage>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Sender {
+impl Drop for SenderTask {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -43,7 +43,7 @@ impl Senders {
         &self,
         producer: &'static str,
         broker: impl FnOnce() -> Result<RabbitMq>,
-        outgoing: Outgoing,
+        outgoing: ProducerMessage,
     ) -> Result<()> {
         let (confirmed, confirm) = oneshot::channel();
         {
@@ -51,10 +51,10 @@ impl Senders {
             if !all.contains_key(producer) {
                 let (inbox, waiting) = mpsc::unbounded_channel();
                 let task = tokio::spawn(send(broker()?, producer, waiting));
-                all.insert(producer, Sender { inbox, task });
+                all.insert(producer, SenderTask { inbox, task });
             }
             if let Some(sender) = all.get(producer) {
-                sender.inbox.send(Waiting { outgoing, confirmed }).ok();
+                sender.inbox.send(PendingMessage { outgoing, confirmed }).ok();
             }
         }
         confirm.await.context("the producer has ended")
@@ -62,8 +62,12 @@ impl Senders {
 }
 
 /// Publishes incoming messages. Those without a confirm when the connection is lost are published again.
-async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
-    let mut waiting: Vec<Waiting> = Vec::new();
+async fn send(
+    broker: RabbitMq,
+    name: &'static str,
+    mut inbox: mpsc::UnboundedReceiver<PendingMessage>,
+) {
+    let mut waiting: Vec<PendingMessage> = Vec::new();
     let mut connected: Option<Producer> = None;
     loop {
         if waiting.is_empty() {

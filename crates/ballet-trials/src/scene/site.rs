@@ -11,12 +11,12 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::begun::Begun;
-use crate::customers::placed::Sagas;
+use crate::customers::begun_saga::Begun;
+use crate::customers::customer_sagas::Sagas;
 use crate::processes::gateway::Gateway;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
-use crate::scene::producer::Outgoing;
+use crate::scene::producer::ProducerMessage;
 use crate::scene::record::Recorder;
 use crate::scene::senders::Senders;
 
@@ -135,7 +135,7 @@ impl Site {
     ) -> Result<()> {
         let known = self.producers.iter().find(|(name, _)| *name == producer);
         let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
-        let outgoing = Outgoing::new(name, saga, self.new_id(), event)?;
+        let outgoing = ProducerMessage::new(name, saga, self.new_id(), event)?;
         let id = outgoing.id;
         self.senders.publish(name, || Ok(RabbitMq::new(url)?), outgoing).await?;
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::customers::begun::{Begun, End};
+use crate::customers::begun_saga::{Begun, End};
 use crate::customers::case::{Case, mix};
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
@@ -40,7 +40,7 @@ pub struct Subject {
     aborted: Vec<&'static str>,
     repeated: Vec<&'static str>,
     /// The trial.
-    pub(crate) tried: Box<dyn Tried>,
+    pub(crate) tried: Box<dyn ErasedTrial>,
 }
 
 impl Subject {
@@ -61,7 +61,7 @@ impl Subject {
             completed: names(T::COMPLETED),
             aborted: names(&aborted),
             repeated: names(T::REPEATED),
-            tried: Box::new(Cased { trial, cases }),
+            tried: Box::new(TrialWithCases { trial, cases }),
         })
     }
 
@@ -194,7 +194,7 @@ impl Witness for Subject {
 }
 
 /// A [`Trial`] without its types.
-pub(crate) trait Tried: Debug + Send + Sync {
+pub(crate) trait ErasedTrial: Debug + Send + Sync {
     fn services(&self) -> Vec<ServiceProgram>;
     fn play<'a>(
         &'a self,
@@ -222,12 +222,12 @@ pub(crate) trait Tried: Debug + Send + Sync {
 }
 
 #[derive(Debug)]
-struct Cased<T: Trial> {
+struct TrialWithCases<T: Trial> {
     trial: T,
     cases: Vec<Case<T::Case>>,
 }
 
-impl<T: Trial> Tried for Cased<T> {
+impl<T: Trial> ErasedTrial for TrialWithCases<T> {
     fn services(&self) -> Vec<ServiceProgram> {
         self.trial.services()
     }

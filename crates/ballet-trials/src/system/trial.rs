@@ -11,7 +11,7 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use crate::customers::begun::Begun;
+use crate::customers::begun_saga::Begun;
 use crate::customers::case::Case;
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;

@@ -17,12 +17,12 @@ use ballet_terminal::{Cell, Table, columns};
 use ballet_terminal::{Progress, ui};
 use tokio::sync::watch;
 
-use crate::customers::begun::End;
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::customers::begun_saga::End;
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, Verdict};
 use crate::processes::gateway::{GATEWAY, Gateway, drawn_secret};
 use crate::processes::program::SERVICE;
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
@@ -61,7 +61,7 @@ pub struct Args {
 pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let secret = subject.tried.front().is_some().then(drawn_secret);
-    let plan = Plan { secret, ..Plan::new("demo", subject.tried.env(false)) };
+    let plan = RunPlan { secret, ..RunPlan::new("demo", subject.tried.env(false)) };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
@@ -94,7 +94,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         Some(front) => Some(run.open(&front).await?),
         None => None,
     };
-    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
+    let mix = CustomerMix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
     let load = Load::new(run, subject, &recorder, mix)?;
     subject.tried.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
@@ -110,7 +110,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         drop(progress);
         calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
-        let known = Known::default();
+        let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {

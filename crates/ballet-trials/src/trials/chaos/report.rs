@@ -7,12 +7,12 @@ use ballet_terminal::ui;
 use serde::Serialize;
 
 use crate::oracle::Verdict;
-use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::report::show_effects;
 
 /// The figures of a run.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct ChaosReport {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Report {
     pub(crate) unexpected_exits: Vec<String>,
 }
 
-impl Report {
+impl ChaosReport {
     /// Prints the report as text.
     pub(crate) fn show(&self, sagas: &str) {
         let millis = |millis| {
@@ -61,7 +61,7 @@ impl Report {
             format!("{:.1} s", time.as_secs_f64())
         };
         ui::print(&format!("\n{}", ui::bold("What was broken")));
-        for kind in Kind::all() {
+        for kind in FaultKind::all() {
             if let Some(count) = self.faults.get(kind.name()) {
                 ui::print(&format!("  {count:>6}  {}", kind.description()));
             }

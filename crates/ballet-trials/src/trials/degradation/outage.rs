@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use ballet_stage::wait_until;
 use futures_util::future::try_join_all;
 
-use crate::customers::begun::Begun;
+use crate::customers::begun_saga::Begun;
 use crate::customers::operation::{Operation, Seen};
-use crate::trials::degradation::scene::{PATIENCE, Scene};
+use crate::trials::degradation::scene::{DegradationScene, PATIENCE};
 
 /// The number of clients at a time.
 const AT_ONCE: usize = 4;
@@ -25,7 +25,7 @@ pub(crate) struct Outage {
     pub(crate) stopped: &'static str,
     pub(crate) seen: Vec<(&'static str, Seen)>,
     /// The fate of a saga that began meanwhile, if an operation begins one.
-    pub(crate) meanwhile: Option<Meanwhile>,
+    pub(crate) meanwhile: Option<SagaFate>,
     clients: usize,
     /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
@@ -33,7 +33,7 @@ pub(crate) struct Outage {
 
 /// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meanwhile {
+pub(crate) enum SagaFate {
     /// The saga is completed without the service.
     Completed,
     /// The saga waits for the service.
@@ -42,8 +42,8 @@ pub(crate) enum Meanwhile {
     Refused,
 }
 
-impl Meanwhile {
-    fn expected(scene: &Scene<'_>, operation: &Operation, stopped: &str) -> Self {
+impl SagaFate {
+    fn expected(scene: &DegradationScene<'_>, operation: &Operation, stopped: &str) -> Self {
         match operation.fails_without(stopped) {
             true => Self::Refused,
             false if scene.subject.completes_by(stopped) => Self::Waits,
@@ -53,7 +53,7 @@ impl Meanwhile {
 }
 
 /// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
-pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<Outage> {
+pub(crate) async fn run(scene: &DegradationScene<'_>, stopped: &'static str) -> Result<Outage> {
     let over = AtomicBool::new(false);
     let before = scene.load.begun();
     let client = || async {
@@ -80,7 +80,7 @@ pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<O
 }
 
 /// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
-async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
+async fn come(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
         let enough = begun >= count || (or_wait && waiting == AT_ONCE);
@@ -91,9 +91,9 @@ async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
 
 /// Tries every operation while a service is stopped, and checks that each result is as expected.
 async fn endure(
-    scene: &Scene<'_>,
+    scene: &DegradationScene<'_>,
     stopped: &'static str,
-) -> Result<(Vec<(&'static str, Seen)>, Option<Meanwhile>)> {
+) -> Result<(Vec<(&'static str, Seen)>, Option<SagaFate>)> {
     let (mut all, mut followed) = (Vec::new(), None);
     let begun = scene.load.begun();
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
@@ -108,7 +108,7 @@ async fn endure(
             scene.load.site.began(name, begun);
         }
         if operation.followed {
-            followed = Some((Meanwhile::expected(scene, operation, stopped), attempt.begun));
+            followed = Some((SagaFate::expected(scene, operation, stopped), attempt.begun));
         }
     }
     // This comes first, so that a saga that should wait has had the time to end wrongly.
@@ -125,19 +125,19 @@ async fn endure(
 
 /// Checks the fate of a saga that began while a service was stopped.
 async fn goes(
-    scene: &Scene<'_>,
+    scene: &DegradationScene<'_>,
     stopped: &str,
-    meanwhile: Meanwhile,
+    meanwhile: SagaFate,
     begun: Option<Begun>,
 ) -> Result<()> {
     match (meanwhile, begun) {
-        (Meanwhile::Refused, None) => Ok(()),
-        (Meanwhile::Completed, Some(Begun { saga, end })) => {
+        (SagaFate::Refused, None) => Ok(()),
+        (SagaFate::Completed, Some(Begun { saga, end })) => {
             let ended = scene.ends(saga).await?;
             ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
             Ok(())
         }
-        (Meanwhile::Waits, Some(Begun { saga, .. })) => {
+        (SagaFate::Waits, Some(Begun { saga, .. })) => {
             let waits = wait_until("a message that waits", PATIENCE, || async {
                 let depth = scene.run.stage.env.management().depth(stopped).await?;
                 Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))

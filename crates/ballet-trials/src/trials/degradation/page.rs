@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
 use crate::customers::operation::Operation;
-use crate::trials::degradation::outage::{Meanwhile, Outage};
+use crate::trials::degradation::outage::{Outage, SagaFate};
 
 /// The names of the places in a page for the tables.
 const OPERATIONS: &str = "operations";
@@ -18,12 +18,12 @@ const OVERDUE: &str = "overdue";
 
 /// The tables, each with its place in the page.
 #[derive(Debug)]
-pub(crate) struct Tables {
+pub(crate) struct PageTables {
     sagas: &'static str,
     all: Vec<(&'static str, String)>,
 }
 
-impl Tables {
+impl PageTables {
     pub(crate) fn new(
         sagas: &'static str,
         operations: &[Operation],
@@ -89,7 +89,7 @@ impl Tables {
 }
 
 /// Compares the results with the page, or writes the page.
-pub(crate) fn judge(file: &Path, tables: &Tables, write: bool) -> Result<ExitCode> {
+pub(crate) fn judge(file: &Path, tables: &PageTables, write: bool) -> Result<ExitCode> {
     let name = file.display();
     let page = file.exists().then(|| fs::read_to_string(file)).transpose();
     let page = page.with_context(|| format!("cannot read {name}"))?;
@@ -122,16 +122,16 @@ fn row(text: &mut String, name: &str, cells: impl IntoIterator<Item = String>) {
     writeln!(text, "| {name} | {} |", cells.join(" | ")).ok();
 }
 
-fn becomes(meanwhile: Meanwhile, outage: &Outage) -> String {
+fn becomes(meanwhile: SagaFate, outage: &Outage) -> String {
     match meanwhile {
-        Meanwhile::Completed => "completed as usual".to_owned(),
-        Meanwhile::Waits => {
+        SagaFate::Completed => "completed as usual".to_owned(),
+        SagaFate::Waits => {
             format!(
                 "taken; it has not ended, and its event waits in the queue `{}`",
                 outage.stopped
             )
         }
-        Meanwhile::Refused => "not taken; the client sends it again".to_owned(),
+        SagaFate::Refused => "not taken; the client sends it again".to_owned(),
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_tables_replace_those_of_the_page_and_nothing_else() {
-        let tables = |cell: &str| Tables {
+        let tables = |cell: &str| PageTables {
             sagas: "requests",
             all: vec![(OPERATIONS, format!("| {cell} |\n")), (MEANWHILE, "| b |\n".to_owned())],
         };

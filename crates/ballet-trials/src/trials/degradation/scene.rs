@@ -11,8 +11,8 @@ use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
 use crate::customers::operation::{Operation, Seen};
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, Verdict};
 use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
@@ -21,7 +21,7 @@ use crate::system::subject::Subject;
 /// The limit for anything that hangs. No result depends on speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-pub(crate) struct Scene<'a> {
+pub(crate) struct DegradationScene<'a> {
     pub(crate) subject: &'a Arc<Subject>,
     pub(crate) run: &'a LongRun,
     pub(crate) recorder: Recorder,
@@ -29,7 +29,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) operations: Vec<Operation>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> DegradationScene<'a> {
     /// Waits until everything is ready for clients.
     pub(crate) async fn set(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
         run.ready().await?;
@@ -38,7 +38,7 @@ impl<'a> Scene<'a> {
             Some(front) => Some(run.open(&front).await?),
             None => None,
         };
-        let mix = Mix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway };
+        let mix = CustomerMix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway };
         let load = Load::new(run, subject, &recorder, mix)?;
         recorder.record().begin();
         subject.tried.prepare(&load.site).await?;
@@ -101,7 +101,7 @@ impl<'a> Scene<'a> {
     /// know.
     pub(crate) async fn is_sound(&self) -> Result<()> {
         let Self { subject, run, recorder, load, .. } = self;
-        let known = Known::default();
+        let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, load, recorder, &known).await?;
         if !verdict.holds() {
             let Verdict { lost, doubled, broken, unfinished, .. } = verdict;
@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Waits for the end of a saga.
-    pub(crate) async fn ends(&self, saga: uuid::Uuid) -> Result<crate::customers::begun::End> {
+    pub(crate) async fn ends(&self, saga: uuid::Uuid) -> Result<crate::customers::begun_saga::End> {
         let ended = wait_until("the end of a saga", PATIENCE, || async {
             Ok::<_, String>(self.recorder.record().journal.ended(saga).cloned())
         });

@@ -9,10 +9,10 @@ use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
 use crate::trials::kills::aims;
-use crate::trials::kills::path::Path;
-use crate::trials::kills::plan::{Leading, plan};
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::path::SystemPath;
+use crate::trials::kills::plan::{LeadingPaths, plan};
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
 /// The number of rounds over all paths. A cancel that comes sooner or later than usual reaches other points.
 const ROUNDS: usize = 8;
@@ -21,14 +21,17 @@ const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Finds the first path that leads to each point, in each service.
-pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Result<Leading> {
-    let mut leading = Leading::new();
+pub(crate) async fn explore(
+    scene: &KillsScene<'_>,
+    processes: &[TargetProcess<'_>],
+) -> Result<LeadingPaths> {
+    let mut leading = LeadingPaths::new();
     for round in 0..ROUNDS {
         let left = if round > 0 { missing(scene, &leading) } else { Vec::new() };
         if let Some(first) = left.first() {
             ui::say(&format!("round {round} of {ROUNDS}: {} points are left; {first}", left.len()));
         }
-        for path in Path::all(scene, round) {
+        for path in SystemPath::all(scene, round) {
             if round > 0 && missing(scene, &leading).is_empty() {
                 return Ok(leading);
             }
@@ -47,13 +50,13 @@ pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Res
 }
 
 /// The points that no path has reached so far, in sentences.
-fn missing(scene: &Scene<'_>, leading: &Leading) -> Vec<String> {
+fn missing(scene: &KillsScene<'_>, leading: &LeadingPaths) -> Vec<String> {
     let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
     scene.run.system.parts.iter().flat_map(of).collect()
 }
 
 /// Waits until no process reaches a new point any more.
-async fn quiet(processes: &[Process<'_>]) -> Result<()> {
+async fn quiet(processes: &[TargetProcess<'_>]) -> Result<()> {
     let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
     let last = Cell::new((count(), Instant::now()));
     let quiet = wait_until("no new points", PATIENCE, || async {

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::trials::kills::aims::Aim;
-use crate::trials::kills::path::Path;
-use crate::trials::kills::plan::Case;
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::path::SystemPath;
+use crate::trials::kills::plan::KillCase;
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
 /// The number of runs of the path that led to an aim, before all other paths. A path with a race may have led there by
 /// chance.
@@ -33,17 +33,17 @@ const TOGETHER: usize = 8;
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// Paths under way.
-type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
+type PathsUnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
 
 /// Runs all cases of one service. A case does not wait for the saga of the case before it. Every few cases all sagas
 /// have to have ended, with nothing wrong.
 pub(crate) async fn run_all(
-    process: &Process<'_>,
-    cases: &[Case],
-    scene: &Scene<'_>,
+    process: &TargetProcess<'_>,
+    cases: &[KillCase],
+    scene: &KillsScene<'_>,
 ) -> Result<()> {
     for cases in cases.chunks(TOGETHER) {
-        let (mut under_way, mut sagas) = (UnderWay::new(), Vec::new());
+        let (mut under_way, mut sagas) = (PathsUnderWay::new(), Vec::new());
         for case in cases {
             run(case, process, scene, &mut under_way, &mut sagas).await?;
         }
@@ -57,16 +57,16 @@ pub(crate) async fn run_all(
 
 /// Runs a case's path until the process is dead, and starts the process again.
 async fn run<'a>(
-    case: &Case,
-    process: &'a Process<'_>,
-    scene: &'a Scene<'_>,
-    under_way: &mut UnderWay<'a>,
+    case: &KillCase,
+    process: &'a TargetProcess<'_>,
+    scene: &'a KillsScene<'_>,
+    under_way: &mut PathsUnderWay<'a>,
     sagas: &mut Vec<Uuid>,
 ) -> Result<()> {
     let begun = Instant::now();
     let lines: Vec<String> = case.aims.iter().map(Aim::line).collect();
     let name = format!("{} {}", process.service, lines.join(", then "));
-    let others = (0..ROUNDS).flat_map(|round| Path::all(scene, round));
+    let others = (0..ROUNDS).flat_map(|round| SystemPath::all(scene, round));
     for (number, path) in repeat_n(case.path, ATTEMPTS).chain(others).enumerate() {
         process.aim(&lines[0])?;
         let by_itself = case.by_itself;
@@ -110,7 +110,7 @@ async fn run<'a>(
 
 /// Awaits a future while paths are under way.
 async fn beside<T>(
-    under_way: &mut UnderWay<'_>,
+    under_way: &mut PathsUnderWay<'_>,
     sagas: &mut Vec<Uuid>,
     work: impl Future<Output = T>,
 ) -> Result<T> {

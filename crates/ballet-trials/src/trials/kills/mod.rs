@@ -24,14 +24,14 @@ use ballet_terminal::ui;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
 use crate::trials::kills::aims::Aim;
 use crate::trials::kills::path::UNKNOWN;
-use crate::trials::kills::plan::{Case, plan};
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::plan::{KillCase, plan};
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
 /// The number of shares that the cases are divided into; a sample is one of them.
 const SHARES: u64 = 4;
@@ -57,10 +57,10 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         );
     }
     let mut stop = Stop::listen()?;
-    let plan = Plan {
+    let plan = RunPlan {
         beside_others: true,
         first_aim: Some(AT_FIRST[0]),
-        ..Plan::new("kills", subject.tried.env(false))
+        ..RunPlan::new("kills", subject.tried.env(false))
     };
     let run = tokio::select! {
         run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
@@ -95,13 +95,13 @@ async fn retry_for_longer(run: &LongRun) -> Result<()> {
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     retry_for_longer(run).await?;
     let begun = Instant::now();
-    let scene = Scene::set(subject, run, UNKNOWN).await?;
+    let scene = KillsScene::set(subject, run, UNKNOWN).await?;
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
     // The points that no path leads to.
     scene.is_sound().await?;
-    try_join_all(processes.iter().map(Process::forget)).await?;
+    try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
     let leading = explore::explore(&scene, &processes).await?;
     ui::say(&format!("explored in {:.0?}", begun.elapsed()));
@@ -140,8 +140,8 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     Ok(())
 }
 
-async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Process<'a>> {
-    let process = Process::of(run, service).await?;
+async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<TargetProcess<'a>> {
+    let process = TargetProcess::of(run, service).await?;
     process.died().await?;
     process.dies_at_its_start(AT_FIRST[1]).await?;
     process.start().await?;
@@ -149,7 +149,7 @@ async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Proc
 }
 
 /// Checks that `--only` occurs in the name of some point.
-fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
+fn check_known(matrix: &[Vec<KillCase>], args: &Args) -> Result<()> {
     let Some(only) = &args.only else { return Ok(()) };
     let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
     let points: BTreeSet<String> =
@@ -164,15 +164,15 @@ fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
 }
 
 /// Keeps the cases that the user has chosen.
-fn choose(matrix: &mut [Vec<Case>], args: &Args) {
+fn choose(matrix: &mut [Vec<KillCase>], args: &Args) {
     if let Some(only) = &args.only {
-        let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(only));
+        let chosen = |case: &KillCase| case.aims.iter().any(|aim| aim.line().contains(only));
         matrix.iter_mut().for_each(|cases| cases.retain(chosen));
     }
     if let Some(sample) = args.sample {
         let mut number = 0..;
         let mut is_in_it =
-            |_: &Case| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
+            |_: &KillCase| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
         matrix.iter_mut().for_each(|cases| cases.retain(&mut is_in_it));
     }
 }

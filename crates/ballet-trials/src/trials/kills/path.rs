@@ -13,16 +13,16 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::customers::begun::{Begun, End};
+use crate::customers::begun_saga::{Begun, End};
 use crate::system::trial::Overdue;
-use crate::trials::kills::scene::{SOON, Scene};
+use crate::trials::kills::scene::{KillsScene, SOON};
 
 /// A type that no service knows: it becomes a dead letter.
 pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
 
 /// Something that happens in the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Path {
+pub(crate) enum SystemPath {
     /// Services have lost their copies, and ask for all of them. They also do so at their first start, so this path
     /// comes first.
     Refill,
@@ -36,9 +36,9 @@ pub(crate) enum Path {
     Disturb(&'static str),
 }
 
-impl Path {
+impl SystemPath {
     /// All paths, for the round with this number.
-    pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
+    pub(crate) fn all(scene: &KillsScene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
         let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
         let usual = cases.filter(|(_, case)| case.share > 0);
@@ -50,7 +50,7 @@ impl Path {
 
     /// Runs the path to its end, even if processes die. Returns the saga, if there is one. A request without an answer
     /// may have begun one, which is judged with all others.
-    pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
+    pub(crate) async fn go(self, scene: &KillsScene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),
             Self::Meanwhile => {
@@ -72,7 +72,7 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for SystemPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refill => write!(f, "copies are filled"),
@@ -86,7 +86,7 @@ impl fmt::Display for Path {
 
 /// Empties the copies of all services that keep one, and waits until each has asked for the entities and has them
 /// again.
-async fn refill(scene: &Scene<'_>) -> Result<()> {
+async fn refill(scene: &KillsScene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
     let mut sessions = Vec::new();
     for reader in readers.map(|part| scene.run.stage.env.database_url(part.service)) {
@@ -115,7 +115,7 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
 
 /// Begins a saga, and lets its deadline pass while it cannot be decided. If the saga was faster, or another process
 /// intervened, it ends as its customer expects.
-async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
+async fn passes(scene: &KillsScene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
     let Overdue { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
     let case = cases.map(|case| case.name).position(|name| name == case);
@@ -136,7 +136,7 @@ async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
     Ok(saga)
 }
 
-async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
+async fn pass(scene: &KillsScene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
     let parts = scene.run.system.parts.iter().filter(|part| part.service == owner);
     let sagas: Vec<&str> = parts
         .flat_map(|part| part.sagas.iter().filter(|saga| saga.deadline.is_some()))
@@ -162,7 +162,7 @@ async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid
 }
 
 /// Sends a service a message that it cannot take, and waits for the dead letter.
-async fn disturb(scene: &Scene<'_>, service: &str) -> Result<()> {
+async fn disturb(scene: &KillsScene<'_>, service: &str) -> Result<()> {
     let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
     // Over the default exchange no other service gets the message.
     let management = scene.run.stage.env.management();

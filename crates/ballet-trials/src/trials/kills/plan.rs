@@ -6,27 +6,27 @@ use ballet_fault::FaultPoint;
 
 use crate::system::subject::Subject;
 use crate::trials::kills::aims::{Aim, CLAIMS};
-use crate::trials::kills::path::Path;
+use crate::trials::kills::path::SystemPath;
 
 /// A kill, or two if the second needs a first.
 #[derive(Debug)]
-pub(crate) struct Case {
+pub(crate) struct KillCase {
     pub(crate) aims: Vec<Aim>,
     /// The path that leads to the aim, or that keeps the process busy until it gets there by itself.
-    pub(crate) path: Path,
+    pub(crate) path: SystemPath,
     pub(crate) by_itself: bool,
 }
 
 /// The first path that leads to each point of each service.
-pub(crate) type Leading = HashMap<(&'static str, String), Path>;
+pub(crate) type LeadingPaths = HashMap<(&'static str, String), SystemPath>;
 
 /// The cases of one service, and the errors in the list of unreachable points.
 pub(crate) fn plan(
     subject: &Subject,
     aims: &[Aim],
     service: &'static str,
-    leading: &Leading,
-) -> (Vec<Case>, Vec<String>) {
+    leading: &LeadingPaths,
+) -> (Vec<KillCase>, Vec<String>) {
     let (mut cases, mut wrong) = (Vec::new(), Vec::new());
     let led = |aim: &Aim| leading.get(&(service, aim.line())).copied();
     for aim in aims {
@@ -50,7 +50,7 @@ pub(crate) fn plan(
         match (path, aim.unreachable().or_else(|| subject.tried.unreachable(service, &line))) {
             (Some(path), None) => {
                 let aims = first.into_iter().chain([aim.clone()]).collect();
-                cases.push(Case { aims, path, by_itself });
+                cases.push(KillCase { aims, path, by_itself });
             }
             (None, Some(_)) => {}
             (Some(_), Some(reason)) => {

@@ -10,7 +10,7 @@ use ballet_stage::wait_until;
 use reqwest::Client;
 use rustix::process::Signal;
 
-use crate::running::fleet::of_service::OfService;
+use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::long_run::LongRun;
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -19,14 +19,14 @@ const AT_ITS_START: Duration = Duration::from_secs(300);
 /// The most failed starts: another process may have taken the port.
 const STARTS: usize = 10;
 
-pub(crate) struct Process<'a> {
+pub(crate) struct TargetProcess<'a> {
     pub(crate) service: &'static str,
-    all: OfService<'a>,
+    all: ServiceFleet<'a>,
     http: &'a Client,
     points: PathBuf,
 }
 
-impl<'a> Process<'a> {
+impl<'a> TargetProcess<'a> {
     pub(crate) async fn of(run: &'a LongRun, service: &'static str) -> Result<Self> {
         let all = run.of(service);
         let points = all.points().await.context("a process")?;

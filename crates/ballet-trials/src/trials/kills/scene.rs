@@ -11,9 +11,9 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::customers::begun::End;
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::customers::begun_saga::End;
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, Verdict};
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
@@ -24,7 +24,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(180);
 /// The number of dead letters that are taken at once.
 const SOME: u32 = 10;
 
-pub(crate) struct Scene<'a> {
+pub(crate) struct KillsScene<'a> {
     pub(crate) subject: &'a Arc<Subject>,
     pub(crate) run: &'a LongRun,
     pub(crate) recorder: Recorder,
@@ -33,7 +33,7 @@ pub(crate) struct Scene<'a> {
     strange: &'static str,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> KillsScene<'a> {
     /// Starts to record. Services need not be ready.
     pub(crate) async fn set(
         subject: &'a Arc<Subject>,
@@ -41,7 +41,8 @@ impl<'a> Scene<'a> {
         strange: &'static str,
     ) -> Result<Self> {
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-        let mix = Mix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None };
+        let mix =
+            CustomerMix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None };
         let load = Load::new(run, subject, &recorder, mix)?;
         recorder.record().begin();
         Ok(Self { subject, run, recorder, load, strange })
@@ -58,7 +59,7 @@ impl<'a> Scene<'a> {
     /// Waits until the system is quiescent. Nothing may be lost, doubled or broken then. Returns the number of rows.
     pub(crate) async fn is_sound(&self) -> Result<usize> {
         let Self { subject, run, recorder, load, .. } = self;
-        let known = Known::default();
+        let known = KnownFacts::default();
         // The dead letter of a strange message comes twice if the process dies between publishing it and the ack.
         let checked = tokio::select! {
             failed = self.take_all_dead_letters() => { failed?; bail!("it never returns by itself") }

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The kinds of measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum What {
+pub(crate) enum MeasureKind {
     /// The resident memory of a process, without that of its program's file.
     Memory,
     /// The open files of a process, its connections among them.
@@ -43,7 +43,7 @@ pub(crate) enum What {
 
 /// The unit in which values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum MeasureUnit {
     Megabytes,
     Count,
     PerSecond,
@@ -52,7 +52,7 @@ pub(crate) enum Unit {
 
 /// The rule for a measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rule {
+pub(crate) struct GrowthRule {
     /// The days after which the measure has reached its size.
     pub(crate) settles_after: f64,
     /// The most growth while it is judged: this share of the value, or this amount.
@@ -61,7 +61,7 @@ pub(crate) struct Rule {
 }
 
 /// A measure, and its object: a process, a service, or everything.
-pub(crate) type Key = (What, String);
+pub(crate) type MeasureKey = (MeasureKind, String);
 
 /// The values at one moment.
 #[derive(Debug, Clone)]
@@ -70,12 +70,12 @@ pub(crate) struct Sample {
     pub(crate) at: Duration,
     /// The days that have passed for the system.
     pub(crate) days: f64,
-    pub(crate) values: BTreeMap<Key, f64>,
+    pub(crate) values: BTreeMap<MeasureKey, f64>,
 }
 
 const MB: f64 = 1e6;
 
-impl What {
+impl MeasureKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -100,7 +100,7 @@ impl What {
         }
     }
 
-    pub(crate) const fn unit(self) -> Unit {
+    pub(crate) const fn unit(self) -> MeasureUnit {
         match self {
             Self::Memory
             | Self::Inbox
@@ -111,22 +111,22 @@ impl What {
             | Self::OwnTables
             | Self::BrokerDisk
             | Self::Journal
-            | Self::BrokerMemory => Unit::Megabytes,
+            | Self::BrokerMemory => MeasureUnit::Megabytes,
             Self::Files
             | Self::InboxPartitions
             | Self::LedgerPartitions
             | Self::OutboxTables
             | Self::Waiting
-            | Self::Open => Unit::Count,
-            Self::Ended => Unit::PerSecond,
-            Self::Median | Self::NinetyNinth => Unit::Milliseconds,
+            | Self::Open => MeasureUnit::Count,
+            Self::Ended => MeasureUnit::PerSecond,
+            Self::Median | Self::NinetyNinth => MeasureUnit::Milliseconds,
         }
     }
 
     /// The rule for this measure, given the days for which the service's ledger remembers a saga. `None` if it may
     /// grow.
-    pub(crate) fn rule(self, remembers_days: u32) -> Option<Rule> {
-        let rule = |settles_after, share, slack| Some(Rule { settles_after, share, slack });
+    pub(crate) fn rule(self, remembers_days: u32) -> Option<GrowthRule> {
+        let rule = |settles_after, share, slack| Some(GrowthRule { settles_after, share, slack });
         let ledger = f64::from(remembers_days) + 2.0 * 7.0;
         match self {
             Self::Memory => rule(0.0, 0.25, 6.0 * MB),
@@ -149,7 +149,7 @@ impl What {
     }
 }
 
-impl Unit {
+impl MeasureUnit {
     /// A value with its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {

@@ -16,7 +16,7 @@ const COLOURS: [&str; 8] =
 const POINTS: usize = 300;
 
 /// A line: its name, and its points.
-pub(crate) struct Line {
+pub(crate) struct PlotLine {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Axes<'a> {
 }
 
 /// Draws lines. The values begin at zero.
-pub(crate) fn draw(axes: &Axes<'_>, lines: &[Line]) -> String {
+pub(crate) fn draw(axes: &Axes<'_>, lines: &[PlotLine]) -> String {
     let all = || lines.iter().flat_map(|line| &line.points);
     let largest = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(0.0, f64::max);
     let (right, up) = (ticks(largest(|p| p.0)), ticks(largest(|p| p.1)));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn each_line_is_drawn_with_its_name() {
-        let line = |name: &str, value: f64| Line {
+        let line = |name: &str, value: f64| PlotLine {
             name: name.to_owned(),
             points: (0..1000).map(|at| (f64::from(at), value)).collect(),
         };

@@ -14,7 +14,7 @@ use crate::load::load::Load;
 use crate::load::percentile::at_share;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
-use crate::trials::soak::measure::{Key, What};
+use crate::trials::soak::measure::{MeasureKey, MeasureKind};
 
 /// The sizes of a service's tables by kind, and their number.
 const SIZES: &str = "select case when n.nspname = 'public' then 'own' \
@@ -38,7 +38,7 @@ pub(crate) struct Sampler<'a> {
     last: Instant,
 }
 
-type Values = BTreeMap<Key, f64>;
+type Values = BTreeMap<MeasureKey, f64>;
 
 impl<'a> Sampler<'a> {
     pub(crate) fn new(
@@ -54,20 +54,20 @@ impl<'a> Sampler<'a> {
         let mut values = Values::new();
         for (name, pid) in self.run.fleet.processes().await {
             let (memory, files) = process(pid).with_context(|| format!("cannot look at {name}"))?;
-            values.insert((What::Memory, name.clone()), memory);
-            values.insert((What::Files, name), files);
+            values.insert((MeasureKind::Memory, name.clone()), memory);
+            values.insert((MeasureKind::Files, name), files);
         }
         for service in self.run.services() {
             let sizes = self.sizes(service).await;
             let sizes = sizes.with_context(|| format!("the database of {service}"))?;
             for (kind, bytes, tables) in sizes {
                 let (size, count) = match &*kind {
-                    "inbox" => (What::Inbox, Some(What::InboxPartitions)),
-                    "ledger" => (What::Ledger, Some(What::LedgerPartitions)),
-                    "outbox" => (What::Outbox, Some(What::OutboxTables)),
-                    "calls" => (What::Calls, None),
-                    "own" => (What::OwnTables, None),
-                    _ => (What::OtherTables, None),
+                    "inbox" => (MeasureKind::Inbox, Some(MeasureKind::InboxPartitions)),
+                    "ledger" => (MeasureKind::Ledger, Some(MeasureKind::LedgerPartitions)),
+                    "outbox" => (MeasureKind::Outbox, Some(MeasureKind::OutboxTables)),
+                    "calls" => (MeasureKind::Calls, None),
+                    "own" => (MeasureKind::OwnTables, None),
+                    _ => (MeasureKind::OtherTables, None),
                 };
                 values.insert((size, service.to_owned()), number(bytes));
                 if let Some(count) = count {
@@ -104,10 +104,10 @@ impl<'a> Sampler<'a> {
             self.run.stage.servers.dir().map(Path::to_owned).context("it has no directory")?;
         let (disk, journal) = tokio::task::spawn_blocking(move || broker_disk(&dir)).await?;
         for (what, value) in [
-            (What::Waiting, number(waiting)),
-            (What::BrokerMemory, number(memory)),
-            (What::BrokerDisk, disk),
-            (What::Journal, journal),
+            (MeasureKind::Waiting, number(waiting)),
+            (MeasureKind::BrokerMemory, number(memory)),
+            (MeasureKind::BrokerDisk, disk),
+            (MeasureKind::Journal, journal),
         ] {
             values.insert((what, "broker".to_owned()), value);
         }
@@ -134,12 +134,12 @@ impl<'a> Sampler<'a> {
             }
         }
         let mut add = |what, value| values.insert((what, "system".to_owned()), value);
-        add(What::Ended, f64::from(ended) / (to - from).as_secs_f64().max(0.001));
-        add(What::Open, f64::from(u32::try_from(self.load.open().0).unwrap_or(u32::MAX)));
+        add(MeasureKind::Ended, f64::from(ended) / (to - from).as_secs_f64().max(0.001));
+        add(MeasureKind::Open, f64::from(u32::try_from(self.load.open().0).unwrap_or(u32::MAX)));
         times.sort_unstable();
         if let (Some(median), Some(slow)) = (at_share(&times, 50), at_share(&times, 99)) {
-            add(What::Median, median.as_secs_f64() * 1e3);
-            add(What::NinetyNinth, slow.as_secs_f64() * 1e3);
+            add(MeasureKind::Median, median.as_secs_f64() * 1e3);
+            add(MeasureKind::NinetyNinth, slow.as_secs_f64() * 1e3);
         }
     }
 }

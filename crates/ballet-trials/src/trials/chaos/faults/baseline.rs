@@ -22,12 +22,12 @@ pub(crate) struct Baseline {
     /// The memory and disk limits of each node, as an Erlang term. A node in a container takes no commands, and is left
     /// out.
     limits: BTreeMap<String, String>,
-    roles: Vec<Role>,
+    roles: Vec<DatabaseRole>,
 }
 
 /// A service's role in its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Role {
+pub(super) struct DatabaseRole {
     pub(super) service: &'static str,
     pub(super) url: String,
     pub(super) name: String,
@@ -52,13 +52,13 @@ impl Baseline {
             let url = run.stage.env.admin_database_url(service);
             let of_service = sandboxes.iter().filter(|sandbox| sandbox.service == service);
             let tables = of_service.map(|sandbox| sandbox.table).collect();
-            roles.push(Role::of(service, url.to_owned(), tables).await?);
+            roles.push(DatabaseRole::of(service, url.to_owned(), tables).await?);
         }
         Ok(Self { definitions, limits, roles })
     }
 
     /// The services' roles.
-    pub(super) fn roles(&self) -> &[Role] {
+    pub(super) fn roles(&self) -> &[DatabaseRole] {
         &self.roles
     }
 
@@ -104,7 +104,7 @@ impl Baseline {
     }
 }
 
-impl Role {
+impl DatabaseRole {
     async fn of(service: &'static str, url: String, tables: Vec<&'static str>) -> Result<Self> {
         let mut db = PgConnection::connect(&url).await?;
         let (name, connections) = sqlx::query_as(

@@ -85,7 +85,7 @@ pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };
-    let taken = Taken::from(run, service, which).await?;
+    let taken = TakenPermission::from(run, service, which).await?;
     if taken.closed > 0 {
         tokio::time::sleep(dice.millis(1_000, 15_000)).await;
     }
@@ -94,7 +94,7 @@ pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<
 }
 
 /// A permission that was taken from a service.
-pub(super) struct Taken<'a> {
+pub(super) struct TakenPermission<'a> {
     management: &'a Management,
     path: [&'a str; 3],
     full: Value,
@@ -102,7 +102,7 @@ pub(super) struct Taken<'a> {
     pub(super) closed: usize,
 }
 
-impl<'a> Taken<'a> {
+impl<'a> TakenPermission<'a> {
     /// Takes the permission, also from open connections, by closing them: the broker checks it when a consumer starts,
     /// and caches on a channel where it may publish.
     pub(super) async fn from(run: &'a LongRun, service: &'a str, which: &str) -> Result<Self> {

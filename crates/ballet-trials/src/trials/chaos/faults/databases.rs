@@ -11,13 +11,13 @@ use crate::running::long_run::LongRun;
 use crate::system::subject::Subject;
 use crate::system::trial::Sandbox;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Holds all tables of a service as `pg_dump` does.
 pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let time = dice.millis(2_000, 30_000);
     let reader = run.stage.env.hold_tables(service).await?;
     tokio::time::sleep(time).await;

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum FaultKind {
     /// SIGKILL for a process of a service.
     Kill,
     /// SIGTERM for a process of a service, which must end in time.
@@ -57,7 +57,7 @@ pub(crate) enum Kind {
     Reorder,
 }
 
-impl Kind {
+impl FaultKind {
     pub(crate) fn all() -> &'static [Self] {
         Self::value_variants()
     }

@@ -14,7 +14,7 @@ use crate::scene::journal::COPY;
 use crate::scene::producer::publish_all;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
@@ -61,7 +61,7 @@ pub(crate) async fn copies(
 /// Takes messages out of a service's queue and puts them back in another order, as an operator could. The queue may be
 /// empty.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let broker = broker(run)?;
     let session = broker.connect("chaos").await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);

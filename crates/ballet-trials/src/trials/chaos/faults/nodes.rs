@@ -9,7 +9,7 @@ use futures_util::future::{join_all, try_join_all};
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
 /// The time that a node has to come back after it was cut off.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,7 +23,7 @@ pub(crate) async fn all(servers: &Servers) -> Result<String> {
 
 /// Kills the node that leads a service's queue, or one that follows, and starts it again after a while.
 pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<String> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let path = ["queues", run.stage.env.vhost(), service];
     let queue = run.stage.env.management().call(Method::GET, &path, None).await?;
     let leads = queue["leader"].as_str().context("the broker names no leader")?;

@@ -98,7 +98,7 @@ mod tests {
     use crate::running::fleet::Fleet;
     use crate::scene::producer::{Producer, publish_all};
     use crate::system::trial::Sandbox;
-    use crate::trials::chaos::faults::connections::{Taken, close};
+    use crate::trials::chaos::faults::connections::{TakenPermission, close};
     use crate::trials::chaos::faults::nodes::cut;
 
     /// A run of a system with one service, which does not run.
@@ -164,7 +164,8 @@ mod tests {
             producer.publish(&event()).expect("a message");
             producer.confirmed().await.expect("a confirm");
 
-            let taken = Taken::from(&run, "orders", which).await.expect("a permission less");
+            let taken =
+                TakenPermission::from(&run, "orders", which).await.expect("a permission less");
             assert!(taken.closed >= 2, "{}", taken.closed);
             // Reads until a session that was already open is closed.
             let closed = async { while let Some(Ok(_)) = deliveries.next().await {} };

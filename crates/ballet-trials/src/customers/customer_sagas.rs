@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::customers::begun::{Begun, End};
+use crate::customers::begun_saga::{Begun, End};
 
 /// A saga that a customer has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub struct Placed {
 
 /// All sagas that customers have begun, by id. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Sagas(Arc<Mutex<Known>>);
+pub struct Sagas(Arc<Mutex<KnownSagas>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownSagas {
     all: HashMap<Uuid, Placed>,
     /// The sagas that had not ended at the last count.
     open: HashSet<Uuid>,
@@ -53,7 +53,7 @@ impl Sagas {
         (known.open.len(), known.all.len())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, KnownSagas> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,13 +18,13 @@ const CAUGHT_UP: Duration = Duration::from_secs(300);
 
 /// The time that has passed for the system beyond real time. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Ages {
+pub(crate) struct TimeLead {
     begun: Instant,
     /// In seconds.
     ahead: Arc<AtomicI64>,
 }
 
-impl Ages {
+impl TimeLead {
     pub(crate) fn new() -> Self {
         Self { begun: Instant::now(), ahead: Arc::default() }
     }
@@ -42,9 +42,9 @@ impl Ages {
 
     /// A clock that shows the system's time.
     pub(crate) fn clock(&self) -> Clock {
-        let (ages, system) = (self.clone(), Clock::system());
+        let (lead, system) = (self.clone(), Clock::system());
         let seed = system.new_id(system.now()).as_u128();
-        let now = move || system.now() + ages.ahead();
+        let now = move || system.now() + lead.ahead();
         Clock::new(now, u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default())
     }
 

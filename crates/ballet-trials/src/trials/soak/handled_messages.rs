@@ -11,9 +11,9 @@ use crate::scene::record::Recorder;
 
 /// The messages that all their consumers are known to have handled.
 #[derive(Debug, Default)]
-pub(crate) struct Handled(HashSet<Uuid>);
+pub(crate) struct HandledMessages(HashSet<Uuid>);
 
-impl Handled {
+impl HandledMessages {
     /// Checks the messages that are not known to be handled yet.
     pub(crate) async fn check(&mut self, run: &LongRun, recorder: &Recorder) -> Result<()> {
         let messages: Vec<(Uuid, String)> = {

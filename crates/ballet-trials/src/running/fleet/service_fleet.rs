@@ -12,13 +12,13 @@ use super::{Fleet, LOOK, POINTS};
 
 /// All processes of one service.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfService<'a> {
+pub(crate) struct ServiceFleet<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) name: &'a str,
 }
 
-impl OfService<'_> {
-    /// Kills the processes, and leaves them dead until [`OfService::start`].
+impl ServiceFleet<'_> {
+    /// Kills the processes, and leaves them dead until [`ServiceFleet::start`].
     pub(crate) async fn kill(self) {
         self.hold().await;
         self.signal(Signal::KILL).await;

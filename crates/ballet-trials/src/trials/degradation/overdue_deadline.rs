@@ -2,16 +2,16 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::customers::begun::{Begun, End};
+use crate::customers::begun_saga::{Begun, End};
 use crate::system::trial::Overdue;
-use crate::trials::degradation::scene::Scene;
+use crate::trials::degradation::scene::DegradationScene;
 
 /// Long enough for the owner to begin the saga, and short enough for a run.
 const DEADLINE_SECONDS: u32 = 5;
 
 /// Begins a saga without a service, waits for its end, and starts the service again. Returns a sentence about it.
 /// Afterwards the owner has a short deadline, so this comes last.
-pub(crate) async fn suffer(scene: &Scene<'_>, overdue: Overdue) -> Result<String> {
+pub(crate) async fn run(scene: &DegradationScene<'_>, overdue: Overdue) -> Result<String> {
     let Overdue { owner, variable, without, reason, case: _ } = overdue;
     scene.kill(owner).await;
     scene.start(owner, &[(variable, DEADLINE_SECONDS.to_string())]).await?;
