@@ -8,9 +8,9 @@
 //! |---|---|
 //! | everything | [`Trial`] |
 //! | a service | [`ServiceProgram`] |
-//! | what a customer does, and how it must end | [`Case`], [`Begun`], [`End`] |
-//! | what a client can do while a service is down | [`Operation`], [`Overdue`] |
-//! | the gateway in front of it | [`Front`] |
+//! | what a customer does, and how it must end | [`Case`], [`BegunSaga`], [`End`] |
+//! | what a client can do while a service is down | [`Operation`], [`OverdueDeadline`] |
+//! | the gateway in front of it | [`GatewaySetup`] |
 //! | a provider outside that a service plays itself | [`Sandbox`] |
 //!
 //! | what it works with | read |
@@ -33,25 +33,27 @@ mod trials;
 
 pub use ballet_ops::audit::Report;
 pub use command::{Command, main, run, served};
-pub use customers::begun_saga::{Begun, End};
+pub use customers::begun_saga::{BegunSaga, End};
 pub use customers::case::{Case, mix};
-pub use customers::customer_sagas::{Placed, Sagas};
+pub use customers::customer_sagas::{CustomerSaga, CustomerSagas};
 pub use customers::http::send_until_answered;
-pub use customers::operation::{Attempt, Operation, Seen, judge, seen};
+pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
 pub use load::percentile::at_share;
 pub use processes::endpoints::Endpoints;
-pub use processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
+pub use processes::gateway::{
+    ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET, drawn_secret,
+};
 pub use processes::program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use running::stop::Stop;
 pub use scene::{
     client::{SiteClient, id, unless_away},
-    journal::{Entry, Journal, Witness},
+    journal::{Journal, JournalEvent, Witness},
     producer::Producer,
     site::Site,
 };
 pub use system::subject::Subject;
-pub use system::trial::{Audit, Overdue, Sandbox, Trial};
+pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 pub use trials::demo::{self, Args as DemoArgs, run as demo};
 pub use trials::demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};

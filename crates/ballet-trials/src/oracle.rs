@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::customer_sagas::Placed;
+use crate::customers::customer_sagas::CustomerSaga;
 use crate::load::load::Load;
 use crate::processes::endpoints::Endpoints;
 use crate::running::long_run::LongRun;
@@ -141,7 +141,7 @@ async fn judge(
     for ((saga, event_type), count) in once.into_iter().filter(|(_, count)| *count > 1) {
         verdict.doubled.push(format!("saga {saga} has {event_type} {count} times"));
     }
-    for (id, Placed { case, end, .. }) in load.sagas.all() {
+    for (id, CustomerSaga { case, end, .. }) in load.sagas.all() {
         match record.journal.ended(id) {
             None => verdict.unfinished.push(format!("saga {id} ({case}) has not ended")),
             Some(ended) if *ended == end => {}

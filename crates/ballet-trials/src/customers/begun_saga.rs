@@ -21,7 +21,7 @@ impl End {
 
 /// A saga that a customer has begun, and its expected end.
 #[derive(Debug, Clone)]
-pub struct Begun {
+pub struct BegunSaga {
     /// Its id.
     pub saga: Uuid,
     /// The expected end.

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::customers::begun_saga::{Begun, End};
+use crate::customers::begun_saga::{BegunSaga, End};
 
 /// A saga that a customer has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct CustomerSaga {
     /// The name of its case.
     pub case: &'static str,
     /// The expected end.
@@ -21,27 +21,27 @@ pub struct Placed {
 
 /// All sagas that customers have begun, by id. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Sagas(Arc<Mutex<KnownSagas>>);
+pub struct CustomerSagas(Arc<Mutex<KnownSagas>>);
 
 #[derive(Debug, Default)]
 struct KnownSagas {
-    all: HashMap<Uuid, Placed>,
+    all: HashMap<Uuid, CustomerSaga>,
     /// The sagas that had not ended at the last count.
     open: HashSet<Uuid>,
 }
 
-impl Sagas {
+impl CustomerSagas {
     /// Adds a saga of this case. Adding it again replaces its expected end.
-    pub fn add(&self, case: &'static str, begun: Begun, at: Instant) {
-        let Begun { saga, end } = begun;
+    pub fn add(&self, case: &'static str, begun: BegunSaga, at: Instant) {
+        let BegunSaga { saga, end } = begun;
         let mut known = self.lock();
-        known.all.insert(saga, Placed { case, end, at });
+        known.all.insert(saga, CustomerSaga { case, end, at });
         known.open.insert(saga);
     }
 
     /// Returns all sagas.
     #[must_use]
-    pub fn all(&self) -> HashMap<Uuid, Placed> {
+    pub fn all(&self) -> HashMap<Uuid, CustomerSaga> {
         self.lock().all.clone()
     }
 

@@ -8,7 +8,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::customers::begun_saga::Begun;
+use crate::customers::begun_saga::BegunSaga;
 use crate::processes::gateway::GATEWAY;
 
 /// An operation of a client. It is tried while each service is down.
@@ -26,14 +26,14 @@ pub struct Operation {
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The answer as the client saw it.
-    pub seen: Seen,
+    pub seen: ClientAnswer,
     /// The saga that the attempt has begun.
-    pub begun: Option<Begun>,
+    pub begun: Option<BegunSaga>,
 }
 
 /// An answer as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum ClientAnswer {
     /// The usual answer.
     Works,
     /// A page that names its missing parts.
@@ -51,8 +51,8 @@ pub enum Seen {
     Other(String),
 }
 
-impl From<Seen> for Attempt {
-    fn from(seen: Seen) -> Self {
+impl From<ClientAnswer> for Attempt {
+    fn from(seen: ClientAnswer) -> Self {
         Self { seen, begun: None }
     }
 }
@@ -115,16 +115,18 @@ impl Operation {
 
     /// The answer that a client must see while this service is stopped. A gateway, if there is one, answers in its
     /// place.
-    pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> Seen {
+    pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> ClientAnswer {
         if self.fails_without(stopped) {
             return match has_gateway && stopped != GATEWAY {
-                true => Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() },
-                false => Seen::Nothing,
+                true => {
+                    ClientAnswer::TryAgain { status: 503, title: "Service Unavailable".to_owned() }
+                }
+                false => ClientAnswer::Nothing,
             };
         }
         let parts = self.shows.iter().filter(|(service, _)| *service == stopped);
         let parts: Vec<_> = parts.map(|(_, part)| (*part).to_owned()).collect();
-        if parts.is_empty() { Seen::Works } else { Seen::Without(parts) }
+        if parts.is_empty() { ClientAnswer::Works } else { ClientAnswer::Without(parts) }
     }
 
     /// Makes one attempt.
@@ -139,7 +141,7 @@ impl fmt::Debug for Operation {
     }
 }
 
-impl Seen {
+impl ClientAnswer {
     /// The answer as a cell of the page's table.
     pub(crate) fn cell(&self) -> String {
         match self {
@@ -157,11 +159,11 @@ impl Seen {
 /// # Errors
 ///
 /// If the answer breaks off.
-pub async fn seen(request: RequestBuilder) -> Result<(Seen, Value)> {
+pub async fn seen(request: RequestBuilder) -> Result<(ClientAnswer, Value)> {
     match request.send().await {
         Ok(answer) => judge(answer).await,
-        Err(error) if error.is_connect() => Ok((Seen::Nothing, Value::Null)),
-        Err(error) => Ok((Seen::Other(format!("no answer: {error}")), Value::Null)),
+        Err(error) if error.is_connect() => Ok((ClientAnswer::Nothing, Value::Null)),
+        Err(error) => Ok((ClientAnswer::Other(format!("no answer: {error}")), Value::Null)),
     }
 }
 
@@ -170,7 +172,7 @@ pub async fn seen(request: RequestBuilder) -> Result<(Seen, Value)> {
 /// # Errors
 ///
 /// If it breaks off.
-pub async fn judge(answer: Response) -> Result<(Seen, Value)> {
+pub async fn judge(answer: Response) -> Result<(ClientAnswer, Value)> {
     let (status, waits) = (answer.status(), answer.headers().contains_key(RETRY_AFTER));
     let text = answer.text().await.context("the answer broke off")?;
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -178,14 +180,14 @@ pub async fn judge(answer: Response) -> Result<(Seen, Value)> {
     let missing: Vec<_> =
         missing.filter_map(|part| Some(part["part"].as_str()?.to_owned())).collect();
     let seen = if status.is_success() && missing.is_empty() {
-        Seen::Works
+        ClientAnswer::Works
     } else if status.is_success() {
-        Seen::Without(missing)
+        ClientAnswer::Without(missing)
     } else if waits {
         let title = body["title"].as_str().unwrap_or_default().to_owned();
-        Seen::TryAgain { status: status.as_u16(), title }
+        ClientAnswer::TryAgain { status: status.as_u16(), title }
     } else {
-        Seen::Other(format!("{}: {text}", status.as_u16()))
+        ClientAnswer::Other(format!("{}: {text}", status.as_u16()))
     };
     Ok((seen, body))
 }
@@ -196,20 +198,25 @@ mod tests {
 
     #[test]
     fn what_a_client_sees_depends_on_who_is_down() {
-        let page = Operation::does("see a page", || async { Ok(Seen::Works.into()) })
+        let page = Operation::does("see a page", || async { Ok(ClientAnswer::Works.into()) })
             .needs("desk")
             .shows("hall", "seats");
-        let again = Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() };
+        let again = ClientAnswer::TryAgain { status: 503, title: "Service Unavailable".to_owned() };
         for (stopped, has_gateway, expected) in [
             ("desk", true, again),
-            ("desk", false, Seen::Nothing),
-            (GATEWAY, true, Seen::Nothing),
-            ("hall", true, Seen::Without(vec!["seats".to_owned()])),
-            ("bar", true, Seen::Works),
+            ("desk", false, ClientAnswer::Nothing),
+            (GATEWAY, true, ClientAnswer::Nothing),
+            ("hall", true, ClientAnswer::Without(vec!["seats".to_owned()])),
+            ("bar", true, ClientAnswer::Works),
         ] {
             assert_eq!(page.expected(stopped, has_gateway), expected, "{stopped}");
         }
-        let message = Operation::does("write a message", || async { Ok(Seen::Works.into()) });
-        assert_eq!(message.expected(GATEWAY, true), Seen::Works, "it does not pass the gateway");
+        let message =
+            Operation::does("write a message", || async { Ok(ClientAnswer::Works.into()) });
+        assert_eq!(
+            message.expected(GATEWAY, true),
+            ClientAnswer::Works,
+            "it does not pass the gateway"
+        );
     }
 }

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use uuid::Uuid;
 
-use crate::customers::customer_sagas::Sagas;
+use crate::customers::customer_sagas::CustomerSagas;
 use crate::load::turnout::Turnout;
 use crate::processes::gateway::Gateway;
 use crate::running::long_run::LongRun;
@@ -41,7 +41,7 @@ pub(crate) struct Load {
     every: Duration,
     /// The most sagas that are open at a time, including those that are being begun.
     pub(crate) most_open: usize,
-    pub(crate) sagas: Sagas,
+    pub(crate) sagas: CustomerSagas,
     /// The number of requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
     turnout: Mutex<Turnout>,

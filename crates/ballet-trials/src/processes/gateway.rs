@@ -35,7 +35,7 @@ const VALID: &str = "7d";
 
 /// The gateway of a system.
 #[derive(Debug, Clone)]
-pub struct Front {
+pub struct GatewaySetup {
     /// Its config file. There a service is at `http://NAME:8080` and the database at `env:GATEWAY_DATABASE_URL`; a run
     /// replaces these addresses.
     pub config: PathBuf,
@@ -45,7 +45,7 @@ pub struct Front {
 
 /// A program and its environment.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub struct ConfiguredProgram {
     /// The file.
     pub path: PathBuf,
     /// The variables.
@@ -63,7 +63,7 @@ pub fn drawn_secret() -> String {
 /// The gateway's process. Dropping it removes its database.
 #[derive(Debug)]
 pub struct Gateway {
-    program: Program,
+    program: ConfiguredProgram,
     /// The directory of the config file, the keys and the log.
     dir: PathBuf,
     /// The address for clients: `http://127.0.0.1:<port>`.
@@ -83,8 +83,8 @@ impl Gateway {
     /// If the config names a service that is not among them, or the gateway does not start.
     pub async fn start(
         stage: &Stage,
-        program: Program,
-        front: &Front,
+        program: ConfiguredProgram,
+        front: &GatewaySetup,
         services: &[(&str, &str)],
     ) -> Result<Self> {
         let (children, dir) = (&stage.children, &stage.logs);
@@ -264,7 +264,7 @@ fn log(dir: &Path) -> PathBuf {
 
 async fn run(
     children: &Children,
-    program: &Program,
+    program: &ConfiguredProgram,
     dir: &Path,
     [public, private]: [&str; 2],
 ) -> Result<Child> {
@@ -287,7 +287,7 @@ async fn run(
 }
 
 /// Runs a command of the gateway to its end. Returns the output.
-async fn command(program: &Program, args: &[&str]) -> Result<String> {
+async fn command(program: &ConfiguredProgram, args: &[&str]) -> Result<String> {
     let mut command = tokio::process::Command::new(&program.path);
     command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
     let output = command.stdin(Stdio::null()).output().await;

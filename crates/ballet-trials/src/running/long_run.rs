@@ -15,7 +15,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
+use crate::processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET};
 use crate::processes::program::SERVICE;
 use crate::running::fleet::Fleet;
 use crate::running::fleet::service_fleet::ServiceFleet;
@@ -141,13 +141,13 @@ impl LongRun {
     }
 
     /// Starts the gateway. The services must be ready, with known addresses.
-    pub(crate) async fn open(&self, front: &Front) -> Result<Gateway> {
+    pub(crate) async fn open(&self, front: &GatewaySetup) -> Result<Gateway> {
         let path = std::env::current_exe().context("cannot find this program")?;
         let mut env = vec![(SERVICE, GATEWAY.to_owned())];
         env.extend(self.secret.iter().map(|secret| (SECRET, secret.clone())));
         let services = self.endpoints().await?.services;
         let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
-        Gateway::start(&self.stage, Program { path, env }, front, &services).await
+        Gateway::start(&self.stage, ConfiguredProgram { path, env }, front, &services).await
     }
 
     /// Starts one more process of a service.

@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::customers::operation::{Seen, judge};
+use crate::customers::operation::{ClientAnswer, judge};
 use crate::scene::site::Site;
 
 /// The time for which a client tries.
@@ -80,11 +80,11 @@ impl<'a> SiteClient<'a> {
         service: &str,
         path: &str,
         body: &Value,
-    ) -> Result<(Seen, Value)> {
+    ) -> Result<(ClientAnswer, Value)> {
         let request = self.request(method, service, path, body).await;
         match OptionFuture::from(request.ok().map(RequestBuilder::send)).await {
             Some(Ok(answer)) => judge(answer).await,
-            Some(Err(_)) | None => Ok((Seen::Nothing, Value::Null)),
+            Some(Err(_)) | None => Ok((ClientAnswer::Nothing, Value::Null)),
         }
     }
 

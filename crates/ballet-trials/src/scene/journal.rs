@@ -21,7 +21,7 @@ pub(crate) const COPY: &str = "x-copy";
 
 /// One event of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEvent {
     /// The message's id.
     pub message_id: Uuid,
     /// Milliseconds since 1970, from the message's id.
@@ -57,7 +57,7 @@ struct RecordedEnd {
 #[derive(Debug)]
 pub struct Journal {
     witness: Arc<dyn Witness>,
-    sagas: HashMap<Uuid, Vec<Entry>>,
+    sagas: HashMap<Uuid, Vec<JournalEvent>>,
     ended: HashMap<Uuid, RecordedEnd>,
     /// The number of events, including those that came again.
     pub events: usize,
@@ -115,7 +115,7 @@ impl Journal {
         // A relay that was interrupted publishes an event again, under the same id.
         if events.iter().all(|event| event.message_id != message_id) {
             let publisher = text(properties.app_id());
-            events.push(Entry { message_id, millis, publisher, name, body });
+            events.push(JournalEvent { message_id, millis, publisher, name, body });
         }
     }
 
@@ -149,7 +149,7 @@ impl Journal {
 
     /// The events of a saga, ordered by id.
     #[must_use]
-    pub fn saga(&self, saga: Uuid) -> Vec<Entry> {
+    pub fn saga(&self, saga: Uuid) -> Vec<JournalEvent> {
         let mut events = self.sagas.get(&saga).cloned().unwrap_or_default();
         events.sort_by_key(|event| event.millis);
         events

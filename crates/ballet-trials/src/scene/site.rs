@@ -11,8 +11,8 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::begun_saga::Begun;
-use crate::customers::customer_sagas::Sagas;
+use crate::customers::begun_saga::BegunSaga;
+use crate::customers::customer_sagas::CustomerSagas;
 use crate::processes::gateway::Gateway;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
@@ -38,7 +38,7 @@ pub struct Site {
     /// The ids of messages that the broker has confirmed.
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
-    pub(crate) sagas: Sagas,
+    pub(crate) sagas: CustomerSagas,
     /// The number of requests that were given up: each may have begun an unknown saga.
     pub(crate) given_up: AtomicUsize,
 }
@@ -59,7 +59,7 @@ impl Site {
             producers: names.iter().map(broker).collect::<Result<_>>()?,
             confirmed: Mutex::default(),
             gateway: None,
-            sagas: Sagas::default(),
+            sagas: CustomerSagas::default(),
             given_up: AtomicUsize::new(0),
         })
     }
@@ -107,7 +107,7 @@ impl Site {
     }
 
     /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.
-    pub fn began(&self, what: &'static str, begun: Begun) {
+    pub fn began(&self, what: &'static str, begun: BegunSaga) {
         self.sagas.add(what, begun, Instant::now());
     }
 

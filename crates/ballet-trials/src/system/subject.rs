@@ -15,15 +15,15 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::customers::begun_saga::{Begun, End};
+use crate::customers::begun_saga::{BegunSaga, End};
 use crate::customers::case::{Case, mix};
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::Front;
+use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
 use crate::scene::journal::Witness;
 use crate::scene::site::Site;
-use crate::system::trial::{Audit, Overdue, Sandbox, Trial};
+use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
 /// The system under trial.
 #[derive(Debug)]
@@ -201,7 +201,7 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
         case: usize,
         number: usize,
         site: &'a Site,
-    ) -> LocalBoxFuture<'a, Result<Begun>>;
+    ) -> LocalBoxFuture<'a, Result<BegunSaga>>;
     fn prepare<'a>(&'a self, site: &'a Site) -> LocalBoxFuture<'a, Result<()>>;
     fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>>;
     fn show<'a>(
@@ -214,9 +214,9 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
     /// The variables of all services, with those for a run in which days pass.
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
-    fn front(&self) -> Option<Front>;
+    fn front(&self) -> Option<GatewaySetup>;
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
-    fn overdue(&self) -> Option<Overdue>;
+    fn overdue(&self) -> Option<OverdueDeadline>;
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
     fn remembers_days(&self, service: &str) -> u32;
 }
@@ -237,7 +237,7 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
         case: usize,
         number: usize,
         site: &'a Site,
-    ) -> LocalBoxFuture<'a, Result<Begun>> {
+    ) -> LocalBoxFuture<'a, Result<BegunSaga>> {
         Box::pin(self.trial.play(&self.cases[case].what, number, site))
     }
 
@@ -277,7 +277,7 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
         self.trial.sandboxes()
     }
 
-    fn front(&self) -> Option<Front> {
+    fn front(&self) -> Option<GatewaySetup> {
         self.trial.front()
     }
 
@@ -285,7 +285,7 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
         Box::pin(self.trial.operations(site))
     }
 
-    fn overdue(&self) -> Option<Overdue> {
+    fn overdue(&self) -> Option<OverdueDeadline> {
         self.trial.overdue()
     }
 

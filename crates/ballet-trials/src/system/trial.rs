@@ -11,11 +11,11 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use crate::customers::begun_saga::Begun;
+use crate::customers::begun_saga::BegunSaga;
 use crate::customers::case::Case;
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::Front;
+use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
 use crate::scene::site::Site;
 
@@ -50,7 +50,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
         case: &Self::Case,
         number: usize,
         site: &Site,
-    ) -> impl Future<Output = Result<Begun>>;
+    ) -> impl Future<Output = Result<BegunSaga>>;
 
     /// Makes the system ready for customers: goods on the shelves, prices. The services are ready by then.
     fn prepare(&self, _site: &Site) -> impl Future<Output = Result<()>> {
@@ -92,7 +92,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 
     /// The gateway in front of the services, for trials in which clients go through it.
-    fn front(&self) -> Option<Front> {
+    fn front(&self) -> Option<GatewaySetup> {
         None
     }
 
@@ -103,7 +103,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 
     /// A deadline that passes while a service is down.
-    fn overdue(&self) -> Option<Overdue> {
+    fn overdue(&self) -> Option<OverdueDeadline> {
         None
     }
 
@@ -142,7 +142,7 @@ pub struct Audit<'a> {
 
 /// A deadline that passes because a service is down.
 #[derive(Debug, Clone, Copy)]
-pub struct Overdue {
+pub struct OverdueDeadline {
     /// The owner of the sagas.
     pub owner: &'static str,
     /// The owner's variable for the time to the deadline, in seconds.

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use ballet_stage::wait_until;
 use futures_util::future::try_join_all;
 
-use crate::customers::begun_saga::Begun;
-use crate::customers::operation::{Operation, Seen};
+use crate::customers::begun_saga::BegunSaga;
+use crate::customers::operation::{ClientAnswer, Operation};
 use crate::trials::degradation::scene::{DegradationScene, PATIENCE};
 
 /// The number of clients at a time.
@@ -23,7 +23,7 @@ const ENOUGH: usize = 12;
 #[derive(Debug)]
 pub(crate) struct Outage {
     pub(crate) stopped: &'static str,
-    pub(crate) seen: Vec<(&'static str, Seen)>,
+    pub(crate) seen: Vec<(&'static str, ClientAnswer)>,
     /// The fate of a saga that began meanwhile, if an operation begins one.
     pub(crate) meanwhile: Option<SagaFate>,
     clients: usize,
@@ -93,7 +93,7 @@ async fn come(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Resu
 async fn endure(
     scene: &DegradationScene<'_>,
     stopped: &'static str,
-) -> Result<(Vec<(&'static str, Seen)>, Option<SagaFate>)> {
+) -> Result<(Vec<(&'static str, ClientAnswer)>, Option<SagaFate>)> {
     let (mut all, mut followed) = (Vec::new(), None);
     let begun = scene.load.begun();
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
@@ -128,16 +128,16 @@ async fn goes(
     scene: &DegradationScene<'_>,
     stopped: &str,
     meanwhile: SagaFate,
-    begun: Option<Begun>,
+    begun: Option<BegunSaga>,
 ) -> Result<()> {
     match (meanwhile, begun) {
         (SagaFate::Refused, None) => Ok(()),
-        (SagaFate::Completed, Some(Begun { saga, end })) => {
+        (SagaFate::Completed, Some(BegunSaga { saga, end })) => {
             let ended = scene.ends(saga).await?;
             ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
             Ok(())
         }
-        (SagaFate::Waits, Some(Begun { saga, .. })) => {
+        (SagaFate::Waits, Some(BegunSaga { saga, .. })) => {
             let waits = wait_until("a message that waits", PATIENCE, || async {
                 let depth = scene.run.stage.env.management().depth(stopped).await?;
                 Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))

@@ -10,7 +10,7 @@ use ballet::Clock;
 use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
-use crate::customers::operation::{Operation, Seen};
+use crate::customers::operation::{ClientAnswer, Operation};
 use crate::load::load::{CustomerMix, Load};
 use crate::oracle::{self, KnownFacts, Verdict};
 use crate::processes::gateway::GATEWAY;
@@ -81,13 +81,13 @@ impl<'a> DegradationScene<'a> {
     }
 
     /// The answer that a client has to see from an operation while this service is stopped.
-    pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> Seen {
+    pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> ClientAnswer {
         operation.expected(stopped, self.load.site.gateway.is_some())
     }
 
     /// Tries an operation until the answer is as expected, and returns the last answer. The gateway's connections to a
     /// dead service have to break first; for one that is back, its circuit breaker has to close.
-    pub(crate) async fn felt(&self, operation: &Operation, stopped: &str) -> Result<Seen> {
+    pub(crate) async fn felt(&self, operation: &Operation, stopped: &str) -> Result<ClientAnswer> {
         let expected = self.expected(operation, stopped);
         let felt = wait_until("an outage that is felt", PATIENCE, || async {
             let seen = operation.attempt().await?.seen;

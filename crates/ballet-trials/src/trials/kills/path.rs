@@ -13,8 +13,8 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::customers::begun_saga::{Begun, End};
-use crate::system::trial::Overdue;
+use crate::customers::begun_saga::{BegunSaga, End};
+use crate::system::trial::OverdueDeadline;
 use crate::trials::kills::scene::{KillsScene, SOON};
 
 /// A type that no service knows: it becomes a dead letter.
@@ -115,8 +115,8 @@ async fn refill(scene: &KillsScene<'_>) -> Result<()> {
 
 /// Begins a saga, and lets its deadline pass while it cannot be decided. If the saga was faster, or another process
 /// intervened, it ends as its customer expects.
-async fn passes(scene: &KillsScene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
-    let Overdue { owner, without, reason, case, .. } = overdue;
+async fn passes(scene: &KillsScene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
+    let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
     let case = cases.map(|case| case.name).position(|name| name == case);
     let case = case.context("no case begins a saga whose deadline passes (`Overdue::case`)")?;
@@ -131,7 +131,7 @@ async fn passes(scene: &KillsScene<'_>, overdue: Overdue) -> Result<Option<Uuid>
     if let (Some(saga), Some(end)) = (saga, ended?)
         && end == End::aborted(reason)
     {
-        scene.load.site.began("a deadline that passes", Begun { saga, end });
+        scene.load.site.began("a deadline that passes", BegunSaga { saga, end });
     }
     Ok(saga)
 }
