@@ -57,7 +57,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// It cannot be started, or something hangs.
+/// If it cannot be started, or something hangs.
 pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let secret = subject.tried.front().is_some().then(drawn_secret);

@@ -1,4 +1,4 @@
-//! What counts as an arrow, and how files are found.
+//! The forms of arrows, and the search for files.
 
 use super::{NOTHING, findings, texts};
 use crate::house::finding::Rule;
