@@ -126,7 +126,7 @@ async fn judge(
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
-    lost(run, load, recorder, known, &mut verdict).await?;
+    find_lost_messages(run, load, recorder, known, &mut verdict).await?;
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
@@ -190,7 +190,7 @@ async fn compare(
 }
 
 /// Checks that every message is in the inbox of each service that consumes its type.
-async fn lost(
+async fn find_lost_messages(
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,

@@ -81,7 +81,7 @@ fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
         })
     });
     let missing = included.filter(|path| {
-        let place = plain(&dir.join(path));
+        let place = resolve_parents(&dir.join(path));
         let is_packed = |packed: &&str| {
             Path::new(packed) == place
                 || (path.ends_with('/') && Path::new(packed).starts_with(&place))
@@ -92,7 +92,7 @@ fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
 }
 
 /// The path with every `..` resolved, except those that lead out of the package.
-fn plain(path: &Path) -> PathBuf {
+fn resolve_parents(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         if part != Component::ParentDir || !plain.pop() {

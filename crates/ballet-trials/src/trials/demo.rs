@@ -114,7 +114,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {
-            let _console = around(subject, run, load.site.gateway()).await?;
+            let _console = print_addresses(subject, run, load.site.gateway()).await?;
             calm.send_replace(false);
             load.run(Instant::now() + DAY).await?;
         }
@@ -173,7 +173,7 @@ fn write_env(
 }
 
 /// Prints the addresses for the user. The console runs until the returned value is dropped.
-async fn around(
+async fn print_addresses(
     subject: &Subject,
     run: &LongRun,
     gateway: Option<&Gateway>,

@@ -64,7 +64,7 @@ pub async fn measure(
     let measured = async {
         let followed = follow(stage, &env, extent.followed).await?;
         say(&format!("console: {:.0} entries/s followed", followed.console));
-        let hung = hang(stage, &env, extent.hung).await?;
+        let hung = measure_causes(stage, &env, extent.hung).await?;
         say(&format!("console: what hangs is seen after {:.2} s", hung.seconds));
         let live = live(stage, &env, extent).await?;
         let console = ConsoleProcess::start(stage, &env).await?;
@@ -145,7 +145,7 @@ async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> 
 }
 
 /// Measures how soon sagas that hang are on the first page, by their causes.
-async fn hang(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
+async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;
     let mut publisher = JournalPublisher::connect(env).await?;

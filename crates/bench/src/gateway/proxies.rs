@@ -120,7 +120,7 @@ impl RunningProxy {
             let answered = async { ClientConnection::open(&self.target, 0).await?.ask().await };
             match answered.await {
                 Ok(()) => Ok(Some(())),
-                Err(error) => Err(format!("{error:#}\n{}", self.process.said())),
+                Err(error) => Err(format!("{error:#}\n{}", self.process.last_lines())),
             }
         };
         Ok(wait_until(&what, PATIENCE, there).await?)

@@ -56,14 +56,14 @@ pub struct IdleFigures {
 
 impl IdleFigures {
     /// The share of two processors that twenty of our services use.
-    fn twenty(&self) -> f64 {
+    fn share_of_twenty(&self) -> f64 {
         self.rows.first().map_or(f64::NAN, |row| row.whole() * SERVICES / PROCESSORS)
     }
 
     /// Whether the target was reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.twenty() <= BOUND
+        self.share_of_twenty() <= BOUND
     }
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for IdleFigures {
             table.row(cells.map(Into::into));
         }
         writeln!(f, "{}", table.draw(None))?;
-        let (twenty, bound) = (self.twenty() * 100.0, BOUND * 100.0);
+        let (twenty, bound) = (self.share_of_twenty() * 100.0, BOUND * 100.0);
         writeln!(
             f,
             "  20 services of ballet use {twenty:.1} % of two processors (at most {bound:.0} %)"

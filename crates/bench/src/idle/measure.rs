@@ -37,7 +37,7 @@ pub async fn measure(
     say: impl Fn(&str),
 ) -> Result<IdleFigures> {
     say("idle: the servers alone");
-    let alone = rest(stage, &[], extent).await?;
+    let alone = measure_usage(stage, &[], extent).await?;
     let mut rows = Vec::new();
     for who in WHO {
         let count = extent.systems * SERVICES.len();
@@ -48,7 +48,7 @@ pub async fn measure(
             systems.push(services::start(stage, who, &env, ServiceSetting::default()).await?);
             envs.push(env);
         }
-        let used = rest(stage, &systems, extent).await;
+        let used = measure_usage(stage, &systems, extent).await;
         for system in systems {
             system.check()?;
             system.stop().await;
@@ -62,7 +62,7 @@ pub async fn measure(
 }
 
 /// Measures the use of Postgres, the broker and the services, in milliseconds a second.
-async fn rest(
+async fn measure_usage(
     stage: &BenchStage,
     systems: &[ContestantServices],
     extent: IdleExtent,

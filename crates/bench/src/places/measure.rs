@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::places::figures::PlacesFigures;
-use crate::places::town::{lonely, place, seen};
+use crate::places::town::{place, remote_place, seen};
 use crate::runs::stage::BenchStage;
 
 const LOCATION: &str = "location";
@@ -115,7 +115,7 @@ async fn ages(
         if over.load(Ordering::Relaxed) {
             break;
         }
-        let (at, begun) = (lonely(step)?, Instant::now());
+        let (at, begun) = (remote_place(step)?, Instant::now());
         let position = seen(number, at, handle.now());
         positions.send_later(&position);
         while index.nearest(at, 1, position.seen_at).first().is_none_or(|near| near.at != at) {

@@ -18,7 +18,7 @@ pub(super) fn place(number: u32, salt: u32) -> Result<Point> {
 }
 
 /// A position far from all others, a little further north each time.
-pub(super) fn lonely(number: u32) -> Result<Point> {
+pub(super) fn remote_place(number: u32) -> Result<Point> {
     Point::new(10.0 + f64::from(number) * 1e-6, 40.0).context("a place on the Earth")
 }
 

@@ -94,7 +94,7 @@ async fn ask(url: &str, extent: RankingExtent) -> Result<Vec<WindowFigures>> {
     let client = Client::builder().no_proxy().build().context("cannot set up HTTP")?;
     let mut windows = Vec::new();
     for name in WINDOWS {
-        let first = answered(&client, url, name).await?;
+        let first = time_answer(&client, url, name).await?;
         windows.push(WindowFigures { name, first, latencies: Vec::new() });
     }
     let (begun, seconds) = (Instant::now(), Duration::from_secs(extent.seconds));
@@ -103,14 +103,14 @@ async fn ask(url: &str, extent: RankingExtent) -> Result<Vec<WindowFigures>> {
     while begun.elapsed() < seconds {
         every.tick().await;
         for window in &mut windows {
-            window.latencies.push(answered(&client, url, window.name).await?);
+            window.latencies.push(time_answer(&client, url, window.name).await?);
         }
     }
     Ok(windows)
 }
 
 /// Asks once, and returns the time of the answer, in milliseconds.
-async fn answered(client: &Client, url: &str, window: &str) -> Result<f64> {
+async fn time_answer(client: &Client, url: &str, window: &str) -> Result<f64> {
     let begun = Instant::now();
     let request = client.get(url).query(&[("window", window), ("limit", "100")]);
     let ranking: Value = request.send().await?.error_for_status()?.json().await?;

@@ -86,7 +86,7 @@ impl BrokerRoute {
 ///
 /// If something fails.
 pub async fn measure(stage: &BenchStage, route: BrokerRoute, time: Duration) -> Result<RunFigures> {
-    let env = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
+    let env = stage.env_with(Contestant::Ceiling, &definitions(route)).await?;
     let measured = async {
         let latencies = one_by_one(route, &env).await?;
         let figures = pass_on(stage, route, &env, time).await?;

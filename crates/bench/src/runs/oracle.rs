@@ -42,7 +42,7 @@ pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad, drained: bool) -> Resu
         let until = Instant::now() + PATIENCE;
         let mut db = admin(env, service).await?;
         loop {
-            let found = look(&mut db, service, drained.then_some(&load.started)).await?;
+            let found = find_mistake(&mut db, service, drained.then_some(&load.started)).await?;
             let Some(wrong) = found else { break };
             if Instant::now() > until {
                 bail!("the oracle: in the database of {service} {wrong}");
@@ -54,7 +54,7 @@ pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad, drained: bool) -> Resu
 }
 
 /// Looks for a mistake in a database.
-async fn look(
+async fn find_mistake(
     db: &mut sqlx::PgConnection,
     service: &str,
     started: Option<&StartedSagas>,

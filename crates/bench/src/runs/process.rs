@@ -50,7 +50,7 @@ impl MeasuredProcess {
             self.id().is_some_and(runs),
             "a service has ended; {} ends with\n{}",
             self.log.display(),
-            self.said()
+            self.last_lines()
         );
         Ok(())
     }
@@ -68,7 +68,7 @@ impl MeasuredProcess {
     }
 
     /// The last lines of its output.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn last_lines(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")

@@ -118,9 +118,9 @@ async fn under_load(
         false => Ok(0.0),
     };
     let handled_before = by_inbox().await?;
-    let before = look(&mut db).await?;
+    let before = sample_usage(&mut db).await?;
     load.go(run.window).await?;
-    let after = look(&mut db).await?;
+    let after = sample_usage(&mut db).await?;
     let handled_after = by_inbox().await?;
     let memory_peak = services.memory_peak();
     if !piled_up {
@@ -152,7 +152,7 @@ async fn under_load(
     })
 }
 
-async fn look(db: &mut PgConnection) -> Result<UsageSample> {
+async fn sample_usage(db: &mut PgConnection) -> Result<UsageSample> {
     let (wal,): (i64,) =
         sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
             .fetch_one(db)

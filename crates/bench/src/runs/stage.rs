@@ -53,11 +53,11 @@ impl BenchStage {
     /// Creates a virtual host with the topology, and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
-        self.bed_with(contestant, &definitions).await
+        self.env_with(contestant, &definitions).await
     }
 
     /// Creates the same with another topology.
-    pub(crate) async fn bed_with(
+    pub(crate) async fn env_with(
         &self,
         contestant: Contestant,
         topology: &Value,

@@ -62,7 +62,7 @@ pub async fn measure(
     let env = env(stage).await?;
     let (from, to) = (programs.folder.join("sound.jsonl"), programs.folder.join("again.jsonl"));
     let events = extent.compared * EVENTS_EACH;
-    let million = million::through(&programs.ballet, &env, &from, events, &to).await;
+    let million = million::replay_and_record(&programs.ballet, &env, &from, events, &to).await;
     env.close().await?;
     let million = million?;
     say("stream: they were replayed and recorded");

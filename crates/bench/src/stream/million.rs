@@ -33,7 +33,7 @@ pub(crate) struct MillionFigures {
 }
 
 /// Replays the recording, and records the result to another file, which has to hold the same events.
-pub(crate) async fn through(
+pub(crate) async fn replay_and_record(
     ballet: &Path,
     env: &TestEnv,
     recording: &Path,
@@ -64,7 +64,7 @@ pub(crate) async fn through(
     let rest = ["--append", "--until", "now"];
     let rest = turn::run(ballet, &[&record[..], &rest].concat()).await?;
     let record = first.then(rest);
-    same(recording, to, events)?;
+    check_same_events(recording, to, events)?;
     let (size, recorded) = (megabytes(size), megabytes(recorded));
     Ok(MillionFigures { events, size, replay, replayed, record, recorded })
 }
@@ -88,7 +88,7 @@ async fn stop_when(turn: &TimedProcess, signal: Signal, when: impl Fn() -> bool)
 }
 
 /// Checks that every event is there once, in order and unchanged.
-fn same(one: &Path, other: &Path, events: u64) -> Result<()> {
+fn check_same_events(one: &Path, other: &Path, events: u64) -> Result<()> {
     let (mut one, mut other) = (Recording::open(one)?, Recording::open(other)?);
     for number in 0..events {
         let next =

@@ -74,7 +74,7 @@ async fn on(
         // Each of the two goes first in every other round.
         for turn in [round, round + 1] {
             let is_reader = turn % 2 == 1;
-            let rate = drained(env, extent.backlog, is_reader).await?;
+            let rate = read_backlog(env, extent.backlog, is_reader).await?;
             say(&format!(
                 "telemetry {}: {} {rate:.0}/s",
                 round + 1,
@@ -126,7 +126,7 @@ async fn fill(meter: &Running, messages: u32) -> Result<()> {
 }
 
 /// Reads the backlog from its beginning. Returns the messages a second between the first and the last batch.
-async fn drained(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
+async fn read_backlog(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
     let mut db = admin(env, KEEPER).await?;
     sqlx::raw_sql("truncate beat, bare_place, ballet.telemetry_reader").execute(&mut db).await?;
     if by_reader {

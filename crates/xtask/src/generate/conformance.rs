@@ -33,7 +33,8 @@ pub(super) fn compare(root: &Path) -> Result<()> {
         text.lines().filter_map(ConformanceRow::parse).flat_map(|row| row.numbers).collect();
     for page in CITING {
         let text = read(page)?;
-        mismatches.extend(cited(&text, &rows, &tests).map(|what| format!("{page} {what}")));
+        mismatches
+            .extend(missing_citations(&text, &rows, &tests).map(|what| format!("{page} {what}")));
     }
     if !mismatches.is_empty() {
         bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
@@ -74,7 +75,7 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
 }
 
 /// The tests and rows that a page cites and that do not exist. A test's name has four words or more.
-fn cited<'a>(
+fn missing_citations<'a>(
     text: &'a str,
     rows: &'a BTreeSet<u32>,
     tests: &'a Tests,
@@ -229,7 +230,7 @@ mod tests {
     fn what_a_page_cites_has_to_exist() {
         let tests = known(&["ballet::engine::steps::it_is_not_done_twice"]);
         let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
-        let wrong: Vec<String> = cited(page, &BTreeSet::from([1]), &tests).collect();
+        let wrong: Vec<String> = missing_citations(page, &BTreeSet::from([1]), &tests).collect();
         assert_eq!(
             wrong,
             [

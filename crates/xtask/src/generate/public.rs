@@ -120,7 +120,7 @@ impl PublicItems {
                 }
                 Item::Use(item) if shown(&item.vis, &item.attrs) => {
                     let mut names = Vec::new();
-                    brought(&item.tree, &mut names);
+                    imported_names(&item.tree, &mut names);
                     let used = names.into_iter().map(|name| format!("pub use {at}{name}"));
                     self.lines.extend(used);
                 }
@@ -211,13 +211,13 @@ fn in_trait(item: &mut TraitItem) -> bool {
 }
 
 /// Collects the names that a `use` imports.
-fn brought(tree: &UseTree, names: &mut Vec<String>) {
+fn imported_names(tree: &UseTree, names: &mut Vec<String>) {
     match tree {
-        UseTree::Path(path) => brought(&path.tree, names),
+        UseTree::Path(path) => imported_names(&path.tree, names),
         UseTree::Name(name) => names.push(name.ident.to_string()),
         UseTree::Rename(rename) => names.push(rename.rename.to_string()),
         UseTree::Glob(_) => names.push("*".to_owned()),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| brought(tree, names)),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| imported_names(tree, names)),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = cargo::root();
     let files = tracked(&root)?;
     let pages = pages(&root, &files)?;
-    let wrong = wrong(&pages, &files);
+    let wrong = find_mistakes(&pages, &files);
     for each in &wrong {
         ui::say(&format!("{} {each}", ui::bad("error:")));
     }
@@ -82,7 +82,7 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
 }
 
 /// The broken links, and the pages that no link leads to.
-fn wrong(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
+fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
         .iter()
@@ -192,7 +192,7 @@ mod tests {
             ),
         ]);
         assert_eq!(
-            wrong(&pages, &files),
+            find_mistakes(&pages, &files),
             ["docs/a.md:5: there is no docs/b.md", "docs/a.md:7: docs/a.md has no heading #x"]
         );
     }
@@ -206,7 +206,7 @@ mod tests {
             ("README.md", "# All\n"),
         ]);
         assert_eq!(
-            wrong(&pages, &files),
+            find_mistakes(&pages, &files),
             ["docs/README.md leaves out docs/a.md: add it where its reader looks"]
         );
     }

@@ -51,10 +51,10 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     };
     let servers = servers?;
     let code = match programs {
-        Ok(Some(Some(programs))) => whole(programs, long, &servers, &children, &mut stop).await,
+        Ok(Some(Some(programs))) => run_all(programs, long, &servers, &children, &mut stop).await,
         // Cargo has printed why.
         Ok(Some(None)) => Ok(ExitCode::FAILURE),
-        Ok(None) => chosen(args, &servers, &children, &mut stop).await,
+        Ok(None) => run_chosen(args, &servers, &children, &mut stop).await,
         Err(error) => Err(error),
     };
     // Also after an error: nothing is left running.
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
 }
 
 /// Runs all tests; without `--long` it leaves out those that starve the others.
-async fn whole(
+async fn run_all(
     mut programs: Vec<TestProgram>,
     long: bool,
     servers: &Servers,
@@ -113,7 +113,7 @@ fn turn(commit: &str) -> Option<u32> {
 }
 
 /// Runs `cargo test` with the caller's arguments.
-async fn chosen(
+async fn run_chosen(
     args: &[String],
     servers: &Servers,
     children: &Children,

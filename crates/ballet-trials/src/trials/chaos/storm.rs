@@ -109,7 +109,7 @@ impl Storm<'_> {
                 )
             };
             let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
-            ended.with_context(|| self.what_hangs())??;
+            ended.with_context(|| self.list_unfinished())??;
             self.run.open_proxies();
             let calm_since = Instant::now();
             let (subject, run, load) = (self.subject, self.run, &self.load);
@@ -166,7 +166,7 @@ impl Storm<'_> {
     }
 
     /// Lists what has not ended, long after it should have.
-    fn what_hangs(&self) -> String {
+    fn list_unfinished(&self) -> String {
         let fault = match &*self.done().now {
             "" => "no fault is under way".to_owned(),
             now => format!("a fault is under way: {now}"),

@@ -64,23 +64,23 @@ pub(crate) async fn run(scene: &DegradationScene<'_>, stopped: &'static str) -> 
         anyhow::Ok(())
     };
     let outage = async {
-        come(scene, before + ENOUGH + AT_ONCE, false).await?;
+        wait_for_clients(scene, before + ENOUGH + AT_ONCE, false).await?;
         scene.kill(stopped).await;
-        let (seen, meanwhile) = endure(scene, stopped).await?;
+        let (seen, meanwhile) = try_operations(scene, stopped).await?;
         scene.start(stopped, &[]).await?;
         over.store(true, Ordering::Relaxed);
         anyhow::Ok((seen, meanwhile, Instant::now()))
     };
     let clients = try_join_all((0..AT_ONCE).map(|_| client()));
     let ((seen, meanwhile, started), _) = tokio::try_join!(outage, clients)?;
-    scene.is_sound().await?;
+    scene.check_everything().await?;
     let caught_up = started.elapsed();
     let clients = scene.load.begun() - before;
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
 /// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
-async fn come(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Result<()> {
+async fn wait_for_clients(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
         let enough = begun >= count || (or_wait && waiting == AT_ONCE);
@@ -90,14 +90,14 @@ async fn come(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Resu
 }
 
 /// Tries every operation while a service is stopped, and checks that each result is as expected.
-async fn endure(
+async fn try_operations(
     scene: &DegradationScene<'_>,
     stopped: &'static str,
 ) -> Result<(Vec<(&'static str, ClientAnswer)>, Option<SagaFate>)> {
     let (mut all, mut followed) = (Vec::new(), None);
     let begun = scene.load.begun();
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
-        all.push((operation.name, scene.felt(operation, stopped).await?));
+        all.push((operation.name, scene.try_until_expected(operation, stopped).await?));
     }
     for operation in scene.operations.iter().filter(|operation| operation.once) {
         let (attempt, expected) = (operation.attempt().await?, scene.expected(operation, stopped));
@@ -112,10 +112,10 @@ async fn endure(
         }
     }
     // This comes first, so that a saga that should wait has had the time to end wrongly.
-    come(scene, begun + ENOUGH, true).await?;
+    wait_for_clients(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
-        goes(scene, stopped, meanwhile, begun).await?;
+        check_saga(scene, stopped, meanwhile, begun).await?;
     }
     // In the order in which the system lists them.
     let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
@@ -124,7 +124,7 @@ async fn endure(
 }
 
 /// Checks the fate of a saga that began while a service was stopped.
-async fn goes(
+async fn check_saga(
     scene: &DegradationScene<'_>,
     stopped: &str,
     meanwhile: SagaFate,

@@ -17,7 +17,7 @@ pub(crate) async fn run(scene: &DegradationScene<'_>, overdue: OverdueDeadline) 
     scene.start(owner, &[(variable, DEADLINE_SECONDS.to_string())]).await?;
     // A gateway has to notice that everything is back.
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
-        scene.felt(operation, "").await?;
+        scene.try_until_expected(operation, "").await?;
     }
     scene.kill(without).await;
     let followed = scene.operations.iter().find(|operation| operation.followed);
@@ -28,7 +28,7 @@ pub(crate) async fn run(scene: &DegradationScene<'_>, overdue: OverdueDeadline) 
     let ended = scene.ends(saga).await.context("the deadline has passed")?;
     ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
     scene.start(without, &[]).await?;
-    scene.is_sound().await?;
+    scene.check_everything().await?;
     Ok(format!(
         "One that began without `{without}`, with {DEADLINE_SECONDS} seconds to its deadline, was aborted \
          with the\nreason `{reason}` before `{without}` was back. Afterwards the audit found no violation."

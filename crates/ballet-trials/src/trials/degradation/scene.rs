@@ -87,7 +87,11 @@ impl<'a> DegradationScene<'a> {
 
     /// Tries an operation until the answer is as expected, and returns the last answer. The gateway's connections to a
     /// dead service have to break first; for one that is back, its circuit breaker has to close.
-    pub(crate) async fn felt(&self, operation: &Operation, stopped: &str) -> Result<ClientAnswer> {
+    pub(crate) async fn try_until_expected(
+        &self,
+        operation: &Operation,
+        stopped: &str,
+    ) -> Result<ClientAnswer> {
         let expected = self.expected(operation, stopped);
         let felt = wait_until("an outage that is felt", PATIENCE, || async {
             let seen = operation.attempt().await?.seen;
@@ -99,7 +103,7 @@ impl<'a> DegradationScene<'a> {
 
     /// Waits until the system is quiescent. Nothing may be wrong then, and there may be no sagas that clients do not
     /// know.
-    pub(crate) async fn is_sound(&self) -> Result<()> {
+    pub(crate) async fn check_everything(&self) -> Result<()> {
         let Self { subject, run, recorder, load, .. } = self;
         let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, load, recorder, &known).await?;

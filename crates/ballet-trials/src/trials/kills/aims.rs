@@ -44,7 +44,9 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
     let mut aims = Vec::new();
     for point in FaultPoint::ALL {
         for about in point.about() {
-            aims.extend(whats(part, *about).into_iter().map(|what| Aim { point: *point, what }));
+            aims.extend(
+                operations_at(part, *about).into_iter().map(|what| Aim { point: *point, what }),
+            );
         }
     }
     if !part.telemetry.is_empty() {
@@ -56,7 +58,7 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
     aims
 }
 
-fn whats(part: &Part, about: About) -> Vec<String> {
+fn operations_at(part: &Part, about: About) -> Vec<String> {
     let steps = || part.sagas.iter().flat_map(|saga| &saga.steps);
     let names = |types: Vec<EventType>| types.iter().map(|e| e.name().to_owned()).collect();
     match about {

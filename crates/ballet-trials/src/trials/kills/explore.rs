@@ -37,7 +37,7 @@ pub(crate) async fn explore(
             }
             path.go(scene).await.with_context(|| path.to_string())?;
             // Later points would count as the next path's, such as those of a refund that is confirmed only now.
-            scene.is_sound().await.with_context(|| path.to_string())?;
+            scene.check_everything().await.with_context(|| path.to_string())?;
             quiet(processes).await?;
             for process in processes {
                 for line in process.seen() {

@@ -50,7 +50,7 @@ pub(crate) async fn run_all(
         while let Some(gone) = under_way.next().await {
             sagas.extend(gone?);
         }
-        scene.are_sound(&sagas).await.with_context(|| process.service)?;
+        scene.check_sagas(&sagas).await.with_context(|| process.service)?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn run<'a>(
         };
         let died = beside(under_way, sagas, async {
             tokio::select! {
-                died = timeout(BY_ITSELF, process.died()) => died.ok().transpose(),
+                died = timeout(BY_ITSELF, process.wait_for_death()) => died.ok().transpose(),
                 () = too_late => Ok(None),
             }
         });
@@ -95,7 +95,7 @@ async fn run<'a>(
             continue;
         }
         let again = async {
-            process.died().await?;
+            process.wait_for_death().await?;
             for line in &lines[1..] {
                 process.dies_at_its_start(line).await?;
             }

@@ -100,7 +100,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
     // The points that no path leads to.
-    scene.is_sound().await?;
+    scene.check_everything().await?;
     try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
     let leading = explore::explore(&scene, &processes).await?;
@@ -130,7 +130,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
     let runs = processes.iter().zip(&matrix);
     try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
-    let rows = scene.is_sound().await?;
+    let rows = scene.check_everything().await?;
     ui::print(&format!(
         "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:.0?}: nothing is lost, \
          doubled or broken",
@@ -142,7 +142,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
 
 async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<TargetProcess<'a>> {
     let process = TargetProcess::of(run, service).await?;
-    process.died().await?;
+    process.wait_for_death().await?;
     process.dies_at_its_start(AT_FIRST[1]).await?;
     process.start().await?;
     Ok(process)

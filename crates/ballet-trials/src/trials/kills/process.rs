@@ -53,7 +53,7 @@ impl<'a> TargetProcess<'a> {
     }
 
     /// Waits until the process is gone; SIGKILL must be the cause.
-    pub(crate) async fn died(&self) -> Result<()> {
+    pub(crate) async fn wait_for_death(&self) -> Result<()> {
         if self.ended().await == Some(Signal::KILL.as_raw()) {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl<'a> TargetProcess<'a> {
                 return Ok(());
             }
         }
-        self.died().await
+        self.wait_for_death().await
     }
 
     /// Starts the process, and waits until it is ready.

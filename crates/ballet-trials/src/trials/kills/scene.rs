@@ -57,7 +57,7 @@ impl<'a> KillsScene<'a> {
     }
 
     /// Waits until the system is quiescent. Nothing may be lost, doubled or broken then. Returns the number of rows.
-    pub(crate) async fn is_sound(&self) -> Result<usize> {
+    pub(crate) async fn check_everything(&self) -> Result<usize> {
         let Self { subject, run, recorder, load, .. } = self;
         let known = KnownFacts::default();
         // The dead letter of a strange message comes twice if the process dies between publishing it and the ack.
@@ -72,7 +72,7 @@ impl<'a> KillsScene<'a> {
     }
 
     /// Waits until these sagas have ended in every service, and checks that nothing is wrong with them.
-    pub(crate) async fn are_sound(&self, sagas: &[Uuid]) -> Result<()> {
+    pub(crate) async fn check_sagas(&self, sagas: &[Uuid]) -> Result<()> {
         let known = self.load.sagas.all();
         for saga in sagas {
             let (ended, placed) = (self.ends(*saga).await?, known.get(saga));
@@ -85,9 +85,9 @@ impl<'a> KillsScene<'a> {
             let broker = endpoints.broker().await?;
             let framework = self.subject.framework(&endpoints, &broker, SignedDuration::ZERO).await;
             // The business rows are read only once this passes: they take as long again.
-            is_right(&framework, &ids)?;
+            check_report(&framework, &ids)?;
             let all = self.subject.business(&endpoints, framework, SignedDuration::ZERO).await;
-            is_right(&all, &ids).map(Some)
+            check_report(&all, &ids).map(Some)
         });
         Ok(sound.await?)
     }
@@ -114,7 +114,7 @@ impl<'a> KillsScene<'a> {
 }
 
 /// Checks that nothing is wrong with these sagas.
-fn is_right(report: &Report, sagas: &[String]) -> Result<()> {
+fn check_report(report: &Report, sagas: &[String]) -> Result<()> {
     let Report { violations, open, recent, away, .. } = report;
     let of_sagas = |line: &&String| sagas.iter().any(|saga| line.contains(saga));
     let wrong = [violations, open, recent].into_iter().flatten().filter(of_sagas).chain(away);

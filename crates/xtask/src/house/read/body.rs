@@ -7,7 +7,7 @@ use syn::{
     Visibility,
 };
 
-use super::declare::{declare, plain};
+use super::declare::{declare, without_raw_prefix};
 use super::{cfg, tokens};
 use crate::house::tree::{self, Mention, MentionKind, Tree};
 
@@ -28,7 +28,8 @@ impl BodyReader<'_> {
             return;
         };
         let line = first.ident.span().start().line;
-        let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
+        let segments =
+            path.segments.iter().map(|segment| without_raw_prefix(&segment.ident)).collect();
         let path = tree::CodePath { segments, line };
         self.tree.mentions.push(Mention { module: self.module, path, kind });
     }

@@ -10,7 +10,7 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
     let file = tree.modules[module].file;
     for item in items {
         if let Item::Use(item) = item {
-            for one in flat(item) {
+            for one in flatten_use(item) {
                 if !one.outside {
                     let path = one.path.clone();
                     tree.mentions.push(Mention { module, path, kind: MentionKind::Import });
@@ -39,7 +39,7 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
             _ => continue,
         };
         let defined = tree::NamedItem { file, is_macro, variants };
-        let name = plain(name);
+        let name = without_raw_prefix(name);
         if is_macro && exported(cfg::of_item(item)) && module != 0 {
             tree.modules[0].items.entry(name.clone()).or_default().push(defined.clone());
         }
@@ -52,7 +52,7 @@ fn exported(attributes: &[Attribute]) -> bool {
 }
 
 /// The names that a `use` imports, each with its path.
-fn flat(item: &ItemUse) -> Vec<Use> {
+fn flatten_use(item: &ItemUse) -> Vec<Use> {
     let mut all = Vec::new();
     let outside = item.leading_colon.is_some();
     walk(&item.tree, &mut Vec::new(), &mut |name, path| all.push(Use { name, path, outside }));
@@ -66,7 +66,7 @@ fn walk(
 ) {
     match tree {
         UseTree::Path(one) => {
-            before.push(plain(&one.ident));
+            before.push(without_raw_prefix(&one.ident));
             walk(&one.tree, before, found);
             before.pop();
         }
@@ -74,7 +74,9 @@ fn walk(
             let path = path(before, &one.ident);
             found(path.segments.last().cloned(), path);
         }
-        UseTree::Rename(one) => found(Some(plain(&one.rename)), path(before, &one.ident)),
+        UseTree::Rename(one) => {
+            found(Some(without_raw_prefix(&one.rename)), path(before, &one.ident))
+        }
         UseTree::Glob(one) => {
             let line = one.star_token.spans[0].start().line;
             found(None, CodePath { segments: before.clone(), line });
@@ -88,7 +90,7 @@ fn walk(
 }
 
 fn path(before: &[String], last: &Ident) -> CodePath {
-    let name = Some(plain(last)).filter(|name| before.is_empty() || name != "self");
+    let name = Some(without_raw_prefix(last)).filter(|name| before.is_empty() || name != "self");
     CodePath {
         segments: before.iter().cloned().chain(name).collect(),
         line: last.span().start().line,
@@ -96,6 +98,6 @@ fn path(before: &[String], last: &Ident) -> CodePath {
 }
 
 /// The name without the `r#` of a raw identifier.
-pub(super) fn plain(name: &Ident) -> String {
+pub(super) fn without_raw_prefix(name: &Ident) -> String {
     name.to_string().trim_start_matches("r#").to_owned()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
 
-use super::declare::{declare, plain};
+use super::declare::{declare, without_raw_prefix};
 use super::{body, cfg};
 use crate::house::tree::Tree;
 
@@ -71,7 +71,7 @@ impl TargetReader<'_> {
     }
 
     fn child(&mut self, parent: usize, child: &ItemMod, place: &ModuleFolders) -> Result<()> {
-        let name = plain(&child.ident);
+        let name = without_raw_prefix(&child.ident);
         let named = named_file(&child.attrs);
         if let Some((_, items)) = &child.content {
             let file = self.tree.modules[parent].file;
@@ -85,7 +85,7 @@ impl TargetReader<'_> {
             let folder = split(&path).0.to_owned();
             (path, folder)
         } else {
-            self.usual(&place.folder, &name)?
+            self.default_file(&place.folder, &name)?
         };
         let file = self.tree.add_file(&path);
         let module = self.tree.add_module(Some(name.clone()), Some(parent), file);
@@ -95,7 +95,7 @@ impl TargetReader<'_> {
     }
 
     /// The child's file, `x.rs` or `x/mod.rs`, and the folder of the child's own children.
-    fn usual(&self, folder: &str, name: &str) -> Result<(String, String)> {
+    fn default_file(&self, folder: &str, name: &str) -> Result<(String, String)> {
         let below = join(folder, name);
         for path in [format!("{below}.rs"), join(&below, "mod.rs")] {
             if self.sources.contains_key(&path) {

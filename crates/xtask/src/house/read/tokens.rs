@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use super::declare::plain;
+use super::declare::without_raw_prefix;
 use crate::house::tree::CodePath;
 
 /// A path in tokens. With a `!` after it, it names a macro.
@@ -26,13 +26,13 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<TokenPath>) {
             TokenTree::Ident(first) if begins_a_path(&tokens[..at], &first.to_string()) => {
                 let line = first.span().start().line;
                 let mut segments = before.to_vec();
-                segments.push(plain(first));
+                segments.push(without_raw_prefix(first));
                 let mut ends_in_group = false;
                 at += 1;
                 while colons(&tokens, at) {
                     at += 2;
                     match tokens.get(at) {
-                        Some(TokenTree::Ident(next)) => segments.push(plain(next)),
+                        Some(TokenTree::Ident(next)) => segments.push(without_raw_prefix(next)),
                         // The names of a `use`.
                         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                             scan(group.stream(), &segments, found);

@@ -99,13 +99,13 @@ fn describe((from, to): &(String, String), behind: &[FileArrow<'_>]) -> Vec<Stri
         && arrow.0 == from
         && arrow.1 == to
     {
-        return vec![format!("    {}", takes(*arrow))];
+        return vec![format!("    {}", arrow_line(*arrow))];
     }
-    let below = behind.iter().map(|arrow| format!("      {}", takes(*arrow)));
+    let below = behind.iter().map(|arrow| format!("      {}", arrow_line(*arrow)));
     [format!("    {from} -> {to}")].into_iter().chain(below).collect()
 }
 
-fn takes((from, to, names): FileArrow<'_>) -> String {
+fn arrow_line((from, to, names): FileArrow<'_>) -> String {
     format!("{from}:{} takes {} from {to}", line(names), list(names))
 }
 

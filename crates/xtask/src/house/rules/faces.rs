@@ -26,11 +26,11 @@ pub(in crate::house) fn faces(tree: &Tree) -> Vec<Finding> {
 
 fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, String)> {
     let Mention { module, path: CodePath { segments, line }, .. } = mention;
-    let first = further(tree, *module, segments)?;
+    let first = skip_face(tree, *module, segments)?;
     let face = &tree.files[first.face].path;
     let mut path = first.path;
     for _ in 0..STEPS {
-        let Some(next) = further(tree, *module, &path) else { break };
+        let Some(next) = skip_face(tree, *module, &path) else { break };
         path = next.path;
     }
     let text = format!(
@@ -42,7 +42,7 @@ fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, Strin
 }
 
 /// The path without the first face on its way. `None` if it goes through none.
-fn further(tree: &Tree, from: usize, path: &[String]) -> Option<DirectPath> {
+fn skip_face(tree: &Tree, from: usize, path: &[String]) -> Option<DirectPath> {
     let (mut at, mut rest) = match resolve::anchored(tree, from, path) {
         Some(start) => start,
         None => {
@@ -59,7 +59,7 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<DirectPath> {
             (at, rest) = (child, after);
             continue;
         }
-        let (one, kept) = used(tree, at, name, rest)?;
+        let (one, kept) = find_use(tree, at, name, rest)?;
         let own_file = tree.modules[from].file;
         if module.file != own_file && tree.ancestors(from).any(|above| above == at) {
             let path = absolute(tree, at, one).into_iter().chain(kept.iter().cloned()).collect();
@@ -80,7 +80,7 @@ fn module_of(tree: &Tree, at: usize, one: &Use) -> Option<usize> {
 }
 
 /// The `use` that imports a path's name into a module, and the rest of the path.
-fn used<'t, 'p>(
+fn find_use<'t, 'p>(
     tree: &'t Tree,
     at: usize,
     name: &str,
