@@ -98,7 +98,7 @@ pub(crate) struct LongRun {
 }
 
 impl LongRun {
-    pub(crate) async fn set(system: &System, mut plan: RunPlan) -> Result<Self> {
+    pub(crate) async fn set_up(system: &System, mut plan: RunPlan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);

@@ -63,7 +63,7 @@ pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let secret = subject.tried.front().is_some().then(drawn_secret);
     let plan = RunPlan { secret, ..RunPlan::new("demo", subject.tried.env(false)) };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let played = tokio::select! {

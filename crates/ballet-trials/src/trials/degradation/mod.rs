@@ -49,7 +49,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         ..RunPlan::new("degradation", subject.tried.env(false))
     };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let seen = tokio::select! {
@@ -79,7 +79,7 @@ async fn every_outage(
     run: &LongRun,
     stopped: &[&'static str],
 ) -> Result<page::PageTables> {
-    let scene = DegradationScene::set(subject, run).await?;
+    let scene = DegradationScene::set_up(subject, run).await?;
     ensure!(
         !scene.operations.is_empty(),
         "{} does not say what its clients can do (`Trial::operations`)",

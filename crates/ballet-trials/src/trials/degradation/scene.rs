@@ -31,7 +31,7 @@ pub(crate) struct DegradationScene<'a> {
 
 impl<'a> DegradationScene<'a> {
     /// Waits until everything is ready for clients.
-    pub(crate) async fn set(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
+    pub(crate) async fn set_up(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
         run.ready().await?;
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
         let gateway = match subject.tried.front() {

@@ -63,7 +63,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         ..RunPlan::new("kills", subject.tried.env(false))
     };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let killed = tokio::select! {
@@ -95,7 +95,7 @@ async fn retry_for_longer(run: &LongRun) -> Result<()> {
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     retry_for_longer(run).await?;
     let begun = Instant::now();
-    let scene = KillsScene::set(subject, run, UNKNOWN).await?;
+    let scene = KillsScene::set_up(subject, run, UNKNOWN).await?;
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;

@@ -35,7 +35,7 @@ pub(crate) struct KillsScene<'a> {
 
 impl<'a> KillsScene<'a> {
     /// Starts to record. Services need not be ready.
-    pub(crate) async fn set(
+    pub(crate) async fn set_up(
         subject: &'a Arc<Subject>,
         run: &'a LongRun,
         strange: &'static str,

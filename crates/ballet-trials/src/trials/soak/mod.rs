@@ -40,7 +40,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     };
     let mut stop = Stop::listen()?;
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan(subject, args))) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan(subject, args))) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = run.logs().to_owned();
