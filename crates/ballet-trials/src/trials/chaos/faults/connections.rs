@@ -35,8 +35,8 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
     Ok(connected.await?)
 }
 
-/// Closes some of a service's connections. If the service is killed first, another one is chosen. There may be none for
-/// long.
+/// Closes some of a service's connections. If the service is killed first, another one is chosen. Returns `None` if that
+/// goes on for too long.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let begun = Instant::now();
