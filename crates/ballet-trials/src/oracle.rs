@@ -31,7 +31,7 @@ const QUIET: Duration = Duration::from_millis(800);
 
 /// The result of a check.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Verdict {
+pub(crate) struct OracleVerdict {
     pub(crate) rows: usize,
     /// Messages, each counted once for every service that must handle it.
     #[serde(rename = "effects_expected")]
@@ -47,7 +47,7 @@ pub(crate) struct Verdict {
     pub(crate) unfinished: Vec<String>,
 }
 
-impl Verdict {
+impl OracleVerdict {
     pub(crate) fn holds(&self) -> bool {
         [&self.lost, &self.doubled, &self.broken, &self.unfinished].iter().all(|all| all.is_empty())
     }
@@ -70,7 +70,7 @@ pub(crate) async fn check_when_quiescent(
     load: &Load,
     recorder: &Recorder,
     known: &KnownFacts,
-) -> Result<Verdict> {
+) -> Result<OracleVerdict> {
     let begun = Instant::now();
     let (mut last, mut news) = ((0, 0), begun);
     loop {
@@ -105,10 +105,10 @@ async fn judge(
     recorder: &Recorder,
     known: &KnownFacts,
     last: bool,
-) -> Result<Verdict> {
-    let goes_on = |verdict: &Verdict| last || verdict.holds();
+) -> Result<OracleVerdict> {
+    let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
     let unfinished = run.fleet.not_ready(&run.stage.http).await;
-    let mut verdict = Verdict { unfinished, ..Verdict::default() };
+    let mut verdict = OracleVerdict { unfinished, ..OracleVerdict::default() };
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
@@ -161,7 +161,7 @@ async fn compare(
     endpoints: &Endpoints,
     load: &Load,
     recorder: &Recorder,
-    verdict: &mut Verdict,
+    verdict: &mut OracleVerdict,
 ) -> Result<()> {
     let types = subject.system.known_types();
     let types: HashSet<&'static str> = types.iter().map(EventType::name).collect();
@@ -195,7 +195,7 @@ async fn find_lost_messages(
     load: &Load,
     recorder: &Recorder,
     known: &KnownFacts,
-    verdict: &mut Verdict,
+    verdict: &mut OracleVerdict,
 ) -> Result<()> {
     let confirmed = load.site.confirmed();
     let mut messages: Vec<(Uuid, String)> = Vec::new();

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::customers::begun_saga::End;
 use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, Verdict};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::processes::gateway::{GATEWAY, Gateway, drawn_secret};
 use crate::processes::program::SERVICE;
 use crate::running::long_run::{LongRun, RunPlan};
@@ -132,7 +132,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
 }
 
 /// Prints the ends of the sagas of each case, and whether everything holds.
-fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) {
+fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &OracleVerdict) {
     let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
     for (id, placed) in load.sagas.all() {
         let case = cases.entry(placed.case).or_default();

@@ -51,9 +51,9 @@ create table outbox (
     created_at timestamptz not null default now()
 ) with (autovacuum_enabled = false);";
 
-type Marks = Arc<Mutex<Vec<Uuid>>>;
+type PublishedMarks = Arc<Mutex<Vec<Uuid>>>;
 /// A batch's events, with their permits to be unconfirmed.
-type Batch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
+type OutgoingBatch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
 /// Runs the service until the process ends.
@@ -69,7 +69,7 @@ pub async fn run(
 ) -> Result<()> {
     let pool = handwritten::database(database_url, TABLES, 4).await?;
     let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
-    let marks = Marks::default();
+    let marks = PublishedMarks::default();
     let (published, batches) = mpsc::unbounded_channel();
     let (confirmed, confirms) = watch::channel(Uuid::nil());
     publish_left_behind(&pool, &published).await?;
@@ -95,8 +95,8 @@ struct Lane {
     service: &'static str,
     bulk: bool,
     pool: PgPool,
-    marks: Marks,
-    published: mpsc::UnboundedSender<Batch>,
+    marks: PublishedMarks,
+    published: mpsc::UnboundedSender<OutgoingBatch>,
     unconfirmed: Arc<Semaphore>,
     /// The last confirmed batch.
     confirms: watch::Receiver<Uuid>,
@@ -244,15 +244,15 @@ impl BatchRows {
     }
 }
 
-fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
+fn lock(marks: &PublishedMarks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
     publisher: &ConfirmedPublisher,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
-    marks: &Marks,
+    mut batches: mpsc::UnboundedReceiver<OutgoingBatch>,
+    marks: &PublishedMarks,
     done: &watch::Sender<Uuid>,
 ) -> Result<()> {
     let (sent, mut unconfirmed) = mpsc::unbounded_channel();
@@ -284,7 +284,7 @@ async fn publish(
 }
 
 /// Writes the marks when no batch does.
-async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
+async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let waiting = std::mem::take(&mut *lock(marks));
@@ -300,7 +300,7 @@ async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
 /// Publishes the batches that an earlier process committed but did not mark as published.
 async fn publish_left_behind(
     pool: &PgPool,
-    published: &mpsc::UnboundedSender<Batch>,
+    published: &mpsc::UnboundedSender<OutgoingBatch>,
 ) -> Result<()> {
     let rows: Vec<(Uuid, Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
         "select batch, message_id, saga_id, cause, event_type, body from outbox o \

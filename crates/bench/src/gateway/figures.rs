@@ -50,7 +50,7 @@ pub(crate) struct KeyedLatencies {
 
 /// All figures of a run.
 #[derive(Debug, Serialize)]
-pub struct Comparison {
+pub struct ProxyComparison {
     pub(crate) rows: Vec<ProxyFigures>,
     /// The fixed rate, half of the first proxy's peak, in requests a second.
     pub(crate) rate: f64,
@@ -69,7 +69,7 @@ impl ProxyFigures {
     }
 }
 
-impl Comparison {
+impl ProxyComparison {
     fn row(&self, proxy: ProxyKind) -> Option<&ProxyFigures> {
         self.rows.iter().find(|row| row.proxy == proxy)
     }
@@ -126,7 +126,7 @@ fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
     format!("{median:.2} ({least:.2}-{most:.2})")
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for ProxyComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = [
             "",
@@ -188,7 +188,7 @@ impl fmt::Display for Comparison {
 mod tests {
     use super::*;
 
-    fn comparison(proxies: &[(ProxyKind, [f64; 3])]) -> Comparison {
+    fn comparison(proxies: &[(ProxyKind, [f64; 3])]) -> ProxyComparison {
         let row = |(proxy, p99): &(ProxyKind, [f64; 3])| ProxyFigures {
             peaks: vec![if *proxy == ProxyKind::Gateway { 800.0 } else { 1_000.0 }; 3],
             processor: vec![20.0; 3],
@@ -197,7 +197,7 @@ mod tests {
             ..ProxyFigures::new(*proxy)
         };
         let keyed = KeyedLatencies { rate: 100.0, p50: 1.0, p99: 2.0 };
-        Comparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
+        ProxyComparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
     }
 
     #[test]

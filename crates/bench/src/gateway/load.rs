@@ -32,7 +32,7 @@ const SLACK: Duration = Duration::from_secs(60);
 
 /// The header that identifies a client.
 #[derive(Debug, Clone)]
-pub(crate) struct Credentials {
+pub(crate) struct ClientCredentials {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
 }
@@ -52,7 +52,7 @@ pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
     pub(crate) kind: RequestKind,
     /// The clients, which share the connections.
-    pub(crate) clients: Arc<[Credentials]>,
+    pub(crate) clients: Arc<[ClientCredentials]>,
 }
 
 /// Sends requests in a closed loop, each when its connection has the answer to the last. Returns the requests a second.
@@ -171,7 +171,7 @@ impl ClientConnection {
     pub(crate) async fn ask(&mut self) -> Result<()> {
         let Self { target, salt, number, sent, .. } = self;
         *sent += 1;
-        let Credentials { name, value } = &target.clients[*number % target.clients.len()];
+        let ClientCredentials { name, value } = &target.clients[*number % target.clients.len()];
         let request = Request::builder().header(HOST, "shop.example").header(name, value);
         let request = match target.kind {
             RequestKind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet_stage::Database;
 
-use crate::gateway::figures::{Comparison, KeyedLatencies, ProxyFigures};
+use crate::gateway::figures::{KeyedLatencies, ProxyComparison, ProxyFigures};
 use crate::gateway::load::{self, LoadTarget, RequestKind};
 use crate::gateway::proxies::{Proxies, ProxyKind, RunningProxy};
 use crate::report::outcome::quantile;
@@ -26,7 +26,7 @@ pub async fn measure(
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
-) -> Result<Comparison> {
+) -> Result<ProxyComparison> {
     let database = Database::new(stage.servers.postgres(), "gateway").await?;
     let dir = stage.logs.join("gateway");
     let proxies = Proxies::start(&dir, &database).await?;
@@ -44,7 +44,7 @@ async fn compare(
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
-) -> Result<Comparison> {
+) -> Result<ProxyComparison> {
     let mut rows: Vec<ProxyFigures> =
         all.iter().map(|running| ProxyFigures::new(running.proxy)).collect();
     for round in 0..rounds {
@@ -85,7 +85,7 @@ async fn compare(
     let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
     let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
     let keyed = KeyedLatencies { rate: KEYED, p50, p99 };
-    Ok(Comparison { rows, rate, keyed })
+    Ok(ProxyComparison { rows, rate, keyed })
 }
 
 /// The order of a round. Over the rounds each proxy comes first once.

@@ -12,7 +12,7 @@ use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::gateway::load::{ClientConnection, Credentials, LoadTarget, RequestKind};
+use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget, RequestKind};
 use crate::runs::process::MeasuredProcess;
 
 /// The clients with a token; one more has an API key.
@@ -242,7 +242,7 @@ fn sign_in(
     dir: &Path,
     database: &Database,
     service: &str,
-) -> Result<Arc<[Credentials]>> {
+) -> Result<Arc<[ClientCredentials]>> {
     let printed = command(gateway, &["api-key", "program", "--scopes", SCOPES])?;
     let (key, stanza) = printed.split_once("\n\n").context("`ballet-gateway api-key` is new")?;
     let url = database.url();
@@ -260,10 +260,10 @@ fn sign_in(
         let args = ["token", &file, "--keys", &keys, "--subject", &subject, "--scopes", SCOPES];
         let token = command(gateway, &[&args[..], &["--valid", "1d"]].concat())?;
         let value = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
-        clients.push(Credentials { name: AUTHORIZATION, value });
+        clients.push(ClientCredentials { name: AUTHORIZATION, value });
     }
     let (name, value) = (HeaderName::from_static("x-api-key"), HeaderValue::try_from(key)?);
-    clients.push(Credentials { name, value });
+    clients.push(ClientCredentials { name, value });
     Ok(clients.into())
 }
 

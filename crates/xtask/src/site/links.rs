@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
 /// A link or picture of a page.
-pub(crate) struct Link {
+pub(crate) struct PageLink {
     /// The line where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
@@ -19,18 +19,18 @@ pub(crate) struct LinkTarget {
     pub(crate) anchor: Option<String>,
 }
 
-pub(crate) fn of(text: &str) -> Vec<Link> {
+pub(crate) fn of(text: &str) -> Vec<PageLink> {
     let mut links = Vec::new();
     for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
         if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event {
             let line = text[..range.start].matches('\n').count() + 1;
-            links.push(Link { line, url: dest_url.into_string() });
+            links.push(PageLink { line, url: dest_url.into_string() });
         }
     }
     links
 }
 
-impl Link {
+impl PageLink {
     /// The target of the link on the page `from`. `None` if it is outside the repository.
     pub(crate) fn target(&self, from: &str) -> Option<LinkTarget> {
         target(&self.url, from)

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use links::{Link, LinkTarget};
+use links::{LinkTarget, PageLink};
 use page::Contents;
 
 /// The table of contents: a heading for each kind of reader, with a list of links below it.
@@ -108,7 +108,7 @@ fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> 
 }
 
 fn resolve(
-    link: &Link,
+    link: &PageLink,
     from: &str,
     files: &BTreeSet<String>,
     headings: &BTreeMap<&str, BTreeSet<String>>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet_terminal::ui;
 use serde::Serialize;
 
-use crate::oracle::Verdict;
+use crate::oracle::OracleVerdict;
 use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::report::show_effects;
 
@@ -38,7 +38,7 @@ pub(crate) struct ChaosReport {
     pub(crate) repeated_ids: usize,
     pub(crate) effects: usize,
     #[serde(flatten)]
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: OracleVerdict,
     pub(crate) longest_stall_ms: u128,
     /// The time of the longest stall, and the faults at that time.
     pub(crate) longest_stall_during: Vec<String>,

@@ -11,7 +11,7 @@ use ballet_terminal::ui;
 
 use crate::dice::Dice;
 use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, Verdict};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::scene::record::{Recorder, Stall};
 use crate::system::subject::Subject;
@@ -316,7 +316,7 @@ impl Storm<'_> {
     async fn report(
         &self,
         seed: u64,
-        verdict: Verdict,
+        verdict: OracleVerdict,
         never: UncausedKinds,
         checks: usize,
         longest: Duration,

@@ -12,7 +12,7 @@ use ballet_terminal::ui;
 
 use crate::customers::operation::{ClientAnswer, Operation};
 use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, Verdict};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
@@ -108,7 +108,7 @@ impl<'a> DegradationScene<'a> {
         let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, load, recorder, &known).await?;
         if !verdict.holds() {
-            let Verdict { lost, doubled, broken, unfinished, .. } = verdict;
+            let OracleVerdict { lost, doubled, broken, unfinished, .. } = verdict;
             let wrong = [lost, doubled, broken, unfinished].concat();
             bail!("{} does not catch up:\n{}", subject.system.name, wrong.join("\n"));
         }

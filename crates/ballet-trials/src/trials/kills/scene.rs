@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::customers::begun_saga::End;
 use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, Verdict};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
@@ -65,7 +65,7 @@ impl<'a> KillsScene<'a> {
             failed = self.take_all_dead_letters() => { failed?; bail!("it never returns by itself") }
             checked = oracle::check_when_quiescent(subject, run, load, recorder, &known) => checked?,
         };
-        let Verdict { rows, lost, doubled, broken, unfinished, .. } = checked;
+        let OracleVerdict { rows, lost, doubled, broken, unfinished, .. } = checked;
         let wrong = [lost, doubled, broken, unfinished].concat();
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(rows)

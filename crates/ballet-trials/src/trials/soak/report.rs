@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ballet_terminal::{Cell, Table, ui};
 use serde::Serialize;
 
-use crate::oracle::Verdict;
+use crate::oracle::OracleVerdict;
 use crate::trials::report::show_effects;
 use crate::trials::soak::measure::{MeasureKey, MeasureKind, Sample};
 use crate::trials::soak::plot::{Axes, PlotLine, draw};
@@ -31,7 +31,7 @@ pub(crate) struct SoakReport {
     pub(crate) messages: usize,
     pub(crate) effects: usize,
     #[serde(flatten)]
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: OracleVerdict,
     pub(crate) unexpected_exits: Vec<String>,
     /// The number of samples, and of those that failed.
     pub(crate) samples: usize,

@@ -14,7 +14,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::MissedTickBehavior;
 
 use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, Verdict};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::running::stop::Stop;
 use crate::scene::record::Recorder;
@@ -245,7 +245,7 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    async fn report(self, verdict: Verdict) -> Result<(SoakReport, Vec<Sample>)> {
+    async fn report(self, verdict: OracleVerdict) -> Result<(SoakReport, Vec<Sample>)> {
         let mut partitions_dropped = BTreeMap::new();
         for service in self.run.services() {
             let dropped = self.ask(service, async |db| count_dropped(db).await).await?;
