@@ -1,4 +1,4 @@
-//! The command that a system's program is.
+//! The command line of a system's program.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::trials::{audit, chaos, degradation, demo, kills, soak};
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
-    command: Own,
+    command: ProgramCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Own {
+enum ProgramCommand {
     /// Show the system at work: customers of all kinds, and how it ends for them.
     Demo(demo::Args),
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub enum Command {
     Soak(soak::args::Args),
 }
 
-/// The program of a system. As a process of a trial it is one of the services, and otherwise the command.
+/// The program of a system: in a trial's process it runs one of the services, otherwise the command.
 pub fn main(trial: impl Trial) -> ExitCode {
     let subject = Subject::new(trial);
     if let Some(ended) = served(&subject) {
@@ -55,8 +55,8 @@ pub fn main(trial: impl Trial) -> ExitCode {
     let done = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
         runtime.block_on(async {
             match &command {
-                Own::Demo(args) => Box::pin(demo::run(&subject, args)).await,
-                Own::Any(command) => run(&subject, command).await,
+                ProgramCommand::Demo(args) => Box::pin(demo::run(&subject, args)).await,
+                ProgramCommand::Any(command) => run(&subject, command).await,
             }
         })
     });
@@ -66,11 +66,11 @@ pub fn main(trial: impl Trial) -> ExitCode {
     })
 }
 
-/// Runs the service that this process is, or the gateway, if it is one of a trial.
+/// Runs the service or the gateway that this process stands for in a trial. `None` outside a trial.
 #[must_use]
 pub fn served(subject: &Subject) -> Option<ExitCode> {
     let service = std::env::var(SERVICE).ok()?;
-    // So that `pkill -x payments` finds it. Where there is no such file, it has the name of its program.
+    // So that `pkill -x payments` finds the process. Without this file the process keeps its program's name.
     std::fs::write("/proc/self/comm", &service).ok();
     if let (GATEWAY, Some(front)) = (&*service, subject.tried.front()) {
         return Some((front.main)());
@@ -86,7 +86,7 @@ pub fn served(subject: &Subject) -> Option<ExitCode> {
 ///
 /// # Errors
 ///
-/// It cannot be run, or what it found cannot be written. What does not hold is no error: the exit code says it.
+/// If the trial cannot be run, or its report cannot be written. A broken rule is no error: the exit code reports it.
 pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
     let ended = match command {
         Command::Audit(args) => audit::run(subject, args).await,

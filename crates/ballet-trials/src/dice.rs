@@ -9,7 +9,7 @@ use fastrand::Rng;
 pub struct Dice(Rng);
 
 impl Dice {
-    /// The dice of one part of a run. Each part has its own, because they draw at their own pace.
+    /// The dice for one part of a run. Each part has its own, because parts draw at their own pace.
     #[must_use]
     pub fn new(seed: u64, part: u64) -> Self {
         Self(Rng::with_seed(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03)))
@@ -20,17 +20,17 @@ impl Dice {
         self.0.usize(..count.max(1))
     }
 
-    /// Whether one in so many comes up.
+    /// Returns true once in `count` times on average.
     pub fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    /// A time between both.
+    /// A duration between `from` and `to` milliseconds.
     pub fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(self.0.u64(from..to.max(from + 1)))
     }
 
-    /// One of them, if there are any.
+    /// One of the elements, if there are any.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         self.0.choice(from)
     }

@@ -1,16 +1,16 @@
-//! Tries a system by what it says about itself.
+//! Tries systems, on the basis of what each says about itself.
 //!
-//! A system implements [`Trial`]: its services, what its customers do, how that must end, and what must hold
+//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and the invariants
 //! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`,
-//! `degradation`, `kills` and `soak`; as a process of a trial, the same program is one of the services.
+//! `degradation`, `kills` and `soak`. As a process of a trial, the same program is one of the services.
 //!
 //! | what a system says | read |
 //! |---|---|
 //! | everything | [`Trial`] |
 //! | a service | [`ServiceProgram`] |
-//! | what a customer does, and how it must end | [`Case`], [`Begun`], [`End`] |
-//! | what a client can do while a service is down | [`Operation`], [`Overdue`] |
-//! | the gateway in front of it | [`Front`] |
+//! | what a customer does, and how it must end | [`Case`], [`BegunSaga`], [`End`] |
+//! | what a client can do while a service is down | [`Operation`], [`OverdueDeadline`] |
+//! | the gateway in front of it | [`GatewaySetup`] |
 //! | a provider outside that a service plays itself | [`Sandbox`] |
 //!
 //! | what it works with | read |
@@ -33,25 +33,27 @@ mod trials;
 
 pub use ballet_ops::audit::Report;
 pub use command::{Command, main, run, served};
-pub use customers::begun::{Begun, End};
+pub use customers::begun_saga::{BegunSaga, End};
 pub use customers::case::{Case, mix};
+pub use customers::customer_sagas::{CustomerSaga, CustomerSagas};
 pub use customers::http::send_until_answered;
-pub use customers::operation::{Attempt, Operation, Seen, judge, seen};
-pub use customers::placed::{Placed, Sagas};
+pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
 pub use load::percentile::at_share;
 pub use processes::endpoints::Endpoints;
-pub use processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET, drawn_secret};
+pub use processes::gateway::{
+    ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET, drawn_secret,
+};
 pub use processes::program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use running::stop::Stop;
 pub use scene::{
     client::{SiteClient, id, unless_away},
-    journal::{Entry, Journal, Witness},
+    journal::{Journal, JournalEvent, Witness},
     producer::Producer,
     site::Site,
 };
 pub use system::subject::Subject;
-pub use system::trial::{Audit, Overdue, Sandbox, Trial};
+pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 pub use trials::demo::{self, Args as DemoArgs, run as demo};
 pub use trials::demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};

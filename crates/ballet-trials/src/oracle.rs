@@ -1,4 +1,4 @@
-//! Waits until nothing moves any more, and checks that nothing is lost, doubled or broken.
+//! Waits until the system is quiescent, and checks that nothing is lost, doubled or broken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -11,66 +11,66 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::placed::Placed;
+use crate::customers::customer_sagas::CustomerSaga;
 use crate::load::load::Load;
 use crate::processes::endpoints::Endpoints;
 use crate::running::long_run::LongRun;
-use crate::scene::record::{Message, Recorder};
+use crate::scene::record::{RecordedMessage, Recorder};
 use crate::system::subject::Subject;
 
-/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a
-/// compensation that is left over: a minute.
+/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a leftover
+/// compensation: a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The longest time to quiescence, in patiences.
+/// The longest time to quiescence, as a multiple of [`PATIENCE`].
 const RENEWALS: u32 = 5;
-/// For a verdict, which reads all rows: there are millions after a long run.
+/// The time for a verdict, which reads all rows: there are millions after a long run.
 const VERDICT: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(250);
-/// After this long without a new event everything is checked.
+/// Everything is checked once no new event has come for this long.
 const QUIET: Duration = Duration::from_millis(800);
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Verdict {
+pub(crate) struct OracleVerdict {
     pub(crate) rows: usize,
     /// Messages, each counted once for every service that must handle it.
     #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
-    /// Messages that were not handled, confirmed ones that never reached a queue, and what was recorded and never
-    /// published.
+    /// Messages that were not handled, confirmed messages that never reached a queue, and events that were recorded and
+    /// never published.
     pub(crate) lost: Vec<String>,
     /// Events that are in a saga twice.
     pub(crate) doubled: Vec<String>,
-    /// The audit's violations, sagas that ended otherwise than they should, and cases in which nobody got through.
+    /// Violations from the audit, sagas that ended otherwise than expected, and cases in which no customer got through.
     pub(crate) broken: Vec<String>,
-    /// What is not quiescent: open, stuck, or not ready.
+    /// Everything that is not quiescent: open, stuck, or not ready.
     pub(crate) unfinished: Vec<String>,
 }
 
-impl Verdict {
+impl OracleVerdict {
     pub(crate) fn holds(&self) -> bool {
         [&self.lost, &self.doubled, &self.broken, &self.unfinished].iter().all(|all| all.is_empty())
     }
 }
 
-/// What the oracle has to know besides what it sees.
+/// The facts that the oracle cannot observe itself.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// Messages that are known to be handled. An inbox may have forgotten them.
+pub(crate) struct KnownFacts {
+    /// Messages that were handled earlier. An inbox may have forgotten them.
     pub(crate) handled: HashSet<Uuid>,
-    /// How far the system's clock is ahead of this machine's.
+    /// The lead of the system's clock over this machine's.
     pub(crate) ahead: SignedDuration,
 }
 
-/// Waits until everything is quiescent and holds, and returns the verdict. Patience ends after a time
-/// without news: a busy machine needs long for what is on its way, and loses nothing.
+/// Waits until the system is quiescent and everything holds, and returns the verdict. Patience ends after a time
+/// without news: a busy machine needs long for the messages on their way, but loses none.
 pub(crate) async fn check_when_quiescent(
     subject: &Subject,
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
-) -> Result<Verdict> {
+    known: &KnownFacts,
+) -> Result<OracleVerdict> {
     let begun = Instant::now();
     let (mut last, mut news) = ((0, 0), begun);
     loop {
@@ -95,19 +95,20 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
-/// Everything that is wrong if it is the `last` look. Each other look ends with the first kind of it: it is taken
-/// again, and a session with each database for each kind costs the server more than most of what is read.
+/// Lists everything that is wrong if this look is the `last`. An earlier look ends at the first kind of problem: it
+/// will be repeated, and a session with each database for each kind costs the server more than most of the rows to
+/// read.
 async fn judge(
     subject: &Subject,
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
+    known: &KnownFacts,
     last: bool,
-) -> Result<Verdict> {
-    let goes_on = |verdict: &Verdict| last || verdict.holds();
+) -> Result<OracleVerdict> {
+    let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
     let unfinished = run.fleet.not_ready(&run.stage.http).await;
-    let mut verdict = Verdict { unfinished, ..Verdict::default() };
+    let mut verdict = OracleVerdict { unfinished, ..OracleVerdict::default() };
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
@@ -125,21 +126,22 @@ async fn judge(
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
-    lost(run, load, recorder, known, &mut verdict).await?;
+    find_lost_messages(run, load, recorder, known, &mut verdict).await?;
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
     compare(subject, &endpoints, load, recorder, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
-    let single = |message: &&Message| !message.copy && !subject.may_repeat(&message.event_type);
+    let single =
+        |message: &&RecordedMessage| !message.copy && !subject.may_repeat(&message.event_type);
     for message in record.messages.values().filter(single) {
         *once.entry((message.saga, &message.event_type)).or_default() += 1;
     }
     for ((saga, event_type), count) in once.into_iter().filter(|(_, count)| *count > 1) {
         verdict.doubled.push(format!("saga {saga} has {event_type} {count} times"));
     }
-    for (id, Placed { case, end, .. }) in load.sagas.all() {
+    for (id, CustomerSaga { case, end, .. }) in load.sagas.all() {
         match record.journal.ended(id) {
             None => verdict.unfinished.push(format!("saga {id} ({case}) has not ended")),
             Some(ended) if *ended == end => {}
@@ -152,14 +154,14 @@ async fn judge(
     Ok(verdict)
 }
 
-/// What the services recorded must have been published, and every saga must have an end before it: also one whose
-/// customer got no answer.
+/// Checks that all events that the services recorded were published, and that every saga has ended before them: also a
+/// saga whose customer got no answer.
 async fn compare(
     subject: &Subject,
     endpoints: &Endpoints,
     load: &Load,
     recorder: &Recorder,
-    verdict: &mut Verdict,
+    verdict: &mut OracleVerdict,
 ) -> Result<()> {
     let types = subject.system.known_types();
     let types: HashSet<&'static str> = types.iter().map(EventType::name).collect();
@@ -178,7 +180,7 @@ async fn compare(
     let compared = audit::compare(&subject.system, &databases, count).await;
     let Compared { never_published, never_ending } = compared.map_err(anyhow::Error::msg)?;
     verdict.lost.extend(never_published);
-    // The others are asked for one by one.
+    // The others are checked one by one.
     let placed = load.sagas.all();
     let unknown = never_ending.into_iter().filter(|(saga, _)| !placed.contains_key(saga));
     verdict.unfinished.extend(unknown.map(|(saga, owner)| {
@@ -187,13 +189,13 @@ async fn compare(
     Ok(())
 }
 
-/// Every message must be in the inbox of each service that consumes its type.
-async fn lost(
+/// Checks that every message is in the inbox of each service that consumes its type.
+async fn find_lost_messages(
     run: &LongRun,
     load: &Load,
     recorder: &Recorder,
-    known: &Known,
-    verdict: &mut Verdict,
+    known: &KnownFacts,
+    verdict: &mut OracleVerdict,
 ) -> Result<()> {
     let confirmed = load.site.confirmed();
     let mut messages: Vec<(Uuid, String)> = Vec::new();
@@ -220,7 +222,7 @@ async fn lost(
     Ok(())
 }
 
-/// How many services consume each type.
+/// The number of services that consume each type.
 fn consumers(system: &System) -> HashMap<&'static str, usize> {
     let mut consumers = HashMap::new();
     for event in system.parts.iter().flat_map(|part| part.consumes()) {
@@ -229,7 +231,7 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-/// Which of these messages is not in the inbox of a service that consumes its type.
+/// The messages of these that are missing from the inbox of a service that consumes their type.
 pub(crate) async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],

@@ -1,4 +1,4 @@
-//! Everything that CI checks besides the tests. A part that fails stops none of the others.
+//! The checks of CI besides the tests. All parts run, even after one has failed.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -10,57 +10,69 @@ use ballet_terminal::ui;
 use crate::process::cargo;
 use crate::{generate, house, licences, packages, site};
 
-/// One thing that is checked.
-struct Part {
+/// A part of the check.
+struct CheckPart {
     name: &'static str,
-    /// What a person types to check nothing else.
+    /// The command that runs this part alone.
     command: &'static str,
-    how: How,
+    how: PartRunner,
 }
 
-enum How {
-    /// As the command says.
+enum PartRunner {
+    /// By running the command.
     Cargo,
-    /// The same with these flags for rustdoc, which the command has before `cargo`.
+    /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
-    /// This program does it itself.
+    /// By a function of this program.
     Here(fn() -> Result<ExitCode>),
 }
 
 /// From cheap to dear.
-const PARTS: [Part; 9] = [
-    Part { name: "format", command: "cargo fmt --all --check", how: How::Cargo },
-    Part {
+const PARTS: [CheckPart; 9] = [
+    CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
+    CheckPart {
         name: "structure",
         command: "cargo xtask house",
-        how: How::Here(|| house::run(&house::Args::default())),
+        how: PartRunner::Here(|| house::run(&house::Args::default())),
     },
     // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
-    Part { name: "licences", command: "cargo xtask licences", how: How::Here(licences::run) },
-    Part {
+    CheckPart {
+        name: "licences",
+        command: "cargo xtask licences",
+        how: PartRunner::Here(licences::run),
+    },
+    CheckPart {
         name: "generated",
         command: "cargo xtask generate --check",
-        how: How::Here(|| generate::run(true)),
+        how: PartRunner::Here(|| generate::run(true)),
     },
-    Part { name: "links", command: "cargo xtask site --check", how: How::Here(site::check) },
-    Part { name: "packages", command: "cargo xtask packages", how: How::Here(packages::run) },
-    Part {
+    CheckPart {
+        name: "links",
+        command: "cargo xtask site --check",
+        how: PartRunner::Here(site::check),
+    },
+    CheckPart {
+        name: "packages",
+        command: "cargo xtask packages",
+        how: PartRunner::Here(packages::run),
+    },
+    CheckPart {
         name: "lints",
         command: "cargo clippy --workspace --all-targets --locked --keep-going -- -D warnings",
-        how: How::Cargo,
+        how: PartRunner::Cargo,
     },
-    Part {
+    CheckPart {
         name: "features",
         command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
-        how: How::Cargo,
+        how: PartRunner::Cargo,
     },
     // With the private items, links in their docs are checked as well. Rustdoc also finds public
     // docs that link to something private, so no second pass is needed.
-    Part {
+    CheckPart {
         name: "docs",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
                   --keep-going --document-private-items",
-        how: How::Docs("-D warnings"),
+        how: PartRunner::Docs("-D warnings"),
     },
 ];
 
@@ -93,10 +105,10 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl Part {
-    /// Whether all is in order.
+impl CheckPart {
+    /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
-        if let How::Here(check) = self.how {
+        if let PartRunner::Here(check) = self.how {
             return Ok(check()? == ExitCode::SUCCESS);
         }
         let (_, args) =
@@ -104,7 +116,7 @@ impl Part {
         let mut command = Command::new(cargo::program());
         command.args(args.split_whitespace()).current_dir(cargo::root());
         cargo::clean(&mut command);
-        if let How::Docs(flags) = self.how {
+        if let PartRunner::Docs(flags) = self.how {
             command.env("RUSTDOCFLAGS", flags);
             as_clippy(&mut command);
         }
@@ -112,8 +124,8 @@ impl Part {
     }
 }
 
-/// Rustdoc needs each crate checked on which another depends. The lints have just done that: cargo finds it again if
-/// it is to be done by the same program with the same arguments. That saves a third of the part's time.
+/// Rustdoc needs every dependency checked first. The lint part has just done that, and cargo reuses its results if
+/// program and arguments are the same. That saves a third of this part's time.
 fn as_clippy(command: &mut Command) {
     let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
     let Some(root) = asked.ok().and_then(|said| String::from_utf8(said.stdout).ok()) else {
@@ -121,7 +133,7 @@ fn as_clippy(command: &mut Command) {
     };
     let driver = Path::new(root.trim()).join("bin/clippy-driver");
     if driver.exists() {
-        // As `cargo clippy -- -D warnings` gives them.
+        // The arguments that `cargo clippy -- -D warnings` gives.
         let arguments = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
         command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", arguments);
     }

@@ -4,7 +4,7 @@ mod bench;
 mod check;
 mod generate;
 mod house;
-mod joined;
+mod joined_services;
 mod licences;
 mod packages;
 mod picture;
@@ -24,9 +24,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
 struct Args {
-    /// The system that a trial is of.
-    #[arg(long, value_enum, default_value_t = systems::Name::Shop)]
-    system: systems::Name,
+    /// The system to try.
+    #[arg(long, value_enum, default_value_t = systems::SystemName::Shop)]
+    system: systems::SystemName,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,7 +41,7 @@ enum Command {
         args: Vec<String>,
     },
     /// Show a system at work: customers of all kinds, and how it ends for them.
-    Demo(systems::Demo),
+    Demo(systems::DemoArgs),
     /// Write a picture of the page that a demo shows into the docs.
     Picture(picture::Args),
     #[command(flatten)]
@@ -78,7 +78,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // This is a service of a trial.
+    // This process is a service of a trial.
     if let Some(ended) = systems::served() {
         return ended;
     }
@@ -126,7 +126,7 @@ mod tests {
     fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut wrong = wrong_commands("cargo xtask", &Args::command(), &root);
-        // These run the system's own program, which is ours here.
+        // These run the system's own program, which is this one.
         let trials = ["chaos", "degradation", "demo", "kills", "soak"];
         let trials = trials.map(|name| format!(": ballet {name} "));
         let of_ballet = wrong_commands("ballet", &Args::command(), &root);

@@ -1,5 +1,5 @@
-//! `cargo xtask packages`: whether what others can depend on can be published. Cargo packs each crate, and
-//! what a crate's code includes has to be in its package: no other file is there when somebody builds it.
+//! `cargo xtask packages`: checks that the crates for others can be published. Cargo packs each crate. Files that the
+//! code includes have to be in its package: whoever builds it has no others.
 
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     for (name, _) in &published {
         names.extend(["-p", name]);
     }
-    // What is verified here is verified by the build of the workspace already.
+    // The build of the workspace has already verified the code.
     let packing = ["--no-verify", "--offline", "--allow-dirty", "--quiet"];
     cargo_package(&[&names[..], &packing].concat())?;
     let mut missing = Vec::new();
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The crates of the workspace that are not kept to it, each with its directory.
+/// The crates that may be published, each with its directory.
 fn published(metadata: &Value) -> Vec<(&str, &Path)> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let ours =
@@ -69,8 +69,8 @@ fn cargo_package(args: &[&str]) -> Result<String> {
     String::from_utf8(output.stdout).context("cargo says what is no text")
 }
 
-/// The files that a source file includes and that its package lacks. A path that a macro completes has to
-/// be that of a directory.
+/// The files that a source file includes and its package lacks. For a path that a macro completes, the directory has to
+/// be there.
 fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
     let dir = Path::new(file).parent().unwrap_or(Path::new(""));
     let included = ["include_str!(", "include_bytes!("].into_iter().flat_map(|call| {
@@ -81,7 +81,7 @@ fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
         })
     });
     let missing = included.filter(|path| {
-        let place = plain(&dir.join(path));
+        let place = resolve_parents(&dir.join(path));
         let is_packed = |packed: &&str| {
             Path::new(packed) == place
                 || (path.ends_with('/') && Path::new(packed).starts_with(&place))
@@ -91,8 +91,8 @@ fn not_packed(text: &str, file: &str, files: &[&str]) -> Vec<String> {
     missing.map(str::to_owned).collect()
 }
 
-/// A path without `..`, but for those that lead out of the package.
-fn plain(path: &Path) -> PathBuf {
+/// The path with every `..` resolved, except those that lead out of the package.
+fn resolve_parents(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         if part != Component::ParentDir || !plain.pop() {

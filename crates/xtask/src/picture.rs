@@ -1,4 +1,4 @@
-//! `picture`: a page that a demo shows, as a picture in the docs. A real browser draws it, which is Chromium.
+//! `cargo xtask picture`: takes a picture of a page of a demo for the docs, with Chromium.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,25 +16,25 @@ use serde_json::Value;
 
 use crate::process::cargo;
 
-/// How long the demo may take until there is something to see, and to end.
+/// The time that the demo has to show something, and to end.
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(200);
-/// A page that moves is drawn in this time.
+/// The time that a page with motion has to be drawn.
 const DRAWN: Duration = Duration::from_secs(6);
-/// The rides that are over, and the drivers who are asked, when the picture is made.
+/// The number of rides that are over, and of drivers who are asked, when the picture is taken.
 const OVER: u64 = 20;
 const ASKED: usize = 4;
 
 /// A page that a demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shown {
+enum DemoPage {
     /// The map of the rides
     Rides,
     /// The operators' console of the shop
     Console,
 }
 
-impl Shown {
+impl DemoPage {
     const fn demo(self) -> &'static str {
         match self {
             Self::Rides => "rides",
@@ -49,7 +49,7 @@ impl Shown {
         }
     }
 
-    /// What the demo says before the address.
+    /// The text before the address in the demo's output.
     const fn says(self) -> &'static str {
         match self {
             Self::Rides => "a map of the town is at ",
@@ -63,7 +63,7 @@ impl Shown {
 pub(crate) struct Args {
     /// The page.
     #[arg(value_enum)]
-    page: Shown,
+    page: DemoPage,
     /// The width of the browser, in pixels: 390 is that of a phone.
     #[arg(long, default_value_t = 1200)]
     width: u16,
@@ -114,14 +114,14 @@ async fn draw(args: &Args, demo: &mut Child, log: &Path, out: &Path) -> Result<(
     let browser = WebBrowser::start().await?;
     browser.look(args.width, args.height, args.dark).await?;
     match args.page {
-        Shown::Rides => {
+        DemoPage::Rides => {
             while !is_lively(&address).await {
                 ensure!(begun.elapsed() < PATIENCE, "nothing goes on at {address}");
                 tokio::time::sleep(LOOK).await;
             }
             browser.open(&format!("{address}?still")).await?;
         }
-        Shown::Console => {
+        DemoPage::Console => {
             let said = fs::read_to_string(log)?;
             let account = said.lines().find_map(|line| line.strip_prefix(CONSOLE_SAYS.1));
             let account = account.and_then(|line| line.split_once(" with the password "));
@@ -143,7 +143,7 @@ async fn draw(args: &Args, demo: &mut Child, log: &Path, out: &Path) -> Result<(
     fs::write(out, picture).with_context(|| format!("cannot write {}", out.display()))
 }
 
-/// Whether enough goes on in the town to be shown.
+/// Whether enough goes on in the town for a picture.
 async fn is_lively(address: &str) -> bool {
     let Ok(answer) = reqwest::get(format!("{address}now.json")).await else { return false };
     let Ok(now) = answer.text().await else { return false };

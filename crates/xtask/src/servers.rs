@@ -1,5 +1,5 @@
-//! `cargo xtask servers`: runs the tests that depend on the servers, on those that the environment names,
-//! and writes down which versions these were and what happened.
+//! `cargo xtask servers`: runs the tests that depend on the servers, on the servers that the environment names, and
+//! notes the versions and the result.
 
 use std::fs;
 use std::process::{Command, ExitCode, Stdio};
@@ -17,7 +17,7 @@ const BEGIN: &str = "<!-- runs:begin -->\n";
 const END: &str = "<!-- runs:end -->";
 const HEAD: &str = "| RabbitMQ | Postgres | command | result | day |\n|---|---|---|---|---|\n";
 
-/// What can be run: its name here, and what a person types.
+/// The runs: their names, and the commands that start them.
 const RUNS: [(&str, &str); 3] = [
     ("tests", "cargo xtask test"),
     ("demo", "cargo xtask demo --once"),
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         ui::say(&format!("\n$ {command}"));
         let (passed, result) = one(command)?;
         failed |= !passed;
-        let row = Row {
+        let row = VersionRow {
             rabbitmq: rabbitmq.clone(),
             postgres: postgres.clone(),
             command: format!("`{command}`"),
@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
             day: day.clone(),
         };
         ui::print(&row.line());
-        // After each, since all of them take an hour.
+        // After each run, as all of them take an hour.
         if !args.dry_run {
             note(row)?;
         }
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The versions of the servers that tests find here.
+/// The versions of the servers that the tests find here.
 async fn versions() -> Result<(String, String)> {
     if std::env::var_os("AMQP_URL").is_some() || std::env::var_os("DATABASE_URL").is_some() {
         bail!("the runs bring up servers of their own: unset AMQP_URL and DATABASE_URL");
@@ -79,7 +79,7 @@ async fn versions() -> Result<(String, String)> {
     Ok(found)
 }
 
-/// Runs a command. Returns whether it succeeded, and the words for the table.
+/// Runs a command. Returns whether it succeeded, and the result for the table.
 fn one(command: &str) -> Result<(bool, String)> {
     let begun = Instant::now();
     let mut words = command.split(' ').skip(1);
@@ -99,9 +99,9 @@ fn one(command: &str) -> Result<(bool, String)> {
     Ok((passed, result(passed, &text, begun.elapsed())))
 }
 
-/// What happened, in the words of the table.
+/// The result as the table puts it.
 fn result(passed: bool, output: &str, took: Duration) -> String {
-    // The closing line of all programs is the last. The output of those that failed has their own.
+    // The last such line sums up all programs. The output of a failed program has one of its own.
     let end = output.lines().rev().find_map(|line| line.strip_prefix("test result: "));
     let count = |of: &str| -> u64 {
         let mut counts = end.into_iter().flat_map(|end| end.split(['.', ';']));
@@ -119,7 +119,7 @@ fn result(passed: bool, output: &str, took: Duration) -> String {
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
+struct VersionRow {
     rabbitmq: String,
     postgres: String,
     command: String,
@@ -127,7 +127,7 @@ struct Row {
     day: String,
 }
 
-impl Row {
+impl VersionRow {
     fn read(line: &str) -> Option<Self> {
         let mut cells =
             line.trim().strip_prefix('|')?.split('|').map(|cell| cell.trim().to_owned());
@@ -146,7 +146,7 @@ impl Row {
         format!("| {rabbitmq} | {postgres} | {command} | {result} | {day} |")
     }
 
-    /// By version and in the order of the runs; what nobody runs any more comes last.
+    /// The position in the table: by version, then in the order of the runs. Runs that no longer exist come last.
     fn order(&self) -> (Vec<u32>, Vec<u32>, usize) {
         let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect();
         let command = self.command.trim_matches('`');
@@ -154,7 +154,7 @@ impl Row {
         (numbers(&self.rabbitmq), numbers(&self.postgres), place)
     }
 
-    /// Whether the other one is about the same run on the same versions.
+    /// Whether the other row is about the same run on the same versions.
     fn replaces(&self, other: &Self) -> bool {
         (&self.rabbitmq, &self.postgres, &self.command)
             == (&other.rabbitmq, &other.postgres, &other.command)
@@ -162,23 +162,23 @@ impl Row {
 }
 
 /// Puts a row into the page.
-fn note(row: Row) -> Result<()> {
+fn note(row: VersionRow) -> Result<()> {
     let page = cargo::root().join(PAGE);
     let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
     fs::write(&page, with(&text, row)?).with_context(|| format!("cannot write {PAGE}"))
 }
 
-/// The page with a row more, in place of an older one.
-fn with(text: &str, row: Row) -> Result<String> {
+/// The page with this row, in place of an older one for the same run and versions.
+fn with(text: &str, row: VersionRow) -> Result<String> {
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
         let (table, after) = rest.split_once(END)?;
         Some((before, table, after))
     });
     let Some((before, table, after)) = parts else { bail!("{PAGE} has no place for the runs") };
-    let mut rows: Vec<Row> = table.lines().skip(2).filter_map(Row::read).collect();
+    let mut rows: Vec<VersionRow> = table.lines().skip(2).filter_map(VersionRow::read).collect();
     rows.retain(|old| !row.replaces(old));
     rows.push(row);
-    rows.sort_by_key(Row::order);
+    rows.sort_by_key(VersionRow::order);
     let lines: String = rows.iter().map(|row| row.line() + "\n").collect();
     Ok(format!("{before}{BEGIN}{HEAD}{lines}{END}{after}"))
 }
@@ -187,11 +187,17 @@ fn with(text: &str, row: Row) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn row(rabbitmq: &str, name: &str, result: &str) -> Row {
+    fn row(rabbitmq: &str, name: &str, result: &str) -> VersionRow {
         let (_, command) = RUNS.iter().find(|(run, _)| *run == name).expect("a run");
         let command = format!("`{command}`");
         let [rabbitmq, result] = [rabbitmq, result].map(str::to_owned);
-        Row { rabbitmq, postgres: "18.1".to_owned(), command, result, day: "2026-11-23".to_owned() }
+        VersionRow {
+            rabbitmq,
+            postgres: "18.1".to_owned(),
+            command,
+            result,
+            day: "2026-11-23".to_owned(),
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The systems of the project: what files are generated from, and what the trials are for.
+//! The systems of the project, for the generated files and for the trials.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,27 +14,27 @@ use clap::ValueEnum;
 use schemars::Schema;
 use shop_load::{OpenShop, demo};
 
-use crate::joined;
+use crate::joined_services;
 use crate::process::cargo::{self, Profile};
 
 /// A system, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Name {
+pub(crate) enum SystemName {
     Shop,
     Streaming,
     Rides,
 }
 
-/// A system, as it describes itself.
-pub(crate) struct Described {
+/// A system's description of itself.
+pub(crate) struct SystemDescription {
     pub(crate) system: System,
     pub(crate) contracts: Vec<ServiceContract>,
-    /// What the HTTP routes of its services take and answer.
+    /// The requests and responses of its services' HTTP routes.
     pub(crate) documents: Vec<(&'static str, Document)>,
     pub(crate) schemas: Vec<(EventType, Schema)>,
 }
 
-impl Name {
+impl SystemName {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Shop => "shop",
@@ -43,22 +43,22 @@ impl Name {
         }
     }
 
-    /// What its services declare.
-    pub(crate) fn describe(self) -> Described {
+    /// Collects the declarations of its services.
+    pub(crate) fn describe(self) -> SystemDescription {
         match self {
-            Self::Shop => Described {
+            Self::Shop => SystemDescription {
                 system: shop::system(),
                 contracts: shop::contracts(),
                 documents: shop::documents(),
                 schemas: shop_events::schemas(),
             },
-            Self::Streaming => Described {
+            Self::Streaming => SystemDescription {
                 system: streaming::system(),
                 contracts: streaming::contracts(),
                 documents: streaming::documents(),
                 schemas: streaming_events::schemas(),
             },
-            Self::Rides => Described {
+            Self::Rides => SystemDescription {
                 system: rides::system(),
                 contracts: rides::contracts(),
                 documents: rides::documents(),
@@ -76,12 +76,12 @@ impl Name {
         }
     }
 
-    /// The configuration of its gateway, in the workspace.
+    /// The configuration of its gateway, as a path in the workspace.
     pub(crate) fn gateway(self) -> String {
         format!("crates/gateway/{}.toml", self.as_str())
     }
 
-    /// What its broker needs, in the workspace.
+    /// The broker's definitions, as a path in the workspace.
     pub(crate) fn definitions(self) -> String {
         match self {
             Self::Shop => "broker/definitions.json".to_owned(),
@@ -90,11 +90,10 @@ impl Name {
     }
 }
 
-/// Runs what this process is, if it is one of a trial: a service, or a gateway. No two systems have a service of
-/// one name.
+/// Runs this process if it is part of a trial: a service, or a gateway. Service names are unique over all systems.
 pub(crate) fn served() -> Option<ExitCode> {
     let service = std::env::var(ballet_trials::SERVICE).ok()?;
-    let subjects = Name::value_variants().iter().map(|name| name.subject());
+    let subjects = SystemName::value_variants().iter().map(|name| name.subject());
     let has = |subject: &Arc<Subject>| subject.services().contains(&&*service);
     let subject = subjects.clone().find(has).or_else(|| subjects.clone().next())?;
     service_of(&subject)
@@ -102,10 +101,10 @@ pub(crate) fn served() -> Option<ExitCode> {
 
 /// The options of `demo`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// The system.
-    #[arg(value_enum, default_value_t = Name::Shop)]
-    system: Name,
+    #[arg(value_enum, default_value_t = SystemName::Shop)]
+    system: SystemName,
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     once: bool,
@@ -119,11 +118,11 @@ pub(crate) struct Demo {
     keep: bool,
 }
 
-/// The demo of a system. That of the shop is made of the programs of its services.
-pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
-    let Demo { system, once, customers, keep } = *args;
+/// Runs the demo of a system. The shop's runs the programs of its services.
+pub(crate) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
+    let DemoArgs { system, once, customers, keep } = *args;
     match system {
-        Name::Shop => {
+        SystemName::Shop => {
             let args = demo::Args { once, orders: customers.unwrap_or(300), keep };
             demo::run(&args, open()).await
         }
@@ -134,15 +133,15 @@ pub(crate) async fn demo(args: &Demo) -> Result<ExitCode> {
     }
 }
 
-/// Builds everything and starts it.
+/// Builds the shop's programs and starts them.
 async fn open() -> Result<OpenShop> {
     ui::say("building the services and the gateway");
     let root = cargo::root();
     let system = shop::system();
-    let joined = joined::joined(&root, &system)?;
-    let packages = demo::packages(&joined::programs(&root, &joined)?);
+    let joined = joined_services::joined(&root, &system)?;
+    let packages = demo::packages(&joined_services::programs(&root, &joined)?);
     let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
-    let system = joined::with(system, &joined)?;
+    let system = joined_services::with(system, &joined)?;
     let servers = Servers::acquire(Options::durable()).await?;
     demo::open(&root, "demo", &programs, &system, servers).await
 }

@@ -1,5 +1,5 @@
-//! All systems beside each other on one broker and one Postgres, each as its demo. That they share no name in
-//! `compose.yaml` has a test of its own; here their names have a suffix, since the servers may be anybody's.
+//! All demos at the same time on one broker and one Postgres. Another test checks that they share no name in
+//! `compose.yaml`; here their names have a suffix, as the servers may be shared.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use ballet_stage::{Method, Options, Servers, wait_until};
 use futures_util::future::join_all;
 use tokio::process::{Child, Command};
 
-/// The demo of the shop builds its programs first, and has orders for as long as the others take to come.
+/// The shop's demo builds its programs first, and has enough orders to outlast the start of the others.
 const SYSTEMS: [(&str, &str); 3] = [("shop", "60"), ("streaming", "13"), ("rides", "13")];
-/// For what hangs.
+/// The limit for a demo that hangs.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 #[tokio::test]
@@ -41,7 +41,7 @@ fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
     demo.spawn().expect("a demo")
 }
 
-/// Waits until each of these systems has its virtual host. A demo that ends takes its own away.
+/// Waits until each of these systems has its virtual host. A demo removes its own at its end.
 async fn until_there(servers: &Servers, systems: &[(&str, &str)]) {
     let there = wait_until("the virtual hosts of all", PATIENCE, || async {
         let hosts = servers.rabbitmq().management().call(Method::GET, &["vhosts"], None).await?;

@@ -1,6 +1,5 @@
-//! Chaos in short: the same command as the long form, on private servers, with a seed of its own
-//! each time. If one fails it prints the seed, and keeps the logs. A run of all tests causes a fifth of the
-//! kinds of faults, another one for another commit.
+//! Chaos in short: the same command as the long form, on private servers, with a new seed each time. A failure prints
+//! the seed and keeps the logs. A run of all tests causes a fifth of the kinds of faults, chosen by the commit.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -10,13 +9,13 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-/// A number that chooses the kinds. Without it all are caused.
+/// The number that chooses the kinds. Without it all are caused.
 const TURN: &str = "BALLET_TURN";
-/// In so many shares `chaos --sample` has the kinds.
+/// The number of shares into which `chaos --sample` divides the kinds.
 const SHARES: usize = 5;
 /// One run at a time: each has a broker, a database server and a dozen processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
-/// For a run that hangs, which none may: its checks end by themselves.
+/// The limit for a run that hangs. None should: its checks end by themselves.
 const LONGEST: Duration = Duration::from_secs(25 * 60);
 /// Usually one is enough.
 const MOST_RUNS: usize = 10;
@@ -28,7 +27,7 @@ async fn chaos(arguments: &[&str]) -> Value {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // Its progress, which says where it was if it did not end. `output()` would take it.
+        // The progress says where a run was if it hangs. `output()` would capture it.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
@@ -46,15 +45,15 @@ async fn chaos(arguments: &[&str]) -> Value {
     report
 }
 
-/// What happened in all runs of a test.
+/// The totals over all runs of a test.
 #[derive(Debug, Default)]
-struct Total {
+struct RunTotals {
     effects: u64,
     stops: u64,
     faults: BTreeMap<String, u64>,
 }
 
-impl Total {
+impl RunTotals {
     fn add(&mut self, report: &Value) {
         let number = |value: &Value| value.as_u64().expect("a number");
         self.effects += number(&report["effects"]);
@@ -69,10 +68,9 @@ impl Total {
     }
 }
 
-/// Runs until enough has happened: a run ends by the clock, and on a busy machine there is less in
-/// it.
-async fn chaos_until(arguments: &[&str], enough: impl Fn(&Total) -> bool) {
-    let mut total = Total::default();
+/// Repeats the run until enough has happened: a run ends by the clock, and less happens on a busy machine.
+async fn chaos_until(arguments: &[&str], enough: impl Fn(&RunTotals) -> bool) {
+    let mut total = RunTotals::default();
     for _ in 0..MOST_RUNS {
         total.add(&chaos(arguments).await);
         if enough(&total) {
@@ -103,6 +101,6 @@ async fn t145_under_faults_of_all_kinds_every_effect_happens_once() {
 #[tokio::test]
 async fn t133_t134_replicas_that_come_go_and_are_restarted_lose_and_double_nothing() {
     let only = ["--only", "kill,stop,scale", "--replicas", "3", "--minutes", "0.5"];
-    let enough = |total: &Total| total.kills() > 10 && total.stops > 3;
+    let enough = |total: &RunTotals| total.kills() > 10 && total.stops > 3;
     chaos_until(&only, |total| total.effects > 500 && enough(total)).await;
 }

@@ -1,5 +1,5 @@
-//! Each service is stopped under load, by the same command as by hand. A run of all tests takes the shop, and the long
-//! form all systems.
+//! Stops each service under load, with the command that a user types. A run of all tests takes the shop, the long form
+//! all systems.
 
 use std::process::Stdio;
 

@@ -1,12 +1,11 @@
-//! A process is killed at every fault point of the framework, for every step, compensation, call and event
-//! of every service of the shop, by the same command as by hand. A run of all tests takes a share of the
-//! kills, another one for another commit.
+//! Kills a process at every fault point of the framework, for every step, compensation, call and event of the shop's
+//! services, with the command that a user types. A run of all tests takes a share of the kills, chosen by the commit.
 
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// A number that chooses the share. Without it all are taken.
+/// The number that chooses the share. Without it all are taken.
 const TURN: &str = "BALLET_TURN";
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The soak in short: the same command as the long form. Two minutes are too short to judge growth; that
-//! has tests of its own.
+//! The soak in short: the same command as the long form. Two minutes are too short to judge growth; other tests do
+//! that.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::process::Command;
 #[ignore = "takes minutes, and on a busy machine too few days pass for the carrier to answer"]
 async fn in_a_short_soak_days_pass_partitions_go_and_nothing_is_lost() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak");
-    // The days are too few for the ledger to forget, and enough for the inbox.
+    // Enough days for the inbox to forget, too few for the ledger.
     let options = ["--minutes", "2", "--days", "36", "--rate", "4", "--replicas", "1", "--json"];
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("soak")

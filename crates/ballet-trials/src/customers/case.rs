@@ -1,13 +1,13 @@
-//! The cases: what customers do, and how often.
+//! The cases: the kinds of customers, and their shares.
 
-/// What some of the customers do.
+/// A kind of customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Case<C> {
     /// The name in reports.
     pub name: &'static str,
-    /// The number of such customers in a hundred. With 0, `chaos --case` alone lets them come.
+    /// The number of such customers in a hundred. With 0 they come only for `chaos --case`.
     pub share: u32,
-    /// What [`Trial::play`](crate::Trial::play) is told.
+    /// The argument for [`Trial::play`](crate::Trial::play).
     pub what: C,
 }
 
@@ -18,14 +18,13 @@ impl<C> Case<C> {
     }
 }
 
-/// The numbers of this many cases of all kinds, shuffled, by the share of each kind. The first kind fills up
-/// what the others leave.
+/// The numbers of this many cases, shuffled, by the share of each kind. The first kind fills the remainder.
 #[must_use]
 pub fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let mut all: Vec<usize> = Vec::new();
     for (kind, share) in shares.iter().enumerate().skip(1) {
-        // A share of 0 is a case that comes only when it is asked for.
+        // A case with a share of 0 comes only if the user names it.
         let some = if *share == 0 { 0 } else { (count * share / 100).max(1) };
         all.extend((0..some).map(|_| kind));
     }

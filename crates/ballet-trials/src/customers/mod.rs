@@ -1,7 +1,7 @@
-//! What customers do: cases, operations and requests, and how what they have begun must end.
+//! The customers: cases, operations and requests, and the expected ends of their sagas.
 
-pub(crate) mod begun;
+pub(crate) mod begun_saga;
 pub(crate) mod case;
+pub(crate) mod customer_sagas;
 pub(crate) mod http;
 pub(crate) mod operation;
-pub(crate) mod placed;

@@ -1,4 +1,4 @@
-//! What a client can do, which service that takes, and what it sees.
+//! The operations of a client, the services that each needs, and what the client sees.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::customers::begun::Begun;
+use crate::customers::begun_saga::BegunSaga;
 use crate::processes::gateway::GATEWAY;
 
-/// Something that a client does. It is tried while each service is down.
+/// An operation of a client. It is tried while each service is down.
 pub struct Operation {
     /// The name on the page.
     pub(crate) name: &'static str,
@@ -22,43 +22,43 @@ pub struct Operation {
     act: Box<dyn Fn() -> LocalBoxFuture<'static, Result<Attempt>>>,
 }
 
-/// How an operation went.
+/// An attempt at an operation.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// What the client saw.
-    pub seen: Seen,
-    /// The saga that it has begun.
-    pub begun: Option<Begun>,
+    /// The answer as the client saw it.
+    pub seen: ClientAnswer,
+    /// The saga that the attempt has begun.
+    pub begun: Option<BegunSaga>,
 }
 
-/// What a client saw.
+/// An answer as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// An answer as usual.
+pub enum ClientAnswer {
+    /// The usual answer.
     Works,
-    /// A page that says which of its parts are missing.
+    /// A page that names its missing parts.
     Without(Vec<String>),
-    /// It says when to try again.
+    /// A problem that says when to try again.
     TryAgain {
         /// The status.
         status: u16,
         /// The title of the problem.
         title: String,
     },
-    /// Nobody answers.
+    /// No answer.
     Nothing,
-    /// Something else.
+    /// Any other answer.
     Other(String),
 }
 
-impl From<Seen> for Attempt {
-    fn from(seen: Seen) -> Self {
+impl From<ClientAnswer> for Attempt {
+    fn from(seen: ClientAnswer) -> Self {
         Self { seen, begun: None }
     }
 }
 
 impl Operation {
-    /// A client sends this request, which fails without the service `needs`.
+    /// An operation that sends this request, and fails without the service `needs`.
     pub fn asks(
         name: &'static str,
         needs: &'static str,
@@ -68,7 +68,7 @@ impl Operation {
         Self::does(name, act).needs(needs)
     }
 
-    /// A client does this. It fails without no service, unless [`Operation::needs`] says which.
+    /// An operation that does this. It fails without a service only if [`Operation::needs`] names it.
     pub fn does<F>(name: &'static str, act: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Result<Attempt>> + 'static,
@@ -77,56 +77,59 @@ impl Operation {
         Self { name, needs: None, shows: Vec::new(), once: false, followed: false, act }
     }
 
-    /// It fails without this service.
+    /// Declares that the operation fails without this service.
     #[must_use]
     pub fn needs(self, service: &'static str) -> Self {
         Self { needs: Some(service), ..self }
     }
 
-    /// Without this service, its answer lacks this part.
+    /// Declares that the answer lacks this part without this service.
     #[must_use]
     pub fn shows(mut self, service: &'static str, part: &'static str) -> Self {
         self.shows.push((service, part));
         self
     }
 
-    /// It changes something each time, so it is done once while a service is down. The others are repeated
-    /// until they go as they must.
+    /// Declares that the operation changes something each time: while a service is down it is done once. Other
+    /// operations are repeated until the result is as expected.
     #[must_use]
     pub fn once(self) -> Self {
         Self { once: true, ..self }
     }
 
-    /// It begins a saga, and the page says what becomes of that while a service is down.
+    /// Declares that the operation begins a saga. The page then says what becomes of it while a service is down.
     #[must_use]
     pub fn followed(self) -> Self {
         Self { once: true, followed: true, ..self }
     }
 
-    /// Whether it says anything about this service.
+    /// Whether the operation declares anything about this service.
     pub(crate) fn uses(&self, service: &str) -> bool {
         self.needs == Some(service) || self.shows.iter().any(|(other, _)| *other == service)
     }
 
-    /// Whether it fails while this service, or the gateway, is stopped.
+    /// Whether the operation fails while this service, or the gateway, is stopped.
     pub(crate) fn fails_without(&self, stopped: &str) -> bool {
         self.needs.is_some_and(|needs| needs == stopped || stopped == GATEWAY)
     }
 
-    /// What a client has to see while this service is stopped. A gateway, if there is one, answers for it.
-    pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> Seen {
+    /// The answer that a client must see while this service is stopped. A gateway, if there is one, answers in its
+    /// place.
+    pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> ClientAnswer {
         if self.fails_without(stopped) {
             return match has_gateway && stopped != GATEWAY {
-                true => Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() },
-                false => Seen::Nothing,
+                true => {
+                    ClientAnswer::TryAgain { status: 503, title: "Service Unavailable".to_owned() }
+                }
+                false => ClientAnswer::Nothing,
             };
         }
         let parts = self.shows.iter().filter(|(service, _)| *service == stopped);
         let parts: Vec<_> = parts.map(|(_, part)| (*part).to_owned()).collect();
-        if parts.is_empty() { Seen::Works } else { Seen::Without(parts) }
+        if parts.is_empty() { ClientAnswer::Works } else { ClientAnswer::Without(parts) }
     }
 
-    /// Does it once.
+    /// Makes one attempt.
     pub(crate) async fn attempt(&self) -> Result<Attempt> {
         (self.act)().await.with_context(|| self.name)
     }
@@ -138,8 +141,8 @@ impl fmt::Debug for Operation {
     }
 }
 
-impl Seen {
-    /// As the page shows it.
+impl ClientAnswer {
+    /// The answer as a cell of the page's table.
     pub(crate) fn cell(&self) -> String {
         match self {
             Self::Works => "✓".to_owned(),
@@ -151,25 +154,25 @@ impl Seen {
     }
 }
 
-/// Sends a request. Returns what was seen, and the body.
+/// Sends a request. Returns the answer as the client sees it, and its body.
 ///
 /// # Errors
 ///
-/// The answer breaks off.
-pub async fn seen(request: RequestBuilder) -> Result<(Seen, Value)> {
+/// If the answer breaks off.
+pub async fn seen(request: RequestBuilder) -> Result<(ClientAnswer, Value)> {
     match request.send().await {
         Ok(answer) => judge(answer).await,
-        Err(error) if error.is_connect() => Ok((Seen::Nothing, Value::Null)),
-        Err(error) => Ok((Seen::Other(format!("no answer: {error}")), Value::Null)),
+        Err(error) if error.is_connect() => Ok((ClientAnswer::Nothing, Value::Null)),
+        Err(error) => Ok((ClientAnswer::Other(format!("no answer: {error}")), Value::Null)),
     }
 }
 
-/// What was seen of an answer, and its body.
+/// Judges an answer. Returns it as the client sees it, and its body.
 ///
 /// # Errors
 ///
-/// It breaks off.
-pub async fn judge(answer: Response) -> Result<(Seen, Value)> {
+/// If it breaks off.
+pub async fn judge(answer: Response) -> Result<(ClientAnswer, Value)> {
     let (status, waits) = (answer.status(), answer.headers().contains_key(RETRY_AFTER));
     let text = answer.text().await.context("the answer broke off")?;
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -177,14 +180,14 @@ pub async fn judge(answer: Response) -> Result<(Seen, Value)> {
     let missing: Vec<_> =
         missing.filter_map(|part| Some(part["part"].as_str()?.to_owned())).collect();
     let seen = if status.is_success() && missing.is_empty() {
-        Seen::Works
+        ClientAnswer::Works
     } else if status.is_success() {
-        Seen::Without(missing)
+        ClientAnswer::Without(missing)
     } else if waits {
         let title = body["title"].as_str().unwrap_or_default().to_owned();
-        Seen::TryAgain { status: status.as_u16(), title }
+        ClientAnswer::TryAgain { status: status.as_u16(), title }
     } else {
-        Seen::Other(format!("{}: {text}", status.as_u16()))
+        ClientAnswer::Other(format!("{}: {text}", status.as_u16()))
     };
     Ok((seen, body))
 }
@@ -195,20 +198,25 @@ mod tests {
 
     #[test]
     fn what_a_client_sees_depends_on_who_is_down() {
-        let page = Operation::does("see a page", || async { Ok(Seen::Works.into()) })
+        let page = Operation::does("see a page", || async { Ok(ClientAnswer::Works.into()) })
             .needs("desk")
             .shows("hall", "seats");
-        let again = Seen::TryAgain { status: 503, title: "Service Unavailable".to_owned() };
+        let again = ClientAnswer::TryAgain { status: 503, title: "Service Unavailable".to_owned() };
         for (stopped, has_gateway, expected) in [
             ("desk", true, again),
-            ("desk", false, Seen::Nothing),
-            (GATEWAY, true, Seen::Nothing),
-            ("hall", true, Seen::Without(vec!["seats".to_owned()])),
-            ("bar", true, Seen::Works),
+            ("desk", false, ClientAnswer::Nothing),
+            (GATEWAY, true, ClientAnswer::Nothing),
+            ("hall", true, ClientAnswer::Without(vec!["seats".to_owned()])),
+            ("bar", true, ClientAnswer::Works),
         ] {
             assert_eq!(page.expected(stopped, has_gateway), expected, "{stopped}");
         }
-        let message = Operation::does("write a message", || async { Ok(Seen::Works.into()) });
-        assert_eq!(message.expected(GATEWAY, true), Seen::Works, "it does not pass the gateway");
+        let message =
+            Operation::does("write a message", || async { Ok(ClientAnswer::Works.into()) });
+        assert_eq!(
+            message.expected(GATEWAY, true),
+            ClientAnswer::Works,
+            "it does not pass the gateway"
+        );
     }
 }

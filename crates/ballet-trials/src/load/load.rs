@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use uuid::Uuid;
 
-use crate::customers::placed::Sagas;
+use crate::customers::customer_sagas::CustomerSagas;
 use crate::load::turnout::Turnout;
 use crate::processes::gateway::Gateway;
 use crate::running::long_run::LongRun;
@@ -18,18 +18,18 @@ use crate::scene::record::Recorder;
 use crate::scene::site::Site;
 use crate::system::subject::Subject;
 
-/// Usually the most that are open.
+/// The usual limit on open sagas.
 pub(crate) const MOST_OPEN: usize = 400;
 
-/// What customers do, and how fast.
-pub(crate) struct Mix {
+/// The customers to come, and their rate.
+pub(crate) struct CustomerMix {
     /// The numbers of the cases, in turn.
     pub(crate) cases: Vec<usize>,
     /// Customers per second.
     pub(crate) rate: u32,
     /// The customers' clock.
     pub(crate) clock: Clock,
-    /// What they go through, if not to the services themselves.
+    /// The gateway that they go through. Without it they call the services.
     pub(crate) gateway: Option<Gateway>,
 }
 
@@ -39,13 +39,13 @@ pub(crate) struct Load {
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
-    /// The most sagas that are open at a time, with those that are being begun.
+    /// The most sagas that are open at a time, including those that are being begun.
     pub(crate) most_open: usize,
-    pub(crate) sagas: Sagas,
-    /// Requests without an answer in time.
+    pub(crate) sagas: CustomerSagas,
+    /// The number of requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
     turnout: Mutex<Turnout>,
-    /// Customers who have not done yet.
+    /// The number of customers who have not finished.
     pub(crate) under_way: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl Load {
         run: &LongRun,
         subject: &Arc<Subject>,
         recorder: &Recorder,
-        mix: Mix,
+        mix: CustomerMix,
     ) -> Result<Self> {
         ensure!(
             !mix.cases.is_empty(),
@@ -77,13 +77,13 @@ impl Load {
         })
     }
 
-    /// The number of open sagas, and of all.
+    /// The number of open sagas, and of all sagas.
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.site.recorder().record();
         self.sagas.open(|id| record.journal.ended(id).is_some())
     }
 
-    /// Lets customers come until the time is over, and finishes what is under way.
+    /// Lets customers come until `until`, and waits for those under way.
     pub(crate) async fn run(&self, until: Instant) -> Result<()> {
         let mut under_way = FuturesUnordered::new();
         let mut ticks = tokio::time::interval(self.every);
@@ -101,14 +101,14 @@ impl Load {
         Ok(())
     }
 
-    /// The next customer. Without an answer there may still be a saga. It must end like any other, but its
-    /// expected end is not known.
+    /// Plays the next customer. A request without an answer may still have begun a saga. That saga must end like any
+    /// other, but its expected end is not known.
     pub(crate) async fn play(&self) -> Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.play_case(self.cases[number % self.cases.len()], number).await.map(drop)
     }
 
-    /// The customer with this number does what this case says. Returns the saga.
+    /// Plays this case with the customer of this number. Returns the saga.
     pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
         let at = Instant::now();
         self.under_way.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl Load {
         }
     }
 
-    /// What was not tried, because no customer got so far: a sentence each.
+    /// A sentence for each case that was not tried, because no customer got through.
     pub(crate) fn not_tried(&self) -> Vec<String> {
         self.turnout.lock().unwrap_or_else(PoisonError::into_inner).not_tried()
     }
@@ -140,7 +140,7 @@ impl Load {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// What goes on beside the customers.
+    /// Runs the system's activities besides the customers.
     pub(crate) async fn meanwhile(&self, until: Instant) -> Result<()> {
         self.subject.tried.meanwhile(&self.site, until).await
     }

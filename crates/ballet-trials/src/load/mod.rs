@@ -1,4 +1,4 @@
-//! The load: customers at a steady rate, how many of them got through, and percentiles of their times.
+//! The load: customers at a steady rate, the number that got through, and percentiles of their times.
 
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod load;

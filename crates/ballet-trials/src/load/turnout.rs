@@ -1,26 +1,26 @@
-//! How many customers of each case came, and how many of them got through.
+//! The number of customers of each case, and of those that got through.
 
 use std::collections::BTreeMap;
 
-/// A case of which this many customers came, and none got through, is kept out by something other than a fault.
+/// If at least this many customers of a case came and none got through, the cause is something other than a fault.
 const ENOUGH: usize = 5;
 
 /// The customers of each case.
 #[derive(Debug, Default)]
 pub(crate) struct Turnout {
-    cases: BTreeMap<&'static str, Came>,
+    cases: BTreeMap<&'static str, CaseTurnout>,
 }
 
 #[derive(Debug, Default)]
-struct Came {
+struct CaseTurnout {
     all: usize,
     through: usize,
-    /// What the first one who did not get through was told.
+    /// The error of the first customer who did not get through.
     error: String,
 }
 
 impl Turnout {
-    /// One came, and got through or was told this.
+    /// Counts a customer who got through, or failed with this error.
     pub(crate) fn add(&mut self, case: &'static str, error: Option<String>) {
         let came = self.cases.entry(case).or_default();
         came.all += 1;
@@ -31,16 +31,16 @@ impl Turnout {
         }
     }
 
-    /// What was not tried, because nobody got so far: a sentence each.
+    /// A sentence for each case that was not tried, because no customer got through.
     pub(crate) fn not_tried(&self) -> Vec<String> {
         let Self { cases } = self;
         let through: usize = cases.values().map(|came| came.through).sum();
         if through == 0 && cases.is_empty() {
             return vec!["no customer came, so nothing was tried".to_owned()];
         }
-        let is_out = |came: &Came| came.through == 0 && (through == 0 || came.all >= ENOUGH);
+        let is_out = |came: &CaseTurnout| came.through == 0 && (through == 0 || came.all >= ENOUGH);
         let out = cases.iter().filter(|(_, came)| is_out(came));
-        out.map(|(case, Came { all, error, .. })| {
+        out.map(|(case, CaseTurnout { all, error, .. })| {
             format!(
                 "no customer of the case {case} got through, of {all}; the first was told: {error}"
             )
@@ -77,7 +77,7 @@ mod tests {
         let refused = Some("422");
         assert_eq!(of(&[("order", 1, None), ("gift", 5, refused)]).len(), 1);
         assert_eq!(of(&[("order", 1, None), ("gift", 5, refused), ("gift", 1, None)]), [""; 0]);
-        // A few may be kept out by one fault.
+        // One fault may keep a few customers out.
         assert_eq!(of(&[("order", 1, None), ("gift", 4, refused)]), [""; 0]);
     }
 }

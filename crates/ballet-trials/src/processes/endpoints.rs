@@ -1,5 +1,5 @@
-//! Where a system can be reached: its services, databases and broker. The demo writes this to a file, and
-//! the audit reads it.
+//! The addresses of a system: its services, databases and broker. The demo writes them to a file, and the audit reads
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "endpoints.json";
 /// The number of dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
 
-/// Where a system can be reached.
+/// The addresses of a system.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The URL of each service.
@@ -31,7 +31,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Those of a system in this environment, whose services are at these URLs.
+    /// The endpoints of a system in this environment, with its services at these URLs.
     #[must_use]
     pub fn new(env: &TestEnv, services: BTreeMap<String, String>) -> Self {
         let database = |name: &String| (name.clone(), env.database_url(name).to_owned());
@@ -43,11 +43,11 @@ impl Endpoints {
         }
     }
 
-    /// Writes them where the audit looks, and returns the file. Only we may read the file, because it holds passwords.
+    /// Writes them where the audit looks, and returns the file. Only this user may read it, because it holds passwords.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join(FILE);
         let text = serde_json::to_vec_pretty(self).context("cannot write the endpoints")?;
@@ -68,17 +68,17 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// The service is not among them.
+    /// If the service is not among them.
     pub fn database(&self, service: &str) -> Result<&str> {
         let url = self.databases.get(service);
         url.map(String::as_str).with_context(|| format!("there is no database of {service}"))
     }
 
-    /// What the broker holds now, or why it cannot be read.
+    /// A snapshot of the broker, or the reason why it cannot be read.
     ///
     /// # Errors
     ///
-    /// The address of the management API is wrong.
+    /// If the address of the management API is wrong.
     pub async fn broker(&self) -> Result<BrokerSnapshot> {
         let management = Management::at(&self.management, &self.vhost)?;
         let read = management.audited(DEAD_LETTERS).await;

@@ -22,37 +22,37 @@ const KEYS: &str = "keys";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 /// The field of the config that names the folder of the services' HTTP documents.
 const DOCUMENTS: &str = "documents = \"";
-/// What the gateway is called in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
+/// The gateway's name in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
 pub const GATEWAY: &str = "gateway";
-/// What it signs with, in its environment and in that of the services.
+/// The variable with the key for signatures, in the environment of the gateway and of the services.
 pub const SECRET: &str = "GATEWAY_SECRET";
-/// How long a request waits for the database. It is on this machine, which may have much else to do.
+/// The time that a request waits for the database, which is on this machine. The machine may be busy.
 const DATABASE_TIMEOUT: &str = "10s";
-/// How long it may take to start, on a machine that has much else to do.
+/// The time that the gateway has to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a client works with its token.
+/// The validity of a client's token.
 const VALID: &str = "7d";
 
-/// The gateway that a system has.
+/// The gateway of a system.
 #[derive(Debug, Clone)]
-pub struct Front {
-    /// Its config file. In it a service is at `http://NAME:8080`, and the database at
-    /// `env:GATEWAY_DATABASE_URL`: a run has addresses of its own.
+pub struct GatewaySetup {
+    /// Its config file. There a service is at `http://NAME:8080` and the database at `env:GATEWAY_DATABASE_URL`; a run
+    /// replaces these addresses.
     pub config: PathBuf,
-    /// What the gateway's program does.
+    /// The main function of the gateway's program.
     pub main: fn() -> ExitCode,
 }
 
-/// A program, with variables for it.
+/// A program and its environment.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub struct ConfiguredProgram {
     /// The file.
     pub path: PathBuf,
     /// The variables.
     pub env: Vec<(&'static str, String)>,
 }
 
-/// A secret for this run, with which the gateway signs.
+/// Draws a secret for this run, with which the gateway signs.
 #[must_use]
 pub fn drawn_secret() -> String {
     let clock = Clock::system();
@@ -60,31 +60,31 @@ pub fn drawn_secret() -> String {
     id() + &id()
 }
 
-/// The gateway's process. Its database is removed with this value.
+/// The gateway's process. Dropping it removes its database.
 #[derive(Debug)]
 pub struct Gateway {
-    program: Program,
-    /// Holds the config file, the keys and the log.
+    program: ConfiguredProgram,
+    /// The directory of the config file, the keys and the log.
     dir: PathBuf,
-    /// For clients: `http://127.0.0.1:<port>`.
+    /// The address for clients: `http://127.0.0.1:<port>`.
     pub url: String,
-    /// For operators.
+    /// The address for operators.
     private: String,
     child: Mutex<Child>,
     _database: Database,
 }
 
 impl Gateway {
-    /// Makes keys, writes the config with the URLs of these services, and starts it on free ports, with what
-    /// the stage has.
+    /// Makes keys, writes the config with the URLs of these services, and starts the gateway on free ports, on the
+    /// servers of the stage.
     ///
     /// # Errors
     ///
-    /// The config has a service that is not among them, or the gateway does not start.
+    /// If the config names a service that is not among them, or the gateway does not start.
     pub async fn start(
         stage: &Stage,
-        program: Program,
-        front: &Front,
+        program: ConfiguredProgram,
+        front: &GatewaySetup,
         services: &[(&str, &str)],
     ) -> Result<Self> {
         let (children, dir) = (&stage.children, &stage.logs);
@@ -92,7 +92,7 @@ impl Gateway {
         let database = Database::new(stage.servers.postgres(), GATEWAY).await?;
         let text = config(&front.config, database.url(), services)?;
         let path = dir.join(CONFIG_FILE);
-        // Only we may read the file: the database's password is in it.
+        // Only this user may read the file: the database's password is in it.
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
@@ -107,11 +107,11 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Sends requests with a token of this subject, who may do this.
+    /// A client that sends a token of this subject with these scopes.
     ///
     /// # Errors
     ///
-    /// The gateway makes no such token.
+    /// If the gateway makes no such token.
     pub async fn client(&self, subject: &str, scopes: &str, timeout: Duration) -> Result<Client> {
         let token = self.token(subject, scopes).await?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
@@ -125,7 +125,7 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// The gateway makes no such token.
+    /// If the gateway makes no such token.
     pub async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
         Ok(self.tokens(&[subject], scopes).await?.concat())
     }
@@ -143,7 +143,7 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// It does not within minutes.
+    /// If it takes minutes.
     pub async fn ready(&self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         loop {
@@ -163,11 +163,11 @@ impl Gateway {
         }
     }
 
-    /// Starts it again at the same addresses if it has ended. Returns a line about it.
+    /// Starts the gateway again at the same addresses if it has ended. Returns a line about that.
     ///
     /// # Errors
     ///
-    /// There is no process for it.
+    /// If no process can be started.
     pub async fn revive(&self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child().ended() else { return Ok(None) };
         let addresses = [&self.url, &self.private].map(|url| url.trim_start_matches("http://"));
@@ -177,31 +177,31 @@ impl Gateway {
         Ok(Some(format!("the gateway ended ({status}) and was started again as process {pid}")))
     }
 
-    /// The program, which has other commands as well.
+    /// The gateway's program, which has other commands as well.
     #[must_use]
     pub fn program(&self) -> &Path {
         &self.program.path
     }
 
-    /// Its config file.
+    /// The config file.
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.dir.join(CONFIG_FILE)
     }
 
-    /// The folder of its keys.
+    /// The folder of the keys.
     #[must_use]
     pub fn keys(&self) -> PathBuf {
         self.dir.join(KEYS)
     }
 
-    /// Its process id; 0 when it has ended.
+    /// The process id; 0 when the process has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child().id().unwrap_or_default()
     }
 
-    /// Kills it, and waits for its end.
+    /// Kills the process, and waits for its end.
     pub(crate) async fn kill(&self) {
         self.child().signal(Signal::KILL);
         while self.child().ended().is_none() {
@@ -209,7 +209,7 @@ impl Gateway {
         }
     }
 
-    /// Asks it to stop, and kills it if it takes longer.
+    /// Sends SIGTERM, and SIGKILL after `patience`.
     pub async fn stop(self, patience: Duration) {
         let Self { child, .. } = self;
         child.into_inner().unwrap_or_else(PoisonError::into_inner).stop(patience).await;
@@ -219,7 +219,7 @@ impl Gateway {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its log says where it listens.
+    /// Reads the addresses from the log.
     async fn find_addresses(&mut self) -> Result<()> {
         let log = log(&self.dir);
         let begun = Instant::now();
@@ -241,7 +241,7 @@ impl Gateway {
     }
 }
 
-/// The config with these addresses of its services. What it names by a relative path is where it was.
+/// The config with the addresses of this run. Its relative paths become absolute.
 fn config(file: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<String> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -264,7 +264,7 @@ fn log(dir: &Path) -> PathBuf {
 
 async fn run(
     children: &Children,
-    program: &Program,
+    program: &ConfiguredProgram,
     dir: &Path,
     [public, private]: [&str; 2],
 ) -> Result<Child> {
@@ -277,7 +277,7 @@ async fn run(
         .start(&program.path, &args, |command| {
             command
                 .envs(program.env.iter().map(|(name, value)| (name, value)))
-                // One line for each request would be most of the log.
+                // A line for each request would be most of the log.
                 .env("LOG", "info,access=off")
                 .stdout(Stdio::null())
                 .stderr(file);
@@ -286,8 +286,8 @@ async fn run(
     Ok(child)
 }
 
-/// Runs one of its commands to the end. Returns its output.
-async fn command(program: &Program, args: &[&str]) -> Result<String> {
+/// Runs a command of the gateway to its end. Returns the output.
+async fn command(program: &ConfiguredProgram, args: &[&str]) -> Result<String> {
     let mut command = tokio::process::Command::new(&program.path);
     command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
     let output = command.stdin(Stdio::null()).output().await;

@@ -1,4 +1,4 @@
-//! What a system runs as: the programs of its services, its gateway, and where they can be reached.
+//! The processes of a system: the programs of its services, its gateway, and their addresses.
 
 pub(crate) mod endpoints;
 pub(crate) mod gateway;

@@ -1,4 +1,4 @@
-//! A service as this program runs it.
+//! The services of a system's program.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -7,31 +7,31 @@ use ballet::core::Part;
 use ballet::{Clock, Service, Settings};
 use clap::Parser;
 
-/// The variable that tells a process of a trial which service it is.
+/// The variable that names the service that a process of a trial runs.
 pub const SERVICE: &str = "TRIAL_SERVICE";
 
-/// A service that this program can be.
+/// A service that the program can run.
 pub struct ServiceProgram {
-    /// What the service declares.
+    /// The declarations of the service.
     pub part: Part,
     run: Box<dyn Fn(Clock) -> ExitCode>,
 }
 
-/// The settings of every service, and no others.
+/// The settings that every service has, and no others.
 #[derive(Debug, Parser)]
-struct Plain {
+struct CommonSettings {
     #[command(flatten)]
     ballet: Settings,
 }
 
 impl ServiceProgram {
-    /// A service with the settings of every service.
+    /// A service with only the settings that every service has.
     pub fn of(service: fn() -> Service) -> Self {
         let part = service().part();
-        Self::with(part, move |args: Plain, clock| (args.ballet, service().clock(clock)))
+        Self::with(part, move |args: CommonSettings, clock| (args.ballet, service().clock(clock)))
     }
 
-    /// A service with settings of its own. `build` gives the service its clock.
+    /// A service with its own settings. `build` gives the service its clock.
     pub fn with<A: Parser>(
         part: Part,
         build: impl Fn(A, Clock) -> (Settings, Service) + 'static,
@@ -40,7 +40,7 @@ impl ServiceProgram {
         Self { part, run: Box::new(run) }
     }
 
-    /// Does what the service's own program does, by this clock.
+    /// Runs as the service's own program does, by this clock.
     pub(crate) fn run(&self, clock: Clock) -> ExitCode {
         (self.run)(clock)
     }

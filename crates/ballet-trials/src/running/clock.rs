@@ -1,4 +1,4 @@
-//! A clock for a service's process that another process can let jump.
+//! A clock for a service's process that another process can shift.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,24 +12,24 @@ use jiff::SignedDuration;
 
 /// The variable that names the file with the clock's error, in seconds.
 pub(crate) const FILE: &str = "TRIAL_CLOCK";
-/// The extension of the file in which a process writes what it has read.
+/// The extension of the file in which a process confirms the error that it has read.
 const KNOWN: &str = "clock-known";
-/// How often the file is read.
+/// The interval between two reads of the file.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The file of the process that writes a log.
+/// The file for the process with this log.
 pub(crate) fn file(log: &Path) -> PathBuf {
     log.with_extension("clock")
 }
 
-/// Lets the clock of the process that writes a log be wrong by some seconds.
+/// Shifts the clock of the process with this log by some seconds.
 pub(crate) fn shift(log: &Path, seconds: i64) -> Result<()> {
     let (path, new) = (file(log), log.with_extension("clock-new"));
     let written = fs::write(&new, seconds.to_string()).and_then(|()| fs::rename(&new, &path));
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// By how many seconds the process that writes a log knows its clock to be wrong.
+/// The error that the process with this log has confirmed, in seconds.
 pub(crate) fn known(log: &Path) -> Option<i64> {
     read(&file(log).with_extension(KNOWN))
 }
@@ -50,7 +50,7 @@ pub(crate) fn clock() -> Clock {
             let new = read(&path).unwrap_or(0);
             shared.store(new, Ordering::Relaxed);
             if known.replace(new) != Some(new) {
-                // Whoever waits for this gives up after a while.
+                // A reader that waits for this gives up after a while.
                 fs::write(path.with_extension(KNOWN), new.to_string()).ok();
             }
             std::thread::sleep(EVERY);

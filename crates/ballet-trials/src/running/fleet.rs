@@ -1,4 +1,4 @@
-//! The services' processes: several of each, restarted whenever they end.
+//! The services' processes: several of each, restarted whenever one ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,33 +16,32 @@ use tokio::sync::Mutex;
 use crate::dice::Dice;
 use crate::processes::program::SERVICE;
 use crate::running::clock;
-use crate::running::ends::Ends;
+use crate::running::ends::ProcessEnds;
 use crate::running::signals::hears_sigterm;
 
-/// The extension of the directory of a process's fault points.
+/// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
-/// How often the processes are checked.
+/// The interval between two checks of the processes.
 const LOOK: Duration = Duration::from_millis(20);
 /// The most processes of one service.
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
-/// A younger process may not listen to signals yet, where nobody can look whether it does.
+/// A process younger than this may not handle signals yet, on a machine where that cannot be looked up.
 const YOUNG: Duration = Duration::from_secs(1);
-/// How long a process may take to see that its clock is set.
+/// The time that a process has to notice a new setting of its clock.
 const CLOCK_IS_SET: Duration = Duration::from_secs(60);
-/// How much longer than the drain time a stop may take. Its own limits, one after the other, end it some
-/// four seconds later, if servers are away; on a machine with a dozen processes for each processor those
-/// are more.
+/// The time that a stop may take beyond the drain time. Without servers the service's own limits end a stop some four
+/// seconds later; on a machine with a dozen processes for each processor that takes longer.
 const SLACK: Duration = Duration::from_secs(20);
 /// A process that ends sooner has not started.
 const SOON: Duration = Duration::from_secs(10);
-/// For how long a process may fail to start, while what it needs is away.
+/// The time for which a process may fail to start while its servers are away.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 struct Replica {
     service: ServiceProcess,
-    /// Whether we have killed it.
+    /// Whether we have killed the process.
     killed: bool,
     /// Whether its end has been noticed.
     down: bool,
@@ -51,7 +50,7 @@ struct Replica {
     since: Instant,
     /// Whether a stop is in progress.
     stopping: bool,
-    /// The first of its starts that have failed one after the other.
+    /// The time of the first of its starts that failed one after the other.
     failing: Option<Instant>,
 }
 
@@ -69,13 +68,13 @@ pub(crate) struct Fleet {
     /// Variables of all processes.
     env: Vec<(&'static str, String)>,
     replicas: Mutex<Vec<Replica>>,
-    ends: Mutex<Ends>,
+    ends: Mutex<ProcessEnds>,
     number: AtomicUsize,
-    /// Where each process dies at first, in a run that uses fault points.
+    /// The point at which each process dies at first, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
-    /// [`SOON`], but in tests.
+    /// [`SOON`], or less in tests.
     soon: Duration,
-    /// [`PATIENCE`], but in tests.
+    /// [`PATIENCE`], or less in tests.
     patience: Duration,
 }
 
@@ -140,8 +139,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Restarts every process that has ended. Returns only with an error: it names those that do not start, after
-    /// all others were restarted.
+    /// Restarts every process that has ended. Returns only with an error, which names the processes that do not start,
+    /// after all others were restarted.
     pub(crate) async fn keep(&self) -> Result<()> {
         loop {
             let mut lost = Vec::new();
@@ -152,7 +151,7 @@ impl Fleet {
                 }
                 let Some(status) = replica.service.ended() else { continue };
                 let name = replica.service.launch.name;
-                // Only once per exit.
+                // Only once for each exit.
                 if !std::mem::replace(&mut replica.down, true) && !replica.killed {
                     let tail = replica.service.tail();
                     let last = tail.lines().last().unwrap_or_default();
@@ -166,7 +165,7 @@ impl Fleet {
                     }
                 }
                 if replica.killed {
-                    // Perhaps it had started.
+                    // This start may have succeeded.
                     replica.failing = None;
                 }
                 if Instant::now() >= replica.not_before {
@@ -184,7 +183,7 @@ impl Fleet {
         }
     }
 
-    /// Kills a process with SIGKILL, to be restarted soon. Returns the service's name.
+    /// Kills a process with SIGKILL; it is restarted soon. Returns the service's name.
     pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
         let mut replicas = self.replicas.lock().await;
         let at = dice.below(replicas.len());
@@ -214,14 +213,14 @@ impl Fleet {
         };
         tokio::time::sleep(time).await;
         let replicas = self.replicas.lock().await;
-        // It may have been killed and replaced meanwhile.
+        // The process may have been killed and replaced meanwhile.
         if let Some(replica) = replicas.iter().find(|replica| replica.service.pid() == pid) {
             replica.service.signal(Signal::CONT);
         }
         Some(name)
     }
 
-    /// Lets every process go on, by the right time.
+    /// Resumes every process, with the right time.
     pub(crate) async fn resume(&self) -> Result<()> {
         let replicas = self.replicas.lock().await;
         replicas.iter().for_each(|replica| replica.service.signal(Signal::CONT));
@@ -229,7 +228,7 @@ impl Fleet {
         clocks.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Lets the clock of a process jump ahead or back, and then to the right time again.
+    /// Shifts the clock of a process ahead or back, and then to the right time again.
     pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<Option<String>> {
         let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
         let most = dice.pick(&most).copied().unwrap_or_default();
@@ -248,7 +247,7 @@ impl Fleet {
         Ok(Some(format!("{name} by {seconds} s for {time:?}")))
     }
 
-    /// Sets the clocks of all processes ahead, and waits until each goes by it.
+    /// Sets the clocks of all processes ahead, and waits until each process uses the new time.
     pub(crate) async fn set_clocks(&self, seconds: i64) -> Result<()> {
         let replicas = self.replicas.lock().await;
         let logs: Vec<_> = replicas.iter().map(|r| r.service.launch.log.clone()).collect();
@@ -265,7 +264,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// The processes that run: a name for each, and its number.
+    /// The running processes: a name and the process id of each.
     pub(crate) async fn processes(&self) -> Vec<(String, u32)> {
         let replicas = self.replicas.lock().await;
         let process = |replica: &Replica| {
@@ -314,7 +313,7 @@ impl Fleet {
         Some(name)
     }
 
-    /// How a process ended, if it does in time.
+    /// Waits for a process to end, up to this time.
     async fn ended(&self, at: usize, limit: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
         while begun.elapsed() < limit {
@@ -342,7 +341,7 @@ impl Fleet {
         (!urls.is_empty()).then(|| urls[choice % urls.len()].to_owned())
     }
 
-    /// The services that are not ready, and why.
+    /// The services that are not ready, each with the reason.
     pub(crate) async fn not_ready(&self, http: &Client) -> Vec<String> {
         let urls: Vec<(&str, String)> = {
             let replicas = self.replicas.lock().await;
@@ -362,7 +361,7 @@ impl Fleet {
         missing
     }
 
-    pub(crate) async fn ends(&self) -> Ends {
+    pub(crate) async fn ends(&self) -> ProcessEnds {
         self.ends.lock().await.clone()
     }
 
@@ -371,7 +370,7 @@ impl Fleet {
         self.replicas.lock().await.len()
     }
 
-    /// Stops all processes, and names those that even a kill does not end.
+    /// Stops all processes, and prints the names of those that even a kill does not end.
     pub(crate) async fn end(&self) {
         let replicas = std::mem::take(&mut *self.replicas.lock().await);
         let stops = replicas.into_iter().map(|Replica { service, .. }| async move {
@@ -385,6 +384,6 @@ impl Fleet {
     }
 }
 
-pub(crate) mod of_service;
+pub(crate) mod service_fleet;
 #[cfg(test)]
 mod tests;

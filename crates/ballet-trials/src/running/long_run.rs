@@ -1,4 +1,4 @@
-//! What a long run has to itself: private servers, proxies in front of them, and the services.
+//! The environment of a long run: private servers, proxies in front of them, and the services.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,15 +15,15 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::{Front, GATEWAY, Gateway, Program, SECRET};
+use crate::processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET};
 use crate::processes::program::SERVICE;
 use crate::running::fleet::Fleet;
-use crate::running::fleet::of_service::OfService;
+use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::run_dir::run_dir;
 
-/// What is to be set up.
+/// The plan of an environment.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RunPlan {
     /// The kind of run, for the directory of its logs.
     pub(crate) kind: &'static str,
     /// Processes of each service.
@@ -36,21 +36,20 @@ pub(crate) struct Plan {
     pub(crate) proxies: bool,
     /// Variables of all services.
     pub(crate) env: Vec<(&'static str, String)>,
-    /// Whether the servers are its own, so that it may kill them.
+    /// Whether the run has its own servers, and so may kill them.
     pub(crate) own_servers: bool,
-    /// Whether others may be on the same servers.
+    /// Whether other systems may use the same servers.
     pub(crate) beside_others: bool,
-    /// The fault point at which each process dies at its first start, if fault points are used.
+    /// The fault point at which each process dies at its first start, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
-    /// What services want requests to be signed with, if there is a gateway.
+    /// The key with which requests to the services must be signed, if there is a gateway.
     pub(crate) secret: Option<String>,
-    /// The size at which the journal forgets its oldest messages, in bytes, if not that of the
-    /// definitions.
+    /// The size in bytes at which the journal drops its oldest messages, if it differs from the definitions'.
     pub(crate) journal: Option<u64>,
 }
 
-impl Plan {
-    /// One process of each service, with these variables.
+impl RunPlan {
+    /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
         Self {
             kind,
@@ -70,13 +69,13 @@ impl Plan {
 
 /// The proxies between a service and its servers.
 #[derive(Debug)]
-pub(crate) struct Proxies {
-    /// One for each node; the service tries them in this order.
+pub(crate) struct ServiceProxies {
+    /// A proxy for each node; the service tries them in this order.
     pub(crate) broker: Vec<Proxy>,
     pub(crate) database: Proxy,
 }
 
-impl Proxies {
+impl ServiceProxies {
     async fn new(servers: &Servers, amqp_url: &str, database_url: &str) -> Result<Self> {
         let mut broker = Vec::new();
         for node in servers.nodes() {
@@ -94,12 +93,12 @@ pub(crate) struct LongRun {
     pub(crate) system: System,
     pub(crate) stage: Stage,
     pub(crate) fleet: Arc<Fleet>,
-    pub(crate) proxies: BTreeMap<&'static str, Proxies>,
+    pub(crate) proxies: BTreeMap<&'static str, ServiceProxies>,
     pub(crate) secret: Option<String>,
 }
 
 impl LongRun {
-    pub(crate) async fn set(system: &System, mut plan: Plan) -> Result<Self> {
+    pub(crate) async fn set_up(system: &System, mut plan: RunPlan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
@@ -125,8 +124,9 @@ impl LongRun {
         let mut proxies = BTreeMap::new();
         let names = system.parts.iter().map(|part| part.service).filter(|_| plan.proxies);
         for (number, name) in names.enumerate() {
-            let mut new = Proxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
-            // Each service starts with another node.
+            let mut new =
+                ServiceProxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
+            // Each service starts with a different node.
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
@@ -140,14 +140,14 @@ impl LongRun {
         Ok(run)
     }
 
-    /// Starts the gateway. The services are ready, and their addresses are known.
-    pub(crate) async fn open(&self, front: &Front) -> Result<Gateway> {
+    /// Starts the gateway. The services must be ready, with known addresses.
+    pub(crate) async fn open(&self, front: &GatewaySetup) -> Result<Gateway> {
         let path = std::env::current_exe().context("cannot find this program")?;
         let mut env = vec![(SERVICE, GATEWAY.to_owned())];
         env.extend(self.secret.iter().map(|secret| (SECRET, secret.clone())));
         let services = self.endpoints().await?.services;
         let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
-        Gateway::start(&self.stage, Program { path, env }, front, &services).await
+        Gateway::start(&self.stage, ConfiguredProgram { path, env }, front, &services).await
     }
 
     /// Starts one more process of a service.
@@ -165,8 +165,8 @@ impl LongRun {
     }
 
     /// All processes of a service.
-    pub(crate) fn of<'a>(&'a self, name: &'a str) -> OfService<'a> {
-        OfService { fleet: &self.fleet, name }
+    pub(crate) fn of<'a>(&'a self, name: &'a str) -> ServiceFleet<'a> {
+        ServiceFleet { fleet: &self.fleet, name }
     }
 
     /// The names of the services.
@@ -174,14 +174,14 @@ impl LongRun {
         self.system.parts.iter().map(|part| part.service).collect()
     }
 
-    /// The broker's address for a user, with all its nodes and without the proxies.
+    /// The broker's address for a user, with all nodes and without the proxies.
     pub(crate) fn broker_url(&self, amqp_url: &str) -> Result<String> {
         let nodes: Result<Vec<_>, _> =
             self.stage.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
         Ok(nodes?.join(","))
     }
 
-    /// The broker at that address.
+    /// A client of the broker at that address.
     pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
         Ok(RabbitMq::new(&self.broker_url(amqp_url)?)?)
     }
@@ -195,7 +195,7 @@ impl LongRun {
         Ok(ready.await?)
     }
 
-    /// Where everything can be reached without the proxies, for the audit.
+    /// The addresses of everything without the proxies, for the audit.
     pub(crate) async fn endpoints(&self) -> Result<Endpoints> {
         let mut services = BTreeMap::new();
         for name in self.services() {
@@ -212,7 +212,7 @@ impl LongRun {
         }
     }
 
-    /// Ends everything. With `keep` the logs stay, including the servers'.
+    /// Ends everything. With `keep` all logs stay, including the servers'.
     pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
         self.fleet.end().await;
         if keep {
@@ -232,7 +232,7 @@ impl LongRun {
     }
 }
 
-/// Makes the journal small, so that a run sees it forget. A stream forgets whole segments.
+/// Makes the journal small, so that it drops messages in a run. A stream drops whole segments.
 fn limit_journal(definitions: &mut Value, bytes: u64) {
     for (list, called, inside, name, bytes) in [
         ("queues", JOURNAL, "arguments", "x-stream-max-segment-size-bytes", bytes / 10),

@@ -1,4 +1,4 @@
-//! What a run stands on: servers, proxies in front of them, the services' processes, and the signal to end.
+//! The environment of a run: servers, proxies in front of them, the services' processes, and the signal to end.
 
 pub(crate) mod clock;
 pub(crate) mod ends;

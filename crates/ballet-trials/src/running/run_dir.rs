@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Creates a directory for this run, in the target directory that the program is in.
+/// Creates a directory for this run, in the target directory that holds the program.
 ///
 /// # Errors
 ///
-/// It cannot be created.
+/// If it cannot be created.
 pub fn run_dir(program: Option<&Path>, kind: &str) -> Result<PathBuf> {
     let target = program.and_then(|file| file.parent()?.parent()).map(Path::to_owned);
     let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind);
     let dir = base.join(std::process::id().to_string());
-    // An earlier run with the same process id may have left it behind.
+    // An earlier run may have left it behind, with the same process id.
     fs::remove_dir_all(&dir).ok();
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(dir)

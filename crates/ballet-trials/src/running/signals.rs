@@ -1,8 +1,8 @@
-//! Which signals a process handles.
+//! The signals that a process handles.
 
 use rustix::process::Signal;
 
-/// Whether a process handles SIGTERM by now. Before, the signal kills it, which says nothing of its stop.
+/// Whether a process already handles SIGTERM. Before that the signal kills it, which says nothing about its stop.
 pub(super) fn hears_sigterm(pid: u32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));

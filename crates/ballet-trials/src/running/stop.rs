@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for the signals that ask us to end. From then on they no longer kill the process.
+/// Listens for the signals that ask this program to end. They no longer kill the process then.
 #[derive(Debug)]
 pub struct Stop {
     interrupt: Signal,
@@ -12,11 +12,11 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
     ///
-    /// The machine lets us listen to none.
+    /// If the machine does not allow it.
     pub fn listen() -> Result<Self> {
         let on = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
@@ -26,7 +26,7 @@ impl Stop {
         })
     }
 
-    /// Waits for one of them.
+    /// Waits for a signal.
     pub async fn asked(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -1,4 +1,4 @@
-//! Somebody who asks the services of a site, and asks again until there is an answer.
+//! A client of a site's services that repeats a request until there is an answer.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -10,22 +10,23 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::customers::operation::{Seen, judge};
+use crate::customers::operation::{ClientAnswer, judge};
 use crate::scene::site::Site;
 
-/// How long somebody tries.
+/// The time for which a client tries.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 const KEY: &str = "Idempotency-Key";
 
-/// A client of a site. It goes through the gateway, in a run that has one.
+/// A client of a site. It goes through the gateway in a run that has one.
 #[derive(Debug, Clone, Copy)]
 pub struct SiteClient<'a> {
-    /// Where it is a client.
+    /// The site.
     pub site: &'a Site,
-    /// The same number asks the same process of a service, unless processes come or go.
+    /// The number that chooses the process of a service. The same number gives the same process, unless processes come
+    /// or go.
     pub number: usize,
-    /// What it shows to the gateway.
+    /// The token for the gateway.
     pub token: Option<&'a str>,
 }
 
@@ -36,7 +37,7 @@ impl<'a> SiteClient<'a> {
         Self { site, number, token: None }
     }
 
-    /// The same with another token.
+    /// The same client with another token.
     #[must_use]
     pub const fn with<'b>(self, token: Option<&'b str>) -> SiteClient<'b>
     where
@@ -45,11 +46,11 @@ impl<'a> SiteClient<'a> {
         SiteClient { site: self.site, number: self.number, token }
     }
 
-    /// A request to a service. `Value::Null` is no body.
+    /// Builds a request to a service. `Value::Null` means no body.
     ///
     /// # Errors
     ///
-    /// No process of the service has an address yet.
+    /// If no process of the service has an address yet.
     pub async fn request(
         &self,
         method: Method,
@@ -68,31 +69,31 @@ impl<'a> SiteClient<'a> {
         Ok(if body.is_null() { request } else { request.json(body) })
     }
 
-    /// Asks once. Returns what was seen, and the body.
+    /// Sends a request once. Returns the answer as the client sees it, and its body.
     ///
     /// # Errors
     ///
-    /// The answer breaks off.
+    /// If the answer breaks off.
     pub async fn once(
         &self,
         method: Method,
         service: &str,
         path: &str,
         body: &Value,
-    ) -> Result<(Seen, Value)> {
+    ) -> Result<(ClientAnswer, Value)> {
         let request = self.request(method, service, path, body).await;
         match OptionFuture::from(request.ok().map(RequestBuilder::send)).await {
             Some(Ok(answer)) => judge(answer).await,
-            Some(Err(_)) | None => Ok((Seen::Nothing, Value::Null)),
+            Some(Err(_)) | None => Ok((ClientAnswer::Nothing, Value::Null)),
         }
     }
 
-    /// The answer to a request. It is sent again, under the same key, while the service is away or has too
-    /// much to do.
+    /// Sends a request, and returns the answer. It sends the request again, under the same key, while the service is
+    /// away or overloaded.
     ///
     /// # Errors
     ///
-    /// The service is away for minutes.
+    /// If the service is away for minutes.
     pub async fn ask(
         &self,
         method: Method,
@@ -103,7 +104,7 @@ impl<'a> SiteClient<'a> {
         let (begun, mut key) = (Instant::now(), self.site.new_id());
         loop {
             let mut wait = None;
-            // The process may be gone by now, so each attempt asks for a URL.
+            // The process may be gone by now, so each attempt gets a new URL.
             if let Ok(mut request) = self.request(method.clone(), service, path, body).await {
                 if !method.is_safe() {
                     request = request.header(KEY, key.to_string());
@@ -115,7 +116,7 @@ impl<'a> SiteClient<'a> {
                     wait = asked.map(Duration::from_secs);
                     let is_over =
                         !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-                    // An answer that breaks off is one that did not come.
+                    // An answer that breaks off counts as none.
                     let text = answer.text().await.ok().filter(|_| is_over);
                     let is_unknown = |text: &String| {
                         status == StatusCode::CONFLICT && !method.is_safe() && text.contains(KEY)
@@ -140,20 +141,20 @@ impl<'a> SiteClient<'a> {
         }
     }
 
-    /// Reads something, which may not exist.
+    /// Reads a resource, which may not exist.
     ///
     /// # Errors
     ///
-    /// The service is away for minutes.
+    /// If the service is away for minutes.
     pub async fn get(&self, service: &str, path: &str) -> Result<(StatusCode, Value)> {
         self.ask(Method::GET, service, path, &Value::Null).await
     }
 
-    /// The answer to a request that has to succeed.
+    /// Sends a request that has to succeed, and returns the answer.
     ///
     /// # Errors
     ///
-    /// It does not, or the service is away for minutes.
+    /// If it does not succeed, or the service is away for minutes.
     pub async fn done(
         &self,
         method: Method,
@@ -166,11 +167,11 @@ impl<'a> SiteClient<'a> {
         Ok(answer)
     }
 
-    /// Reads something until it is as it is wanted, and returns it.
+    /// Reads a resource until it satisfies the condition, and returns it.
     ///
     /// # Errors
     ///
-    /// It is not for minutes, or cannot be read.
+    /// If it does not for minutes, or cannot be read.
     pub async fn until(
         &self,
         service: &str,
@@ -190,7 +191,7 @@ impl<'a> SiteClient<'a> {
     }
 }
 
-/// A service is away for minutes.
+/// The error when a service is away for minutes.
 #[derive(Debug)]
 struct NoAnswer(String);
 
@@ -202,11 +203,11 @@ impl fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-/// Nothing, if a service was away for minutes: for somebody who goes on. Another failure stays one.
+/// Turns the error of a service that was away for minutes into `None`, for a caller that goes on without it.
 ///
 /// # Errors
 ///
-/// The other failures.
+/// All other errors.
 pub fn unless_away<T>(done: Result<T>) -> Result<Option<T>> {
     match done {
         Err(error) if error.is::<NoAnswer>() => Ok(None),
@@ -214,11 +215,11 @@ pub fn unless_away<T>(done: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// An id in an answer.
+/// Reads an id in an answer.
 ///
 /// # Errors
 ///
-/// It is none.
+/// If it is no id.
 pub fn id(value: &Value) -> Result<Uuid> {
     value.as_str().and_then(|id| id.parse().ok()).with_context(|| format!("{value} is no id"))
 }

@@ -1,4 +1,4 @@
-//! What was published, by saga, and how each saga ended.
+//! The published events, by saga, and the end of each saga.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -14,14 +14,14 @@ use ballet_stream::Record;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::customers::begun::End;
+use crate::customers::begun_saga::End;
 
-/// Marks events that somebody sends again to try the services.
+/// The header that marks copies of events, which a fault publishes to try the services.
 pub(crate) const COPY: &str = "x-copy";
 
 /// One event of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEvent {
     /// The message's id.
     pub message_id: Uuid,
     /// Milliseconds since 1970, from the message's id.
@@ -34,41 +34,41 @@ pub struct Entry {
     pub body: Value,
 }
 
-/// Who is told of all events, and says which of them end a saga.
+/// Observes all events, and tells which of them end a saga.
 pub trait Witness: Debug + Send + Sync {
-    /// Sees an event that was published. It may come again.
+    /// Observes a published event. The same event may come again.
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
 
-    /// The end of a saga that such an event is, if it is one.
+    /// The end of the saga that such an event brings, if it does.
     fn end(&self, event_type: &str, body: &Value) -> Option<End>;
 }
 
-/// How a saga ended, and when.
+/// The end of a saga, and its time.
 #[derive(Debug, Clone)]
-struct Ended {
+struct RecordedEnd {
     end: End,
     /// Milliseconds since 1970, from the message's id.
     millis: i64,
-    /// When that was read.
+    /// The time at which the event was read.
     read: Instant,
 }
 
-/// The events that were read.
+/// The events read so far.
 #[derive(Debug)]
 pub struct Journal {
     witness: Arc<dyn Witness>,
-    sagas: HashMap<Uuid, Vec<Entry>>,
-    ended: HashMap<Uuid, Ended>,
-    /// The number of events, with those that came again.
+    sagas: HashMap<Uuid, Vec<JournalEvent>>,
+    ended: HashMap<Uuid, RecordedEnd>,
+    /// The number of events, including those that came again.
     pub events: usize,
     /// A sentence for each dead letter.
     pub dead_letters: Vec<String>,
-    /// When the last message came.
+    /// The time of the last message.
     pub last_read: Option<Instant>,
 }
 
 impl Journal {
-    /// A journal in which nothing was read yet.
+    /// An empty journal.
     pub fn new(witness: Arc<dyn Witness>) -> Self {
         Self {
             witness,
@@ -80,7 +80,7 @@ impl Journal {
         }
     }
 
-    /// Adds what was read.
+    /// Adds a delivered message.
     pub fn add(&mut self, record: &Record) {
         let now = Instant::now();
         self.last_read = Some(now);
@@ -100,22 +100,22 @@ impl Journal {
         if headers.is_none_or(|headers| !headers.inner().contains_key(COPY)) {
             self.witness.saw(&name, MessageId(message_id), &record.body);
         }
-        // A saga without a correlation id takes the id of its first message.
+        // The first message of a saga has no correlation id: its own id is the saga's.
         let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
         let body: Value = serde_json::from_slice(&record.body).unwrap_or_default();
         let millis = id::time_of(message_id).map_or(0, |time| time.as_millisecond());
         if let Some(end) = self.witness.end(&name, &body) {
-            // It may come again, and late. The first time counts, and an abort has the last word.
+            // The event may come again, and late. The first time counts, and an abort has the last word.
             let known = self.ended.get(&saga);
             if known.is_none_or(|known| known.end == End::Completed && end != End::Completed) {
-                self.ended.insert(saga, Ended { end, millis, read: now });
+                self.ended.insert(saga, RecordedEnd { end, millis, read: now });
             }
         }
         let events = self.sagas.entry(saga).or_default();
         // A relay that was interrupted publishes an event again, under the same id.
         if events.iter().all(|event| event.message_id != message_id) {
             let publisher = text(properties.app_id());
-            events.push(Entry { message_id, millis, publisher, name, body });
+            events.push(JournalEvent { message_id, millis, publisher, name, body });
         }
     }
 
@@ -126,36 +126,36 @@ impl Journal {
         events.into_iter().any(|entry| entry.name == event.name())
     }
 
-    /// How a saga ended, if it has.
+    /// The end of a saga, if it has ended.
     #[must_use]
     pub fn ended(&self, saga: Uuid) -> Option<&End> {
         self.ended.get(&saga).map(|ended| &ended.end)
     }
 
-    /// The sagas that have ended and are not among these.
+    /// The sagas that have ended and are not in `known`.
     pub(crate) fn ended_besides(&self, known: &HashSet<Uuid>) -> Vec<Uuid> {
         self.ended.keys().filter(|saga| !known.contains(saga)).copied().collect()
     }
 
-    /// When the end of a saga was read.
+    /// The time at which the end of a saga was read.
     pub(crate) fn ended_at(&self, saga: Uuid) -> Option<Instant> {
         self.ended.get(&saga).map(|ended| ended.read)
     }
 
-    /// Forgets the events of the sagas that have ended, but not how they ended.
+    /// Forgets the events of ended sagas, but not their ends.
     pub(crate) fn forget_events(&mut self) {
         self.sagas.retain(|saga, _| !self.ended.contains_key(saga));
     }
 
-    /// The events of a saga in the order of their ids.
+    /// The events of a saga, ordered by id.
     #[must_use]
-    pub fn saga(&self, saga: Uuid) -> Vec<Entry> {
+    pub fn saga(&self, saga: Uuid) -> Vec<JournalEvent> {
         let mut events = self.sagas.get(&saga).cloned().unwrap_or_default();
         events.sort_by_key(|event| event.millis);
         events
     }
 
-    /// When each saga ended, in milliseconds since 1970.
+    /// The time of each saga's end, in milliseconds since 1970.
     #[must_use]
     pub fn end_times(&self) -> Vec<i64> {
         self.ended.values().map(|ended| ended.millis).collect()
@@ -170,9 +170,9 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Ends;
+    struct EndWitness;
 
-    impl Witness for Ends {
+    impl Witness for EndWitness {
         fn saw(&self, _: &str, _: MessageId, _: &[u8]) {}
 
         fn end(&self, event_type: &str, _: &Value) -> Option<End> {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_saga_that_was_aborted_stays_so_when_an_earlier_end_comes_again() {
-        let mut journal = Journal::new(Arc::new(Ends));
+        let mut journal = Journal::new(Arc::new(EndWitness));
         let saga = Uuid::from_u128(1);
         for (id, name) in [(2, "accepted"), (3, "cancelled"), (2, "accepted")] {
             journal.add(&record(saga, Uuid::from_u128(id), &format!("desk.{name}.v1")));

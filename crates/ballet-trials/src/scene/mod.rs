@@ -1,4 +1,4 @@
-//! What a customer works with, and what is seen meanwhile: processes, producers, and the journal.
+//! The surroundings of a customer: processes, producers, and the journal of events.
 
 pub(crate) mod client;
 pub(crate) mod journal;

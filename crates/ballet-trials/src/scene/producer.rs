@@ -1,4 +1,4 @@
-//! A foreign producer: somebody outside of the system who publishes as a broker user of their own.
+//! A foreign producer: a publisher outside the system with its own broker user.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Connects to the broker, whose address has the producer's user.
+    /// Connects to the broker. The address contains the producer's user.
     ///
     /// # Errors
     ///
-    /// The broker is away.
+    /// If the broker is away.
     pub async fn at(broker: &RabbitMq, name: &str) -> Result<Self> {
         let session = broker.connect(name).await?;
         let confirms = session.confirms().await?;
@@ -41,10 +41,10 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// The connection is lost.
+    /// If the connection is lost.
     pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
         let clock = Clock::system();
-        self.publish(&Outgoing::new(name, saga, clock.new_id(clock.now()), event)?.message)
+        self.publish(&ProducerMessage::new(name, saga, clock.new_id(clock.now()), event)?.message)
     }
 
     pub(crate) fn publish(&mut self, message: &Publish) -> Result<()> {
@@ -58,7 +58,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// The connection is lost, or the broker refuses a message.
+    /// If the connection is lost, or the broker refuses a message.
     pub async fn confirmed(&mut self) -> Result<()> {
         while !self.open.is_empty() {
             let next = tokio::time::timeout(PATIENCE, self.confirms.next()).await;
@@ -104,12 +104,12 @@ pub(crate) async fn publish_all(broker: &RabbitMq, name: &str, messages: &[Publi
 
 /// A message on its way to the broker.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct ProducerMessage {
     pub(crate) id: Uuid,
     pub(crate) message: Publish,
 }
 
-impl Outgoing {
+impl ProducerMessage {
     /// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has
     /// the saga's id.
     pub(crate) fn new<E: Event + Serialize>(

@@ -1,4 +1,4 @@
-//! Records everything that is published, from a queue of its own that outlasts every fault.
+//! Records everything that is published, from a queue that outlasts every fault.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,36 +24,36 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message, by its id.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct RecordedMessage {
     pub(crate) event_type: String,
     pub(crate) saga: Uuid,
-    /// Whether it is our copy of another one.
+    /// Whether it is our copy of another message.
     pub(crate) copy: bool,
 }
 
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct RunRecord {
     pub(crate) journal: Journal,
-    /// The types that come from outside.
+    /// The event types that come from outside.
     from_outside: Vec<&'static str>,
-    pub(crate) messages: HashMap<Uuid, Message>,
+    pub(crate) messages: HashMap<Uuid, RecordedMessage>,
     /// Further deliveries of messages with a known id.
     pub(crate) repeated: usize,
     latest: VecDeque<Delivery>,
-    /// When the last new event came.
+    /// The time of the last new event.
     last_new: Option<Instant>,
     /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Stall,
 }
 
-/// A time without a new event.
+/// A period without a new event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stall {
     pub(crate) length: Duration,
     pub(crate) began: Option<Instant>,
 }
 
-impl Record {
+impl RunRecord {
     fn new(witness: Arc<dyn Witness>, from_outside: Vec<&'static str>) -> Self {
         Self {
             journal: Journal::new(witness),
@@ -66,7 +66,7 @@ impl Record {
         }
     }
 
-    /// Starts the clock for stalls: from now on there is work.
+    /// Starts to measure stalls: from now on there is work.
     pub(crate) fn begin(&mut self) {
         self.last_new = Some(Instant::now());
     }
@@ -94,11 +94,11 @@ impl Record {
         let saga = properties.correlation_id().as_ref();
         let saga = saga.and_then(|saga| saga.as_str().parse().ok()).unwrap_or(id);
         let event_type = delivery.routing_key.clone();
-        self.messages.insert(id, Message { event_type, saga, copy });
+        self.messages.insert(id, RecordedMessage { event_type, saga, copy });
         if copy {
             return;
         }
-        // What comes from outside comes all the time. A stall is a pause of the services.
+        // Events from outside come all the time. A stall is a pause of the services.
         if !self.from_outside.contains(&delivery.routing_key.as_str()) {
             let stall = Stall { length: self.quiet_for(), began: self.last_new };
             if stall.length > self.longest_stall.length {
@@ -116,21 +116,21 @@ impl Record {
 /// Records until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
-    record: Arc<Mutex<Record>>,
-    _reader: Arc<Reader>,
+    record: Arc<Mutex<RunRecord>>,
+    _reader: Arc<ReaderTask>,
 }
 
 #[derive(Debug)]
-struct Reader(tokio::task::JoinHandle<()>);
+struct ReaderTask(tokio::task::JoinHandle<()>);
 
-impl Drop for Reader {
+impl Drop for ReaderTask {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 impl Recorder {
-    /// Records what is published from now on.
+    /// Starts to record what is published.
     pub(crate) async fn start(
         run: &LongRun,
         witness: Arc<dyn Witness>,
@@ -144,25 +144,25 @@ impl Recorder {
             let path = ["bindings", vhost, "e", exchange, "q", QUEUE];
             management.call(Method::POST, &path, Some(&all)).await?;
         }
-        let record = Arc::new(Mutex::new(Record::new(witness, from_outside)));
+        let record = Arc::new(Mutex::new(RunRecord::new(witness, from_outside)));
         let broker = run.broker(run.stage.env.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {
-                // The broker is down or closed the connection. Unacknowledged messages come again.
+                // The broker is down, or has closed the connection. Unacknowledged messages come again.
                 let _lost: Result<(), BrokerError> = read(&broker, &seen).await;
                 tokio::time::sleep(PAUSE).await;
             }
         });
-        Ok(Self { record, _reader: Arc::new(Reader(task)) })
+        Ok(Self { record, _reader: Arc::new(ReaderTask(task)) })
     }
 
-    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+    pub(crate) fn record(&self) -> MutexGuard<'_, RunRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(broker: &RabbitMq, record: &Mutex<Record>) -> Result<(), BrokerError> {
+async fn read(broker: &RabbitMq, record: &Mutex<RunRecord>) -> Result<(), BrokerError> {
     let session = broker.connect("recorder").await?;
     let mut deliveries = session.consume(QUEUE, "recorder", PREFETCH).await?;
     while let Some(delivery) = deliveries.next().await {

@@ -1,4 +1,4 @@
-//! Publishes for foreign producers until the broker has confirmed it, whatever happens to the broker.
+//! Publishes for foreign producers until the broker has confirmed, whatever happens to the broker.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,42 +9,41 @@ use ballet_amqp::RabbitMq;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::scene::producer::{Outgoing, Producer};
+use crate::scene::producer::{Producer, ProducerMessage};
 
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A message, and who waits for its confirm.
+/// A message, and the task that waits for its confirm.
 #[derive(Debug)]
-struct Waiting {
-    outgoing: Outgoing,
+struct PendingMessage {
+    outgoing: ProducerMessage,
     confirmed: oneshot::Sender<()>,
 }
 
-/// One task for each producer. They end with this value.
+/// One task for each producer. The tasks end when this value is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Senders(Mutex<HashMap<&'static str, Sender>>);
+pub(crate) struct Senders(Mutex<HashMap<&'static str, SenderTask>>);
 
 #[derive(Debug)]
-struct Sender {
-    inbox: mpsc::UnboundedSender<Waiting>,
+struct SenderTask {
+    inbox: mpsc::UnboundedSender<PendingMessage>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Sender {
+impl Drop for SenderTask {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 impl Senders {
-    /// Publishes a message, and returns when the broker has confirmed it. `broker` is asked for once for
-    /// each producer.
+    /// Publishes a message, and returns when the broker has confirmed it. `broker` is called once for each producer.
     pub(crate) async fn publish(
         &self,
         producer: &'static str,
         broker: impl FnOnce() -> Result<RabbitMq>,
-        outgoing: Outgoing,
+        outgoing: ProducerMessage,
     ) -> Result<()> {
         let (confirmed, confirm) = oneshot::channel();
         {
@@ -52,19 +51,23 @@ impl Senders {
             if !all.contains_key(producer) {
                 let (inbox, waiting) = mpsc::unbounded_channel();
                 let task = tokio::spawn(send(broker()?, producer, waiting));
-                all.insert(producer, Sender { inbox, task });
+                all.insert(producer, SenderTask { inbox, task });
             }
             if let Some(sender) = all.get(producer) {
-                sender.inbox.send(Waiting { outgoing, confirmed }).ok();
+                sender.inbox.send(PendingMessage { outgoing, confirmed }).ok();
             }
         }
         confirm.await.context("the producer has ended")
     }
 }
 
-/// Publishes what comes. What was not confirmed before the connection was lost is published again.
-async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
-    let mut waiting: Vec<Waiting> = Vec::new();
+/// Publishes incoming messages. Those without a confirm when the connection is lost are published again.
+async fn send(
+    broker: RabbitMq,
+    name: &'static str,
+    mut inbox: mpsc::UnboundedReceiver<PendingMessage>,
+) {
+    let mut waiting: Vec<PendingMessage> = Vec::new();
     let mut connected: Option<Producer> = None;
     loop {
         if waiting.is_empty() {
@@ -86,7 +89,7 @@ async fn send(broker: RabbitMq, name: &'static str, mut inbox: mpsc::UnboundedRe
         };
         let sent = waiting.iter().try_for_each(|one| producer.publish(&one.outgoing.message));
         if sent.is_ok() && producer.confirmed().await.is_ok() {
-            // A customer who does not wait any more needs no word.
+            // A customer may no longer wait.
             for one in waiting.drain(..) {
                 one.confirmed.send(()).ok();
             }

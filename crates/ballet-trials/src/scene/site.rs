@@ -1,4 +1,4 @@
-//! The running system as a customer has it.
+//! The running system, as customers use it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +11,23 @@ use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::customers::begun::Begun;
-use crate::customers::placed::Sagas;
+use crate::customers::begun_saga::BegunSaga;
+use crate::customers::customer_sagas::CustomerSagas;
 use crate::processes::gateway::Gateway;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
-use crate::scene::producer::Outgoing;
+use crate::scene::producer::ProducerMessage;
 use crate::scene::record::Recorder;
 use crate::scene::senders::Senders;
 
-/// How long a customer waits for an event.
+/// The time for which a customer waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The running system: where its services are, and what they have published.
+/// The running system: the addresses of its services, and the events that they have published.
 #[derive(Debug)]
 pub struct Site {
-    /// For requests to the services.
+    /// The client for requests to the services.
     pub http: Client,
     fleet: Arc<Fleet>,
     clock: Clock,
@@ -38,13 +38,13 @@ pub struct Site {
     /// The ids of messages that the broker has confirmed.
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
-    pub(crate) sagas: Sagas,
-    /// Requests that were given up: each may have begun a saga that nobody knows.
+    pub(crate) sagas: CustomerSagas,
+    /// The number of requests that were given up: each may have begun an unknown saga.
     pub(crate) given_up: AtomicUsize,
 }
 
 impl Site {
-    /// A system that runs. `clock` is that of its customers.
+    /// The site of a run. `clock` is that of its customers.
     pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
         let names = run.system.foreign_producers();
         let broker = |(name, _): &(&'static str, _)| {
@@ -59,23 +59,22 @@ impl Site {
             producers: names.iter().map(broker).collect::<Result<_>>()?,
             confirmed: Mutex::default(),
             gateway: None,
-            sagas: Sagas::default(),
+            sagas: CustomerSagas::default(),
             given_up: AtomicUsize::new(0),
         })
     }
 
-    /// The URL of one of a service's processes. The same number gives the same one, unless processes come
-    /// or go.
+    /// The URL of one of a service's processes. The same number gives the same process, unless processes come or go.
     ///
     /// # Errors
     ///
-    /// None of them has an address yet.
+    /// If none of the processes has an address yet.
     pub async fn url(&self, service: &str, number: usize) -> Result<String> {
         let url = self.fleet.url(service, number).await;
         url.with_context(|| format!("{service} is nowhere"))
     }
 
-    /// The gateway, in a run that has one. Then the services take only what it signs.
+    /// The gateway, in a run that has one. The services then accept only requests that it has signed.
     #[must_use]
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
@@ -85,7 +84,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// The gateway makes no such token.
+    /// If the gateway makes no such token.
     pub async fn token(&self, subject: &str, scopes: &str) -> Result<Option<String>> {
         match &self.gateway {
             Some(gateway) => gateway.token(subject, scopes).await.map(Some),
@@ -93,11 +92,11 @@ impl Site {
         }
     }
 
-    /// Such a token for each of many subjects, all made at once.
+    /// A token for each of many subjects, all made at once.
     ///
     /// # Errors
     ///
-    /// The gateway makes no such tokens.
+    /// If the gateway makes no such tokens.
     pub async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<Option<String>>> {
         match &self.gateway {
             Some(gateway) => {
@@ -107,13 +106,12 @@ impl Site {
         }
     }
 
-    /// A saga that was begun beside the customers. It is checked like theirs.
-    pub fn began(&self, what: &'static str, begun: Begun) {
+    /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.
+    pub fn began(&self, what: &'static str, begun: BegunSaga) {
         self.sagas.add(what, begun, Instant::now());
     }
 
-    /// A customer gives up a request that had no answer, and sends another one. It may have begun a saga that
-    /// nobody knows.
+    /// Counts a request that a customer gave up for want of an answer. It may have begun an unknown saga.
     pub fn gave_up(&self) {
         self.given_up.fetch_add(1, Ordering::Relaxed);
     }
@@ -123,12 +121,12 @@ impl Site {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it,
-    /// however long that takes. An event that begins the saga has the saga's id as its own.
+    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it, however long
+    /// that takes. An event that begins the saga takes the saga's id.
     ///
     /// # Errors
     ///
-    /// The system declares no such producer.
+    /// If the system declares no such producer.
     pub async fn publish<E: Event + Serialize>(
         &self,
         producer: &str,
@@ -137,7 +135,7 @@ impl Site {
     ) -> Result<()> {
         let known = self.producers.iter().find(|(name, _)| *name == producer);
         let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
-        let outgoing = Outgoing::new(name, saga, self.new_id(), event)?;
+        let outgoing = ProducerMessage::new(name, saga, self.new_id(), event)?;
         let id = outgoing.id;
         self.senders.publish(name, || Ok(RabbitMq::new(url)?), outgoing).await?;
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);

@@ -1,4 +1,4 @@
-//! The system under trial, whatever its type.
+//! The system under trial, without the types of its [`Trial`].
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -15,36 +15,36 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::customers::begun::{Begun, End};
+use crate::customers::begun_saga::{BegunSaga, End};
 use crate::customers::case::{Case, mix};
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::Front;
+use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
 use crate::scene::journal::Witness;
 use crate::scene::site::Site;
-use crate::system::trial::{Audit, Overdue, Sandbox, Trial};
+use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
 /// The system under trial.
 #[derive(Debug)]
 pub struct Subject {
-    /// What its services declare.
+    /// The declarations of its services.
     pub system: System,
-    /// What a saga is to its customers, in the plural.
+    /// The customers' word for sagas, in the plural.
     pub(crate) sagas: &'static str,
-    /// What customers do. The first is the usual case.
+    /// The cases of customers. The first is the usual one.
     pub(crate) cases: Vec<Case<()>>,
-    /// The number of cases for any run. The others are for runs in which days pass.
+    /// The number of cases for any run. The others are only for runs in which days pass.
     pub(crate) usual: usize,
     completed: Vec<&'static str>,
     aborted: Vec<&'static str>,
     repeated: Vec<&'static str>,
     /// The trial.
-    pub(crate) tried: Box<dyn Tried>,
+    pub(crate) tried: Box<dyn ErasedTrial>,
 }
 
 impl Subject {
-    /// The system that describes itself so.
+    /// Collects the description from a trial.
     pub fn new<T: Trial>(trial: T) -> Arc<Self> {
         let parts: Vec<_> = trial.services().into_iter().map(|service| service.part).collect();
         let mut cases = trial.cases();
@@ -61,7 +61,7 @@ impl Subject {
             completed: names(T::COMPLETED),
             aborted: names(&aborted),
             repeated: names(T::REPEATED),
-            tried: Box::new(Cased { trial, cases }),
+            tried: Box::new(TrialWithCases { trial, cases }),
         })
     }
 
@@ -71,20 +71,20 @@ impl Subject {
         self.system.parts.iter().map(|part| part.service).collect()
     }
 
-    /// Runs one of its services in this process; `None` if it has none with this name.
+    /// Runs one of its services in this process. `None` if no service has this name.
     pub(crate) fn serve(&self, service: &str, clock: Clock) -> Option<ExitCode> {
         let programs = self.tried.services();
         let program = programs.iter().find(|program| program.part.service == service)?;
         Some(program.run(clock))
     }
 
-    /// The names of the types that come from outside.
+    /// The names of the event types that come from outside.
     pub(crate) fn types_from_outside(&self) -> Vec<&'static str> {
         let producers = self.system.foreign_producers();
         producers.iter().flat_map(|(_, types)| types.iter().map(EventType::name)).collect()
     }
 
-    /// The names of the types that begin sagas.
+    /// The names of the event types that begin sagas.
     pub(crate) fn beginnings(&self) -> Vec<&'static str> {
         let types = self.system.known_types();
         let begins = types.iter().filter(|event| event.role() == Role::StartsSaga);
@@ -96,7 +96,7 @@ impl Subject {
         self.repeated.contains(&event_type)
     }
 
-    /// The numbers of three hundred cases of all kinds, in turn.
+    /// The numbers of three hundred cases of all kinds, shuffled.
     pub(crate) fn mix(&self) -> Vec<usize> {
         let shares: Vec<u32> = self.cases[..self.usual].iter().map(|case| case.share).collect();
         mix(&shares, 300)
@@ -111,19 +111,19 @@ impl Subject {
         })
     }
 
-    /// The same with the sagas that take days.
+    /// The same, including the cases that take days.
     pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
         let mut all = self.mix();
         for (number, case) in self.cases.iter().enumerate().skip(self.usual) {
             let every = 100 / usize::try_from(case.share.clamp(1, 100)).unwrap_or(1);
-            // Each begins at another place, so that none takes that of another.
+            // Each kind starts at a different position, so that none replaces another.
             all.iter_mut().skip(number - self.usual).step_by(every).for_each(|one| *one = number);
         }
         all
     }
 
-    /// Whether a saga completes only by this service: one of its steps comes before the good end, over any
-    /// number of events.
+    /// Whether no saga completes without this service: one of its steps comes before the good end, over any number of
+    /// events.
     pub(crate) fn completes_by(&self, service: &str) -> bool {
         let parts = || self.system.parts.iter();
         let steps = parts().flat_map(|part| part.sagas.iter().map(move |saga| (part, &saga.steps)));
@@ -140,15 +140,14 @@ impl Subject {
         before.iter().any(|(other, _)| *other == service)
     }
 
-    /// Audits the framework's tables and the business rows. What has not changed for `quiescent_after` is
-    /// quiescent.
+    /// Audits the framework's tables and the business rows. Sagas without a change for `quiescent_after` are quiescent.
     pub async fn audit(
         &self,
         at: &Endpoints,
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
     ) -> Report {
-        // First: what is over by then is over in the services' rows, too.
+        // The framework first: a saga that is over by then is over in the services' rows, too.
         let framework = self.framework(at, broker, quiescent_after).await;
         self.business(at, framework, quiescent_after).await
     }
@@ -164,7 +163,7 @@ impl Subject {
         ballet_ops::audit::audit(&self.system, &databases, broker, quiescent_after).await
     }
 
-    /// Audits the business rows too, by this machine's clock.
+    /// Audits also the business rows, by this machine's clock.
     pub(crate) async fn business(
         &self,
         at: &Endpoints,
@@ -195,14 +194,14 @@ impl Witness for Subject {
 }
 
 /// A [`Trial`] without its types.
-pub(crate) trait Tried: Debug + Send + Sync {
+pub(crate) trait ErasedTrial: Debug + Send + Sync {
     fn services(&self) -> Vec<ServiceProgram>;
     fn play<'a>(
         &'a self,
         case: usize,
         number: usize,
         site: &'a Site,
-    ) -> LocalBoxFuture<'a, Result<Begun>>;
+    ) -> LocalBoxFuture<'a, Result<BegunSaga>>;
     fn prepare<'a>(&'a self, site: &'a Site) -> LocalBoxFuture<'a, Result<()>>;
     fn meanwhile<'a>(&'a self, site: &'a Site, until: Instant) -> LocalBoxFuture<'a, Result<()>>;
     fn show<'a>(
@@ -212,23 +211,23 @@ pub(crate) trait Tried: Debug + Send + Sync {
     ) -> LocalBoxFuture<'a, Result<()>>;
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
-    /// Variables of all services, with those for a run in which days pass.
+    /// The variables of all services, with those for a run in which days pass.
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
-    fn front(&self) -> Option<Front>;
+    fn front(&self) -> Option<GatewaySetup>;
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
-    fn overdue(&self) -> Option<Overdue>;
+    fn overdue(&self) -> Option<OverdueDeadline>;
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
     fn remembers_days(&self, service: &str) -> u32;
 }
 
 #[derive(Debug)]
-struct Cased<T: Trial> {
+struct TrialWithCases<T: Trial> {
     trial: T,
     cases: Vec<Case<T::Case>>,
 }
 
-impl<T: Trial> Tried for Cased<T> {
+impl<T: Trial> ErasedTrial for TrialWithCases<T> {
     fn services(&self) -> Vec<ServiceProgram> {
         self.trial.services()
     }
@@ -238,7 +237,7 @@ impl<T: Trial> Tried for Cased<T> {
         case: usize,
         number: usize,
         site: &'a Site,
-    ) -> LocalBoxFuture<'a, Result<Begun>> {
+    ) -> LocalBoxFuture<'a, Result<BegunSaga>> {
         Box::pin(self.trial.play(&self.cases[case].what, number, site))
     }
 
@@ -278,7 +277,7 @@ impl<T: Trial> Tried for Cased<T> {
         self.trial.sandboxes()
     }
 
-    fn front(&self) -> Option<Front> {
+    fn front(&self) -> Option<GatewaySetup> {
         self.trial.front()
     }
 
@@ -286,7 +285,7 @@ impl<T: Trial> Tried for Cased<T> {
         Box::pin(self.trial.operations(site))
     }
 
-    fn overdue(&self) -> Option<Overdue> {
+    fn overdue(&self) -> Option<OverdueDeadline> {
         self.trial.overdue()
     }
 

@@ -1,4 +1,4 @@
-//! What a system says about itself so that it can be tried.
+//! A system's description of itself for the trials.
 
 use std::fmt::Debug;
 use std::future::{Future, pending, ready};
@@ -11,59 +11,59 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use crate::customers::begun::Begun;
+use crate::customers::begun_saga::BegunSaga;
 use crate::customers::case::Case;
 use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::Front;
+use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
 use crate::scene::site::Site;
 
-/// A system that can be tried. What has no default is enough for all trials.
+/// A system that can be tried. The items without a default are enough for all trials.
 pub trait Trial: Debug + Send + Sync + 'static {
-    /// What a customer does, as [`Trial::play`] is told.
+    /// The argument of [`Trial::play`]: a kind of customer.
     type Case: Debug + Send + Sync + 'static;
 
     /// The system's name, which is also the virtual host's.
     const NAME: &'static str;
 
-    /// The events that are the good end of a saga. The others are aborts, which the services declare.
+    /// The events that bring a saga to its good end. The services declare the aborts.
     const COMPLETED: &'static [EventType];
 
-    /// Events that a saga may have several times. Every other event that comes twice was doubled.
+    /// The events that a saga may have several times. Any other event that comes twice was doubled.
     const REPEATED: &'static [EventType] = &[];
 
-    /// What a saga is to its customers, in the plural.
+    /// The customers' word for sagas, in the plural.
     const SAGAS: &'static str = "sagas";
 
     /// The services. Each runs in processes of this program.
     fn services(&self) -> Vec<ServiceProgram>;
 
-    /// What customers do. The first case is the usual one.
+    /// The cases of customers. The first one is the usual one.
     fn cases(&self) -> Vec<Case<Self::Case>>;
 
-    /// One customer does this: publishes events, or calls services. Returns the saga that it began, and how
-    /// that must end. An error is a request without an answer: it may have begun a saga, which must end as
-    /// well. `number` counts the customers.
+    /// Plays one customer: publishes events, or calls services. Returns the saga that it began, with the expected end.
+    /// An error means a request without an answer: it may have begun a saga, which must end as well. `number` counts
+    /// the customers.
     fn play(
         &self,
         case: &Self::Case,
         number: usize,
         site: &Site,
-    ) -> impl Future<Output = Result<Begun>>;
+    ) -> impl Future<Output = Result<BegunSaga>>;
 
-    /// Makes the system ready for its customers: goods on the shelves, prices. Services are ready by then.
+    /// Makes the system ready for customers: goods on the shelves, prices. The services are ready by then.
     fn prepare(&self, _site: &Site) -> impl Future<Output = Result<()>> {
         ready(Ok(()))
     }
 
-    /// What goes on until then beside the customers.
+    /// Runs activities besides the customers until that time.
     fn meanwhile(&self, _site: &Site, _until: Instant) -> impl Future<Output = Result<()>> {
         ready(Ok(()))
     }
 
-    /// What the demo shows besides its table, such as a page with a map. It goes on until it is dropped. While `calm`
-    /// is true no saga is to begin: what has begun ends, and everything is checked.
+    /// Shows more than the demo's table, such as a page with a map, until it is dropped. While `calm` is true it must
+    /// not begin sagas: those under way end, and everything is checked.
     fn show(
         &self,
         _site: &Arc<Site>,
@@ -72,16 +72,16 @@ pub trait Trial: Debug + Send + Sync + 'static {
         pending()
     }
 
-    /// Sees an event that was published, for the audit. It may come again.
+    /// Observes a published event, for the audit. The same event may come again.
     fn saw(&self, _event_type: &str, _id: MessageId, _body: &[u8]) {}
 
-    /// What must hold in the rows of the services and between them. An error says that a service or a
-    /// database did not answer.
+    /// Checks the invariants in the rows of the services and between them. An error means that a service or a database
+    /// did not answer.
     fn audit(&self, _audit: Audit<'_>) -> impl Future<Output = Result<Report>> {
         ready(Ok(Report::default()))
     }
 
-    /// Variables of all services in a trial.
+    /// The variables of all services in a trial.
     fn env(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -92,34 +92,33 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 
     /// The gateway in front of the services, for trials in which clients go through it.
-    fn front(&self) -> Option<Front> {
+    fn front(&self) -> Option<GatewaySetup> {
         None
     }
 
-    /// What a client can do, for the trial that kills each service in turn. The system is ready, and clients
-    /// come already: what the operations need, such as a client of their own, is made here, and the site is theirs
-    /// as well.
+    /// The operations of a client, for the trial that kills each service in turn. The system is ready, and customers
+    /// already come. This method makes what the operations need, such as a client of their own; they share the site.
     fn operations(&self, _site: &Arc<Site>) -> impl Future<Output = Result<Vec<Operation>>> {
         ready(Ok(Vec::new()))
     }
 
-    /// A deadline that is let pass while a service is down.
-    fn overdue(&self) -> Option<Overdue> {
+    /// A deadline that passes while a service is down.
+    fn overdue(&self) -> Option<OverdueDeadline> {
         None
     }
 
-    /// Why no customer leads a service to this fault point, as `kills` writes it. All other points have to be
-    /// reached by the cases and by what goes on meanwhile.
+    /// The reason why no customer leads a service to this fault point, in the notation of `kills`. The cases and the
+    /// activities besides them have to reach all other points.
     fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
         None
     }
 
-    /// Cases for a run in which days pass in seconds, besides the others: sagas that take days.
+    /// Additional cases for a run in which days pass in seconds: sagas that take days.
     fn cases_of_days(&self) -> Vec<Case<Self::Case>> {
         Vec::new()
     }
 
-    /// Variables for such a run besides the others.
+    /// Additional variables for such a run.
     fn env_of_days(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -130,33 +129,33 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 }
 
-/// What an audit goes by.
+/// The basis of an audit.
 #[derive(Debug, Clone, Copy)]
 pub struct Audit<'a> {
-    /// Where the services and their databases are.
+    /// The addresses of the services and their databases.
     pub at: &'a Endpoints,
-    /// What was found before in the framework's own tables.
+    /// The findings in the framework's own tables.
     pub framework: &'a Report,
-    /// What has not changed for so long is quiescent, and is judged.
+    /// A saga without a change for this long is quiescent, and is judged.
     pub quiescent_after: SignedDuration,
 }
 
 /// A deadline that passes because a service is down.
 #[derive(Debug, Clone, Copy)]
-pub struct Overdue {
+pub struct OverdueDeadline {
     /// The owner of the sagas.
     pub owner: &'static str,
-    /// Its variable for the time to the deadline, in seconds.
+    /// The owner's variable for the time to the deadline, in seconds.
     pub variable: &'static str,
     /// The service without which no saga is decided.
     pub without: &'static str,
     /// The reason of the abort.
     pub reason: &'static str,
-    /// The case of a customer who begins one without `without`, and does not wait for what becomes of it.
+    /// The case of a customer who begins such a saga while `without` is down, and does not wait for its end.
     pub case: &'static str,
 }
 
-/// A provider outside that a service plays itself, in a table of its database. Without the table it fails.
+/// An outside provider that a service plays itself, in a table of its database. Without the table it fails.
 #[derive(Debug, Clone, Copy)]
 pub struct Sandbox {
     /// The service.

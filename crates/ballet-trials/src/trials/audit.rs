@@ -17,13 +17,13 @@ use crate::system::subject::Subject;
 
 /// The variable that names the file with all endpoints.
 pub(crate) const ENDPOINTS: &str = "TRIAL_ENDPOINTS";
-/// The exit code if there are no violations, but somebody did not answer.
+/// The exit code if there are no violations, but a service, a database or the broker did not answer.
 const PARTLY: u8 = 3;
 
 /// The options of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A file with all endpoints, as a running demo writes it. By default that of the demo that runs.
+    /// A file with all endpoints, as a running demo writes it. By default that of the running demo.
     #[arg(long, env = ENDPOINTS, value_name = "FILE")]
     endpoints: Option<PathBuf>,
     /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
@@ -60,8 +60,7 @@ fn named(text: &str) -> Result<(String, String), String> {
 pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     let services = subject.system.parts.len();
     let endpoints = endpoints(args, services)?;
-    // The broker first: a message that is no longer there has been handled before the databases
-    // are read.
+    // The broker first: a message that is no longer there has been handled before the databases are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
     let report = subject.audit(&endpoints, &broker, quiescent_after).await;
@@ -77,7 +76,7 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// The endpoints of the arguments, and for what they leave out those of the file.
+/// The endpoints from the arguments, completed from the file.
 fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
     let whole = args.service.len() == all && args.database.len() == all;
     let mut endpoints = match (&args.endpoints, &args.management, &args.vhost) {
@@ -101,7 +100,7 @@ fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
     Ok(endpoints)
 }
 
-/// The file of the demo that runs. If there are several, the user chooses.
+/// The file of the running demo. If there are several, the user chooses.
 fn running_demo() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let demos = program.parent().and_then(Path::parent).map(|target| target.join("demo"));
@@ -125,7 +124,7 @@ fn running_demo() -> Result<PathBuf> {
     }
 }
 
-/// Asks which of several demos is meant; the latest is the first.
+/// Asks the user for one of several demos, the latest first.
 fn choose(files: &[PathBuf]) -> Result<PathBuf> {
     let many = format!("{} demos are running", files.len());
     let names = files.iter().map(|file| format!("--endpoints {}", file.display()));

@@ -17,12 +17,12 @@ use ballet_terminal::{Cell, Table, columns};
 use ballet_terminal::{Progress, ui};
 use tokio::sync::watch;
 
-use crate::customers::begun::End;
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::customers::begun_saga::End;
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::processes::gateway::{GATEWAY, Gateway, drawn_secret};
 use crate::processes::program::SERVICE;
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
@@ -32,7 +32,7 @@ use crate::trials::report::show_effects;
 
 /// Customers per second.
 const RATE: u32 = 5;
-/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+/// The name of the file for the shell, beside the directories of the runs. It always belongs to the last demo.
 const ENV: &str = "env";
 /// The variable that names the contracts which the command reads.
 const CONTRACTS_VARIABLE: &str = "BALLET_CONTRACTS";
@@ -57,13 +57,13 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// It cannot be started, or something hangs.
+/// If it cannot be started, or something hangs.
 pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let secret = subject.tried.front().is_some().then(drawn_secret);
-    let plan = Plan { secret, ..Plan::new("demo", subject.tried.env(false)) };
+    let plan = RunPlan { secret, ..RunPlan::new("demo", subject.tried.env(false)) };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let played = tokio::select! {
@@ -79,14 +79,14 @@ pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
         Some(Ok(_)) if held => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
-        // Without --once the summary was shown, and the user ended the demo.
+        // Without `--once` the summary was shown, and the user ended the demo.
         None if !args.once => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::from(130)),
     }
 }
 
-/// Lets customers come, checks everything, and prints the summary. Returns whether everything held; without
-/// `--once` customers go on to come.
+/// Lets customers come, checks everything, and prints the summary. Returns whether everything held. Without `--once`
+/// customers keep coming.
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
@@ -94,7 +94,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         Some(front) => Some(run.open(&front).await?),
         None => None,
     };
-    let mix = Mix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
+    let mix = CustomerMix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
     let load = Load::new(run, subject, &recorder, mix)?;
     subject.tried.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
@@ -102,7 +102,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     let come = async {
         let progress = Progress::told(args.customers.into());
         for come in 1..=args.customers.into() {
-            // One without an answer is none that ends.
+            // A customer without an answer may have begun no saga.
             load.play().await.ok();
             let (open, all) = load.open();
             progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
@@ -110,11 +110,11 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         drop(progress);
         calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
-        let known = Known::default();
+        let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {
-            let _console = around(subject, run, load.site.gateway()).await?;
+            let _console = print_addresses(subject, run, load.site.gateway()).await?;
             calm.send_replace(false);
             load.run(Instant::now() + DAY).await?;
         }
@@ -131,8 +131,8 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     }
 }
 
-/// Prints how the sagas of each case ended, and what must hold.
-fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) {
+/// Prints the ends of the sagas of each case, and whether everything holds.
+fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &OracleVerdict) {
     let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
     for (id, placed) in load.sagas.all() {
         let case = cases.entry(placed.case).or_default();
@@ -153,8 +153,8 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &Verdict) 
     show_effects(verdict);
 }
 
-/// The file for the shell. It names the system's contracts only beside those of others: elsewhere the command finds
-/// them, and `ballet audit` runs this program only if none are named.
+/// Writes the file for the shell. It names the system's contracts only if there are those of other systems beside them:
+/// otherwise the command finds them, and `ballet audit` runs this program only if none are named.
 fn write_env(
     file: &Path,
     mut variables: Vec<(String, String)>,
@@ -172,8 +172,8 @@ fn write_env(
     written.with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Prints where the user can look around. The console runs as long as what is returned.
-async fn around(
+/// Prints the addresses for the user. The console runs until the returned value is dropped.
+async fn print_addresses(
     subject: &Subject,
     run: &LongRun,
     gateway: Option<&Gateway>,
@@ -222,7 +222,7 @@ async fn around(
     Ok(console)
 }
 
-/// What a shell needs for the gateway. Its commands are those of this program, as that service.
+/// The variables for the gateway in a shell. Its commands are those of this program, run as that service.
 fn shell(gateway: &Gateway) -> [(String, String); 4] {
     [
         ("GATEWAY_URL", gateway.url.clone()),
@@ -233,10 +233,10 @@ fn shell(gateway: &Gateway) -> [(String, String); 4] {
     .map(|(name, value)| (name.to_owned(), value))
 }
 
-/// A path to the file that stays the same from demo to demo.
+/// A path to the file that is the same for every demo.
 fn link(file: &Path) -> Result<PathBuf> {
     let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
-    // It is that of an earlier demo, or there is none.
+    // The link of an earlier demo, if there is one.
     fs::remove_file(&link).ok();
     symlink(file, &link).with_context(|| format!("cannot create {}", link.display()))?;
     Ok(link)

@@ -1,4 +1,4 @@
-//! The console of a demo: in this process, with a database of its own on the demo's server.
+//! The console of a demo: it runs in this process, with its own database on the demo's server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use ballet_terminal::ui;
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
-/// The line in which a demo says where its console is, and the one in which it says the account.
+/// The beginnings of the demo's lines with the console's address and its account.
 pub const SAYS: (&str, &str) = ("the console: ", "  as ");
 
-/// A console that ends with this.
+/// A console that ends when this value is dropped.
 #[derive(Debug)]
 pub struct DemoConsole {
     task: JoinHandle<()>,
@@ -30,8 +30,8 @@ impl Drop for DemoConsole {
     }
 }
 
-/// Who looks for the pages of services and audits. The databases of a demo beside others have no common address, and then
-/// nobody does.
+/// The reader behind the pages of services and audits. `None` for a demo beside others: its databases have no common
+/// address.
 fn looks_at(
     env: &TestEnv,
     services: &[&'static str],
@@ -49,11 +49,11 @@ fn looks_at(
     looks(addresses).map(Some)
 }
 
-/// Starts a console of these services on any free port, and says where it is. `logs` is the run's folder.
+/// Starts a console of these services on a free port, and prints its address. `logs` is the run's folder.
 ///
 /// # Errors
 ///
-/// It does not start.
+/// If it does not start.
 pub async fn demo_console(
     stage: &Stage,
     services: &[&'static str],

@@ -1,12 +1,12 @@
-//! What every run with checked orders reports alike.
+//! The part of the report that all runs with checked sagas share.
 
 use ballet_terminal::ui;
 
-use crate::oracle::Verdict;
+use crate::oracle::OracleVerdict;
 
 /// Prints whether every effect happened once, and everything came to an end.
-pub(crate) fn show_effects(verdict: &Verdict) {
-    let Verdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
+pub(crate) fn show_effects(verdict: &OracleVerdict) {
+    let OracleVerdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
     ui::print(&format!("\n{}", ui::bold("What must hold")));
     ui::rule(&format!("lost: {}", lost.len()), lost);
     ui::rule(&format!("doubled: {}", doubled.len()), doubled);

@@ -1,4 +1,4 @@
-//! A console as a process: it prints its address and its account.
+//! Runs a console as a process of its own, and prints its address and its account.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    // It shows one system, until it ends.
+    // The console shows this one system until the process ends.
     let contracts = Box::leak(Box::new(Contracts::read(&args.contracts)?));
     let broker = Arc::new(RabbitMq::new(&args.amqp_url)?);
     let options = Options::new(contracts, broker, args.database_url.parse()?);

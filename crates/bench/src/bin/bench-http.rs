@@ -1,4 +1,4 @@
-//! The service behind the proxies, or the proxy without layers, as a process.
+//! Runs the service behind the proxies, or the proxy without layers, as a process of its own.
 
 use std::net::SocketAddr;
 
@@ -8,11 +8,11 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
-    role: Role,
+    role: HttpRole,
 }
 
 #[derive(Debug, Subcommand)]
-enum Role {
+enum HttpRole {
     /// Answers every request.
     Service { listen: SocketAddr },
     /// Passes every request on.
@@ -22,7 +22,7 @@ enum Role {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Args::parse().role {
-        Role::Service { listen } => http::serve(listen).await,
-        Role::Proxy { listen, upstream } => http::pass_on(listen, upstream).await,
+        HttpRole::Service { listen } => http::serve(listen).await,
+        HttpRole::Proxy { listen, upstream } => http::pass_on(listen, upstream).await,
     }
 }

@@ -1,4 +1,4 @@
-//! One service of one contestant as a process.
+//! Runs one service of one contestant as a process of its own.
 
 use std::process::ExitCode;
 

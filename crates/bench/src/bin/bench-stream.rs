@@ -1,4 +1,4 @@
-//! A loop that is written by hand, or a comparison, as a process.
+//! Runs a hand-written loop, or a comparison, as a process of its own.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
-    role: Role,
+    role: StreamRole,
 }
 
 #[derive(Debug, Subcommand)]
-enum Role {
+enum StreamRole {
     /// Prints events of the journal.
     Tap { url: String, events: u64 },
     /// Writes events of the journal to a file.
@@ -34,10 +34,10 @@ enum Role {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Args::parse().role {
-        Role::Tap { url, events } => bare::tap(&url, events).await,
-        Role::Record { url, events, file } => bare::record(&url, events, &file).await,
-        Role::Replay { url, file } => bare::replay(&url, &file).await,
-        Role::Compare { expected, run, came, other_run, sagas, folder } => {
+        StreamRole::Tap { url, events } => bare::tap(&url, events).await,
+        StreamRole::Record { url, events, file } => bare::record(&url, events, &file).await,
+        StreamRole::Replay { url, file } => bare::replay(&url, &file).await,
+        StreamRole::Compare { expected, run, came, other_run, sagas, folder } => {
             let found = compare::compare((&expected, run), (&came, other_run), sagas, &folder)?;
             Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&found)?)?)
         }

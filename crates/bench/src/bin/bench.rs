@@ -1,4 +1,4 @@
-//! Runs the contestants in turn and reports what they reached.
+//! Runs the contestants in turn, and reports their figures.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,13 +18,13 @@ use bench::idle::measure as idle;
 use bench::places::measure as places;
 use bench::ranking::measure as ranking;
 use bench::report::groups::{self, Effort, Group};
-use bench::report::outcome::{Outcome, Row};
-use bench::runs::broker_alone::{self, Route};
+use bench::report::outcome::{CaseRow, GroupOutcome};
+use bench::runs::broker_alone::{self, BrokerRoute};
 use bench::runs::run;
-use bench::runs::stage::Stage;
+use bench::runs::stage::BenchStage;
 use bench::runs::statements::statements;
 use bench::search;
-use bench::stream::measure::{self as stream, Extent};
+use bench::stream::measure::{self as stream, StreamExtent};
 use bench::telemetry::measure as telemetry;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -34,7 +34,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Args {
-    /// What to measure [default: throughput latency half-peak].
+    /// The groups to measure [default: throughput latency half-peak].
     groups: Vec<Group>,
     /// Measure everything.
     #[arg(long)]
@@ -105,7 +105,7 @@ async fn main() -> ExitCode {
 async fn run_all(args: &Args) -> Result<bool> {
     fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
-    let stage = Box::pin(Stage::set_up(&args.out)).await?;
+    let stage = Box::pin(BenchStage::set_up(&args.out)).await?;
     let reached = tokio::select! {
         reached = measure(args, &stage) => reached,
         () = stopped() => Err(anyhow::anyhow!("stopped")),
@@ -130,7 +130,7 @@ async fn stopped() {
 }
 
 /// Returns whether all targets were reached.
-async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
+async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
     let groups = args.groups();
     let mut all_reached = true;
     let mut outcomes = Vec::new();
@@ -139,7 +139,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
         let effort = args.effort(group);
         let before = usage::load()?;
         if group == Group::HalfPeak && peaks.is_empty() {
-            // The peaks are not known if this group runs alone.
+            // This group needs a peak for each contestant, and measures it if it runs alone.
             let effort = Effort { rounds: 1, ..effort };
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
@@ -163,7 +163,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             Group::Broker => broker(stage, effort).await?,
             _ => rows(args, stage, group, effort, &mut peaks).await?,
         };
-        let outcome = Outcome::new(group, rows);
+        let outcome = GroupOutcome::new(group, rows);
         writeln!(std::io::stdout(), "{outcome}").ok();
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
@@ -181,14 +181,14 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
 /// Runs the cases of a group in turn, several times.
 async fn rows(
     args: &Args,
-    stage: &Stage,
+    stage: &BenchStage,
     group: Group,
     effort: Effort,
     peaks: &mut HashMap<Contestant, f64>,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<CaseRow>> {
     let peak = |who| peaks.get(&who).copied();
     let cases = groups::cases(group, &args.contestants(), effort, peak);
-    let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(&case.label)).collect();
+    let mut rows: Vec<CaseRow> = cases.iter().map(|case| CaseRow::new(&case.label)).collect();
     let (begun, all) = (Instant::now(), effort.rounds * cases.len());
     for round in 0..effort.rounds {
         for (at, case) in cases.iter().enumerate() {
@@ -214,8 +214,8 @@ async fn rows(
     Ok(rows)
 }
 
-/// There is no target: returns true.
-async fn search_products(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+/// Measures the search; it has no target, so this returns true.
+async fn search_products(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
     let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
     show(args, "search", before, &found)?;
@@ -223,7 +223,7 @@ async fn search_products(args: &Args, stage: &Stage, before: f64) -> Result<bool
 }
 
 /// Returns whether the target was reached.
-async fn compare_proxies(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
     let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
     let rounds = args.rounds.unwrap_or(rounds);
@@ -233,19 +233,19 @@ async fn compare_proxies(args: &Args, stage: &Stage, before: f64) -> Result<bool
 }
 
 /// Returns whether the targets were reached.
-async fn pass_events(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn pass_events(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, orders, compared) =
         if args.quick { (1, 2_000, 10_000) } else { (5, 10_000, 100_000) };
-    let extent = Extent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
+    let extent = StreamExtent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
     let passed = Box::pin(stream::measure(stage, extent, say)).await?;
     show(args, "stream", before, &passed)?;
     Ok(passed.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn read_telemetry(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, backlog, seconds) = if args.quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
-    let extent = telemetry::Extent {
+    let extent = telemetry::TelemetryExtent {
         rounds: args.rounds.unwrap_or(rounds).max(1),
         backlog,
         rate: 5_000,
@@ -257,26 +257,27 @@ async fn read_telemetry(args: &Args, stage: &Stage, before: f64) -> Result<bool>
 }
 
 /// Returns whether the target was reached.
-async fn rank_titles(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn rank_titles(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (minutes, titles, seconds) =
         if args.quick { (1_000_000, 200, 12) } else { (100_000_000, 5_000, 120) };
-    let extent = ranking::Extent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
+    let extent =
+        ranking::RankingExtent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
     let ranked = Box::pin(ranking::measure(stage, extent, say)).await?;
     show(args, "ranking", before, &ranked)?;
     Ok(ranked.is_reached())
 }
 
 /// Returns whether the targets were reached.
-async fn find_drivers(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn find_drivers(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (drivers, seconds) = if args.quick { (100_000, 3) } else { (1_000_000, 30) };
-    let extent = places::Extent { drivers, rate: 10_000, seconds };
+    let extent = places::PlacesExtent { drivers, rate: 10_000, seconds };
     let found = Box::pin(places::measure(stage, extent, say)).await?;
     show(args, "places", before, &found)?;
     Ok(found.is_reached())
 }
 
-/// There is no target: returns true.
-async fn take_apart(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+/// Takes sagas apart; there is no target, so this returns true.
+async fn take_apart(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let seconds = args.seconds.unwrap_or(if args.quick { 2 } else { 20 });
     let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
     show(args, "hops", before, &taken)?;
@@ -287,9 +288,9 @@ async fn take_apart(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
 }
 
 /// Returns whether the target was reached.
-async fn do_nothing(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn do_nothing(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (systems, settled, window) = if args.quick { (1, 2, 5) } else { (5, 30, 120) };
-    let extent = idle::Extent {
+    let extent = idle::IdleExtent {
         systems,
         settled: Duration::from_secs(settled),
         window: Duration::from_secs(args.seconds.unwrap_or(window)),
@@ -300,9 +301,9 @@ async fn do_nothing(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
 }
 
 /// Returns whether the targets were reached.
-async fn watch(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
+async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let extent = match args.quick {
-        true => console::Extent {
+        true => console::ConsoleExtent {
             entries: 100_000,
             times: 10,
             followed: 60_000,
@@ -310,7 +311,7 @@ async fn watch(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
             rate: 500,
             seconds: 5,
         },
-        false => console::Extent {
+        false => console::ConsoleExtent {
             entries: 10_000_000,
             times: 100,
             followed: 300_000,
@@ -320,22 +321,22 @@ async fn watch(args: &Args, stage: &Stage, before: f64) -> Result<bool> {
         },
     };
     let entries = args.entries.unwrap_or(extent.entries);
-    let extent = console::Extent { entries, ..extent };
+    let extent = console::ConsoleExtent { entries, ..extent };
     let watched = Box::pin(console::measure(stage, extent, say)).await?;
     show(args, "console", before, &watched)?;
     Ok(watched.is_reached())
 }
 
-/// What was measured, and how busy the machine was.
+/// The figures, and how busy the machine was.
 #[derive(Serialize)]
-struct Measured<'a, F> {
+struct MeasuredFigures<'a, F> {
     #[serde(flatten)]
     figures: &'a F,
-    /// The machine's load average of a minute, before and after.
+    /// The load average over a minute, before and after.
     load: (f64, f64),
 }
 
-/// Prints figures, and writes them into a file.
+/// Prints the figures, and writes them into a file.
 fn show(
     args: &Args,
     name: &str,
@@ -348,16 +349,17 @@ fn show(
         "{figures}  load of the machine: {before:.1} before, {after:.1} after\n"
     )
     .ok();
-    let measured = Measured { figures, load: (before, after) };
+    let measured = MeasuredFigures { figures, load: (before, after) };
     let file = args.out.join(format!("{name}.json"));
     fs::write(&file, serde_json::to_vec_pretty(&measured)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Route::ALL.iter().map(|route| Row::new(route.name())).collect();
+async fn broker(stage: &BenchStage, effort: Effort) -> Result<Vec<CaseRow>> {
+    let mut rows: Vec<CaseRow> =
+        BrokerRoute::ALL.iter().map(|route| CaseRow::new(route.name())).collect();
     for _ in 0..effort.rounds {
-        for (route, row) in Route::ALL.iter().zip(&mut rows) {
+        for (route, row) in BrokerRoute::ALL.iter().zip(&mut rows) {
             row.rounds
                 .push(Box::pin(broker_alone::measure(stage, *route, effort.window / 2)).await?);
             say(&format!("broker {}", route.name()));

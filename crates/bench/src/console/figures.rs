@@ -7,74 +7,74 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The targets: of a bare reader's rate, for a page in milliseconds, for the causes in seconds, and for the browser.
+/// The targets: the share of a bare reader's rate, a page in milliseconds, the causes in seconds, and the browser.
 const OF_BARE: f64 = 0.8;
 const PAGE: f64 = 100.0;
 const CAUSES: f64 = 2.0;
 
-/// A page that was read several times.
+/// A page of the console that was read several times.
 #[derive(Debug, Serialize)]
-pub struct Page {
+pub struct PageFigures {
     /// Its address.
     pub path: &'static str,
-    /// What each took, in milliseconds.
+    /// The times of the reads, in milliseconds.
     pub latencies: Vec<f64>,
 }
 
-/// How fast the journal is followed, in entries a second.
+/// The speed at which the journal is followed, in entries a second.
 #[derive(Debug, Serialize)]
-pub struct Followed {
-    /// By a reader that does nothing with them.
+pub struct FollowRates {
+    /// The speed of a reader that does nothing with the entries.
     pub bare: f64,
-    /// By a console.
+    /// The speed of a console.
     pub console: f64,
 }
 
-/// Sagas that hang.
+/// The sagas that hang.
 #[derive(Debug, Serialize)]
-pub struct Hung {
-    /// How many.
+pub struct HungFigures {
+    /// The number of sagas.
     pub sagas: usize,
-    /// Of how many causes.
+    /// The number of causes.
     pub causes: usize,
-    /// From the last message until the first page has all, in seconds.
+    /// The seconds from the last message until the first page has all causes.
     pub seconds: f64,
 }
 
-/// The page of what happens now, open in a browser.
+/// The page of current events, open in a browser.
 #[derive(Debug, Serialize)]
-pub struct Live {
+pub struct LivePage {
     /// Events a second.
     pub rate: u32,
-    /// For how long.
+    /// The seconds that the page was open.
     pub seconds: u64,
     /// The console's processor time, as a part of one processor.
     pub cpu: f64,
-    /// The same without the page.
+    /// The same with no page open.
     pub cpu_unwatched: f64,
-    /// Its memory and the peak of it, in megabytes.
+    /// The console's memory and its peak, in megabytes.
     pub memory: (f64, f64),
-    /// What the browser's main thread did at once, for longer than 50 ms: each in milliseconds.
+    /// The browser's long tasks, over 50 ms on the main thread: each in milliseconds.
     pub long_tasks: Vec<f64>,
 }
 
-/// What was measured of a console.
+/// The figures of a console.
 #[derive(Debug, Serialize)]
-pub struct Watched {
-    /// Following.
-    pub followed: Followed,
+pub struct ConsoleFigures {
+    /// The speed of following the journal.
+    pub followed: FollowRates,
     /// The entries among which pages were read.
     pub entries: i64,
     /// The pages.
-    pub pages: Vec<Page>,
-    /// What hangs.
-    pub hung: Hung,
+    pub pages: Vec<PageFigures>,
+    /// The sagas that hang.
+    pub hung: HungFigures,
     /// The open page. `None` if there is no browser.
-    pub live: Option<Live>,
+    pub live: Option<LivePage>,
 }
 
-impl Watched {
-    /// Whether all targets are reached.
+impl ConsoleFigures {
+    /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         let tasks = self.live.iter().flat_map(|live| &live.long_tasks);
@@ -85,10 +85,10 @@ impl Watched {
     }
 }
 
-impl fmt::Display for Watched {
+impl fmt::Display for ConsoleFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { followed, entries, pages, hung, live } = self;
-        let Followed { bare, console } = followed;
+        let FollowRates { bare, console } = followed;
         writeln!(
             f,
             "\nFollowing the journal: {console:.0} entries/s, {:.2} of a bare reader ({bare:.0}/s); wanted {OF_BARE}",
@@ -96,19 +96,26 @@ impl fmt::Display for Watched {
         )?;
         writeln!(f, "\nPages among {entries} entries; wanted p95 < {PAGE} ms")?;
         let mut table = Table::new(["page", "p50 ms", "p95 ms", "slowest"]).right(1..=3);
-        for Page { path, latencies } in pages {
+        for PageFigures { path, latencies } in pages {
             let at = |at| Cell::from(format!("{:.1}", quantile(latencies, at)));
             table.row([Cell::from(*path), at(0.5), at(0.95), at(1.0)]);
         }
         writeln!(f, "{table}")?;
-        let Hung { sagas, causes, seconds } = hung;
+        let HungFigures { sagas, causes, seconds } = hung;
         writeln!(
             f,
             "{sagas} sagas that hang of {causes} causes are on the first page after {seconds:.2} s; wanted {CAUSES} s"
         )?;
         match live {
             None => writeln!(f, "no browser: the open page was not measured")?,
-            Some(Live { rate, seconds, cpu, cpu_unwatched, memory: (now, most), long_tasks }) => {
+            Some(LivePage {
+                rate,
+                seconds,
+                cpu,
+                cpu_unwatched,
+                memory: (now, most),
+                long_tasks,
+            }) => {
                 let longest = long_tasks.iter().copied().fold(0.0, f64::max);
                 writeln!(
                     f,

@@ -1,4 +1,4 @@
-//! Events and dead letters of `saga4`, published as its services would.
+//! Publishes events and dead letters of `saga4`, as its services would.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,21 +14,21 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-/// The most that is not confirmed.
+/// The most messages that are unconfirmed at a time.
 const PORTION: usize = 1_000;
-/// How often events are published at a rate.
+/// The portions in a second of publishing at a rate.
 const TICKS: u32 = 50;
 
 pub(super) const OPENED: &str = "a.opened.v1";
 
-/// Publishes.
-pub(super) struct Publisher {
+/// Publishes messages of a saga, with confirms.
+pub(super) struct JournalPublisher {
     session: Arc<dyn Session>,
     confirms: Confirms,
     clock: Clock,
 }
 
-impl Publisher {
+impl JournalPublisher {
     pub(super) async fn connect(env: &TestEnv) -> Result<Self> {
         let broker = RabbitMq::new(env.ops_amqp_url())?;
         let session = broker.connect("bench console").await?;
@@ -87,7 +87,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes these, and waits until the broker has them.
+    /// Publishes these messages, and waits until the broker has confirmed them.
     pub(super) async fn publish(&mut self, messages: &[Publish]) -> Result<()> {
         for portion in messages.chunks(PORTION) {
             for message in portion {
@@ -109,7 +109,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes this many events a second for so long.
+    /// Publishes `rate` events a second for this time.
     pub(super) async fn at_rate(&mut self, rate: u32, time: Duration) -> Result<()> {
         let begun = Instant::now();
         let tick = Duration::from_secs(1) / TICKS;

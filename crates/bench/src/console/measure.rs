@@ -12,16 +12,16 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
-use crate::console::figures::{Followed, Hung, Live, Watched};
-use crate::console::journal::{OPENED, Publisher};
+use crate::console::figures::{ConsoleFigures, FollowRates, HungFigures, LivePage};
+use crate::console::journal::{JournalPublisher, OPENED};
 use crate::console::pages;
 use crate::contestants::contestant::Contestant;
 use crate::runs::console_process::ConsoleProcess;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The events of a saga.
+/// The number of events in a saga.
 const EACH: usize = 6;
 const CAUSES: [&str; 5] = [
     "no account",
@@ -30,51 +30,55 @@ const CAUSES: [&str; 5] = [
     "no rate",
     "the books are shut",
 ];
-/// Has the browser remember what its main thread did at once for longer than 50 ms.
+/// The script that makes the browser record its long tasks, over 50 ms.
 const OBSERVE: &str = "window.tasks = []; new PerformanceObserver(list => { for (const one of list.getEntries()) \
      window.tasks.push(one.duration); }).observe({ type: 'longtask', buffered: true });";
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
+pub struct ConsoleExtent {
     /// The entries among which pages are read.
     pub entries: i64,
-    /// How often each page is read.
+    /// The number of reads of each page.
     pub times: usize,
-    /// The events that are followed.
+    /// The number of events that are followed.
     pub followed: usize,
-    /// The sagas that hang.
+    /// The number of sagas that hang.
     pub hung: usize,
-    /// Events a second while a page is open, and for how many seconds.
+    /// The events a second while a page is open, and the seconds of that.
     pub rate: u32,
     pub seconds: u64,
 }
 
-/// Measures all of it. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// The console does not start, or does not show what it should.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Watched> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: ConsoleExtent,
+    say: impl Fn(&str),
+) -> Result<ConsoleFigures> {
     let env = stage.env(Contestant::Ballet).await?;
     let measured = async {
         let followed = follow(stage, &env, extent.followed).await?;
         say(&format!("console: {:.0} entries/s followed", followed.console));
-        let hung = hang(stage, &env, extent.hung).await?;
+        let hung = measure_causes(stage, &env, extent.hung).await?;
         say(&format!("console: what hangs is seen after {:.2} s", hung.seconds));
         let live = live(stage, &env, extent).await?;
         let console = ConsoleProcess::start(stage, &env).await?;
         let pages = pages::measure(&console, extent.entries, extent.times, &say).await?;
-        Ok(Watched { followed, entries: extent.entries, pages, hung, live })
+        Ok(ConsoleFigures { followed, entries: extent.entries, pages, hung, live })
     };
     let measured = measured.await;
     env.close().await?;
     measured
 }
 
-/// The rate at which a reader and a console follow the same entries.
-async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed> {
-    let mut publisher = Publisher::connect(env).await?;
+/// Measures how fast a reader and a console follow the same entries.
+async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<FollowRates> {
+    let mut publisher = JournalPublisher::connect(env).await?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
     for some in sagas.chunks(500) {
         let messages: Vec<_> = (0..EACH)
@@ -99,7 +103,7 @@ async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed>
     let mut db = PgConnection::connect(console.database.url()).await?;
     let begun = Instant::now();
     let next = "select next from console.progress";
-    // Its start is not what is measured.
+    // The start of the console does not count.
     let (mut since, mut first) = (begun, 0);
     loop {
         let next: i64 = sqlx::query_scalar(next).fetch_one(&mut db).await?;
@@ -108,7 +112,7 @@ async fn follow(stage: &Stage, env: &TestEnv, events: usize) -> Result<Followed>
             (since, first) = (Instant::now(), next);
         }
         if next >= all {
-            return Ok(Followed {
+            return Ok(FollowRates {
                 bare: rate(all, bare),
                 console: rate(all - first, since.elapsed()),
             });
@@ -122,8 +126,8 @@ fn rate(entries: usize, time: Duration) -> f64 {
     f64::from(u32::try_from(entries).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }
 
-/// A console that has read the journal to its end, and has judged all that it has read.
-async fn caught_up(stage: &Stage, env: &TestEnv) -> Result<ConsoleProcess> {
+/// Starts a console, and waits until it has read the journal to its end and judged all of it.
+async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
     let end = end(&broker).await?.map_or(0, |end| end + 1);
     let begun = Instant::now();
@@ -140,11 +144,11 @@ async fn caught_up(stage: &Stage, env: &TestEnv) -> Result<ConsoleProcess> {
     }
 }
 
-/// How soon sagas that hang are on the first page, by their causes.
-async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
+/// Measures how soon sagas that hang are on the first page, by their causes.
+async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;
-    let mut publisher = Publisher::connect(env).await?;
+    let mut publisher = JournalPublisher::connect(env).await?;
     for begin in (0..sagas).step_by(500) {
         let mut messages = Vec::new();
         for number in begin..sagas.min(begin + 500) {
@@ -173,15 +177,19 @@ async fn hang(stage: &Stage, env: &TestEnv, sagas: usize) -> Result<Hung> {
     for cause in CAUSES {
         ensure!(page.contains(cause), "the first page does not have {cause:?}, of {each} sagas");
     }
-    Ok(Hung { sagas, causes: CAUSES.len(), seconds })
+    Ok(HungFigures { sagas, causes: CAUSES.len(), seconds })
 }
 
-/// What the first page costs while it is open.
-async fn live(stage: &Stage, env: &TestEnv, extent: Extent) -> Result<Option<Live>> {
-    let Extent { rate, seconds, .. } = extent;
+/// Measures the cost of the first page while it is open.
+async fn live(
+    stage: &BenchStage,
+    env: &TestEnv,
+    extent: ConsoleExtent,
+) -> Result<Option<LivePage>> {
+    let ConsoleExtent { rate, seconds, .. } = extent;
     let Ok(browser) = WebBrowser::start().await else { return Ok(None) };
     let console = caught_up(stage, env).await?;
-    let mut publisher = Publisher::connect(env).await?;
+    let mut publisher = JournalPublisher::connect(env).await?;
     let time = Duration::from_secs(seconds);
     let mut used = async || -> Result<f64> {
         let (begun, before) = (Instant::now(), console.cpu()?);
@@ -202,5 +210,5 @@ async fn live(stage: &Stage, env: &TestEnv, extent: Extent) -> Result<Option<Liv
     let memory = console.memory()?;
     browser.close().await?;
     publisher.close().await;
-    Ok(Some(Live { rate, seconds, cpu, cpu_unwatched, memory, long_tasks }))
+    Ok(Some(LivePage { rate, seconds, cpu, cpu_unwatched, memory, long_tasks }))
 }

@@ -1,4 +1,4 @@
-//! The operators' console: what following costs, how soon its pages answer, and what a page that is open costs.
+//! The operators' console: the cost of following, the times of its pages, and the cost of an open page.
 
 mod figures;
 mod journal;

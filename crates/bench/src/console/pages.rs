@@ -1,10 +1,10 @@
-//! How soon pages answer that look for something among very many entries.
+//! Measures pages that search among very many entries.
 
 use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::console::figures::Page;
+use crate::console::figures::PageFigures;
 use crate::console::table;
 use crate::runs::console_process::ConsoleProcess;
 
@@ -28,7 +28,7 @@ pub(super) async fn measure(
     entries: i64,
     times: usize,
     say: &impl Fn(&str),
-) -> Result<Vec<Page>> {
+) -> Result<Vec<PageFigures>> {
     let begun = Instant::now();
     table::fill(console.database.url(), entries).await?;
     say(&format!("console: {entries} entries in {:.0?}", begun.elapsed()));
@@ -41,7 +41,7 @@ pub(super) async fn measure(
             console.page(&client, path).await?;
             latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
         }
-        pages.push(Page { path, latencies });
+        pages.push(PageFigures { path, latencies });
     }
     Ok(pages)
 }

@@ -1,9 +1,9 @@
-//! Fills a console's database with what a system of years has left behind.
+//! Fills a console's database with the entries of years.
 
 use anyhow::Result;
 use sqlx::{Connection, Executor, PgConnection};
 
-/// So many entries, ten of each saga, of which one saga in ten hangs for one of five causes.
+/// Adds this many entries, ten to a saga. One saga in ten hangs, for one of five causes.
 pub(super) async fn fill(url: &str, entries: i64) -> Result<()> {
     let mut db = PgConnection::connect(url).await?;
     db.execute("set statement_timeout = 0; create table console.entry_all partition of console.entry default")

@@ -1,6 +1,6 @@
-//! The contestants `ceiling` and `ceiling-bulk`: the fastest code that we can write by hand with the
-//! same guarantees. One lane handles batches of up to 250 messages, with as few statements as
-//! possible; with `bulk` the business is in bulk, too.
+//! The contestants `ceiling` and `ceiling-bulk`: the fastest code with the same guarantees that we can write by hand.
+//! One lane handles batches of up to 250 messages, with as few statements as possible. `ceiling-bulk` also does the
+//! business in bulk.
 //!
 //! The outbox is append-only. A later batch adds one row, the mark, for a batch that is published.
 //! Published rows stay, because deleting them would cost more.
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use crate::contestants::handwritten::{
-    self, Incoming, Outgoing, Publisher, confirmed, decide, lock_key, read,
+    self, ConfirmedPublisher, IncomingMessage, OutgoingMessage, confirmed, decide, lock_key, read,
 };
 use crate::saga4::business::{self, Move};
 
@@ -28,8 +28,8 @@ const PREFETCH: u16 = 500;
 /// After a batch of at least this size, the next one fills until that one is confirmed.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// The number of unconfirmed events at which the lane waits. With a backlog it is faster than the
-/// broker, and memory would grow.
+/// The number of unconfirmed events at which the lane waits. With a backlog the lane is faster than the broker, and
+/// without a limit memory would grow.
 const UNCONFIRMED: usize = 6000;
 
 const TABLES: &str = "\
@@ -51,9 +51,9 @@ create table outbox (
     created_at timestamptz not null default now()
 ) with (autovacuum_enabled = false);";
 
-type Marks = Arc<Mutex<Vec<Uuid>>>;
-/// A batch's events, and their permits among the unconfirmed ones.
-type Batch = (Uuid, Vec<Outgoing>, Option<OwnedSemaphorePermit>);
+type PublishedMarks = Arc<Mutex<Vec<Uuid>>>;
+/// A batch's events, with their permits to be unconfirmed.
+type OutgoingBatch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
 /// Runs the service until the process ends.
@@ -68,8 +68,8 @@ pub async fn run(
     bulk: bool,
 ) -> Result<()> {
     let pool = handwritten::database(database_url, TABLES, 4).await?;
-    let publisher = Publisher::connect(amqp_url, service).await?;
-    let marks = Marks::default();
+    let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
+    let marks = PublishedMarks::default();
     let (published, batches) = mpsc::unbounded_channel();
     let (confirmed, confirms) = watch::channel(Uuid::nil());
     publish_left_behind(&pool, &published).await?;
@@ -95,8 +95,8 @@ struct Lane {
     service: &'static str,
     bulk: bool,
     pool: PgPool,
-    marks: Marks,
-    published: mpsc::UnboundedSender<Batch>,
+    marks: PublishedMarks,
+    published: mpsc::UnboundedSender<OutgoingBatch>,
     unconfirmed: Arc<Semaphore>,
     /// The last confirmed batch.
     confirms: watch::Receiver<Uuid>,
@@ -130,9 +130,12 @@ impl Lane {
         }
     }
 
-    /// The transaction of one batch, with the marks that are due.
+    /// Runs the transaction of one batch, which also writes the marks that are due.
     #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
-    async fn transaction(&self, batch: Vec<Incoming>) -> Result<Option<(Uuid, Vec<Outgoing>)>> {
+    async fn transaction(
+        &self,
+        batch: Vec<IncomingMessage>,
+    ) -> Result<Option<(Uuid, Vec<OutgoingMessage>)>> {
         let marks = std::mem::take(&mut *lock(&self.marks));
         let mut keys: Vec<i64> = batch.iter().map(|message| lock_key(message.saga_id)).collect();
         keys.sort_unstable();
@@ -144,7 +147,7 @@ impl Lane {
         sagas.dedup();
 
         let mut db = self.pool.begin().await?;
-        // All locks are taken in order before the first row is written.
+        // Takes all locks in order before it writes the first row.
         let fresh: Vec<(Uuid,)> = sqlx::query_as(
             "with locked as materialized \
                  (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
@@ -171,7 +174,7 @@ impl Lane {
             ledger.entry(saga).or_default().push((step, outcome));
         }
 
-        let mut written = Written::default();
+        let mut written = BatchRows::default();
         let mut changes: Vec<Move> = Vec::new();
         for message in batch {
             if !fresh.remove(&message.message_id) {
@@ -202,14 +205,14 @@ impl Lane {
 
 /// The rows that a batch adds to the ledger and the outbox.
 #[derive(Default)]
-struct Written {
+struct BatchRows {
     sagas: Vec<Uuid>,
     steps: Vec<&'static str>,
     outcomes: Vec<Option<String>>,
-    events: Vec<Outgoing>,
+    events: Vec<OutgoingMessage>,
 }
 
-impl Written {
+impl BatchRows {
     /// Writes the ledger, the outbox and the marks with one statement.
     async fn write(
         &self,
@@ -241,15 +244,15 @@ impl Written {
     }
 }
 
-fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
+fn lock(marks: &PublishedMarks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
-    publisher: &Publisher,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
-    marks: &Marks,
+    publisher: &ConfirmedPublisher,
+    mut batches: mpsc::UnboundedReceiver<OutgoingBatch>,
+    marks: &PublishedMarks,
     done: &watch::Sender<Uuid>,
 ) -> Result<()> {
     let (sent, mut unconfirmed) = mpsc::unbounded_channel();
@@ -281,7 +284,7 @@ async fn publish(
 }
 
 /// Writes the marks when no batch does.
-async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
+async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let waiting = std::mem::take(&mut *lock(marks));
@@ -297,7 +300,7 @@ async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
 /// Publishes the batches that an earlier process committed but did not mark as published.
 async fn publish_left_behind(
     pool: &PgPool,
-    published: &mpsc::UnboundedSender<Batch>,
+    published: &mpsc::UnboundedSender<OutgoingBatch>,
 ) -> Result<()> {
     let rows: Vec<(Uuid, Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
         "select batch, message_id, saga_id, cause, event_type, body from outbox o \
@@ -306,10 +309,10 @@ async fn publish_left_behind(
     )
     .fetch_all(pool)
     .await?;
-    let mut batches: HashMap<Uuid, Vec<Outgoing>> = HashMap::new();
+    let mut batches: HashMap<Uuid, Vec<OutgoingMessage>> = HashMap::new();
     for (batch, message_id, saga_id, cause, event_type, body) in rows {
         let event_type = handwritten::known_type(&event_type)?;
-        let event = Outgoing { message_id, saga_id, cause, event_type, body };
+        let event = OutgoingMessage { message_id, saga_id, cause, event_type, body };
         batches.entry(batch).or_default().push(event);
     }
     for (batch, events) in batches {

@@ -1,4 +1,4 @@
-//! What the hand-written contestants share: the rules of the saga, the database and the broker.
+//! The shared code of the hand-written contestants: the rules of the saga, the database and the broker.
 //!
 //! They keep ballet's guarantees: an inbox, a ledger with the outcomes and a tombstone, a lock per
 //! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
@@ -22,7 +22,7 @@ use crate::saga4::contract::Order;
 const TOMBSTONE: &str = "aborted";
 
 /// A message that was received.
-pub(crate) struct Incoming {
+pub(crate) struct IncomingMessage {
     pub(crate) tag: u64,
     pub(crate) message_id: Uuid,
     pub(crate) saga_id: Uuid,
@@ -32,7 +32,7 @@ pub(crate) struct Incoming {
 
 /// A message to publish.
 #[derive(Debug, Clone)]
-pub(crate) struct Outgoing {
+pub(crate) struct OutgoingMessage {
     pub(crate) message_id: Uuid,
     pub(crate) saga_id: Uuid,
     pub(crate) cause: Uuid,
@@ -40,45 +40,45 @@ pub(crate) struct Outgoing {
     pub(crate) body: String,
 }
 
-/// What a message leads to.
+/// The effect of a message.
 #[derive(Debug, Default)]
-pub(crate) struct Effect {
-    /// Steps for the ledger, with their outcomes.
+pub(crate) struct MessageEffect {
+    /// The steps for the ledger, with their outcomes.
     pub(crate) ledger: Vec<(&'static str, Option<String>)>,
     pub(crate) change: Option<Move>,
-    pub(crate) event: Option<Outgoing>,
+    pub(crate) event: Option<OutgoingMessage>,
 }
 
-/// The rules of the saga: what a service does with a message, given the ledger's rows of the saga.
+/// Applies the rules of the saga: the effect of a message, given the ledger's rows of the saga.
 pub(crate) fn decide(
     service: &str,
-    message: &Incoming,
+    message: &IncomingMessage,
     ledger: &[(String, Option<String>)],
-) -> Result<Effect> {
+) -> Result<MessageEffect> {
     let row = |step: &str| ledger.iter().find(|(name, _)| name == step);
     let aborted = row(TOMBSTONE).is_some();
     let order = &message.order;
-    let step = |name: &'static str, done: &'static str| -> Result<Effect> {
+    let step = |name: &'static str, done: &'static str| -> Result<MessageEffect> {
         if aborted || row(name).is_some() {
-            return Ok(Effect::default());
+            return Ok(MessageEffect::default());
         }
         let body = serde_json::to_string(order)?;
         let change = Some(change(message.saga_id, name, order, 1));
         let event = Some(event(message, done, body.clone()));
-        Ok(Effect { ledger: vec![(name, Some(body))], change, event })
+        Ok(MessageEffect { ledger: vec![(name, Some(body))], change, event })
     };
     match (service, message.event_type.as_str()) {
         ("a", "a.wanted.v1") => step("open", "a.opened.v1"),
         ("a", "d.moved.v1") => step("close", "a.closed.v1"),
-        ("a", "c.refused.v1") if aborted || row("close").is_some() => Ok(Effect::default()),
+        ("a", "c.refused.v1") if aborted || row("close").is_some() => Ok(MessageEffect::default()),
         ("a", "c.refused.v1") => {
             let body = serde_json::to_string(order)?;
             let change = Some(change(message.saga_id, "cancel", order, -1));
             let event = Some(event(message, "a.cancelled.v1", body));
-            Ok(Effect { ledger: vec![(TOMBSTONE, None)], change, event })
+            Ok(MessageEffect { ledger: vec![(TOMBSTONE, None)], change, event })
         }
         ("b", "a.opened.v1") => step("move", "b.moved.v1"),
-        ("c", "b.moved.v1") if row("refused").is_some() => Ok(Effect::default()),
+        ("c", "b.moved.v1") if row("refused").is_some() => Ok(MessageEffect::default()),
         ("c", "b.moved.v1") if order.refused => {
             let mut effect = step("move", "c.refused.v1")?;
             effect.change = None;
@@ -89,9 +89,10 @@ pub(crate) fn decide(
         }
         ("c", "b.moved.v1") => step("move", "c.moved.v1"),
         ("d", "c.moved.v1") => step("move", "d.moved.v1"),
-        (_, "a.cancelled.v1") if aborted => Ok(Effect::default()),
+        (_, "a.cancelled.v1") if aborted => Ok(MessageEffect::default()),
         (_, "a.cancelled.v1") => {
-            let mut effect = Effect { ledger: vec![(TOMBSTONE, None)], ..Effect::default() };
+            let mut effect =
+                MessageEffect { ledger: vec![(TOMBSTONE, None)], ..MessageEffect::default() };
             if let Some((_, Some(outcome))) = row("move") {
                 let done: Order = serde_json::from_str(outcome)?;
                 let undone = match service {
@@ -113,9 +114,9 @@ fn change(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Move {
     Move { saga_id, step, account: order.account, amount: sign * order.amount }
 }
 
-fn event(cause: &Incoming, event_type: &'static str, body: String) -> Outgoing {
+fn event(cause: &IncomingMessage, event_type: &'static str, body: String) -> OutgoingMessage {
     let (saga_id, cause) = (cause.saga_id, cause.message_id);
-    Outgoing { message_id: new_id(), saga_id, cause, event_type, body }
+    OutgoingMessage { message_id: new_id(), saga_id, cause, event_type, body }
 }
 
 #[expect(clippy::disallowed_methods, reason = "hand-written code has no handler's context")]
@@ -129,8 +130,8 @@ pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
     saga_id.as_u128() as i64
 }
 
-/// Reads a delivery. A message that cannot be read ends the process: here nothing sends one.
-pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<Incoming> {
+/// Reads a delivery. An unreadable message ends the process: nobody sends one here.
+pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<IncomingMessage> {
     let properties = &delivery.properties;
     let id = |text: Option<&str>| Uuid::parse_str(text.unwrap_or_default());
     let message_id = id(properties.message_id().as_ref().map(|id| id.as_str()));
@@ -140,7 +141,7 @@ pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<Incoming> {
     let saga_id = if saga.is_some() { id(saga).context("a bad saga id")? } else { message_id };
     let event_type = delivery.routing_key.as_str().to_owned();
     let order = serde_json::from_slice(&delivery.data).context("a bad body")?;
-    Ok(Incoming { tag: delivery.delivery_tag, message_id, saga_id, event_type, order })
+    Ok(IncomingMessage { tag: delivery.delivery_tag, message_id, saga_id, event_type, order })
 }
 
 /// Consumes the service's queue.
@@ -159,12 +160,12 @@ pub(crate) async fn consume(
 
 /// Publishes with confirms.
 #[derive(Clone)]
-pub(crate) struct Publisher {
+pub(crate) struct ConfirmedPublisher {
     channel: Channel,
     service: &'static str,
 }
 
-impl Publisher {
+impl ConfirmedPublisher {
     pub(crate) async fn connect(amqp_url: &str, service: &'static str) -> Result<Self> {
         let channel = channel(amqp_url, &format!("{service} publish")).await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -172,7 +173,7 @@ impl Publisher {
     }
 
     /// Sends a message. Its confirm comes later.
-    pub(crate) async fn send(&self, message: &Outgoing) -> Result<PublisherConfirm> {
+    pub(crate) async fn send(&self, message: &OutgoingMessage) -> Result<PublisherConfirm> {
         let mut headers = FieldTable::default();
         let cause = AMQPValue::LongString(message.cause.to_string().into());
         headers.insert("causation_id".into(), cause);
@@ -199,7 +200,7 @@ pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     }
 }
 
-/// Connects.
+/// Connects to the broker, and opens a channel.
 pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(amqp_url, properties).await?;

@@ -32,7 +32,7 @@ pub fn service(service: &str) -> Option<Service> {
 }
 
 /// An event of the saga, which carries its order.
-trait Carries {
+trait CarriesOrder {
     fn order(&self) -> &Order;
 }
 
@@ -43,7 +43,7 @@ async fn book<E>(
     sign: i64,
 ) -> Result<(), Failure>
 where
-    E: Carries + 'static,
+    E: CarriesOrder + 'static,
 {
     let change = |item: &Item<E>| {
         let Order { account, amount, .. } = *item.event.order();
@@ -55,7 +55,7 @@ where
 
 macro_rules! carry {
     ($($event:ident)+) => {$(
-        impl Carries for $event {
+        impl CarriesOrder for $event {
             fn order(&self) -> &Order {
                 &self.0
             }

@@ -1,5 +1,5 @@
-//! The contestant `twin`: what a careful team writes by hand. Each message has its own transaction,
-//! awaited confirm and ack. Eight messages run at once, each on its own database connection.
+//! The contestant `twin`: the code that a careful team writes by hand. Each message has its own transaction, awaited
+//! confirm and ack. Eight messages run at once, each on its own database connection.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::contestants::handwritten::{
-    self, Outgoing, Publisher, confirmed, decide, lock_key, read,
+    self, ConfirmedPublisher, OutgoingMessage, confirmed, decide, lock_key, read,
 };
 use crate::saga4::business;
 
 const PREFETCH: u16 = 50;
 const AT_ONCE: usize = 8;
-/// The age at which an event that a crash left in the outbox is published.
+/// The age from which a sweep publishes an event that a crash left in the outbox.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "\
@@ -46,7 +46,7 @@ create table outbox (
 pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> Result<()> {
     let connections = u32::try_from(AT_ONCE)? + 2;
     let pool = handwritten::database(database_url, TABLES, connections).await?;
-    let publisher = Publisher::connect(amqp_url, service).await?;
+    let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
     let (published, deletions) = mpsc::unbounded_channel();
     let (_channel, consumer) = handwritten::consume(amqp_url, service, PREFETCH).await?;
     let handling =
@@ -75,7 +75,7 @@ async fn handle(
     pool: &PgPool,
     service: &str,
     delivery: &lapin::message::Delivery,
-) -> Result<Option<Outgoing>> {
+) -> Result<Option<OutgoingMessage>> {
     let message = read(delivery)?;
     let mut db = pool.begin().await?;
     // One statement takes the saga's lock and enters the message into the inbox.
@@ -150,7 +150,7 @@ async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> 
 }
 
 /// Publishes the events that a crashed process left in the outbox.
-async fn sweep(pool: &PgPool, publisher: &Publisher) -> Result<()> {
+async fn sweep(pool: &PgPool, publisher: &ConfirmedPublisher) -> Result<()> {
     loop {
         let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
             "select message_id, saga_id, cause, event_type, body from outbox \
@@ -162,7 +162,7 @@ async fn sweep(pool: &PgPool, publisher: &Publisher) -> Result<()> {
         .await?;
         for (message_id, saga_id, cause, event_type, body) in left {
             let event = handwritten::known_type(&event_type)?;
-            let event = Outgoing { message_id, saga_id, cause, event_type: event, body };
+            let event = OutgoingMessage { message_id, saga_id, cause, event_type: event, body };
             confirmed(publisher.send(&event).await?).await?;
             sqlx::query("delete from outbox where message_id = $1")
                 .bind(message_id)

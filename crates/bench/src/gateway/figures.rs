@@ -5,30 +5,30 @@ use std::fmt;
 use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
-use crate::gateway::proxies::Proxy;
+use crate::gateway::proxies::ProxyKind;
 use crate::report::outcome::{quantile, ratios};
 
-/// The p99 may be this many times nginx's.
+/// The most that a p99 may be, as a multiple of nginx's.
 const MOST: f64 = 1.5;
-/// The peak is at least this part of nginx's.
+/// The least that a peak may be, as a share of nginx's.
 const LEAST: f64 = 0.75;
 
 const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the same \
                         rate is half of hyper's peak: `apt-get install nginx-light` brings it";
 
-/// What one proxy reached, round by round.
+/// The figures of one proxy, round by round.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) proxy: Proxy,
+pub(crate) struct ProxyFigures {
+    pub(crate) proxy: ProxyKind,
     /// Requests a second in the closed loop.
     pub(crate) peaks: Vec<f64>,
-    /// Microseconds of its processor time for a request of the closed loop.
+    /// Microseconds of the proxy's processor time for a request of the closed loop.
     pub(crate) processor: Vec<f64>,
-    /// At half of its own peak.
+    /// The latencies at half of the proxy's own peak.
     pub(crate) own: Latencies,
-    /// At half of the peak of the first row.
+    /// The latencies at half of the first proxy's peak.
     pub(crate) same: Latencies,
-    /// The most memory that it had, in megabytes.
+    /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Latencies {
 
 /// The latencies of requests with an `Idempotency-Key`, in milliseconds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Keyed {
+pub(crate) struct KeyedLatencies {
     /// Requests a second.
     pub(crate) rate: f64,
     pub(crate) p50: f64,
@@ -50,15 +50,15 @@ pub(crate) struct Keyed {
 
 /// All figures of a run.
 #[derive(Debug, Serialize)]
-pub struct Comparison {
-    pub(crate) rows: Vec<Row>,
-    /// Requests a second, half of the peak of the first row.
+pub struct ProxyComparison {
+    pub(crate) rows: Vec<ProxyFigures>,
+    /// The fixed rate, half of the first proxy's peak, in requests a second.
     pub(crate) rate: f64,
-    pub(crate) keyed: Keyed,
+    pub(crate) keyed: KeyedLatencies,
 }
 
-impl Row {
-    pub(crate) fn new(proxy: Proxy) -> Self {
+impl ProxyFigures {
+    pub(crate) fn new(proxy: ProxyKind) -> Self {
         let (own, same) = (Latencies::default(), Latencies::default());
         Self { proxy, peaks: Vec::new(), processor: Vec::new(), own, same, memory: 0.0 }
     }
@@ -69,25 +69,25 @@ impl Row {
     }
 }
 
-impl Comparison {
-    fn row(&self, proxy: Proxy) -> Option<&Row> {
+impl ProxyComparison {
+    fn row(&self, proxy: ProxyKind) -> Option<&ProxyFigures> {
         self.rows.iter().find(|row| row.proxy == proxy)
     }
 
-    /// The targets. Without nginx there is none.
-    fn verdicts(&self) -> Vec<Verdict> {
-        let both = self.row(Proxy::Gateway).zip(self.row(Proxy::Nginx));
+    /// The verdicts on the targets. Without nginx there is none.
+    fn verdicts(&self) -> Vec<GatewayVerdict> {
+        let both = self.row(ProxyKind::Gateway).zip(self.row(ProxyKind::Nginx));
         let Some((gateway, nginx)) = both else { return Vec::new() };
-        let p99 = |what, of: fn(&Row) -> &[f64]| {
+        let p99 = |what, of: fn(&ProxyFigures) -> &[f64]| {
             let ratios = ratios(of(gateway), of(nginx));
             let is_reached = quantile(&ratios, 0.5) <= MOST;
-            Verdict { what: format!("{what}: at most {MOST}"), ratios, is_reached }
+            GatewayVerdict { what: format!("{what}: at most {MOST}"), ratios, is_reached }
         };
         let peaks = ratios(&gateway.peaks, &nginx.peaks);
         let is_reached = quantile(&peaks, 0.5) >= LEAST;
         let what = format!("peak of gateway, against nginx: at least {LEAST}");
         vec![
-            Verdict { what, ratios: peaks, is_reached },
+            GatewayVerdict { what, ratios: peaks, is_reached },
             p99("p99 of gateway at half of its peak, against nginx at half of its own", |row| {
                 &row.own.p99
             }),
@@ -95,21 +95,21 @@ impl Comparison {
         ]
     }
 
-    /// Whether the targets are reached.
+    /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.verdicts().iter().all(|verdict| verdict.is_reached)
     }
 }
 
-/// Whether a target is reached.
-struct Verdict {
+/// The verdict on a target.
+struct GatewayVerdict {
     what: String,
     ratios: Vec<f64>,
     is_reached: bool,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for GatewayVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, ratios, is_reached } = self;
         let mark = if *is_reached { "reached" } else { "MISSED " };
@@ -126,7 +126,7 @@ fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
     format!("{median:.2} ({least:.2}-{most:.2})")
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for ProxyComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = [
             "",
@@ -143,9 +143,9 @@ impl fmt::Display for Comparison {
             "MB",
         ];
         let mut table = Table::new(header).right(1..=11);
-        let nginx = self.row(Proxy::Nginx);
+        let nginx = self.row(ProxyKind::Nginx);
         for row in &self.rows {
-            let Row { proxy, peaks, processor, own, same, memory } = row;
+            let ProxyFigures { proxy, peaks, processor, own, same, memory } = row;
             let median = |values: &[f64]| quantile(values, 0.5);
             let cells = [
                 proxy.name().to_owned(),
@@ -168,7 +168,7 @@ impl fmt::Display for Comparison {
             f,
             "\nGateway: open loop at half of the own peak, then all at the same rate, {rate:.0}/s\n{table}"
         )?;
-        let Keyed { rate, p50, p99 } = self.keyed;
+        let KeyedLatencies { rate, p50, p99 } = self.keyed;
         writeln!(
             f,
             "  gateway, POST with an Idempotency-Key, {rate:.0}/s: p50 {p50:.1} ms, p99 {p99:.1} ms"
@@ -188,25 +188,25 @@ impl fmt::Display for Comparison {
 mod tests {
     use super::*;
 
-    fn comparison(proxies: &[(Proxy, [f64; 3])]) -> Comparison {
-        let row = |(proxy, p99): &(Proxy, [f64; 3])| Row {
-            peaks: vec![if *proxy == Proxy::Gateway { 800.0 } else { 1_000.0 }; 3],
+    fn comparison(proxies: &[(ProxyKind, [f64; 3])]) -> ProxyComparison {
+        let row = |(proxy, p99): &(ProxyKind, [f64; 3])| ProxyFigures {
+            peaks: vec![if *proxy == ProxyKind::Gateway { 800.0 } else { 1_000.0 }; 3],
             processor: vec![20.0; 3],
             own: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
             same: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
-            ..Row::new(*proxy)
+            ..ProxyFigures::new(*proxy)
         };
-        let keyed = Keyed { rate: 100.0, p50: 1.0, p99: 2.0 };
-        Comparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
+        let keyed = KeyedLatencies { rate: 100.0, p50: 1.0, p99: 2.0 };
+        ProxyComparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
     }
 
     #[test]
     fn rounds_are_compared_with_each_other() {
-        // Both were slow in the second round.
-        let all = [(Proxy::Nginx, [1.0, 9.0, 2.0]), (Proxy::Gateway, [1.4, 9.9, 4.0])];
+        // Both proxies are slow in the second round.
+        let all = [(ProxyKind::Nginx, [1.0, 9.0, 2.0]), (ProxyKind::Gateway, [1.4, 9.9, 4.0])];
         let slow = comparison(&all);
         assert!(slow.is_reached() && slow.to_string().contains("reached      1.40  (1.10-2.00)"));
-        let all = [(Proxy::Nginx, [1.0, 1.0, 2.0]), (Proxy::Gateway, [1.6, 1.4, 4.0])];
+        let all = [(ProxyKind::Nginx, [1.0, 1.0, 2.0]), (ProxyKind::Gateway, [1.6, 1.4, 4.0])];
         let slow = comparison(&all);
         assert!(!slow.is_reached() && slow.to_string().contains("MISSED       1.60  (1.40-2.00)"));
         assert!(slow.to_string().contains("reached      0.80  (0.80-0.80)  peak"));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn without_nginx_there_is_no_target() {
-        let alone = comparison(&[(Proxy::Hyper, [1.0; 3]), (Proxy::Gateway, [9.0; 3])]);
+        let alone = comparison(&[(ProxyKind::Hyper, [1.0; 3]), (ProxyKind::Gateway, [9.0; 3])]);
         assert!(alone.is_reached() && alone.to_string().contains("apt-get install nginx-light"));
     }
 }

@@ -1,5 +1,5 @@
-//! The service behind the proxies, and the proxy without layers: the server and the client that the
-//! gateway stands on, and nothing else.
+//! The service behind the proxies, and the proxy without layers: the server and the client that the gateway builds on,
+//! and nothing else.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub async fn serve(listen: SocketAddr) -> Result<()> {
                     Ok::<_, Infallible>(response)
                 }
             });
-            // An error is a client that has gone.
+            // An error means that the client has gone.
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
         }
     })
@@ -76,7 +76,7 @@ pub async fn pass_on(listen: SocketAddr, upstream: SocketAddr) -> Result<()> {
                     anyhow::Ok(client.request(request).await?)
                 }
             });
-            // An error is a client that has gone, or fails its request.
+            // An error means that the client has gone, or that its request failed.
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
         }
     })

@@ -23,40 +23,40 @@ use crate::runs::figures::count;
 
 /// The connections of a load.
 const CONNECTIONS: usize = 64;
-/// How long the first requests of a load do not count.
+/// The time in which the first requests of a load do not count.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// A request that cannot be sent so long after it was due is given up, with this as its latency.
+/// A request that is still unsent this long after it was due is given up, with this as its latency.
 const GIVEN_UP: Duration = Duration::from_secs(5);
-/// How much longer than planned a load may take.
+/// The time that a load may take beyond its plan.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// What a client sends to say who it is.
+/// The header that identifies a client.
 #[derive(Debug, Clone)]
-pub(crate) struct Credentials {
+pub(crate) struct ClientCredentials {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
 }
 
-/// What is asked for.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestKind {
     /// GET.
     Read,
     /// POST with an `Idempotency-Key` of its own.
     Keyed,
 }
 
-/// Where to, and who.
+/// The address and the clients of a load.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
-    pub(crate) kind: Kind,
-    /// The clients, who share the connections.
-    pub(crate) clients: Arc<[Credentials]>,
+    pub(crate) kind: RequestKind,
+    /// The clients, which share the connections.
+    pub(crate) clients: Arc<[ClientCredentials]>,
 }
 
-/// Requests a second, each sent when the one before on its connection has its answer.
-pub(crate) async fn closed(target: &Target, time: Duration) -> Result<f64> {
+/// Sends requests in a closed loop, each when its connection has the answer to the last. Returns the requests a second.
+pub(crate) async fn closed(target: &LoadTarget, time: Duration) -> Result<f64> {
     let begin = Instant::now() + WARM_UP;
     let end = begin + time;
     let each = connect(target).await?.into_iter().map(|mut connection| async move {
@@ -74,8 +74,8 @@ pub(crate) async fn closed(target: &Target, time: Duration) -> Result<f64> {
     Ok(count(answers) / time.as_secs_f64())
 }
 
-/// The latencies in milliseconds of requests at a fixed rate, counted from when each was due.
-pub(crate) async fn open(target: &Target, rate: f64, time: Duration) -> Result<Vec<f64>> {
+/// Sends requests at a fixed rate. Returns their latencies in milliseconds, each counted from when it was due.
+pub(crate) async fn open(target: &LoadTarget, rate: f64, time: Duration) -> Result<Vec<f64>> {
     let schedule = Schedule::new(rate, WARM_UP + time);
     let connections = connect(target).await?;
     let (due, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -108,8 +108,8 @@ pub(crate) async fn open(target: &Target, rate: f64, time: Duration) -> Result<V
     Ok(latencies)
 }
 
-/// Lets requests go when they are due. A thread sleeps to a few microseconds, the runtime's timer only
-/// to a millisecond.
+/// Releases requests when they are due. A thread sleeps to within a few microseconds, the runtime's timer only to a
+/// millisecond.
 fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
     let mut released = 0;
     while released < schedule.requests {
@@ -118,7 +118,7 @@ fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
         released = now;
         std::thread::sleep(schedule.due(released).saturating_sub(begin.elapsed()));
     }
-    // Everybody learns that there are no more.
+    // Wakes all connections, so that each learns that no more requests come.
     due.add_permits(CONNECTIONS);
 }
 
@@ -126,7 +126,7 @@ async fn together<T: Send + 'static>(
     each: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
     time: Duration,
 ) -> Result<Vec<T>> {
-    // Dropped with whatever still runs when one of them fails.
+    // When one task fails, the others are dropped with the set.
     let mut tasks: JoinSet<_> = each.collect();
     let all = async {
         let mut all = Vec::new();
@@ -139,29 +139,29 @@ async fn together<T: Send + 'static>(
     ended.context("there are requests without an answer")?
 }
 
-async fn connect(target: &Target) -> Result<Vec<Connection>> {
-    let open = (0..CONNECTIONS).map(|number| Connection::open(target, number));
+async fn connect(target: &LoadTarget) -> Result<Vec<ClientConnection>> {
+    let open = (0..CONNECTIONS).map(|number| ClientConnection::open(target, number));
     try_join_all(open).await
 }
 
 /// A client's connection.
-pub(crate) struct Connection {
+pub(crate) struct ClientConnection {
     sender: SendRequest<Full<Bytes>>,
-    target: Target,
-    /// Different in every run, so that every key is new.
+    target: LoadTarget,
+    /// Differs in every run, so that every key is new.
     salt: u128,
     number: usize,
     sent: usize,
 }
 
-impl Connection {
-    pub(crate) async fn open(target: &Target, number: usize) -> Result<Self> {
+impl ClientConnection {
+    pub(crate) async fn open(target: &LoadTarget, number: usize) -> Result<Self> {
         let address = target.address;
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true).context("cannot set up a connection")?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Its errors are those of its requests.
+        // Its errors are also those of its requests.
         tokio::spawn(connection);
         let salt = new_id().as_u128();
         Ok(Self { sender, target: target.clone(), salt, number, sent: 0 })
@@ -171,11 +171,11 @@ impl Connection {
     pub(crate) async fn ask(&mut self) -> Result<()> {
         let Self { target, salt, number, sent, .. } = self;
         *sent += 1;
-        let Credentials { name, value } = &target.clients[*number % target.clients.len()];
+        let ClientCredentials { name, value } = &target.clients[*number % target.clients.len()];
         let request = Request::builder().header(HOST, "shop.example").header(name, value);
         let request = match target.kind {
-            Kind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
-            Kind::Keyed => request
+            RequestKind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
+            RequestKind::Keyed => request
                 .method(Method::POST)
                 .uri("/things")
                 .header("idempotency-key", format!("{salt:x}-{number}-{sent}"))

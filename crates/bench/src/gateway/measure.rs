@@ -1,4 +1,4 @@
-//! Loads the proxies in short turns, so that what else the machine does hits all alike.
+//! Loads the proxies in short turns, so that other work on the machine slows all of them alike.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -6,46 +6,47 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet_stage::Database;
 
-use crate::gateway::figures::{Comparison, Keyed, Row};
-use crate::gateway::load::{self, Kind, Target};
-use crate::gateway::proxies::{Proxies, Proxy, Running};
+use crate::gateway::figures::{KeyedLatencies, ProxyComparison, ProxyFigures};
+use crate::gateway::load::{self, LoadTarget, RequestKind};
+use crate::gateway::proxies::{Proxies, ProxyKind, RunningProxy};
 use crate::report::outcome::quantile;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;
 
-/// Measures the proxies in this many rounds. In a round each has a turn of this length at its peak, later
-/// another at half of its peak, and one at half of nginx's. `say` is told what is under way.
+/// Measures the proxies in this many rounds. In a round each proxy has a turn of this length at its peak, later one at
+/// half of its peak, and one at half of nginx's. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If a proxy does not start, or does not answer as it should.
 pub async fn measure(
-    stage: &Stage,
+    stage: &BenchStage,
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
-) -> Result<Comparison> {
+) -> Result<ProxyComparison> {
     let database = Database::new(stage.servers.postgres(), "gateway").await?;
     let dir = stage.logs.join("gateway");
     let proxies = Proxies::start(&dir, &database).await?;
     let measured = compare(&proxies.all, rounds, turn, say).await;
     proxies.stop().await;
     if measured.is_ok() {
-        // The access log is large. A failure does no harm: the next run does it.
+        // The access log is large. A failure does no harm: the next run removes it.
         fs::remove_dir_all(&dir).ok();
     }
     measured
 }
 
 async fn compare(
-    all: &[Running],
+    all: &[RunningProxy],
     rounds: usize,
     turn: Duration,
     say: impl Fn(&str),
-) -> Result<Comparison> {
-    let mut rows: Vec<Row> = all.iter().map(|running| Row::new(running.proxy)).collect();
+) -> Result<ProxyComparison> {
+    let mut rows: Vec<ProxyFigures> =
+        all.iter().map(|running| ProxyFigures::new(running.proxy)).collect();
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
@@ -53,14 +54,14 @@ async fn compare(
             let peak = load::closed(&running.target, turn).await;
             let peak = peak.with_context(|| running.proxy.name())?;
             let spent = running.process.processor()? - spent;
-            // The warm-up is as fast as the turn.
+            // The warm-up runs at the rate of the turn.
             let requests = peak * begun.elapsed().as_secs_f64();
             row.peaks.push(peak);
             row.processor.push(spent * 1_000.0 / requests);
             say(&format!("gateway: {} {peak:.0} requests/s at its peak", running.proxy.name()));
         }
     }
-    let rate = rows.first().map_or(f64::NAN, Row::half);
+    let rate = rows.first().map_or(f64::NAN, ProxyFigures::half);
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
@@ -78,15 +79,16 @@ async fn compare(
     for (running, row) in all.iter().zip(&mut rows) {
         row.memory = running.process.memory()?;
     }
-    let gateway = all.iter().find(|running| running.proxy == Proxy::Gateway);
-    let target = gateway.map(|running| Target { kind: Kind::Keyed, ..running.target.clone() });
+    let gateway = all.iter().find(|running| running.proxy == ProxyKind::Gateway);
+    let target =
+        gateway.map(|running| LoadTarget { kind: RequestKind::Keyed, ..running.target.clone() });
     let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
     let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
-    let keyed = Keyed { rate: KEYED, p50, p99 };
-    Ok(Comparison { rows, rate, keyed })
+    let keyed = KeyedLatencies { rate: KEYED, p50, p99 };
+    Ok(ProxyComparison { rows, rate, keyed })
 }
 
-/// The order of a round: each begins once.
+/// The order of a round. Over the rounds each proxy comes first once.
 fn turns(round: usize, all: usize) -> impl Iterator<Item = usize> {
     (0..all).map(move |turn| (round + turn) % all)
 }

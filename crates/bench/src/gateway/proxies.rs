@@ -1,4 +1,4 @@
-//! The proxies that are compared, each in front of the same service.
+//! The proxies to compare, each in front of the same service.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -12,26 +12,26 @@ use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::gateway::load::{Connection, Credentials, Kind, Target};
-use crate::runs::process::Process;
+use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget, RequestKind};
+use crate::runs::process::MeasuredProcess;
 
 /// The clients with a token; one more has an API key.
 const TOKENS: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What stands in front of the service.
+/// The proxy in front of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Proxy {
+pub(crate) enum ProxyKind {
     /// A bare reverse proxy.
     Nginx,
     /// The gateway's server and client without its layers.
     Hyper,
-    /// With everything that it can do.
+    /// The gateway with all its layers.
     Gateway,
 }
 
-impl Proxy {
+impl ProxyKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
@@ -41,23 +41,23 @@ impl Proxy {
     }
 }
 
-/// A proxy at work.
+/// A proxy that runs.
 #[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) proxy: Proxy,
-    pub(crate) process: Process,
-    pub(crate) target: Target,
+pub(crate) struct RunningProxy {
+    pub(crate) proxy: ProxyKind,
+    pub(crate) process: MeasuredProcess,
+    pub(crate) target: LoadTarget,
 }
 
 /// All proxies, and the service behind them.
 #[derive(Debug)]
 pub(crate) struct Proxies {
-    pub(crate) all: Vec<Running>,
-    service: Process,
+    pub(crate) all: Vec<RunningProxy>,
+    service: MeasuredProcess,
 }
 
 impl Proxies {
-    /// Starts the service and all proxies. nginx is left out if this machine has none.
+    /// Starts the service and all proxies. nginx is left out if the machine does not have it.
     pub(crate) async fn start(dir: &Path, database: &Database) -> Result<Self> {
         fs::remove_dir_all(dir).ok();
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -70,35 +70,36 @@ impl Proxies {
         let log = |name: &str| dir.join(format!("{name}.log"));
         let children = Children::new()?;
         let start = async |program: &Path, name: &str, args: &[&str]| {
-            // As many worker threads as it may have, if it is one of ours.
+            // Our own programs get this many worker threads.
             let adjust = |command: &mut tokio::process::Command| {
                 command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
             };
-            Process::start(&children, program, args, &log(name), adjust).await
+            MeasuredProcess::start(&children, program, args, &log(name), adjust).await
         };
         let clients = sign_in(&gateway, dir, database, service)?;
         let run = |proxy, process, address| {
-            let target = Target { address, kind: Kind::Read, clients: Arc::clone(&clients) };
-            Running { proxy, process, target }
+            let target =
+                LoadTarget { address, kind: RequestKind::Read, clients: Arc::clone(&clients) };
+            RunningProxy { proxy, process, target }
         };
         let mut all = Vec::new();
         if let Some(nginx) = nginx() {
             let (file, prefix) = (dir.join("nginx.conf"), format!("{}/", dir.display()));
             fs::write(&file, nginx_config(threads, nginx_at, at)).context("no room for a file")?;
             let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
-            all.push(run(Proxy::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
+            all.push(run(ProxyKind::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
         }
         let bare = start(&http, "hyper", &["proxy", hyper_listen, service]).await?;
-        all.push(run(Proxy::Hyper, bare, hyper_at));
+        all.push(run(ProxyKind::Hyper, bare, hyper_at));
         let config = dir.join(CONFIG).display().to_string();
         let args = ["run", &config, "--public", public_listen, "--private", private_listen];
-        all.push(run(Proxy::Gateway, start(&gateway, "gateway", &args).await?, public));
+        all.push(run(ProxyKind::Gateway, start(&gateway, "gateway", &args).await?, public));
         let service = start(&http, "service", &["service", service]).await?;
         let proxies = Self { all, service };
         for running in &proxies.all {
             running.ready().await?;
         }
-        // Without its database the gateway would do less.
+        // The gateway would do less without its database.
         database_is_there(private).await?;
         Ok(proxies)
     }
@@ -111,15 +112,15 @@ impl Proxies {
     }
 }
 
-impl Running {
-    /// Waits until it answers.
+impl RunningProxy {
+    /// Waits until the proxy answers.
     async fn ready(&self) -> Result<()> {
         let what = format!("{} to answer", self.proxy.name());
         let there = || async {
-            let answered = async { Connection::open(&self.target, 0).await?.ask().await };
+            let answered = async { ClientConnection::open(&self.target, 0).await?.ask().await };
             match answered.await {
                 Ok(()) => Ok(Some(())),
-                Err(error) => Err(format!("{error:#}\n{}", self.process.said())),
+                Err(error) => Err(format!("{error:#}\n{}", self.process.last_lines())),
             }
         };
         Ok(wait_until(&what, PATIENCE, there).await?)
@@ -136,7 +137,7 @@ async fn database_is_there(private: SocketAddr) -> Result<()> {
     Ok(wait_until("the gateway's database", PATIENCE, there).await?)
 }
 
-/// A program in the directory of this one.
+/// The path of a program in the directory of this one.
 fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let program = own.with_file_name(name);
@@ -146,7 +147,7 @@ fn beside(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// nginx, if this machine has it. Debian installs it where only root looks.
+/// The path of nginx, if it is installed. Debian installs it outside a user's search path.
 fn nginx() -> Option<PathBuf> {
     let works = |path: &&str| {
         let mut command = Command::new(path);
@@ -156,7 +157,7 @@ fn nginx() -> Option<PathBuf> {
     ["nginx", "/usr/sbin/nginx"].iter().find(|path| works(path)).map(PathBuf::from)
 }
 
-/// Addresses that nobody uses, as of now.
+/// Addresses that are free at the moment.
 fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners: Vec<_> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
@@ -165,7 +166,7 @@ fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     addresses.try_into().ok().context("there are as many addresses as listeners")
 }
 
-/// A reverse proxy that does nothing else, with connections that are used again on both sides.
+/// The configuration of a plain reverse proxy that keeps connections open on both sides.
 fn nginx_config(threads: usize, listen: SocketAddr, service: SocketAddr) -> String {
     format!(
         "daemon off;
@@ -200,7 +201,7 @@ http {{
 
 const CONFIG: &str = "gateway.toml";
 
-/// Everything that a route can have. The rate is high enough to refuse nobody.
+/// A route with everything that a route can have. The rate limit is too high to refuse anybody.
 const ROUTES: &str = r#"
 [jwt]
 issuer = "https://login.shop.example"
@@ -235,18 +236,18 @@ idempotency = "required"
 "#;
 const SCOPES: &str = "things:read things:write";
 
-/// Writes the gateway's config, and makes clients for it.
+/// Writes the gateway's config, and makes its clients.
 fn sign_in(
     gateway: &Path,
     dir: &Path,
     database: &Database,
     service: &str,
-) -> Result<Arc<[Credentials]>> {
+) -> Result<Arc<[ClientCredentials]>> {
     let printed = command(gateway, &["api-key", "program", "--scopes", SCOPES])?;
     let (key, stanza) = printed.split_once("\n\n").context("`ballet-gateway api-key` is new")?;
     let url = database.url();
     let upstream = format!("[[upstream]]\nname = \"service\"\nservers = [\"http://{service}\"]\n");
-    // On a busy machine a request waits, and does not fail.
+    // On a busy machine a request waits instead of failing.
     let database = format!("[database]\nurl = \"{url}\"\ntimeout = \"10s\"\n");
     let config = format!("{database}{ROUTES}\n{upstream}\n{stanza}");
     let (file, keys) = (dir.join(CONFIG), dir.join("keys"));
@@ -259,10 +260,10 @@ fn sign_in(
         let args = ["token", &file, "--keys", &keys, "--subject", &subject, "--scopes", SCOPES];
         let token = command(gateway, &[&args[..], &["--valid", "1d"]].concat())?;
         let value = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
-        clients.push(Credentials { name: AUTHORIZATION, value });
+        clients.push(ClientCredentials { name: AUTHORIZATION, value });
     }
     let (name, value) = (HeaderName::from_static("x-api-key"), HeaderValue::try_from(key)?);
-    clients.push(Credentials { name, value });
+    clients.push(ClientCredentials { name, value });
     Ok(clients.into())
 }
 

@@ -1,4 +1,4 @@
-//! When the requests of an open loop are due: at a fixed rate, whatever becomes of those before.
+//! The times at which the requests of an open loop are due: a fixed rate, whatever happens to earlier requests.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ impl Schedule {
         Self { every, requests: before(time, every) }
     }
 
-    /// When a request is due, from the begin on.
+    /// The time at which a request is due, from the beginning.
     pub(crate) fn due(&self, number: usize) -> Duration {
         Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
     }
 
-    /// How many are due when this time has passed.
+    /// The number of requests that are due once this time has passed.
     pub(crate) fn due_by(&self, passed: Duration) -> usize {
         (before(passed, self.every) + 1).min(self.requests)
     }
 }
 
-/// How many times fit into a time.
+/// The number of times that one duration fits into another.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

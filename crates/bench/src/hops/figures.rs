@@ -1,4 +1,4 @@
-//! Where the time of a hop goes, as text.
+//! The times of a saga's hops, as text.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// What passes between the hand-overs of a message, in milliseconds, for each saga.
+/// The times between the hand-overs of a message, in milliseconds, for each saga.
 #[derive(Debug, Serialize)]
 pub struct Hop {
     /// The type of the message's event.
     pub message: &'static str,
-    /// From the publisher of the one service to the lane of the other. Empty for the first message.
+    /// From the publisher of one service to the lane of the next. Empty for the first message.
     pub way: Vec<f64>,
     /// Until the handler begins: locks, inbox and ledger in one round trip.
     pub begin: Vec<f64>,
@@ -24,8 +24,8 @@ pub struct Hop {
     pub confirm: Vec<f64>,
 }
 
-/// A part of a hop: its name, and what it took each time.
-type Part<'a> = (&'static str, &'a [f64]);
+/// A part of a hop: its name, and its times.
+type HopPart<'a> = (&'static str, &'a [f64]);
 
 impl Hop {
     pub(crate) const fn new(message: &'static str) -> Self {
@@ -39,8 +39,8 @@ impl Hop {
         }
     }
 
-    /// The parts that follow each other.
-    pub(crate) fn parts(&self) -> [Part<'_>; 4] {
+    /// The parts in sequence.
+    pub(crate) fn parts(&self) -> [HopPart<'_>; 4] {
         [
             ("through the broker", &self.way),
             ("begin", &self.begin),
@@ -50,17 +50,17 @@ impl Hop {
     }
 }
 
-/// The median, and nothing for the first message's way, which no service's span has.
+/// The median. 0 for the way of the first message, which no span covers.
 pub(crate) fn median(all: &[f64]) -> f64 {
     if all.is_empty() { 0.0 } else { quantile(all, 0.5) }
 }
 
-/// What was measured.
+/// The figures.
 #[derive(Debug, Serialize)]
 pub struct Hops {
     /// From a saga's request to its end, in milliseconds.
     pub latencies: Vec<f64>,
-    /// The saga's messages in their order.
+    /// The saga's messages, in order.
     pub hops: Vec<Hop>,
 }
 

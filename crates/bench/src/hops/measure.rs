@@ -1,4 +1,4 @@
-//! Runs one saga after the other with spans on, and reads from them when a message was handed over to whom.
+//! Runs one saga after the other with spans on, and reads the hand-overs of each message from them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,27 +9,29 @@ use tokio::time::sleep;
 
 use crate::contestants::contestant::Contestant;
 use crate::hops::figures::{Hop, Hops};
-use crate::runs::load::{Load, Plan};
-use crate::runs::services::{self, Setting};
-use crate::runs::stage::Stage;
+use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::services::{self, ServiceSetting};
+use crate::runs::stage::BenchStage;
 
-/// A saga's messages in their order, and the first, which no service published.
+/// The saga's messages, in order. No service publishes the first.
 const MESSAGES: [&str; 5] =
     ["a.wanted.v1", "a.opened.v1", "b.moved.v1", "c.moved.v1", "d.moved.v1"];
-/// Spans leave a service once a second.
+/// The time until spans have left a service, which exports them once a second.
 const EXPORTED: Duration = Duration::from_secs(3);
 
-/// Measures for so long. `say` is told what is under way.
+/// Measures for this time. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If a service does not start or ends, or spans are missing.
-pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
+pub async fn measure(stage: &BenchStage, time: Duration, say: impl Fn(&str)) -> Result<Hops> {
     let collector = Collector::start().await.context("cannot collect spans")?;
     let env = stage.env(Contestant::Ballet).await?;
-    let setting = Setting { collector: Some(collector.address()), ..Setting::default() };
+    let setting =
+        ServiceSetting { collector: Some(collector.address()), ..ServiceSetting::default() };
     let services = services::start(stage, Contestant::Ballet, &env, setting).await?;
-    let mut load = Load::connect(&env, Plan { in_flight: 1, ..Plan::default() }).await?;
+    let mut load =
+        SagaLoad::connect(&env, LoadPlan { in_flight: 1, ..LoadPlan::default() }).await?;
     say("hops: one saga after the other");
     load.go(time).await?;
     load.finish().await?;
@@ -51,7 +53,7 @@ pub async fn measure(stage: &Stage, time: Duration, say: impl Fn(&str)) -> Resul
 }
 
 fn milliseconds(from: u64, to: u64) -> f64 {
-    // Whose clocks differ a little may be before each other.
+    // Clocks may differ a little, so an end may lie before its beginning.
     Duration::from_nanos(to.saturating_sub(from)).as_secs_f64() * 1e3
 }
 

@@ -1,4 +1,4 @@
-//! One saga at a time, taken apart: where the time of a hop goes.
+//! One saga at a time, taken apart: the time of each part of a hop.
 
 pub mod figures;
 pub mod measure;

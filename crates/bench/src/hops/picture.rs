@@ -1,4 +1,4 @@
-//! A saga's hops as a picture: one line a message, each part where it is in time.
+//! Draws the hops of a saga: a line for each message, with its parts along the time.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ const WIDTH: f64 = 720.0;
 const TOP: f64 = 40.0;
 const LEFT: f64 = 110.0;
 const LINE: f64 = 30.0;
-/// Of the parts of a hop.
+/// The colours of a hop's parts.
 const COLOURS: [&str; 4] = ["#2f6f9f", "#c0562b", "#5a8f3d", "#8a5aa8"];
 
-/// The medians, one after the other.
+/// Draws the medians, one after the other, as an SVG.
 #[must_use]
 pub fn picture(of: &Hops) -> String {
     let medians = of.hops.iter().flat_map(|hop| hop.parts());

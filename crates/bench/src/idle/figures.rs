@@ -1,32 +1,32 @@
-//! What idle services cost, as text.
+//! The cost of idle services, as text.
 
 use std::fmt;
 
 use ballet_terminal::Table;
 use serde::Serialize;
 
-/// The target: the part of two processors that twenty services of ours may use, with all that they cause.
+/// The target: the share of two processors that twenty of our services may use, including all that they cause.
 const BOUND: f64 = 0.05;
 const SERVICES: f64 = 20.0;
 const PROCESSORS: f64 = 2_000.0;
 
-/// What services of a kind cost: milliseconds of a processor in a second, for each service.
+/// The cost of services of one kind: milliseconds of a processor in a second, for each service.
 #[derive(Debug, Serialize)]
-pub struct Row {
-    /// Who wrote them.
+pub struct IdleCost {
+    /// The contestant.
     pub who: &'static str,
-    /// How many there were.
+    /// The number of services.
     pub services: usize,
-    /// What Postgres uses more than alone.
+    /// The use of Postgres above its use without services.
     pub postgres: f64,
-    /// What RabbitMQ uses more than alone.
+    /// The use of RabbitMQ above its use without services.
     pub broker: f64,
-    /// The service itself.
+    /// The use of the service itself.
     pub service: f64,
 }
 
-impl Row {
-    /// What is used, with services and without, in Postgres, RabbitMQ and the services.
+impl IdleCost {
+    /// Takes the use with services and without, in Postgres, RabbitMQ and the services.
     pub(crate) fn new(
         who: &'static str,
         services: usize,
@@ -45,29 +45,29 @@ impl Row {
     }
 }
 
-/// What was measured.
+/// The figures.
 #[derive(Debug, Serialize)]
-pub struct Idle {
-    /// Ours first.
-    pub rows: Vec<Row>,
-    /// How long each was measured.
+pub struct IdleFigures {
+    /// The rows; ours is the first.
+    pub rows: Vec<IdleCost>,
+    /// The seconds of each measurement.
     pub seconds: f64,
 }
 
-impl Idle {
-    /// The part of two processors that twenty of ours use.
-    fn twenty(&self) -> f64 {
+impl IdleFigures {
+    /// The share of two processors that twenty of our services use.
+    fn share_of_twenty(&self) -> f64 {
         self.rows.first().map_or(f64::NAN, |row| row.whole() * SERVICES / PROCESSORS)
     }
 
     /// Whether the target was reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.twenty() <= BOUND
+        self.share_of_twenty() <= BOUND
     }
 }
 
-impl fmt::Display for Idle {
+impl fmt::Display for IdleFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -83,7 +83,7 @@ impl fmt::Display for Idle {
             table.row(cells.map(Into::into));
         }
         writeln!(f, "{}", table.draw(None))?;
-        let (twenty, bound) = (self.twenty() * 100.0, BOUND * 100.0);
+        let (twenty, bound) = (self.share_of_twenty() * 100.0, BOUND * 100.0);
         writeln!(
             f,
             "  20 services of ballet use {twenty:.1} % of two processors (at most {bound:.0} %)"

@@ -1,4 +1,4 @@
-//! Starts services, gives them nothing to do, and takes what they and their servers use of the processor.
+//! Starts services, gives them nothing to do, and measures the processor time of them and their servers.
 
 use std::time::Duration;
 
@@ -7,33 +7,37 @@ use ballet_stage::usage::Snapshot;
 use tokio::time::{Instant, sleep};
 
 use crate::contestants::contestant::Contestant;
-use crate::idle::figures::{Idle, Row};
-use crate::runs::services::{self, Services, Setting};
-use crate::runs::stage::Stage;
+use crate::idle::figures::{IdleCost, IdleFigures};
+use crate::runs::services::{self, ContestantServices, ServiceSetting};
+use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 
-/// Who is measured: ours, and one that waits for messages and does nothing else.
+/// The contestants: ours, and one that only waits for messages.
 const WHO: [Contestant; 2] = [Contestant::Ballet, Contestant::Twin];
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// Systems of four services each.
+pub struct IdleExtent {
+    /// The number of systems, of four services each.
     pub systems: usize,
-    /// What passes before: tables and partitions are made, and the first rounds of all that repeats are over.
+    /// The time before the window: tables and partitions are made, and periodic tasks have run once.
     pub settled: Duration,
-    /// What is measured.
+    /// The time that is measured.
     pub window: Duration,
 }
 
-/// Measures. `say` is told what is under way.
+/// Measures idle services. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If a service does not start, or ends.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Idle> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: IdleExtent,
+    say: impl Fn(&str),
+) -> Result<IdleFigures> {
     say("idle: the servers alone");
-    let alone = rest(stage, &[], extent).await?;
+    let alone = measure_usage(stage, &[], extent).await?;
     let mut rows = Vec::new();
     for who in WHO {
         let count = extent.systems * SERVICES.len();
@@ -41,10 +45,10 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         let (mut systems, mut envs) = (Vec::new(), Vec::new());
         for _ in 0..extent.systems {
             let env = stage.env(who).await?;
-            systems.push(services::start(stage, who, &env, Setting::default()).await?);
+            systems.push(services::start(stage, who, &env, ServiceSetting::default()).await?);
             envs.push(env);
         }
-        let used = rest(stage, &systems, extent).await;
+        let used = measure_usage(stage, &systems, extent).await;
         for system in systems {
             system.check()?;
             system.stop().await;
@@ -52,18 +56,22 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         for env in envs {
             env.close().await?;
         }
-        rows.push(Row::new(who.name(), count, used?, alone));
+        rows.push(IdleCost::new(who.name(), count, used?, alone));
     }
-    Ok(Idle { rows, seconds: extent.window.as_secs_f64() })
+    Ok(IdleFigures { rows, seconds: extent.window.as_secs_f64() })
 }
 
-/// What Postgres, the broker and the services use, in milliseconds a second.
-async fn rest(stage: &Stage, systems: &[Services], extent: Extent) -> Result<[f64; 3]> {
+/// Measures the use of Postgres, the broker and the services, in milliseconds a second.
+async fn measure_usage(
+    stage: &BenchStage,
+    systems: &[ContestantServices],
+    extent: IdleExtent,
+) -> Result<[f64; 3]> {
     sleep(extent.settled).await;
     let (before, begun) = (Snapshot::take()?, Instant::now());
     sleep(extent.window).await;
     let (after, seconds) = (Snapshot::take()?, begun.elapsed().as_secs_f64());
-    let services: Vec<i32> = systems.iter().flat_map(Services::pids).collect();
+    let services: Vec<i32> = systems.iter().flat_map(ContestantServices::pids).collect();
     let (postgres, broker) =
         (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);
     let used = |roots: &[i32]| (after.milliseconds(roots) - before.milliseconds(roots)) / seconds;

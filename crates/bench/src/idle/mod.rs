@@ -1,4 +1,4 @@
-//! What services cost that have nothing to do.
+//! The cost of services that have nothing to do.
 
 pub mod figures;
 pub mod measure;

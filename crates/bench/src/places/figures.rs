@@ -1,4 +1,4 @@
-//! How fast drivers are found, and how old their positions are, as text.
+//! The times of searches for drivers, and the ages of positions, as text.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The targets: milliseconds of a search and of a position's age at the 99th percentile, and the part of the
-/// wanted positions that is confirmed.
+/// The targets: the 99th percentiles of a search and of a position's age in milliseconds, and the share of the intended
+/// positions that is confirmed.
 const SEARCH: f64 = 1.0;
 const AGE: f64 = 1_000.0;
 const RATE: f64 = 0.99;
 
-/// What was measured while positions came.
+/// The figures that were measured while positions came.
 #[derive(Debug, Serialize)]
-pub struct Places {
+pub struct PlacesFigures {
     /// The drivers in memory.
     pub drivers: u32,
-    /// The positions of a second that were wanted.
+    /// The intended positions a second.
     pub wanted: u32,
-    /// The positions of a second that the broker confirmed.
+    /// The positions a second that the broker confirmed.
     pub confirmed: f64,
-    /// Those that were not confirmed.
+    /// The number of positions that were not confirmed.
     pub refused: usize,
-    /// What searches took, in milliseconds.
+    /// The times of the searches, in milliseconds.
     pub searches: Vec<f64>,
-    /// How old positions were when they were in the answers, in milliseconds.
+    /// The ages of positions when answers first had them, in milliseconds.
     pub ages: Vec<f64>,
 }
 
-impl Places {
+impl PlacesFigures {
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -40,7 +40,7 @@ impl Places {
     }
 }
 
-impl fmt::Display for Places {
+impl fmt::Display for PlacesFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { drivers, wanted, confirmed, refused, searches, ages } = self;
         let at = |all: &[f64], at| quantile(all, at);

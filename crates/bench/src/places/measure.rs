@@ -1,4 +1,4 @@
-//! Fills an index, sends positions at a steady rate, and times searches and the way of a position into the answers.
+//! Fills an index, sends positions at a steady rate, and times searches and the way of a position to the answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,39 +14,43 @@ use rides_events::location::Position;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::places::figures::Places;
-use crate::places::town::{lonely, place, seen};
-use crate::runs::stage::Stage;
+use crate::places::figures::PlacesFigures;
+use crate::places::town::{place, remote_place, seen};
+use crate::runs::stage::BenchStage;
 
 const LOCATION: &str = "location";
 const TICK: Duration = Duration::from_millis(10);
 const TICKS: u32 = 100;
-/// As a step asks first.
+/// The number of drivers that a step asks for at first.
 const ENOUGH: usize = 16;
-/// The pause between two searches, between two looks for a position, and between two positions that are timed.
+/// The pause between two searches, between two looks for a position, and between two timed positions.
 const SEARCH: Duration = Duration::from_millis(1);
 const LOOK: Duration = Duration::from_millis(1);
 const TIMED: Duration = Duration::from_millis(50);
-/// For a position that does not come.
+/// The time after which a position is missing.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
+pub struct PlacesExtent {
     /// The drivers in memory.
     pub drivers: u32,
-    /// The positions of a second.
+    /// The positions a second.
     pub rate: u32,
-    /// For how many seconds they come.
+    /// The seconds of that.
     pub seconds: u32,
 }
 
-/// Measures all. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If the service does not start, or a position does not come.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: PlacesExtent,
+    say: impl Fn(&str),
+) -> Result<PlacesFigures> {
     let definitions = topology::definitions(&rides::system(), |_| String::new());
     let env = TestEnv::new(&stage.servers, "places", &definitions, &[LOCATION]).await?;
     let measured = on(&env, extent, say).await;
@@ -54,8 +58,8 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
-    // Nobody falls silent meanwhile.
+async fn on(env: &TestEnv, extent: PlacesExtent, say: impl Fn(&str)) -> Result<PlacesFigures> {
+    // Long enough that no driver falls silent meanwhile.
     let index = Index::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
     let running = location::service_with(index.clone()).start(settings).await?;
@@ -76,11 +80,11 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places>
     let (searches, ages) = (searching.await??, ages.await??);
     let (confirmed, refused) = flooded?;
     running.stop().await;
-    let Extent { drivers, rate: wanted, .. } = extent;
-    Ok(Places { drivers, wanted, confirmed, refused, searches, ages })
+    let PlacesExtent { drivers, rate: wanted, .. } = extent;
+    Ok(PlacesFigures { drivers, wanted, confirmed, refused, searches, ages })
 }
 
-/// What searches take, in milliseconds.
+/// Times the searches, in milliseconds.
 fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     for number in 0.. {
@@ -98,7 +102,7 @@ fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>
     Ok(took)
 }
 
-/// How old a position is when it is in the answers, in milliseconds: from before it is sent.
+/// Measures the ages of positions when answers first have them, in milliseconds, from before they are sent.
 async fn ages(
     handle: ballet::Handle,
     index: Index,
@@ -111,7 +115,7 @@ async fn ages(
         if over.load(Ordering::Relaxed) {
             break;
         }
-        let (at, begun) = (lonely(step)?, Instant::now());
+        let (at, begun) = (remote_place(step)?, Instant::now());
         let position = seen(number, at, handle.now());
         positions.send_later(&position);
         while index.nearest(at, 1, position.seen_at).first().is_none_or(|near| near.at != at) {
@@ -126,11 +130,11 @@ async fn ages(
     Ok(ages)
 }
 
-/// Sends positions at a steady rate. Returns how many of a second were confirmed, and how many were not.
-async fn flood(running: &Running, extent: Extent) -> Result<(f64, usize)> {
+/// Sends positions at a steady rate. Returns the confirmed ones a second, and the number of unconfirmed ones.
+async fn flood(running: &Running, extent: PlacesExtent) -> Result<(f64, usize)> {
     let positions = running.handle().telemetry::<Position>();
     let mut every = interval(TICK);
-    // What a busy machine delays is sent all the same.
+    // A busy machine delays positions, but drops none.
     every.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut sending, mut number, begun) = (JoinSet::new(), 0_u32, Instant::now());
     for _ in 0..extent.seconds * TICKS {

@@ -1,4 +1,4 @@
-//! The search of the nearest among a million drivers, while their positions come through the broker.
+//! The search for the nearest of a million drivers, while their positions come through the broker.
 
 pub mod figures;
 pub mod measure;

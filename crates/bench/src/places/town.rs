@@ -1,4 +1,4 @@
-//! A made-up town with drivers all over, and one far outside of it whose way is timed.
+//! A made-up town with drivers everywhere, and one driver far outside whose positions are timed.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -11,14 +11,14 @@ fn spread(number: u32, salt: u32) -> f64 {
     f64::from(number.wrapping_add(salt).wrapping_mul(0x9e37_79b9) >> 8) / f64::from(1_u32 << 24)
 }
 
-/// Somewhere in the town.
+/// A position in the town.
 pub(super) fn place(number: u32, salt: u32) -> Result<Point> {
     let (lat, lon) = (spread(number, salt), spread(number.rotate_left(16), salt));
     Point::new(52.3 + 0.4 * lat, 13.0 + 0.8 * lon).context("a place on the Earth")
 }
 
-/// Where nobody else is, a little further north each time.
-pub(super) fn lonely(number: u32) -> Result<Point> {
+/// A position far from all others, a little further north each time.
+pub(super) fn remote_place(number: u32) -> Result<Point> {
     Point::new(10.0 + f64::from(number) * 1e-6, 40.0).context("a place on the Earth")
 }
 

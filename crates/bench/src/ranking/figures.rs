@@ -1,4 +1,4 @@
-//! What rankings took, as text.
+//! The times of rankings, as text.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The slowest answer of a hundred, in milliseconds.
+/// The target of the 99th percentile, in milliseconds.
 const MOST: f64 = 50.0;
 
 /// The answers of one window.
 #[derive(Debug, Serialize)]
-pub struct Window {
+pub struct WindowFigures {
     /// Its name in the query.
     pub name: &'static str,
-    /// What the first answer took, which waits until the ranking is computed, in milliseconds.
+    /// The time of the first answer, which waits until the ranking is computed, in milliseconds.
     pub first: f64,
-    /// What each of the others took.
+    /// The times of the other answers, in milliseconds.
     pub latencies: Vec<f64>,
 }
 
-/// All answers.
+/// The figures of all rankings.
 #[derive(Debug, Serialize)]
-pub struct Rankings {
+pub struct RankingFigures {
     /// The minutes that viewers have watched.
     pub minutes: i64,
-    /// The rows that they are counted into: one for each title and minute.
+    /// The rows that hold them: one for each title and minute.
     pub rows: i64,
-    /// By window.
-    pub windows: Vec<Window>,
+    /// The figures of each window.
+    pub windows: Vec<WindowFigures>,
 }
 
-impl Rankings {
+impl RankingFigures {
     /// Whether the target was reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -39,11 +39,11 @@ impl Rankings {
     }
 }
 
-impl fmt::Display for Rankings {
+impl fmt::Display for RankingFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { minutes, rows, windows } = self;
         writeln!(f, "\nMost watched, with {minutes} minutes behind it in {rows} rows")?;
-        for Window { name, first, latencies } in windows {
+        for WindowFigures { name, first, latencies } in windows {
             writeln!(
                 f,
                 "  {name}: {} answers, p50 {:.1} ms, p99 {:.1} ms (below {MOST} ms), slowest {:.1} ms; the first, which \

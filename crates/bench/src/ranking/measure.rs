@@ -1,4 +1,4 @@
-//! Fills the minutes of two days, and asks what is watched most.
+//! Fills the minutes of two days, and asks for the most watched titles.
 
 use std::time::{Duration, Instant};
 
@@ -11,33 +11,37 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::ranking::figures::{Rankings, Window};
-use crate::runs::stage::{Stage, admin};
+use crate::ranking::figures::{RankingFigures, WindowFigures};
+use crate::runs::stage::{BenchStage, admin};
 
 const SERVICE: &str = "analytics";
 const WINDOWS: [&str; 2] = ["hour", "day"];
-/// What minutes are kept for.
+/// The minutes that analytics keeps.
 const KEPT_MINUTES: i64 = 2 * 24 * 60;
-/// The pause between two questions: a ranking is computed anew many times meanwhile.
+/// The pause between two questions. A ranking is computed anew many times in a run.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// The minutes that were watched, about.
+pub struct RankingExtent {
+    /// The approximate number of minutes that were watched.
     pub minutes: i64,
     /// The titles that somebody watches in each minute.
     pub titles: i64,
-    /// How long it is asked.
+    /// The seconds of asking.
     pub seconds: u64,
 }
 
-/// Measures. `say` is told what is under way.
+/// Measures rankings. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If the service does not start, or does not answer as it should.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Rankings> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: RankingExtent,
+    say: impl Fn(&str),
+) -> Result<RankingFigures> {
     let system = System { name: "streaming", parts: vec![analytics::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let env = TestEnv::new(&stage.servers, "ranking", &definitions, &[SERVICE]).await?;
@@ -48,7 +52,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         let (minutes, rows) = fill(&mut admin(&env, SERVICE).await?, extent).await?;
         say(&format!("ranking: {minutes} minutes are there, in {rows} rows"));
         let windows = ask(&url, extent).await?;
-        Ok(Rankings { minutes, rows, windows })
+        Ok(RankingFigures { minutes, rows, windows })
     };
     let measured = measured.await;
     running.stop().await;
@@ -56,8 +60,8 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-/// Titles are watched as in life: few by many. Returns the minutes and the rows.
-async fn fill(db: &mut PgConnection, extent: Extent) -> Result<(i64, i64)> {
+/// Adds watched minutes, distributed as in life: few titles have most viewers. Returns the minutes and the rows.
+async fn fill(db: &mut PgConnection, extent: RankingExtent) -> Result<(i64, i64)> {
     sqlx::query(
         "insert into title_minute (title_id, minute, viewers, watched_seconds)
          select ids.id, date_trunc('minute', now()) - make_interval(mins => minute), viewers, viewers * 60
@@ -86,12 +90,12 @@ async fn fill(db: &mut PgConnection, extent: Extent) -> Result<(i64, i64)> {
     Ok(all)
 }
 
-async fn ask(url: &str, extent: Extent) -> Result<Vec<Window>> {
+async fn ask(url: &str, extent: RankingExtent) -> Result<Vec<WindowFigures>> {
     let client = Client::builder().no_proxy().build().context("cannot set up HTTP")?;
     let mut windows = Vec::new();
     for name in WINDOWS {
-        let first = answered(&client, url, name).await?;
-        windows.push(Window { name, first, latencies: Vec::new() });
+        let first = time_answer(&client, url, name).await?;
+        windows.push(WindowFigures { name, first, latencies: Vec::new() });
     }
     let (begun, seconds) = (Instant::now(), Duration::from_secs(extent.seconds));
     let mut every = interval(TICK);
@@ -99,14 +103,14 @@ async fn ask(url: &str, extent: Extent) -> Result<Vec<Window>> {
     while begun.elapsed() < seconds {
         every.tick().await;
         for window in &mut windows {
-            window.latencies.push(answered(&client, url, window.name).await?);
+            window.latencies.push(time_answer(&client, url, window.name).await?);
         }
     }
     Ok(windows)
 }
 
-/// Asks once, and returns what the answer took, in milliseconds.
-async fn answered(client: &Client, url: &str, window: &str) -> Result<f64> {
+/// Asks once, and returns the time of the answer, in milliseconds.
+async fn time_answer(client: &Client, url: &str, window: &str) -> Result<f64> {
     let begun = Instant::now();
     let request = client.get(url).query(&[("window", window), ("limit", "100")]);
     let ranking: Value = request.send().await?.error_for_status()?.json().await?;

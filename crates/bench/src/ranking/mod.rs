@@ -1,4 +1,4 @@
-//! What is watched most, with two days of minutes behind it, through the HTTP of streaming's analytics.
+//! The most watched titles of two days, through the HTTP of streaming's analytics.
 
 pub mod figures;
 pub mod measure;

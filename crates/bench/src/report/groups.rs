@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::contestants::contestant::Contestant;
-use crate::runs::load::Plan;
-use crate::runs::observer::Observer;
-use crate::runs::run::{Condition, Run};
-use crate::runs::services::Setting;
+use crate::runs::load::LoadPlan;
+use crate::runs::observer::JournalObserver;
+use crate::runs::run::{BenchRun, Condition};
+use crate::runs::services::ServiceSetting;
 
 /// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,7 +42,7 @@ pub enum Group {
     /// `ballet tap`, `record` and `replay` beside bare lapin loops, a million events through a file, and
     /// the comparison of 100,000 sagas.
     Stream,
-    /// What is watched most, with 100 million minutes behind it.
+    /// The most watched titles, among 100 million minutes.
     Ranking,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,
@@ -69,7 +69,7 @@ impl Group {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The title: what the command's help says of it.
+    /// The title: the help text of the command's argument.
     #[must_use]
     pub fn title(self) -> String {
         let help = self.to_possible_value().and_then(|value| value.get_help().cloned());
@@ -77,10 +77,10 @@ impl Group {
     }
 }
 
-/// The time that is spent.
+/// The time to spend on a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// How often each case runs.
+    /// The number of runs of each case.
     pub rounds: usize,
     /// The warm-up of a run.
     pub warm_up: Duration,
@@ -90,14 +90,14 @@ pub struct Effort {
 
 /// A line of a group's table.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub struct BenchCase {
     /// The name in the table.
     pub label: String,
     /// The run.
-    pub run: Run,
+    pub run: BenchRun,
 }
 
-/// The figure that is compared.
+/// The figure that a target compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Sagas per second.
@@ -118,7 +118,7 @@ pub enum Measure {
 
 /// A target: a figure of one case, alone or relative to another case.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct BenchTarget {
     /// The case.
     pub of: String,
     /// The other case, or `None` for the figure itself.
@@ -138,26 +138,31 @@ pub enum Bound {
     AtMost(f64),
 }
 
-fn case(label: impl Into<String>, contestant: Contestant, plan: Plan, effort: Effort) -> Case {
-    let setting = Setting::default();
+fn case(
+    label: impl Into<String>,
+    contestant: Contestant,
+    plan: LoadPlan,
+    effort: Effort,
+) -> BenchCase {
+    let setting = ServiceSetting::default();
     let Effort { warm_up, window, .. } = effort;
     let condition = Condition::default();
-    let run = Run { contestant, setting, plan, condition, warm_up, window };
-    Case { label: label.into(), run }
+    let run = BenchRun { contestant, setting, plan, condition, warm_up, window };
+    BenchCase { label: label.into(), run }
 }
 
-fn each(contestants: &[Contestant], plan: Plan, effort: Effort) -> Vec<Case> {
+fn each(contestants: &[Contestant], plan: LoadPlan, effort: Effort) -> Vec<BenchCase> {
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
 }
 
-/// All but the twin, first without and then under a condition with this name.
+/// All contestants but the twin, each alone and then under the condition with this name.
 fn beside(
     contestants: &[Contestant],
-    plan: Plan,
+    plan: LoadPlan,
     effort: Effort,
     name: &str,
     condition: Condition,
-) -> Vec<Case> {
+) -> Vec<BenchCase> {
     let fresh = contestants.iter().filter(|who| **who != Contestant::Twin);
     let under = fresh.clone().map(|who| {
         let mut case = case(format!("{} {name}", who.name()), *who, plan, effort);
@@ -167,15 +172,15 @@ fn beside(
     fresh.map(|who| case(who.name(), *who, plan, effort)).chain(under).collect()
 }
 
-/// The cases of a group. `peak` is what a contestant reached in `throughput`.
+/// The cases of a group. `peak` gives a contestant's rate in `throughput`.
 #[must_use]
 pub fn cases(
     group: Group,
     contestants: &[Contestant],
     effort: Effort,
     peak: impl Fn(Contestant) -> Option<f64>,
-) -> Vec<Case> {
-    let plan = Plan::default();
+) -> Vec<BenchCase> {
+    let plan = LoadPlan::default();
     let ballet = |label: &str, plan| case(label, Contestant::Ballet, plan, effort);
     let with = |setting, label: String| {
         let mut case = ballet(&label, plan);
@@ -184,29 +189,33 @@ pub fn cases(
     };
     match group {
         Group::Throughput => each(contestants, plan, effort),
-        Group::Latency => each(contestants, Plan { pace: Some(40.0), ..plan }, effort),
+        Group::Latency => each(contestants, LoadPlan { pace: Some(40.0), ..plan }, effort),
         Group::HalfPeak => contestants
             .iter()
             .filter_map(|who| {
                 let pace = Some(peak(*who)? / 2.0);
-                Some(case(who.name(), *who, Plan { pace, ..plan }, effort))
+                Some(case(who.name(), *who, LoadPlan { pace, ..plan }, effort))
             })
             .collect(),
         Group::Refused => {
-            vec![ballet("none", plan), ballet("30 %", Plan { refused: 0.3, ..plan })]
+            vec![ballet("none", plan), ballet("30 %", LoadPlan { refused: 0.3, ..plan })]
         }
         // One message in a hundred fails if one saga in twenty does.
         Group::Failing => {
-            vec![ballet("none", plan), ballet("1 %", Plan { failing: 0.05, ..plan })]
+            vec![ballet("none", plan), ballet("1 %", LoadPlan { failing: 0.05, ..plan })]
         }
         Group::Doubled => {
-            vec![ballet("none", plan), ballet("20 %", Plan { doubled: 0.2, ..plan })]
+            vec![ballet("none", plan), ballet("20 %", LoadPlan { doubled: 0.2, ..plan })]
         }
         Group::Replicas => [1, 2, 4]
-            .map(|replicas| with(Setting { replicas, ..Setting::default() }, replicas.to_string()))
+            .map(|replicas| {
+                with(ServiceSetting { replicas, ..ServiceSetting::default() }, replicas.to_string())
+            })
             .into(),
         Group::Lanes => [1, 2, 4]
-            .map(|lanes| with(Setting { lanes, ..Setting::default() }, lanes.to_string()))
+            .map(|lanes| {
+                with(ServiceSetting { lanes, ..ServiceSetting::default() }, lanes.to_string())
+            })
             .into(),
         Group::OldRows => {
             let old = Condition { old_rows: 10_000_000, ..Condition::default() };
@@ -219,8 +228,8 @@ pub fn cases(
         Group::Backlog => {
             let without = contestants.iter().filter(|who| **who != Contestant::Twin);
             let backlog = |who: &Contestant| {
-                // No more sagas are started.
-                let mut case = case(who.name(), *who, Plan { in_flight: 0, ..plan }, effort);
+                // No more sagas start.
+                let mut case = case(who.name(), *who, LoadPlan { in_flight: 0, ..plan }, effort);
                 case.run.condition.backlog = 1_000_000;
                 case.run.window = Duration::from_secs(30);
                 case
@@ -235,8 +244,8 @@ pub fn cases(
             };
             vec![
                 by(None, "ballet"),
-                by(Some(Observer::Loop), "ballet tapped"),
-                by(Some(Observer::Console), "ballet observed"),
+                by(Some(JournalObserver::Loop), "ballet tapped"),
+                by(Some(JournalObserver::Console), "ballet observed"),
             ]
         }
         // The others have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
@@ -246,14 +255,14 @@ pub fn cases(
 
 /// The targets of a group.
 #[must_use]
-pub fn targets(group: Group) -> Vec<Target> {
-    let to = |of: &str, to: &str, by, bound| Target {
+pub fn targets(group: Group) -> Vec<BenchTarget> {
+    let to = |of: &str, to: &str, by, bound| BenchTarget {
         of: of.to_owned(),
         to: Some(to.to_owned()),
         by,
         bound,
     };
-    let alone = |of: &str, by, bound| Target { of: of.to_owned(), to: None, by, bound };
+    let alone = |of: &str, by, bound| BenchTarget { of: of.to_owned(), to: None, by, bound };
     match group {
         Group::Throughput => vec![
             to("ballet", "ceiling", Measure::Sagas, Bound::AtLeast(0.9)),

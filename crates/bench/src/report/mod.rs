@@ -1,4 +1,4 @@
-//! What is measured and what must be reached, and the results as tables and data.
+//! The measurements and their targets, and the results as tables and data.
 
 pub mod groups;
 pub mod outcome;

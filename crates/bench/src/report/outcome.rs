@@ -3,39 +3,39 @@
 use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
-use crate::report::groups::{Bound, Group, Measure, Target, targets};
-use crate::runs::figures::Figures;
+use crate::report::groups::{BenchTarget, Bound, Group, Measure, targets};
+use crate::runs::figures::RunFigures;
 
 /// The figures of a case in all rounds.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub struct CaseRow {
     /// The case.
     pub label: String,
     /// Statements per message, if they were counted.
     pub statements: Option<f64>,
     /// The figures of each round.
-    pub rounds: Vec<Figures>,
+    pub rounds: Vec<RunFigures>,
 }
 
 /// The outcome of a group.
 #[derive(Debug, Serialize)]
-pub struct Outcome {
+pub struct GroupOutcome {
     /// The group's name.
     pub group: String,
     /// The group's title.
     pub title: String,
     /// The group's cases.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CaseRow>,
     /// The verdicts on the group's targets.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<TargetVerdict>,
 }
 
-/// Whether a target was reached.
+/// The verdict on a target.
 #[derive(Debug, Serialize)]
-pub struct Verdict {
+pub struct TargetVerdict {
     /// The target, in words.
     pub what: String,
-    /// The value that was reached.
+    /// The measured value.
     pub value: f64,
     /// The smallest and the largest value of the rounds.
     pub spread: (f64, f64),
@@ -45,20 +45,20 @@ pub struct Verdict {
     pub reached: bool,
 }
 
-impl Row {
+impl CaseRow {
     /// An empty row.
     #[must_use]
     pub fn new(label: &str) -> Self {
         Self { label: label.to_owned(), statements: None, rounds: Vec::new() }
     }
 
-    fn each(&self, figure: impl Fn(&Figures) -> f64) -> Vec<f64> {
+    fn each(&self, figure: impl Fn(&RunFigures) -> f64) -> Vec<f64> {
         self.rounds.iter().map(figure).collect()
     }
 
     /// The median of the rounds.
     #[must_use]
-    pub fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+    pub fn median(&self, figure: impl Fn(&RunFigures) -> f64) -> f64 {
         quantile(&self.each(figure), 0.5)
     }
 
@@ -75,16 +75,16 @@ impl Row {
     }
 }
 
-impl Outcome {
+impl GroupOutcome {
     /// Judges a group's rows.
     #[must_use]
-    pub fn new(group: Group, rows: Vec<Row>) -> Self {
+    pub fn new(group: Group, rows: Vec<CaseRow>) -> Self {
         let verdicts = targets(group).iter().filter_map(|target| judge(target, &rows)).collect();
         Self { group: group.name(), title: group.title(), rows, verdicts }
     }
 }
 
-fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
+fn judge(target: &BenchTarget, rows: &[CaseRow]) -> Option<TargetVerdict> {
     let find = |label: &str| rows.iter().find(|row| row.label == label);
     let mut values = find(&target.of)?.measure(target.by);
     let mut what = format!("{} of {}", name(target.by), target.of);
@@ -99,7 +99,7 @@ fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
         Bound::AtMost(bound) => (format!("at most {bound}"), value <= bound),
     };
     let spread = (quantile(&values, 0.0), quantile(&values, 1.0));
-    Some(Verdict { what, value, spread, bound, reached })
+    Some(TargetVerdict { what, value, spread, bound, reached })
 }
 
 const fn name(measure: Measure) -> &'static str {
@@ -114,7 +114,7 @@ const fn name(measure: Measure) -> &'static str {
     }
 }
 
-/// Round by round, so that what else the machine does in a round is on both sides.
+/// The ratios round by round, so that other work on the machine in a round is on both sides.
 pub(crate) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
@@ -134,7 +134,7 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The median, or nothing if no saga ended.
+/// The median, or an empty cell if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
     match median {
@@ -144,7 +144,7 @@ fn milliseconds(values: &[f64]) -> String {
     }
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for GroupOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let header = [
             "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "commits", "WAL B", "pages",
@@ -176,7 +176,7 @@ impl std::fmt::Display for Outcome {
         for verdict in &self.verdicts {
             let mark = if verdict.reached { "reached" } else { "MISSED " };
             let (least, most) = verdict.spread;
-            let Verdict { what, value, bound, .. } = verdict;
+            let TargetVerdict { what, value, bound, .. } = verdict;
             writeln!(f, "  {mark}  {value:8.2}  ({least:.2}-{most:.2})  {what}: {bound}")?;
         }
         Ok(())

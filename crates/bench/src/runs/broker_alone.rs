@@ -1,5 +1,5 @@
-//! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged
-//! without any work, with the topology and without parts of it. Many at once, and one by one.
+//! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged without any work, with
+//! the whole topology and without parts of it, many at once and one by one.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use tokio::time::{Instant, sleep};
 use crate::contestants::contestant::Contestant;
 use crate::contestants::handwritten::new_id;
 use crate::contestants::system::system;
-use crate::runs::figures::{Cpu, Figures};
-use crate::runs::stage::Stage;
+use crate::runs::figures::{Cpu, RunFigures};
+use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 use ballet_stage::usage::Snapshot;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;
-/// The messages that pass one by one, and the pause between two, in which the machine falls idle.
+/// The number of messages that go one by one, and the pause between two, in which the machine falls idle.
 const ONE_BY_ONE: usize = 300;
 const PAUSE: Duration = Duration::from_millis(10);
 /// The messages of one saga, and the queue that each goes to.
@@ -36,7 +36,7 @@ const MESSAGES: [(&str, &str); 5] = [
 
 /// The route that messages take.
 #[derive(Debug, Clone, Copy)]
-pub enum Route {
+pub enum BrokerRoute {
     /// `events`, the journal, `route`, the queue.
     Whole,
     /// `route` as a topic exchange.
@@ -49,11 +49,11 @@ pub enum Route {
     Straight,
     /// The whole topology, and messages without headers: no cause, no trace.
     NoHeaders,
-    /// The whole topology, and messages with an id and a type only, and a body of one byte.
+    /// The whole topology, and messages with only an id, a type and a body of one byte.
     Bare,
 }
 
-impl Route {
+impl BrokerRoute {
     /// All routes.
     pub const ALL: [Self; 7] = [
         Self::Whole,
@@ -85,20 +85,20 @@ impl Route {
 /// # Errors
 ///
 /// If something fails.
-pub async fn measure(stage: &Stage, route: Route, time: Duration) -> Result<Figures> {
-    let env = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
+pub async fn measure(stage: &BenchStage, route: BrokerRoute, time: Duration) -> Result<RunFigures> {
+    let env = stage.env_with(Contestant::Ceiling, &definitions(route)).await?;
     let measured = async {
         let latencies = one_by_one(route, &env).await?;
         let figures = pass_on(stage, route, &env, time).await?;
-        Ok(Figures { latencies, ..figures })
+        Ok(RunFigures { latencies, ..figures })
     };
     let figures = measured.await;
     env.close().await?;
     figures
 }
 
-/// The time of a message from its publisher to its consumer while nothing else is under way, in milliseconds.
-async fn one_by_one(route: Route, env: &TestEnv) -> Result<Vec<f64>> {
+/// Measures the time of a message from publisher to consumer while no other is under way, in milliseconds.
+async fn one_by_one(route: BrokerRoute, env: &TestEnv) -> Result<Vec<f64>> {
     const NUMBER: u64 = 1;
     let broker = RabbitMq::new(env.ops_amqp_url())?;
     let (.., queue) = MESSAGES[usize::try_from(NUMBER)?];
@@ -119,7 +119,12 @@ async fn one_by_one(route: Route, env: &TestEnv) -> Result<Vec<f64>> {
     Ok(latencies)
 }
 
-async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> Result<Figures> {
+async fn pass_on(
+    stage: &BenchStage,
+    route: BrokerRoute,
+    env: &TestEnv,
+    time: Duration,
+) -> Result<RunFigures> {
     let broker = RabbitMq::new(env.ops_amqp_url())?;
     let mut consumers = Vec::new();
     for service in SERVICES {
@@ -151,7 +156,7 @@ async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> 
     let messages = messages as f64;
     let pids = stage.servers.rabbitmq().pids().await;
     let broker = (after.milliseconds(&pids) - before.milliseconds(&pids)) / messages;
-    Ok(Figures {
+    Ok(RunFigures {
         sagas: messages / seconds / 5.0,
         messages: messages / seconds,
         latencies: Vec::new(),
@@ -164,21 +169,22 @@ async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> 
 }
 
 /// The topology, changed for the route.
-fn definitions(route: Route) -> Value {
+fn definitions(route: BrokerRoute) -> Value {
     let mut document = topology::definitions(&system(), |_| String::new());
     let from_events = |binding: &Value| binding["source"] == EVENTS;
     match route {
-        Route::Whole | Route::Straight | Route::NoHeaders | Route::Bare => {}
-        Route::TopicRoute => {
+        BrokerRoute::Whole | BrokerRoute::Straight | BrokerRoute::NoHeaders | BrokerRoute::Bare => {
+        }
+        BrokerRoute::TopicRoute => {
             let exchanges = document["exchanges"].as_array_mut().into_iter().flatten();
             exchanges.filter(|e| e["name"] == ROUTE).for_each(|e| e["type"] = json!("topic"));
         }
-        Route::NoJournal => {
+        BrokerRoute::NoJournal => {
             let bindings = document["bindings"].as_array_mut();
             let journal = |b: &Value| from_events(b) && b["destination"] == JOURNAL;
             bindings.into_iter().for_each(|all| all.retain(|binding| !journal(binding)));
         }
-        Route::ByType => {
+        BrokerRoute::ByType => {
             let Some(bindings) = document["bindings"].as_array_mut() else { return document };
             bindings.retain(|binding| !from_events(binding));
             for binding in bindings.iter_mut().filter(|binding| binding["source"] == ROUTE) {
@@ -196,29 +202,29 @@ fn definitions(route: Route) -> Value {
     document
 }
 
-fn message(route: Route, number: u64) -> Result<Publish> {
+fn message(route: BrokerRoute, number: u64) -> Result<Publish> {
     let (event_type, queue) = MESSAGES[usize::try_from(number % 5)?];
-    let straight = matches!(route, Route::Straight);
+    let straight = matches!(route, BrokerRoute::Straight);
     let id = new_id();
     let mut properties = BasicProperties::default()
         .with_type(event_type.into())
         .with_message_id(id.to_string().into())
         .with_delivery_mode(2);
-    if !matches!(route, Route::Bare) {
+    if !matches!(route, BrokerRoute::Bare) {
         properties = properties
             .with_content_type("application/json".into())
             .with_correlation_id(id.to_string().into())
             .with_app_id("ops".into())
             .with_timestamp(1_790_000_000);
     }
-    if !matches!(route, Route::Bare | Route::NoHeaders) {
+    if !matches!(route, BrokerRoute::Bare | BrokerRoute::NoHeaders) {
         let mut headers = FieldTable::default();
         insert_text(&mut headers, CAUSATION_ID, &id.to_string());
         let trace = format!("00-{}-00f067aa0ba902b7-01", id.simple());
         insert_text(&mut headers, TRACEPARENT, &trace);
         properties = properties.with_headers(headers);
     }
-    let body = if matches!(route, Route::Bare) { 1 } else { 120 };
+    let body = if matches!(route, BrokerRoute::Bare) { 1 } else { 120 };
     Ok(Publish {
         exchange: if straight { String::new() } else { EVENTS.to_owned() },
         routing_key: if straight { queue.to_owned() } else { event_type.to_owned() },

@@ -1,4 +1,4 @@
-//! What a contestant finds in its databases: old rows, a snapshot that is held, tables that are held.
+//! The conditions in a contestant's databases: old rows, a held snapshot, locked tables.
 
 use anyhow::Result;
 use ballet_stage::{Reader, TestEnv};
@@ -58,7 +58,7 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
     }
 }
 
-/// The number of messages in the inboxes of all services. While a backlog waits, no saga ends,
+/// The number of messages in the inboxes of all services. It measures progress on a backlog: no saga ends meanwhile,
 /// because its later messages wait behind the backlog.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(crate) async fn handled(contestant: Contestant, env: &TestEnv) -> Result<f64> {
@@ -88,8 +88,8 @@ pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
     Ok(held)
 }
 
-/// Lets a reader lock all tables of each database as `pg_dump` does. A snapshot would slow down the
-/// business updates of 1,000 rows, which is none of a contestant's doing.
+/// Lets a reader lock all tables of each database as `pg_dump` does. It holds no snapshot: that would slow down the
+/// business updates of 1,000 rows, which no contestant can help.
 pub(crate) async fn lock_tables(env: &TestEnv) -> Result<Vec<Reader>> {
     Ok(try_join_all(SERVICES.map(|service| env.lock_tables(service))).await?)
 }

@@ -1,4 +1,4 @@
-//! A console as a process of its own, so that its processor time and memory can be told.
+//! A console as a process of its own, so that its processor time and memory can be measured.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::runs::contracts;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,16 +21,16 @@ pub(crate) struct ConsoleProcess {
     child: Child,
     /// Its own database.
     pub(crate) database: Database,
-    /// Where it is.
+    /// Its address.
     pub(crate) url: String,
-    /// The account that it has made.
+    /// The name of the account that it has made.
     pub(crate) name: String,
     pub(crate) password: String,
 }
 
 impl ConsoleProcess {
-    /// Starts one. Returns when it answers.
-    pub(crate) async fn start(stage: &Stage, env: &TestEnv) -> Result<Self> {
+    /// Starts a console, and waits until it answers.
+    pub(crate) async fn start(stage: &BenchStage, env: &TestEnv) -> Result<Self> {
         let program = stage.program.with_file_name("bench-console");
         let folder = contracts::write(&stage.logs)?;
         let database = Database::new(stage.servers.postgres(), "console").await?;
@@ -52,12 +52,12 @@ impl ConsoleProcess {
         Ok(Self { child, database, url, name, password })
     }
 
-    /// Milliseconds of its processor time until now.
+    /// The milliseconds of processor time that it has used.
     pub(crate) fn cpu(&self) -> Result<f64> {
         Ok(usage::Snapshot::take()?.milliseconds(&[self.pid()?]))
     }
 
-    /// Its memory and the peak of it, in megabytes.
+    /// Its memory and its peak memory, in megabytes.
     pub(crate) fn memory(&self) -> Result<(f64, f64)> {
         usage::memory(self.pid()?).context("the console has ended")
     }
@@ -80,7 +80,7 @@ impl ConsoleProcess {
         Ok((client, cookie))
     }
 
-    /// A page.
+    /// Reads a page.
     pub(crate) async fn page(
         &self,
         (client, cookie): &(Client, String),

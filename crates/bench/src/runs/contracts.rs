@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::contestants::ordinary;
 use crate::saga4::contract::SERVICES;
 
-/// Writes them into a folder of this directory, and returns it.
+/// Writes the contracts into a folder below `out`, and returns the folder.
 pub(super) fn write(out: &Path) -> Result<PathBuf> {
     let folder = out.join("saga4");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

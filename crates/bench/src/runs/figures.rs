@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::runs::load::End;
+use crate::runs::load::SagaEnd;
 use crate::saga4::contract::MESSAGES;
 
 /// The figures of a run. "A message" is one that a service handled.
 #[derive(Debug, Clone, Serialize)]
-pub struct Figures {
+pub struct RunFigures {
     /// Sagas that ended per second. While a backlog waits, a saga's number of messages counts as
     /// one saga.
     pub sagas: f64,
@@ -49,13 +49,13 @@ impl Cpu {
     }
 }
 
-/// The number of messages that these sagas took.
-pub(crate) fn messages(ended: &[(Instant, End, Duration)]) -> f64 {
+/// The number of messages that these sagas consisted of.
+pub(crate) fn messages(ended: &[(Instant, SagaEnd, Duration)]) -> f64 {
     let of = |end| match end {
-        End::Closed => MESSAGES.closed,
-        End::Cancelled => MESSAGES.cancelled,
-        // Between one and four: half of the saga on average.
-        End::Dead => 2,
+        SagaEnd::Closed => MESSAGES.closed,
+        SagaEnd::Cancelled => MESSAGES.cancelled,
+        // Between one and four: about half of the saga.
+        SagaEnd::Dead => 2,
     };
     f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())
 }

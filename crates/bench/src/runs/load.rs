@@ -27,7 +27,7 @@ const CANCELLED: &str = "a.cancelled.v1";
 
 /// The load that a contestant gets.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct LoadPlan {
     /// The number of sagas under way at a time.
     pub in_flight: usize,
     /// Sagas per second, started at random times and without waiting for earlier ones.
@@ -40,15 +40,15 @@ pub struct Plan {
     pub doubled: f64,
 }
 
-impl Default for Plan {
+impl Default for LoadPlan {
     fn default() -> Self {
         Self { in_flight: 1000, pace: None, refused: 0.0, failing: 0.0, doubled: 0.0 }
     }
 }
 
-/// How a saga ended.
+/// The end of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum End {
+pub(crate) enum SagaEnd {
     Closed,
     Cancelled,
     /// One of its messages became a dead letter.
@@ -57,39 +57,39 @@ pub(crate) enum End {
 
 /// The sagas that were started, by how they should end.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Started {
+pub(crate) struct StartedSagas {
     pub(crate) all: u64,
     pub(crate) refused: u64,
-    /// With a step that fails, by service.
+    /// Sagas with a step that fails, by service.
     pub(crate) failing: [u64; 4],
 }
 
-struct Running {
+struct RunningSaga {
     since: Instant,
-    expected: End,
+    expected: SagaEnd,
 }
 
 /// One contestant's load.
-pub(crate) struct Load {
-    plan: Plan,
+pub(crate) struct SagaLoad {
+    plan: LoadPlan,
     session: Arc<dyn Session>,
     confirms: Confirms,
     ends: Consumer,
     _connection: Connection,
     random: Rng,
-    running: HashMap<Uuid, Running>,
+    running: HashMap<Uuid, RunningSaga>,
     unconfirmed: usize,
     next: Instant,
-    pub(crate) started: Started,
-    /// When sagas ended, how, and how long they took.
-    pub(crate) ended: Vec<(Instant, End, Duration)>,
-    /// Ends that should not be: of sagas that had ended, or that should have ended otherwise.
+    pub(crate) started: StartedSagas,
+    /// The time of each saga's end, its result, and its duration.
+    pub(crate) ended: Vec<(Instant, SagaEnd, Duration)>,
+    /// Wrong ends: of sagas that had already ended, or that should have ended otherwise.
     pub(crate) wrong: Vec<String>,
     seen: HashSet<Uuid>,
 }
 
-impl Load {
-    pub(crate) async fn connect(env: &TestEnv, plan: Plan) -> Result<Self> {
+impl SagaLoad {
+    pub(crate) async fn connect(env: &TestEnv, plan: LoadPlan) -> Result<Self> {
         let session = RabbitMq::new(env.amqp_url(DRIVER))?.connect(DRIVER).await?;
         let confirms = session.confirms().await?;
         let properties = ConnectionProperties::default().with_connection_name("ends".into());
@@ -98,7 +98,7 @@ impl Load {
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        // Not to `events`: it is a topic exchange, where each binding makes every publish slower.
+        // Not bound to `events`, a topic exchange: each binding there makes every publish slower.
         for (exchange, key) in [(ROUTE, CLOSED), (ROUTE, CANCELLED), (DEAD, "#")] {
             let name = queue.name().clone();
             let (options, none) = (<_>::default(), FieldTable::default());
@@ -117,7 +117,7 @@ impl Load {
             running: HashMap::new(),
             unconfirmed: 0,
             next: Instant::now(),
-            started: Started::default(),
+            started: StartedSagas::default(),
             ended: Vec::new(),
             wrong: Vec::new(),
             seen: HashSet::new(),
@@ -142,7 +142,7 @@ impl Load {
         Ok(())
     }
 
-    /// Starts the sagas that are due. Returns when the next one is due if the plan has a pace.
+    /// Starts the sagas that are due. Returns the time of the next one if the plan has a pace.
     fn start_due(&mut self) -> Result<Option<Instant>> {
         match self.plan.pace {
             Some(pace) => {
@@ -188,9 +188,9 @@ impl Load {
             memo: "what an order says besides, in as many words as usual".to_owned(),
         };
         let expected = match (fails, order.refused) {
-            (true, _) => End::Dead,
-            (false, true) => End::Cancelled,
-            (false, false) => End::Closed,
+            (true, _) => SagaEnd::Dead,
+            (false, true) => SagaEnd::Cancelled,
+            (false, false) => SagaEnd::Closed,
         };
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
@@ -214,7 +214,7 @@ impl Load {
         self.started.all += 1;
         self.started.refused += u64::from(order.refused);
         self.started.failing[at] += u64::from(fails);
-        self.running.insert(saga_id, Running { since, expected });
+        self.running.insert(saga_id, RunningSaga { since, expected });
         Ok(())
     }
 
@@ -239,9 +239,9 @@ impl Load {
         let saga = id(properties.correlation_id().as_ref().map(|id| id.as_str()));
         let message = id(properties.message_id().as_ref().map(|id| id.as_str()));
         let end = match delivery.routing_key.as_str() {
-            CLOSED => End::Closed,
-            CANCELLED => End::Cancelled,
-            _ => End::Dead,
+            CLOSED => SagaEnd::Closed,
+            CANCELLED => SagaEnd::Cancelled,
+            _ => SagaEnd::Dead,
         };
         // A copy of an event is not a second end.
         if message.is_some_and(|message| !self.seen.insert(message)) {

@@ -1,4 +1,4 @@
-//! Who follows the journal while others are measured: a process of its own, that ends when it is dropped.
+//! A reader that follows the journal during a measurement: a process of its own that ends when it is dropped.
 
 use std::process::Stdio;
 
@@ -7,12 +7,12 @@ use ballet::core::topology::REDRIVE;
 use ballet_stage::{Child, TestEnv};
 
 use crate::runs::console_process::ConsoleProcess;
-use crate::runs::stage::Stage;
+use crate::runs::stage::BenchStage;
 
-/// Somebody who follows the journal.
+/// The kinds of readers that follow the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Observer {
-    /// A loop that is written by hand, and prints what it reads.
+pub enum JournalObserver {
+    /// A hand-written loop that prints the entries.
     Loop,
     /// A console.
     Console,
@@ -20,17 +20,17 @@ pub enum Observer {
 
 /// An observer that runs.
 #[expect(dead_code, reason = "it is held, so that it runs")]
-pub(crate) enum Following {
+pub(crate) enum RunningObserver {
     Loop(Child),
     Console(Box<ConsoleProcess>),
 }
 
-impl Observer {
-    /// Starts it.
-    pub(crate) async fn start(self, stage: &Stage, env: &TestEnv) -> Result<Following> {
+impl JournalObserver {
+    /// Starts the reader.
+    pub(crate) async fn start(self, stage: &BenchStage, env: &TestEnv) -> Result<RunningObserver> {
         match self {
             Self::Console => {
-                ConsoleProcess::start(stage, env).await.map(Box::new).map(Following::Console)
+                ConsoleProcess::start(stage, env).await.map(Box::new).map(RunningObserver::Console)
             }
             Self::Loop => {
                 let program = stage.program.with_file_name("bench-stream");
@@ -38,7 +38,7 @@ impl Observer {
                 let child = stage.children.start(program, &args, |command| {
                     command.stdout(Stdio::null());
                 });
-                Ok(Following::Loop(child.await?))
+                Ok(RunningObserver::Loop(child.await?))
             }
         }
     }

@@ -6,15 +6,15 @@ use anyhow::{Result, bail};
 use ballet_stage::TestEnv;
 use tokio::time::Instant;
 
-use crate::runs::load::{Load, Started};
+use crate::runs::load::{SagaLoad, StartedSagas};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
-/// How long compensations may take after the last abort was seen.
+/// The time that compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often each step must have taken effect in a service's database.
-fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
+/// The number of times that each step must have taken effect in a service's database.
+fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
     let [fails_a, fails_b, fails_c, fails_d] = started.failing;
     let opened = started.all - fails_a;
     let by_b = opened - fails_b;
@@ -28,13 +28,13 @@ fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
     }
 }
 
-/// Waits until the databases hold what they should. While sagas wait (`drained` is false), the
-/// expected number of steps is not known, but none may be there twice.
+/// Waits until the databases hold the right rows. While sagas wait (`drained` is false), the expected number of steps
+/// is not known, but no step may be there twice.
 ///
 /// # Errors
 ///
 /// If they do not in time, or if the load has seen a wrong end.
-pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<()> {
+pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad, drained: bool) -> Result<()> {
     if let Some(first) = load.wrong.first() {
         bail!("the oracle: {} wrong ends, the first: {first}", load.wrong.len());
     }
@@ -42,7 +42,7 @@ pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<(
         let until = Instant::now() + PATIENCE;
         let mut db = admin(env, service).await?;
         loop {
-            let found = look(&mut db, service, drained.then_some(&load.started)).await?;
+            let found = find_mistake(&mut db, service, drained.then_some(&load.started)).await?;
             let Some(wrong) = found else { break };
             if Instant::now() > until {
                 bail!("the oracle: in the database of {service} {wrong}");
@@ -53,11 +53,11 @@ pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<(
     Ok(())
 }
 
-/// What is wrong in a database, if anything.
-async fn look(
+/// Looks for a mistake in a database.
+async fn find_mistake(
     db: &mut sqlx::PgConnection,
     service: &str,
-    started: Option<&Started>,
+    started: Option<&StartedSagas>,
 ) -> Result<Option<String>> {
     if started.is_none() {
         let (twice,): (i64,) =

@@ -1,4 +1,4 @@
-//! A program beside us: its log, what it takes of the machine, and its end.
+//! A program that runs beside us: its log, its use of the machine, and its end.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A program, with all that it starts.
+/// A program with all its child processes.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct MeasuredProcess {
     child: Child,
     log: PathBuf,
 }
 
-impl Process {
-    /// Starts a program. What it prints comes to the end of the log; `adjust` sets its environment.
+impl MeasuredProcess {
+    /// Starts a program. Its output is added to the log; `adjust` sets its environment.
     pub(crate) async fn start(
         children: &Children,
         program: &Path,
@@ -38,43 +38,43 @@ impl Process {
         Ok(Self { child: child.await?, log: log.to_owned() })
     }
 
-    /// The number of its process, while it runs.
+    /// The process id, while it runs.
     pub(crate) fn id(&self) -> Option<i32> {
         self.child.id().and_then(|id| i32::try_from(id).ok())
     }
 
-    /// Fails if it has ended.
+    /// Fails if the process has ended.
     pub(crate) fn check(&self) -> Result<()> {
         let runs = |id| fs::exists(format!("/proc/{id}/exe")).unwrap_or(false);
         ensure!(
             self.id().is_some_and(runs),
             "a service has ended; {} ends with\n{}",
             self.log.display(),
-            self.said()
+            self.last_lines()
         );
         Ok(())
     }
 
-    /// Milliseconds of processor time until now.
+    /// The milliseconds of processor time that it has used.
     pub(crate) fn processor(&self) -> Result<f64> {
         Ok(Snapshot::take()?.milliseconds(&[self.root()]))
     }
 
-    /// The most memory that it had, in megabytes, all its processes together.
+    /// The peak memory of all its processes together, in megabytes.
     pub(crate) fn memory(&self) -> Result<f64> {
         let started = Snapshot::take()?.descendants(self.root());
         let all = started.into_iter().chain([self.root()]);
         Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
     }
 
-    /// The last lines that it wrote.
-    pub(crate) fn said(&self) -> String {
+    /// The last lines of its output.
+    pub(crate) fn last_lines(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
-    /// Asks it to end.
+    /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
         self.child.signal(Signal::TERM);
     }

@@ -8,25 +8,25 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
-use crate::runs::figures::{Cpu, Figures, count, messages, per};
-use crate::runs::load::{Load, Plan};
-use crate::runs::observer::Observer;
-use crate::runs::services::{self, Services, Setting};
-use crate::runs::stage::{Stage, admin};
+use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
+use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::observer::JournalObserver;
+use crate::runs::services::{self, ContestantServices, ServiceSetting};
+use crate::runs::stage::{BenchStage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
 use ballet_stage::usage::Snapshot;
 
-/// What is run, and for how long.
+/// A run: the contestant, its load, and the times.
 #[derive(Debug, Clone, Copy)]
-pub struct Run {
+pub struct BenchRun {
     /// The contestant.
     pub contestant: Contestant,
     /// Its processes.
-    pub setting: Setting,
+    pub setting: ServiceSetting,
     /// The load.
-    pub plan: Plan,
-    /// What it finds at the start.
+    pub plan: LoadPlan,
+    /// The condition of its databases and its queue at the start.
     pub condition: Condition,
     /// The time before the window.
     pub warm_up: Duration,
@@ -34,7 +34,7 @@ pub struct Run {
     pub window: Duration,
 }
 
-/// What a contestant finds when it starts.
+/// The condition that a contestant starts in.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Condition {
     /// The number of old rows in the inboxes, and again in the ledgers. With old rows a snapshot is
@@ -44,8 +44,8 @@ pub struct Condition {
     pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
-    /// Who follows the journal, besides.
-    pub observer: Option<Observer>,
+    /// The reader that follows the journal, if there is one.
+    pub observer: Option<JournalObserver>,
 }
 
 /// Measures one run.
@@ -53,15 +53,15 @@ pub struct Condition {
 /// # Errors
 ///
 /// If the run fails, or if the oracle finds that it was wrong.
-pub async fn run(stage: &Stage, run: &Run) -> Result<Figures> {
+pub async fn run(stage: &BenchStage, run: &BenchRun) -> Result<RunFigures> {
     let env = stage.env(run.contestant).await?;
     let result = Box::pin(run_in(stage, run, &env)).await;
     env.close().await?;
     result.with_context(|| format!("the run of {} has no figures", run.contestant.name()))
 }
 
-async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
-    let mut load = Load::connect(env, run.plan).await?;
+async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<RunFigures> {
+    let mut load = SagaLoad::connect(env, run.plan).await?;
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
@@ -104,12 +104,12 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
 }
 
 async fn under_load(
-    stage: &Stage,
-    run: &Run,
+    stage: &BenchStage,
+    run: &BenchRun,
     env: &TestEnv,
-    services: &Services,
-    load: &mut Load,
-) -> Result<Figures> {
+    services: &ContestantServices,
+    load: &mut SagaLoad,
+) -> Result<RunFigures> {
     let mut db = admin(env, SERVICES[0]).await?;
     load.go(run.warm_up).await?;
     let piled_up = run.condition.backlog > 0;
@@ -118,9 +118,9 @@ async fn under_load(
         false => Ok(0.0),
     };
     let handled_before = by_inbox().await?;
-    let before = look(&mut db).await?;
+    let before = sample_usage(&mut db).await?;
     load.go(run.window).await?;
-    let after = look(&mut db).await?;
+    let after = sample_usage(&mut db).await?;
     let handled_after = by_inbox().await?;
     let memory_peak = services.memory_peak();
     if !piled_up {
@@ -140,7 +140,7 @@ async fn under_load(
     };
     let services = services.pids();
     let servers = (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);
-    Ok(Figures {
+    Ok(RunFigures {
         sagas: sagas / seconds,
         messages: handled / seconds,
         latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
@@ -152,12 +152,12 @@ async fn under_load(
     })
 }
 
-async fn look(db: &mut PgConnection) -> Result<Look> {
+async fn sample_usage(db: &mut PgConnection) -> Result<UsageSample> {
     let (wal,): (i64,) =
         sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
             .fetch_one(db)
             .await?;
-    Ok(Look { at: Instant::now(), cpu: Snapshot::take()?, wal })
+    Ok(UsageSample { at: Instant::now(), cpu: Snapshot::take()?, wal })
 }
 
 /// The commits in the contestant's databases, after all sessions have ended.
@@ -174,7 +174,7 @@ async fn commits(env: &TestEnv) -> Result<i64> {
     Ok(commits)
 }
 
-struct Look {
+struct UsageSample {
     at: Instant,
     cpu: Snapshot,
     wal: i64,

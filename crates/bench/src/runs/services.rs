@@ -8,38 +8,38 @@ use ballet_stage::{TestEnv, usage, wait_until};
 use tokio::process::Command;
 
 use crate::contestants::contestant::Contestant;
-use crate::runs::process::Process;
-use crate::runs::stage::Stage;
+use crate::runs::process::MeasuredProcess;
+use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 
-/// How long the services may take until all of them consume.
+/// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How the services of a contestant run.
+/// The number and options of a contestant's processes.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting {
+pub struct ServiceSetting {
     /// Processes of each service.
     pub replicas: usize,
     /// Lanes of each process. Only ballet has them.
     pub lanes: u16,
-    /// Where spans go, if any are wanted.
+    /// The collector of spans, if any are wanted.
     pub collector: Option<SocketAddr>,
 }
 
-impl Default for Setting {
+impl Default for ServiceSetting {
     fn default() -> Self {
         Self { replicas: 1, lanes: 1, collector: None }
     }
 }
 
 /// The processes of one contestant.
-pub(crate) struct Services {
-    processes: Vec<Process>,
+pub(crate) struct ContestantServices {
+    processes: Vec<MeasuredProcess>,
 }
 
-impl Services {
+impl ContestantServices {
     pub(crate) fn pids(&self) -> Vec<i32> {
-        self.processes.iter().filter_map(Process::id).collect()
+        self.processes.iter().filter_map(MeasuredProcess::id).collect()
     }
 
     /// The peak memory of the largest process, in megabytes.
@@ -50,12 +50,12 @@ impl Services {
 
     /// Fails if a process has ended.
     pub(crate) fn check(&self) -> Result<()> {
-        self.processes.iter().try_for_each(Process::check)
+        self.processes.iter().try_for_each(MeasuredProcess::check)
     }
 
     pub(crate) async fn stop(self) {
-        // All at once, so that none works on without the others.
-        self.processes.iter().for_each(Process::terminate);
+        // All at once, so that no process works on without the others.
+        self.processes.iter().for_each(MeasuredProcess::terminate);
         for process in self.processes {
             process.stop().await;
         }
@@ -64,11 +64,11 @@ impl Services {
 
 /// Starts a contestant's services. Returns when all of them consume.
 pub(crate) async fn start(
-    stage: &Stage,
+    stage: &BenchStage,
     contestant: Contestant,
     env: &TestEnv,
-    setting: Setting,
-) -> Result<Services> {
+    setting: ServiceSetting,
+) -> Result<ContestantServices> {
     let mut processes = Vec::new();
     for service in SERVICES {
         for replica in 0..setting.replicas {
@@ -89,14 +89,15 @@ pub(crate) async fn start(
                     .env_remove("DATABASE_URL_FILE");
             };
             let children = &stage.children;
-            processes.push(Process::start(children, &stage.program, &args, &log, adjust).await?);
+            processes
+                .push(MeasuredProcess::start(children, &stage.program, &args, &log, adjust).await?);
             if replica == 0 && setting.replicas > 1 {
                 // The first process creates the tables.
                 consumed(env, service, 1).await?;
             }
         }
     }
-    let services = Services { processes };
+    let services = ContestantServices { processes };
     for service in SERVICES {
         let all = u64::try_from(setting.replicas)?;
         if let Err(error) = consumed(env, service, all).await {

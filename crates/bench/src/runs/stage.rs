@@ -1,4 +1,4 @@
-//! The servers, and what each contestant gets of them: a virtual host and databases.
+//! The servers, and each contestant's share of them: a virtual host and databases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::saga4::contract::SERVICES;
 
 /// The servers: durable and private.
 #[derive(Debug)]
-pub struct Stage {
+pub struct BenchStage {
     pub(crate) servers: Servers,
     pub(crate) children: Children,
     /// The program of the services.
@@ -23,7 +23,7 @@ pub struct Stage {
     pub(crate) logs: PathBuf,
 }
 
-impl Stage {
+impl BenchStage {
     /// Starts the servers.
     ///
     /// # Errors
@@ -50,14 +50,14 @@ impl Stage {
         Ok(self.servers.stop().await?)
     }
 
-    /// A virtual host with the topology, and empty databases.
+    /// Creates a virtual host with the topology, and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
-        self.bed_with(contestant, &definitions).await
+        self.env_with(contestant, &definitions).await
     }
 
-    /// The same with another topology.
-    pub(crate) async fn bed_with(
+    /// Creates the same with another topology.
+    pub(crate) async fn env_with(
         &self,
         contestant: Contestant,
         topology: &Value,

@@ -9,9 +9,9 @@ use ballet_stage::TestEnv;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{count, messages};
-use crate::runs::load::{Load, Plan};
-use crate::runs::services::{self, Setting};
-use crate::runs::stage::{Stage, admin};
+use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::services::{self, ServiceSetting};
+use crate::runs::stage::{BenchStage, admin};
 use crate::saga4::contract::SERVICES;
 
 /// The number of statements per message, from a short run in which Postgres logs every statement.
@@ -19,7 +19,7 @@ use crate::saga4::contract::SERVICES;
 /// # Errors
 ///
 /// As [`run`](crate::runs::run::run).
-pub async fn statements(stage: &Stage, contestant: Contestant, time: Duration) -> Result<f64> {
+pub async fn statements(stage: &BenchStage, contestant: Contestant, time: Duration) -> Result<f64> {
     let env = stage.env(contestant).await?;
     let result = Box::pin(count_statements(stage, contestant, &env, time)).await;
     env.close().await?;
@@ -27,7 +27,7 @@ pub async fn statements(stage: &Stage, contestant: Contestant, time: Duration) -
 }
 
 async fn count_statements(
-    stage: &Stage,
+    stage: &BenchStage,
     contestant: Contestant,
     env: &TestEnv,
     time: Duration,
@@ -45,9 +45,9 @@ async fn count_statements(
         .execute(&mut admin(env, service).await?)
         .await?;
     }
-    let services = services::start(stage, contestant, env, Setting::default()).await?;
+    let services = services::start(stage, contestant, env, ServiceSetting::default()).await?;
     let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
-    let mut load = Load::connect(env, Plan::default()).await?;
+    let mut load = SagaLoad::connect(env, LoadPlan::default()).await?;
     let from = fs::metadata(log)?.len();
     load.go(time).await?;
     load.finish().await?;

@@ -13,11 +13,11 @@ pub const DRIVER: &str = "driver";
 /// The number of rows in each database that all sagas share.
 pub const ACCOUNTS: i32 = 1000;
 /// The number of messages in a saga.
-pub const MESSAGES: Messages = Messages { closed: 5, cancelled: 7 };
+pub const MESSAGES: MessageCounts = MessageCounts { closed: 5, cancelled: 7 };
 
 /// The number of messages that the services handle in one saga.
 #[derive(Debug, Clone, Copy)]
-pub struct Messages {
+pub struct MessageCounts {
     /// A completed saga: wanted, opened, moved, moved, moved.
     pub closed: u32,
     /// A refused saga: wanted, opened, moved, refused, and cancelled three times.

@@ -1,4 +1,4 @@
-//! The work that every contestant does: a saga of four services, and what its steps do in SQL.
+//! The work that every contestant does: a saga of four services, and the SQL of its steps.
 
 pub mod business;
 pub mod contract;

@@ -1,4 +1,4 @@
-//! What searches took, as a table.
+//! The times of searches, as a table.
 
 use std::fmt;
 
@@ -9,31 +9,31 @@ use crate::report::outcome::quantile;
 
 /// The searches of one kind.
 #[derive(Debug, Serialize)]
-pub struct Kind {
-    /// What is typed.
+pub struct SearchKind {
+    /// The name of the kind: the sort of text that is typed.
     pub name: &'static str,
-    /// One of them.
+    /// The text of one of them.
     pub example: String,
-    /// What each took, in milliseconds.
+    /// The times of the searches, in milliseconds.
     pub latencies: Vec<f64>,
-    /// The products on all pages.
+    /// The number of products found, over all pages.
     pub found: usize,
 }
 
 /// All searches among some products.
 #[derive(Debug, Serialize)]
-pub struct Searches {
+pub struct SearchFigures {
     /// The number of products.
     pub products: usize,
-    /// By kind.
-    pub kinds: Vec<Kind>,
+    /// The searches of each kind.
+    pub kinds: Vec<SearchKind>,
 }
 
-impl fmt::Display for Searches {
+impl fmt::Display for SearchFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = ["", "for instance", "p50 ms", "p99 ms", "slowest", "found"];
         let mut table = Table::new(header).right(2..=5);
-        for Kind { name, example, latencies, found } in &self.kinds {
+        for SearchKind { name, example, latencies, found } in &self.kinds {
             #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
             let found = *found as f64 / latencies.len() as f64;
             let at = |at| format!("{:.1}", quantile(latencies, at));

@@ -1,4 +1,4 @@
-//! Publishes the products, and searches among them.
+//! Publishes the products, and measures searches among them.
 
 use std::time::Instant;
 
@@ -11,22 +11,22 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::runs::stage::{Stage, admin};
-use crate::search::figures::{Kind, Searches};
+use crate::runs::stage::{BenchStage, admin};
+use crate::search::figures::{SearchFigures, SearchKind};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 
-/// How many products are published side by side.
+/// The number of products that are published side by side.
 const SIDE_BY_SIDE: usize = 16;
 const SEED: u64 = 7;
 
 /// One product in this many is remembered, for searches that find something.
 const REMEMBERED: usize = 100;
 
-/// What is typed, given the texts of some products.
-type Typed = fn(&mut Vocabulary, &[String]) -> String;
+/// Makes the text to type, given the texts of some products.
+type TypedText = fn(&mut Vocabulary, &[String]) -> String;
 
 /// The kinds of searches.
-const KINDS: [(&str, Typed); 9] = [
+const KINDS: [(&str, TypedText); 9] = [
     ("any word", |words, _| words.word()),
     ("a word that many products have", |words, _| words.frequent()),
     ("a word without its accents", |words, _| plain(&words.word())),
@@ -41,17 +41,17 @@ const KINDS: [(&str, Typed); 9] = [
     }),
 ];
 
-/// Measures searches of each kind among this many products. `say` is told what is under way.
+/// Measures searches of each kind among this many products. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If the service does not start, or does not answer as it should.
 pub async fn measure(
-    stage: &Stage,
+    stage: &BenchStage,
     products: usize,
     searches: usize,
     say: impl Fn(&str),
-) -> Result<Searches> {
+) -> Result<SearchFigures> {
     let system = System { name: "shop", parts: vec![catalog::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let env = TestEnv::new(&stage.servers, "search", &definitions, &["catalog"]).await?;
@@ -68,8 +68,8 @@ pub async fn measure(
     measured
 }
 
-/// Publishes the products over HTTP, and returns the texts of some. The indexes for searching are made
-/// at the end, which is faster.
+/// Publishes the products over HTTP, and returns the texts of some. The search indexes are created at the end, which is
+/// faster.
 async fn fill(
     env: &TestEnv,
     url: &str,
@@ -127,12 +127,12 @@ async fn search(
     texts: &[String],
     searches: usize,
     say: &impl Fn(&str),
-) -> Result<Searches> {
+) -> Result<SearchFigures> {
     let client = client()?;
     let mut kinds = Vec::new();
     for (name, typed) in KINDS {
         let mut words = Vocabulary::new(SEED + 1);
-        let mut kind = Kind { name, example: String::new(), latencies: Vec::new(), found: 0 };
+        let mut kind = SearchKind { name, example: String::new(), latencies: Vec::new(), found: 0 };
         for _ in 0..searches {
             kind.example = typed(&mut words, texts);
             let begun = Instant::now();
@@ -149,7 +149,7 @@ async fn search(
         say(&format!("search: {name}"));
         kinds.push(kind);
     }
-    Ok(Searches { products, kinds })
+    Ok(SearchFigures { products, kinds })
 }
 
 fn client() -> Result<Client> {

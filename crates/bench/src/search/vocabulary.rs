@@ -1,16 +1,16 @@
-//! The words of products, and what people type for them. They are the same in every run.
+//! The words of products, and the texts that people type to find them. They are the same in every run.
 
 use fastrand::Rng;
 
-/// As products spell them.
+/// The syllables of words, as products spell them.
 const SYLLABLES: [&str; 24] = [
     "ba", "cé", "di", "fo", "gü", "ha", "ke", "li", "mo", "nu", "pa", "rè", "si", "to", "vu", "wa",
     "ze", "bri", "clo", "dra", "stér", "tle", "ning", "lamp",
 ];
-/// The number of words of each frequency: few are in many products, and many in few.
+/// The number of words of each frequency: few words are in many products, and many in few.
 const WORDS: [u64; 3] = [200, 2_000, 20_000];
 
-/// Throws words.
+/// Chooses words at random.
 pub(crate) struct Vocabulary(Rng);
 
 impl Vocabulary {
@@ -33,14 +33,14 @@ impl Vocabulary {
         word(self.0.u64(..WORDS[0]))
     }
 
-    /// Words that are together in one of these texts.
+    /// Words that one of these texts has in sequence.
     pub(crate) fn together(&mut self, texts: &[String], count: usize) -> Vec<String> {
         let Some(text) = texts.get(self.number(texts.len().max(1))) else { return Vec::new() };
         let words: Vec<&str> = text.split(' ').collect();
         (0..count).map(|_| words[self.number(words.len())].to_owned()).collect()
     }
 
-    /// A number of words between the two.
+    /// Between `from` and `to` words.
     pub(crate) fn words(&mut self, from: usize, to: usize) -> String {
         let count = from + self.number(to - from + 1);
         (0..count).map(|_| self.word()).collect::<Vec<_>>().join(" ")
@@ -60,7 +60,7 @@ fn word(number: u64) -> String {
     word
 }
 
-/// The same without its accents.
+/// The text without accents.
 pub(crate) fn plain(text: &str) -> String {
     let plain = |letter| match letter {
         'é' | 'è' => 'e',
@@ -70,7 +70,7 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// The same with the third and the fourth letter swapped.
+/// The word with its third and fourth letters swapped.
 pub(crate) fn misspelt(word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     letters.swap(2, 3);

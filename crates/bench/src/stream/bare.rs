@@ -1,5 +1,5 @@
-//! What somebody writes with lapin and serde_json to read the journal, or to send a file to the broker, for
-//! events that are known to be text and JSON. It checks nothing, and ends with the connection.
+//! The bare loops: the code with lapin and serde_json that somebody would write to read the journal, or to send a file
+//! to the broker, for events that are known to be JSON text. It checks nothing, and ends with the connection.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -18,26 +18,26 @@ use serde_json::value::RawValue;
 
 use crate::contestants::handwritten::{channel, confirmed};
 
-/// As the commands have it.
+/// The prefetch of the commands.
 const PREFETCH: u16 = 1_000;
 const ACK_EVERY: u64 = 250;
 const IN_FLIGHT: usize = 1_000;
 const BUFFER: usize = 256 * 1024;
 
-/// A line as the commands write it, without the time.
+/// A line in the format of the commands, without the time.
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+struct TapLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<i64>,
     exchange: &'a str,
     routing_key: &'a str,
     #[serde(borrow)]
-    properties: Properties<'a>,
+    properties: TapProperties<'a>,
     body: &'a RawValue,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Properties<'a> {
+struct TapProperties<'a> {
     message_id: Option<&'a str>,
     #[serde(rename = "type")]
     kind: Option<&'a str>,
@@ -105,7 +105,7 @@ fn write(delivery: &Delivery, out: &mut impl Write) -> Result<()> {
         property.as_ref().map(ShortString::as_str)
     }
     let from = &delivery.properties;
-    let properties = Properties {
+    let properties = TapProperties {
         message_id: text(from.message_id()),
         kind: text(from.kind()),
         correlation_id: text(from.correlation_id()),
@@ -115,7 +115,7 @@ fn write(delivery: &Delivery, out: &mut impl Write) -> Result<()> {
         delivery_mode: *from.delivery_mode(),
         headers,
     };
-    let line = Line {
+    let line = TapLine {
         offset,
         exchange: delivery.exchange.as_str(),
         routing_key: delivery.routing_key.as_str(),
@@ -148,7 +148,7 @@ pub async fn replay(url: &str, file: &Path) -> Result<()> {
         {
             confirmed(first).await?;
         }
-        let line: Line<'_> = serde_json::from_str(&text)?;
+        let line: TapLine<'_> = serde_json::from_str(&text)?;
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let body = line.body.get().as_bytes();
         let (exchange, key) = (line.exchange.into(), line.routing_key.into());
@@ -161,7 +161,7 @@ pub async fn replay(url: &str, file: &Path) -> Result<()> {
     Ok(())
 }
 
-impl Properties<'_> {
+impl TapProperties<'_> {
     fn basic(&self) -> BasicProperties {
         let mut headers = FieldTable::default();
         for (name, value) in &self.headers {

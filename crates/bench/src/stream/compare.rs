@@ -9,24 +9,24 @@ use ballet_stream::{Change, Comparison, Difference, Recording, Sagas};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::stream::orders::{Fault, fault, order_of, saga};
+use crate::stream::orders::{OrderFault, fault, order_of, saga};
 
-/// What a comparison found, and how long it took.
+/// The result of a comparison, and its times in seconds.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Found {
-    /// All sagas.
+pub struct ComparisonResult {
+    /// The number of sagas.
     pub sagas: u64,
-    /// Those with a difference.
+    /// The number of sagas with a difference.
     pub different: u64,
-    /// Broken on purpose.
+    /// The number of sagas that were broken on purpose.
     pub broken: u64,
-    /// Differences that are not those that were made on purpose.
+    /// The number of differences that were not made on purpose.
     pub wrong: u64,
-    /// Until the expected events were read.
+    /// Until the expected events were read, in seconds.
     pub expected: f64,
-    /// Until those that came were read.
+    /// Until the actual events were read, in seconds.
     pub came: f64,
-    /// Until all was compared.
+    /// Until all sagas were compared, in seconds.
     pub compared: f64,
 }
 
@@ -40,7 +40,7 @@ pub fn compare(
     came: (&Path, u64),
     sagas: u64,
     folder: &Path,
-) -> Result<Found> {
+) -> Result<ComparisonResult> {
     let begun = Instant::now();
     let recorded = |order| saga(expected.1, order);
     let all: Sagas = (0..sagas).map(|order| (recorded(order), recorded(order))).collect();
@@ -59,7 +59,7 @@ pub fn compare(
         let is_first = seen.insert(difference.saga.clone());
         wrong += u64::from(!is_first || !is_on_purpose(&difference));
     })?;
-    Ok(Found {
+    Ok(ComparisonResult {
         sagas: compared.sagas,
         different: compared.different,
         broken: (0..sagas).filter_map(fault).count() as u64,
@@ -74,24 +74,26 @@ fn is_on_purpose(difference: &Difference) -> bool {
     let Ok(saga) = Uuid::try_parse(&difference.saga) else { return false };
     let event = difference.path.last().map(String::as_str);
     match (fault(order_of(saga)), &difference.change) {
-        (Some(Fault::Missing), Change::Missing { .. }) => {
+        (Some(OrderFault::Missing), Change::Missing { .. }) => {
             event == Some("orders.order_completed.v1")
         }
-        (Some(Fault::New), Change::New { .. }) => event == Some("payments.payment_refunded.v1"),
-        (Some(Fault::Value), Change::Field { pointer, .. }) => {
+        (Some(OrderFault::New), Change::New { .. }) => {
+            event == Some("payments.payment_refunded.v1")
+        }
+        (Some(OrderFault::Value), Change::Field { pointer, .. }) => {
             event == Some("payments.payment_captured.v1") && pointer == "/amount/amount_minor"
         }
         _ => false,
     }
 }
 
-impl Found {
-    /// Reads what the process of a comparison has printed.
+impl ComparisonResult {
+    /// Parses the output of a comparison's process.
     pub(crate) fn read(text: &str) -> Result<Self> {
         serde_json::from_str(text).with_context(|| format!("the comparison printed {text:?}"))
     }
 
-    /// Whether it found what was broken on purpose, and nothing else.
+    /// Whether it found exactly the differences that were made on purpose.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.different == self.broken && self.wrong == 0

@@ -1,4 +1,4 @@
-//! What the stream's commands took, as tables.
+//! The figures of the stream's commands, as tables.
 
 use std::fmt;
 
@@ -6,63 +6,63 @@ use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::report::outcome::{quantile, ratios};
-use crate::stream::compare::Found;
-use crate::stream::million::Million;
-use crate::stream::turn::Took;
+use crate::stream::compare::ComparisonResult;
+use crate::stream::million::MillionFigures;
+use crate::stream::turn::ProcessCost;
 
-/// A command's share of what a bare loop reaches.
+/// The least rate of a command, as a share of the bare loop's.
 const LEAST: f64 = 0.9;
-/// For the comparison of all sagas, in seconds.
+/// The longest that the comparison of all sagas may take, in seconds.
 const LONGEST: f64 = 30.0;
-/// A million events may take this many megabytes more than a turn.
+/// The most memory that a million events may take beyond a turn's, in megabytes.
 const FLAT: f64 = 16.0;
-/// For the comparison of all sagas, in megabytes.
+/// The most memory that the comparison of all sagas may take, in megabytes.
 const LARGEST: f64 = 256.0;
 
-/// What a program reached, round by round.
+/// The figures of a program, round by round.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct ProgramFigures {
     /// Events a second.
     pub(crate) events: Vec<f64>,
-    /// Microseconds of its processor time for an event.
+    /// Microseconds of processor time for an event.
     pub(crate) processor: Vec<f64>,
-    /// The most memory that it had, in megabytes.
+    /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
 
 /// A command beside the bare loop.
 #[derive(Debug, Serialize)]
-pub(crate) struct Pair {
+pub(crate) struct CommandPair {
     pub(crate) job: &'static str,
-    pub(crate) bare: Row,
-    pub(crate) ballet: Row,
+    pub(crate) bare: ProgramFigures,
+    pub(crate) ballet: ProgramFigures,
 }
 
-/// A comparison.
+/// The figures of a comparison.
 #[derive(Debug, Serialize)]
-pub(crate) struct Compared {
-    pub(crate) took: Took,
-    pub(crate) found: Found,
+pub(crate) struct ComparisonFigures {
+    pub(crate) took: ProcessCost,
+    pub(crate) found: ComparisonResult,
 }
 
 /// All figures.
 #[derive(Debug, Serialize)]
-pub struct Streams {
-    /// The events of a turn.
+pub struct StreamFigures {
+    /// The number of events in a turn.
     pub(crate) events: u64,
-    pub(crate) pairs: Vec<Pair>,
-    pub(crate) million: Million,
-    /// Of a tenth of the sagas, and of all.
-    pub(crate) compared: Vec<Compared>,
+    pub(crate) pairs: Vec<CommandPair>,
+    pub(crate) million: MillionFigures,
+    /// The comparisons of a tenth of the sagas, and of all.
+    pub(crate) compared: Vec<ComparisonFigures>,
 }
 
-struct Verdict {
+struct StreamVerdict {
     is_reached: bool,
     what: String,
 }
 
-impl Row {
-    pub(crate) fn add(&mut self, took: Took, events: u64) {
+impl ProgramFigures {
+    pub(crate) fn add(&mut self, took: ProcessCost, events: u64) {
         let events = number(events);
         self.events.push(events / took.seconds);
         self.processor.push(took.milliseconds * 1_000.0 / events);
@@ -70,16 +70,16 @@ impl Row {
     }
 }
 
-/// What it reached last.
-impl fmt::Display for Row {
+/// Shows the figures of the last round.
+impl fmt::Display for ProgramFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0} events/s", self.events.last().copied().unwrap_or(f64::NAN))
     }
 }
 
-impl Pair {
+impl CommandPair {
     pub(crate) fn new(job: &'static str) -> Self {
-        Self { job, bare: Row::default(), ballet: Row::default() }
+        Self { job, bare: ProgramFigures::default(), ballet: ProgramFigures::default() }
     }
 
     fn ratios(&self) -> Vec<f64> {
@@ -87,16 +87,16 @@ impl Pair {
     }
 }
 
-impl Streams {
-    /// Whether all targets are reached.
+impl StreamFigures {
+    /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.verdicts().iter().all(|verdict| verdict.is_reached)
     }
 
-    fn verdicts(&self) -> Vec<Verdict> {
+    fn verdicts(&self) -> Vec<StreamVerdict> {
         let mut all = Vec::new();
-        let mut add = |is_reached, what| all.push(Verdict { is_reached, what });
+        let mut add = |is_reached, what| all.push(StreamVerdict { is_reached, what });
         for pair in &self.pairs {
             let ratios = pair.ratios();
             let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(&ratios, at));
@@ -107,7 +107,7 @@ impl Streams {
             );
             add(median >= LEAST, what);
         }
-        let Million { replay, record, .. } = &self.million;
+        let MillionFigures { replay, record, .. } = &self.million;
         for (job, took) in [("replay", replay), ("record", record)] {
             let turn = self.pairs.iter().find(|pair| pair.job == job);
             let more = took.memory - turn.map_or(f64::NAN, |pair| pair.ballet.memory);
@@ -118,7 +118,11 @@ impl Streams {
         }
         let wrong = self.compared.iter().find(|compared| !compared.found.is_exact());
         let found = wrong.or(self.compared.last());
-        if let Some(Compared { found: Found { different, broken, wrong, .. }, .. }) = found {
+        if let Some(ComparisonFigures {
+            found: ComparisonResult { different, broken, wrong, .. },
+            ..
+        }) = found
+        {
             let is_exact = wrong == &0 && different == broken;
             let what = format!(
                 "{different:8}  sagas found to differ, {wrong} other differences: exactly the {broken} \
@@ -126,7 +130,7 @@ impl Streams {
             );
             add(is_exact, what);
         }
-        if let Some(Compared { took, .. }) = self.compared.last() {
+        if let Some(ComparisonFigures { took, .. }) = self.compared.last() {
             let seconds = took.seconds;
             let what = format!("{seconds:8.1}  seconds to compare all sagas: at most {LONGEST:.0}");
             add(seconds <= LONGEST, what);
@@ -159,10 +163,10 @@ impl Streams {
     }
 
     fn all(&self) -> Table {
-        let Million { events, replay, record, .. } = &self.million;
+        let MillionFigures { events, replay, record, .. } = &self.million;
         let mut table = Table::new(["", "events", "seconds", "CPU s", "MB"]).right(1..=4);
-        let mut add = |what: String, events: u64, took: &Took| {
-            let Took { seconds, milliseconds, memory } = took;
+        let mut add = |what: String, events: u64, took: &ProcessCost| {
+            let ProcessCost { seconds, milliseconds, memory } = took;
             let cells = [
                 what,
                 events.to_string(),
@@ -174,7 +178,7 @@ impl Streams {
         };
         add("replay, interrupted once".to_owned(), *events, replay);
         add("record, killed once".to_owned(), *events, record);
-        for Compared { took, found } in &self.compared {
+        for ComparisonFigures { took, found } in &self.compared {
             let events = found.sagas * 2 * crate::stream::orders::EVENTS_EACH;
             add(format!("compare {} sagas", found.sagas), events, took);
         }
@@ -182,18 +186,18 @@ impl Streams {
     }
 }
 
-impl fmt::Display for Streams {
+impl fmt::Display for StreamFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events = self.events;
         writeln!(f, "\nThe stream of all events: {events} events in each turn\n{}", self.turns())?;
-        let Million { size, replayed, recorded, .. } = &self.million;
+        let MillionFigures { size, replayed, recorded, .. } = &self.million;
         writeln!(f, "{}", self.all())?;
         writeln!(
             f,
             "  a recording of {size:.0} MB; the replay was stopped after {replayed} events, and the \
              recording killed after {recorded:.0} MB; all events were there once, in their order"
         )?;
-        for Verdict { is_reached, what } in self.verdicts() {
+        for StreamVerdict { is_reached, what } in self.verdicts() {
             let mark = if is_reached { "reached" } else { "MISSED " };
             writeln!(f, "  {mark}  {what}")?;
         }
@@ -210,14 +214,14 @@ fn number(events: u64) -> f64 {
 mod tests {
     use super::*;
 
-    fn streams(bare: [f64; 3], ballet: [f64; 3], wrong: u64) -> Streams {
-        let row = |events: [f64; 3]| Row {
+    fn streams(bare: [f64; 3], ballet: [f64; 3], wrong: u64) -> StreamFigures {
+        let row = |events: [f64; 3]| ProgramFigures {
             events: events.to_vec(),
             processor: vec![9.0; 3],
             memory: 20.0,
         };
-        let took = Took { seconds: 9.0, milliseconds: 8_000.0, memory: 30.0 };
-        let million = Million {
+        let took = ProcessCost { seconds: 9.0, milliseconds: 8_000.0, memory: 30.0 };
+        let million = MillionFigures {
             events: 1_000,
             size: 1.0,
             replay: took,
@@ -225,7 +229,7 @@ mod tests {
             record: took,
             recorded: 0.4,
         };
-        let found = Found {
+        let found = ComparisonResult {
             sagas: 100,
             different: 3,
             broken: 3,
@@ -234,19 +238,19 @@ mod tests {
             came: 2.0,
             compared: 3.0,
         };
-        Streams {
+        StreamFigures {
             events: 100,
             pairs: ["record", "replay"]
-                .map(|job| Pair { job, bare: row(bare), ballet: row(ballet) })
+                .map(|job| CommandPair { job, bare: row(bare), ballet: row(ballet) })
                 .into(),
             million,
-            compared: vec![Compared { took, found }],
+            compared: vec![ComparisonFigures { took, found }],
         }
     }
 
     #[test]
     fn rounds_are_compared_with_each_other() {
-        // Both were slow in the second round.
+        // Both programs are slow in the second round.
         let all = streams([100.0, 10.0, 100.0], [95.0, 9.1, 80.0], 0);
         assert!(all.to_string().contains("reached      0.91  (0.80-0.95)"), "{all}");
         let all = streams([100.0, 10.0, 100.0], [85.0, 8.0, 99.0], 0);

@@ -1,4 +1,4 @@
-//! Lets the commands and the bare loops take turns, then sends a million events through both, and
+//! Runs the commands and the bare loops in turn, then sends a million events through `replay` and `record`, and
 //! compares two runs.
 
 use std::fs;
@@ -10,34 +10,38 @@ use ballet::core::{System, topology};
 use ballet_stage::TestEnv;
 use ballet_stream::{Header, RecordingWriter, Start};
 
-use crate::runs::stage::Stage;
-use crate::stream::compare::Found;
-use crate::stream::figures::{Compared, Pair, Streams};
+use crate::runs::stage::BenchStage;
+use crate::stream::compare::ComparisonResult;
+use crate::stream::figures::{CommandPair, ComparisonFigures, StreamFigures};
 use crate::stream::million;
-use crate::stream::orders::{EVENTS_EACH, Run};
-use crate::stream::turn::{self, Took, Turn};
+use crate::stream::orders::{EVENTS_EACH, OrderRun};
+use crate::stream::turn::{self, ProcessCost, TimedProcess};
 
-const SOUND: Run = Run { number: 1, faults: false };
-const BROKEN: Run = Run { number: 2, faults: true };
+const SOUND: OrderRun = OrderRun { number: 1, faults: false };
+const BROKEN: OrderRun = OrderRun { number: 2, faults: true };
 const JOBS: [&str; 3] = ["tap", "record", "replay"];
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// How often the commands and the loops take turns.
+pub struct StreamExtent {
+    /// The number of turns of each command and each loop.
     pub rounds: usize,
-    /// The orders whose events go through a turn.
+    /// The number of orders whose events make a turn.
     pub orders: u64,
-    /// The orders whose events are replayed, recorded and compared.
+    /// The number of orders whose events are replayed, recorded and compared.
     pub compared: u64,
 }
 
-/// Measures all. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If a program fails, or does not do what it should.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Streams> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: StreamExtent,
+    say: impl Fn(&str),
+) -> Result<StreamFigures> {
     let ballet = stage.program.with_file_name("ballet");
     let bare = stage.program.with_file_name("bench-stream");
     for program in [&ballet, &bare] {
@@ -58,7 +62,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     let env = env(stage).await?;
     let (from, to) = (programs.folder.join("sound.jsonl"), programs.folder.join("again.jsonl"));
     let events = extent.compared * EVENTS_EACH;
-    let million = million::through(&programs.ballet, &env, &from, events, &to).await;
+    let million = million::replay_and_record(&programs.ballet, &env, &from, events, &to).await;
     env.close().await?;
     let million = million?;
     say("stream: they were replayed and recorded");
@@ -70,21 +74,21 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
         compared.push(programs.compare(sagas, sagas == extent.compared).await?);
         say(&format!("stream: {sagas} sagas are compared"));
     }
-    // They are large. A failure does no harm: the next run does it.
+    // The files are large. A failure does no harm: the next run removes them.
     fs::remove_dir_all(&programs.folder).ok();
     let events = extent.orders * EVENTS_EACH;
-    Ok(Streams { events, pairs, million, compared })
+    Ok(StreamFigures { events, pairs, million, compared })
 }
 
-/// A journal without services.
-async fn env(stage: &Stage) -> Result<TestEnv> {
+/// Creates an environment with a journal and no services.
+async fn env(stage: &BenchStage) -> Result<TestEnv> {
     let system = System { name: "shop", parts: Vec::new() };
     let definitions = topology::definitions(&system, |_| String::new());
     Ok(TestEnv::new(&stage.servers, "stream", &definitions, &[]).await?)
 }
 
-/// Writes the events of a run to a file, as `ballet record` does.
-fn write(run: Run, orders: u64, file: &Path) -> Result<()> {
+/// Writes the events of a run to a file, in the format of `ballet record`.
+fn write(run: OrderRun, orders: u64, file: &Path) -> Result<()> {
     let header = Header::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
     let mut writer = RecordingWriter::create(file, &header, false)?;
     for record in run.events(orders) {
@@ -101,26 +105,31 @@ struct Programs {
 }
 
 impl Programs {
-    async fn turns(&self, stage: &Stage, extent: Extent, say: &impl Fn(&str)) -> Result<Vec<Pair>> {
+    async fn turns(
+        &self,
+        stage: &BenchStage,
+        extent: StreamExtent,
+        say: &impl Fn(&str),
+    ) -> Result<Vec<CommandPair>> {
         let events = self.folder.join("turn.jsonl");
         write(SOUND, extent.orders, &events)?;
-        // One journal is read, and another one is written to.
+        // One journal is read, the other is written to.
         let (full, other) = (env(stage).await?, env(stage).await?);
         let measured = async {
             turn::run(&self.bare, &["replay", full.ops_amqp_url(), &text(&events)]).await?;
-            let mut pairs: Vec<Pair> = JOBS.map(Pair::new).into();
+            let mut pairs: Vec<CommandPair> = JOBS.map(CommandPair::new).into();
             for round in 0..extent.rounds {
                 for pair in &mut pairs {
                     let env = if pair.job == "replay" { &other } else { &full };
                     let url = env.ops_amqp_url();
-                    // Each begins every other round.
+                    // Each of the two goes first in every other round.
                     for turn in [round, round + 1] {
                         let is_ballet = turn % 2 == 1;
                         let took = self.turn(pair.job, is_ballet, url, extent, &events).await?;
                         let row = if is_ballet { &mut pair.ballet } else { &mut pair.bare };
                         row.add(took, extent.orders * EVENTS_EACH);
                     }
-                    let Pair { job, bare, ballet } = pair;
+                    let CommandPair { job, bare, ballet } = pair;
                     say(&format!("stream {}: {job}: {bare} bare, {ballet}", round + 1));
                 }
             }
@@ -137,9 +146,9 @@ impl Programs {
         job: &str,
         is_ballet: bool,
         url: &str,
-        extent: Extent,
+        extent: StreamExtent,
         events: &Path,
-    ) -> Result<Took> {
+    ) -> Result<ProcessCost> {
         let count = (extent.orders * EVENTS_EACH).to_string();
         let (events, recorded) = (text(events), self.folder.join("recorded.jsonl"));
         fs::remove_file(&recorded).ok();
@@ -162,20 +171,20 @@ impl Programs {
         turn::run(program, &args).await
     }
 
-    async fn compare(&self, sagas: u64, all: bool) -> Result<Compared> {
+    async fn compare(&self, sagas: u64, all: bool) -> Result<ComparisonFigures> {
         let few = if all { "" } else { "few-" };
         let path = |name: &str| text(&self.folder.join(name));
         let (expected, came) =
             (path(&format!("{few}sound.jsonl")), path(&format!("{few}broken.jsonl")));
-        let run = |run: Run| run.number.to_string();
+        let run = |run: OrderRun| run.number.to_string();
         let (one, other, count) = (run(SOUND), run(BROKEN), sagas.to_string());
         let parts = path("parts");
         let args = ["compare", &expected, &one, &came, &other, &count, &parts];
         let printed = self.folder.join("found.json");
         let out = fs::File::create(&printed).context("cannot write what is found")?;
-        let took = Turn::start(&self.bare, &args, Stdio::from(out))?.done().await?;
-        let found = Found::read(&fs::read_to_string(&printed)?)?;
-        Ok(Compared { took, found })
+        let took = TimedProcess::start(&self.bare, &args, Stdio::from(out))?.done().await?;
+        let found = ComparisonResult::read(&fs::read_to_string(&printed)?)?;
+        Ok(ComparisonFigures { took, found })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A million events from a file to the journal and back to a file, both interrupted on the way.
+//! Sends a million events from a file to the journal and back to a file, each interrupted on the way.
 
 use std::fs;
 use std::path::Path;
@@ -12,38 +12,38 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::stream::turn::{self, Took, Turn};
+use crate::stream::turn::{self, ProcessCost, TimedProcess};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What `ballet replay` ends with when it was interrupted.
+/// The exit code of an interrupted `ballet replay`.
 const PARTLY: i32 = 3;
 
-/// What it took.
+/// The figures of the million events.
 #[derive(Debug, Serialize)]
-pub(crate) struct Million {
+pub(crate) struct MillionFigures {
     pub(crate) events: u64,
     /// The size of the recording, in megabytes.
     pub(crate) size: f64,
-    pub(crate) replay: Took,
-    /// Events that were sent before the interruption.
+    pub(crate) replay: ProcessCost,
+    /// The events that were sent before the interruption.
     pub(crate) replayed: u64,
-    pub(crate) record: Took,
-    /// Megabytes that were recorded before the interruption.
+    pub(crate) record: ProcessCost,
+    /// The megabytes that were recorded before the interruption.
     pub(crate) recorded: f64,
 }
 
-/// Replays the recording, and records what it made. The file that this gives has the same events.
-pub(crate) async fn through(
+/// Replays the recording, and records the result to another file, which has to hold the same events.
+pub(crate) async fn replay_and_record(
     ballet: &Path,
     env: &TestEnv,
     recording: &Path,
     events: u64,
     to: &Path,
-) -> Result<Million> {
+) -> Result<MillionFigures> {
     let path = |path: &Path| path.display().to_string();
     let (file, new, url) = (path(recording), path(to), env.ops_amqp_url());
     let replay = ["replay", &file, "--pace", "max", "--to", url];
-    let half = Turn::start(ballet, &[&replay[..], &["--yes"]].concat(), Stdio::null())?;
+    let half = TimedProcess::start(ballet, &[&replay[..], &["--yes"]].concat(), Stdio::null())?;
     let progress = recording.with_extension("jsonl.replay");
     let sent = || fs::read(&progress).ok().and_then(|text| sent_of(&text)).unwrap_or_default();
     stop_when(&half, Signal::TERM, || sent() > events / 3).await?;
@@ -56,24 +56,25 @@ pub(crate) async fn through(
     let size = fs::metadata(recording).context("cannot read the recording")?.len();
     let length = || fs::metadata(to).map(|found| found.len()).unwrap_or_default();
     let record = ["--amqp-url", url, "record", &new];
-    let half = Turn::start(ballet, &[&record[..], &["--from", "first"]].concat(), Stdio::null())?;
+    let half =
+        TimedProcess::start(ballet, &[&record[..], &["--from", "first"]].concat(), Stdio::null())?;
     stop_when(&half, Signal::KILL, || length() > size / 3).await?;
     let (first, ..) = half.end().await?;
     let recorded = length();
     let rest = ["--append", "--until", "now"];
     let rest = turn::run(ballet, &[&record[..], &rest].concat()).await?;
     let record = first.then(rest);
-    same(recording, to, events)?;
+    check_same_events(recording, to, events)?;
     let (size, recorded) = (megabytes(size), megabytes(recorded));
-    Ok(Million { events, size, replay, replayed, record, recorded })
+    Ok(MillionFigures { events, size, replay, replayed, record, recorded })
 }
 
-/// How much the file beside a recording says.
+/// The progress that the file beside a recording notes.
 fn sent_of(text: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Value>(text).ok()?["sent"].as_u64()
 }
 
-async fn stop_when(turn: &Turn, signal: Signal, when: impl Fn() -> bool) -> Result<()> {
+async fn stop_when(turn: &TimedProcess, signal: Signal, when: impl Fn() -> bool) -> Result<()> {
     let pid = turn.pid().context("it has ended before it was stopped")?;
     while !when() {
         if !Path::new(&format!("/proc/{pid}")).exists() {
@@ -81,13 +82,13 @@ async fn stop_when(turn: &Turn, signal: Signal, when: impl Fn() -> bool) -> Resu
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    // If it has ended, its exit code says so.
+    // If the process has ended, its exit code tells.
     Pid::from_raw(pid).map(|pid| kill_process(pid, signal)).transpose().ok();
     Ok(())
 }
 
-/// Every event is there once, in its order, as it was.
-fn same(one: &Path, other: &Path, events: u64) -> Result<()> {
+/// Checks that every event is there once, in order and unchanged.
+fn check_same_events(one: &Path, other: &Path, events: u64) -> Result<()> {
     let (mut one, mut other) = (Recording::open(one)?, Recording::open(other)?);
     for number in 0..events {
         let next =

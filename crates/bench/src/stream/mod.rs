@@ -1,5 +1,5 @@
-//! `ballet tap`, `record` and `replay` beside loops that are written by hand, a million events through a
-//! file, and the comparison of 100,000 sagas.
+//! `ballet tap`, `record` and `replay` beside hand-written loops, a million events through a file, and the comparison
+//! of 100,000 sagas.
 
 pub mod bare;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! Orders of the shop: what its services publish from the placed order to the completed one.
+//! The events of the shop's orders: all that its services publish from the placed to the completed order.
 
 use anyhow::{Context, Result};
 use ballet::core::Event;
@@ -13,31 +13,31 @@ use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched, ShipmentSched
 use shop_events::{Address, Currency, Money, OrderLine, Sku, StockLine};
 use uuid::Uuid;
 
-/// The events of an order.
+/// The number of events in an order.
 pub(crate) const EVENTS_EACH: u64 = 10;
-/// So many orders are under way together: their events come in turns.
+/// The number of orders under way at a time, whose events come in turns.
 const TOGETHER: u64 = 100;
 /// One order in this many is broken in a run with faults.
 const BROKEN: u64 = 397;
 /// 2026-11-22T09:00:00Z in milliseconds.
 const BEGIN: u64 = 1_795_338_000_000;
-/// The ids of customers: the same in every run.
+/// The run number in ids that come from outside: they are the same in every run.
 const OUTSIDE: u64 = 99;
 
-/// What is wrong with an order on purpose.
+/// A fault that is put into an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Its last event does not come.
+pub(crate) enum OrderFault {
+    /// Its last event is missing.
     Missing,
-    /// A cent more is captured.
+    /// The captured amount is a cent too high.
     Value,
-    /// The money is refunded at the end.
+    /// An event is added: the money is refunded at the end.
     New,
 }
 
-/// What is wrong with this order in a run with faults.
-pub(crate) fn fault(order: u64) -> Option<Fault> {
-    let faults = [Fault::Missing, Fault::Value, Fault::New];
+/// The fault of this order in a run with faults.
+pub(crate) fn fault(order: u64) -> Option<OrderFault> {
+    let faults = [OrderFault::Missing, OrderFault::Value, OrderFault::New];
     let which = usize::try_from(order / BROKEN).unwrap_or_default() % faults.len();
     (order % BROKEN == BROKEN / 2).then(|| faults[which])
 }
@@ -52,22 +52,22 @@ pub(crate) fn order_of(saga: Uuid) -> u64 {
     (low & 0x3fff_ffff_ffff_ffff) >> 8
 }
 
-/// A version 7 id: the number of the run is where a random one would be.
+/// A version 7 id with the number of the run in place of random bits.
 fn id(run: u64, order: u64, number: u64) -> Uuid {
     let millis = u128::from(BEGIN + order * 2 + number);
     let low = u128::from(0x8000_0000_0000_0000 | order << 8 | number);
     Uuid::from_u128(millis << 80 | 0x7 << 76 | u128::from(run) << 64 | low)
 }
 
-/// A run: ids and times that services make are its own. With faults, some orders are broken.
+/// A run, with its own ids and times of what services make. With faults, some orders are broken.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
+pub(crate) struct OrderRun {
     pub(crate) number: u64,
     pub(crate) faults: bool,
 }
 
-impl Run {
-    /// The events of this many orders, as they come.
+impl OrderRun {
+    /// The events of this many orders, in the order in which they come.
     pub(crate) fn events(self, orders: u64) -> impl Iterator<Item = Result<Record>> {
         let all = (0..orders).step_by(usize::try_from(TOGETHER).unwrap_or(1));
         all.flat_map(move |first| {
@@ -83,7 +83,7 @@ impl Run {
         let fault = fault(number).filter(|_| self.faults);
         let order_id = saga(self.number, number).into();
         let shipment_id = id(self.number, number, 100).into();
-        let mut saga = Saga { run: self.number, order: number, records: Vec::new() };
+        let mut saga = OrderSaga { run: self.number, order: number, records: Vec::new() };
         let currency: Currency = "EUR".parse()?;
         let sku = |line: u64| format!("sku-{}", (number * 7 + line) % 1_000).parse::<Sku>();
         let (mut lines, mut held, mut sum) = (Vec::new(), Vec::new(), 0);
@@ -96,7 +96,7 @@ impl Run {
         }
         let total = Money { amount_minor: sum, currency };
         let captured = match fault {
-            Some(Fault::Value) => Money { amount_minor: sum + 1, currency },
+            Some(OrderFault::Value) => Money { amount_minor: sum + 1, currency },
             _ => total,
         };
         let placed = saga.add(
@@ -114,7 +114,7 @@ impl Run {
                     city: "Zürich".to_owned(),
                     country: "CH".parse()?,
                 },
-                // From outside: the same in every run.
+                // A value from outside: it is the same in every run.
                 placed_at: "2026-11-22T09:00:00Z".parse()?,
             },
         )?;
@@ -133,18 +133,18 @@ impl Run {
         let delivered_at = saga.now()?;
         let arrived = ShipmentDelivered { order_id, shipment_id, delivered_at };
         let delivered = saga.add(Some(dispatched), &arrived)?;
-        if fault == Some(Fault::Missing) {
+        if fault == Some(OrderFault::Missing) {
             return Ok(saga.records);
         }
         let completed = saga.add(Some(delivered), &OrderCompleted { order_id })?;
-        if fault == Some(Fault::New) {
+        if fault == Some(OrderFault::New) {
             saga.add(Some(completed), &PaymentRefunded { order_id, amount: total })?;
         }
         Ok(saga.records)
     }
 }
 
-/// The first event of each, then the second, and so on.
+/// The first event of each order, then the second, and so on.
 fn in_turns(all: Vec<Vec<Record>>) -> Vec<Result<Record>> {
     let mut all: Vec<_> = all.into_iter().map(Vec::into_iter).collect();
     let mut turns = Vec::new();
@@ -157,14 +157,14 @@ fn in_turns(all: Vec<Vec<Record>>) -> Vec<Result<Record>> {
     }
 }
 
-struct Saga {
+struct OrderSaga {
     run: u64,
     order: u64,
     records: Vec<Record>,
 }
 
-impl Saga {
-    /// The id that the next event gets.
+impl OrderSaga {
+    /// The id of the next event.
     fn next(&self) -> Uuid {
         id(self.run, self.order, self.records.len() as u64 + 1)
     }
@@ -173,7 +173,7 @@ impl Saga {
         ballet::core::id::time_of(self.next()).context("an id without a time")
     }
 
-    /// The event as the service publishes it. Returns its id.
+    /// Adds the event in the form in which the service publishes it. Returns its id.
     fn add<E: Event>(&mut self, cause: Option<Uuid>, event: &E) -> Result<Uuid> {
         let (id, now) = (self.next(), self.now()?);
         let mut headers = FieldTable::default();
@@ -211,14 +211,14 @@ mod tests {
 
     #[test]
     fn orders_come_in_turns_and_some_are_broken() {
-        let events = |run: Run| run.events(1_000).collect::<Result<Vec<_>>>().expect("events");
-        let sound = events(Run { number: 1, faults: false });
+        let events = |run: OrderRun| run.events(1_000).collect::<Result<Vec<_>>>().expect("events");
+        let sound = events(OrderRun { number: 1, faults: false });
         assert_eq!(sound.len() as u64, 1_000 * EVENTS_EACH);
         assert_ne!(sound[0].saga(), sound[1].saga());
         assert_eq!(sound[0].saga(), sound[100].saga());
         assert_eq!(sound[0].message_id(), sound[100].cause());
-        let broken = events(Run { number: 2, faults: true });
-        // One with an event less, one with one more, and one with another value.
+        let broken = events(OrderRun { number: 2, faults: true });
+        // One order with an event less, one with one more, and one with another value.
         assert_eq!((0..1_000).filter_map(fault).count(), 3);
         assert_eq!(broken.len(), sound.len());
         assert!((0..1_000).all(|order| order_of(saga(2, order)) == order));

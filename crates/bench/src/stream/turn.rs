@@ -1,4 +1,4 @@
-//! One process that does its work and ends: how long it took, and what it used.
+//! Runs a process to its end, and measures its time, processor time and memory.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -11,22 +11,22 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use ballet_stage::usage::{self, Snapshot};
 
-/// How often its memory is looked at. The peak that the system keeps can only be read while it runs.
+/// The interval between two looks at its memory. The system's own peak can only be read while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What a process took.
+/// The cost of a process.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Took {
-    /// From its start to its end.
+pub(crate) struct ProcessCost {
+    /// The seconds from start to end.
     pub(crate) seconds: f64,
-    /// Of processor time.
+    /// The milliseconds of processor time.
     pub(crate) milliseconds: f64,
-    /// The most memory that it had, in megabytes.
+    /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
 
-impl Took {
-    /// One after the other.
+impl ProcessCost {
+    /// The cost of two processes, one after the other.
     pub(crate) fn then(self, other: Self) -> Self {
         Self {
             seconds: self.seconds + other.seconds,
@@ -36,16 +36,16 @@ impl Took {
     }
 }
 
-/// A process under way.
-pub(crate) struct Turn {
+/// A process that runs.
+pub(crate) struct TimedProcess {
     child: Child,
     what: String,
     begun: Instant,
-    /// The processor time of all children that have ended.
+    /// The processor time of earlier children.
     before: f64,
 }
 
-impl Turn {
+impl TimedProcess {
     pub(crate) fn start(program: &Path, args: &[&str], out: Stdio) -> Result<Self> {
         let what = format!(
             "{} {}",
@@ -65,8 +65,8 @@ impl Turn {
         self.child.id().and_then(|id| i32::try_from(id).ok())
     }
 
-    /// Waits for its end.
-    pub(crate) async fn end(mut self) -> Result<(Took, ExitStatus, String)> {
+    /// Waits for the end of the process.
+    pub(crate) async fn end(mut self) -> Result<(ProcessCost, ExitStatus, String)> {
         let mut said = self.child.stderr.take().context("no standard error")?;
         let said = tokio::spawn(async move {
             let mut text = Vec::new();
@@ -83,12 +83,12 @@ impl Turn {
             }
         };
         let seconds = self.begun.elapsed().as_secs_f64();
-        let took = Took { seconds, milliseconds: ended()? - self.before, memory };
+        let took = ProcessCost { seconds, milliseconds: ended()? - self.before, memory };
         Ok((took, status, said.await?))
     }
 
-    /// Waits for its end, which has to be a good one.
-    pub(crate) async fn done(self) -> Result<Took> {
+    /// Waits for the end, and fails if the exit code is not 0.
+    pub(crate) async fn done(self) -> Result<ProcessCost> {
         let what = self.what.clone();
         let (took, status, said) = self.end().await?;
         if !status.success() {
@@ -99,8 +99,8 @@ impl Turn {
 }
 
 /// Runs a program to its end.
-pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<Took> {
-    Turn::start(program, args, Stdio::null())?.done().await
+pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<ProcessCost> {
+    TimedProcess::start(program, args, Stdio::null())?.done().await
 }
 
 fn ended() -> Result<f64> {

@@ -1,5 +1,6 @@
-//! What somebody writes with lapin and sqlx to read streams into a table, with the place in the same transaction. It
-//! sets nothing aside, shares nothing, misses what is gone without a word, and ends with the connection.
+//! The bare loop: the code with lapin and sqlx that somebody would write to read streams into a table, with the
+//! position in the same transaction. It sets nothing aside, shares no work, skips lost messages silently, and ends with
+//! the connection.
 
 use anyhow::{Context, Result};
 use ballet::Telemetry;
@@ -12,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 use crate::contestants::handwritten::channel;
 use crate::telemetry::beats::{Beat, write};
 
-/// As the reader has it.
+/// The batch size of the reader.
 const BATCH: usize = 1_000;
 const PREFETCH: u16 = 2_000;
 

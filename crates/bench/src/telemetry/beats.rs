@@ -1,4 +1,4 @@
-//! What is measured, and who reads it.
+//! The telemetry of the measurement, and its readers.
 
 use ballet::{
     Failure, Migration, Participant, Reading, Service, Telemetry, TelemetryReader, TelemetryType,
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-/// Publishes, reads, and reads beside.
+/// The service that publishes the stream, and reads it.
 pub(super) const METER: &str = "meter";
 pub(super) const KEEPER: &str = "keeper";
 pub(super) const WATCHER: &str = "watcher";
@@ -27,10 +27,10 @@ impl Telemetry for Beat {
     }
 }
 
-/// A row for each beat.
-struct Rows;
+/// Writes a row for each beat.
+struct BeatRows;
 
-impl TelemetryReader for Rows {
+impl TelemetryReader for BeatRows {
     const NAME: &'static str = "rows";
     type Reads = Beat;
 
@@ -45,10 +45,10 @@ impl TelemetryReader for Rows {
     }
 }
 
-/// The newest beat of each device.
-struct Alive;
+/// Keeps the newest beat of each device.
+struct NewestBeats;
 
-impl TelemetryReader for Alive {
+impl TelemetryReader for NewestBeats {
     const NAME: &'static str = "alive";
     type Reads = Beat;
 
@@ -73,7 +73,7 @@ impl TelemetryReader for Alive {
     }
 }
 
-/// What the reader and the bare loop write alike.
+/// Writes beats, for the reader and the bare loop alike.
 pub(super) async fn write(db: &mut PgConnection, beats: &[&Beat]) -> Result<(), sqlx::Error> {
     let devices: Vec<&str> = beats.iter().map(|beat| &*beat.device).collect();
     let numbers: Vec<i64> = beats.iter().map(|beat| beat.number).collect();
@@ -97,8 +97,8 @@ const DEVICES: &[Migration] = &[Migration {
 pub(super) fn participants() -> [Participant; 3] {
     [
         Participant::new(METER).publishes_telemetry::<Beat>(),
-        Participant::new(KEEPER).reads_telemetry(Rows),
-        Participant::new(WATCHER).reads_telemetry(Alive),
+        Participant::new(KEEPER).reads_telemetry(BeatRows),
+        Participant::new(WATCHER).reads_telemetry(NewestBeats),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! How fast telemetry was read, as text.
+//! The speed of reading telemetry, as text.
 
 use std::fmt;
 
@@ -6,42 +6,42 @@ use serde::Serialize;
 
 use crate::report::outcome::{quantile, ratios};
 
-/// A reader is to read a backlog as fast as this part of a bare loop, and to be done with a flood within seconds.
+/// The least rate of a reader on a backlog, as a share of the bare loop's.
 const LEAST: f64 = 0.9;
 const RATE: f64 = 0.99;
-/// The most seconds after the last confirm of a flood.
+/// The most seconds that a reader may need after the last confirm of a flood.
 const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.
 #[derive(Debug, Serialize)]
-pub struct Telemetries {
+pub struct TelemetryFigures {
     /// The messages of the backlog.
     pub backlog: u32,
     /// Messages per second of the reader and of the bare loop, by round.
     pub reader: Vec<f64>,
-    /// See `reader`.
+    /// The same of the bare loop, see `reader`.
     pub bare: Vec<f64>,
-    /// What was sent while two services read it.
-    pub flood: Flood,
+    /// The flood that two services read while it was sent.
+    pub flood: FloodFigures,
 }
 
-/// What was sent at a steady rate while two services read it.
+/// A flood: messages at a steady rate that two services read meanwhile.
 #[derive(Debug, Serialize)]
-pub struct Flood {
-    /// The messages of a second that were wanted.
+pub struct FloodFigures {
+    /// The intended messages a second.
     pub wanted: u32,
-    /// The messages of a second that were confirmed.
+    /// The confirmed messages a second.
     pub confirmed: f64,
-    /// Those that were not confirmed.
+    /// The number of messages that were not confirmed.
     pub refused: usize,
-    /// What the confirms took, in milliseconds.
+    /// The times until the confirms, in milliseconds.
     pub latencies: Vec<f64>,
-    /// How long after the last confirm each of the two had read all, in seconds.
+    /// The seconds from the last confirm until each of the two services had read everything.
     pub behind: [f64; 2],
 }
 
-impl Telemetries {
-    /// The reader's part of the bare loop: the median of the rounds.
+impl TelemetryFigures {
+    /// The rate of the reader as a share of the bare loop's: the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         quantile(&ratios(&self.reader, &self.bare), 0.5)
@@ -50,7 +50,7 @@ impl Telemetries {
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        let Flood { wanted, confirmed, refused, latencies: _, behind } = &self.flood;
+        let FloodFigures { wanted, confirmed, refused, latencies: _, behind } = &self.flood;
         self.ratio() >= LEAST
             && *confirmed >= RATE * f64::from(*wanted)
             && *refused == 0
@@ -58,7 +58,7 @@ impl Telemetries {
     }
 }
 
-impl fmt::Display for Telemetries {
+impl fmt::Display for TelemetryFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |all: &[f64], at| quantile(all, at);
         writeln!(
@@ -71,7 +71,7 @@ impl fmt::Display for Telemetries {
             at(&self.bare, 0.5),
             self.ratio()
         )?;
-        let Flood { wanted, confirmed, refused, latencies, behind } = &self.flood;
+        let FloodFigures { wanted, confirmed, refused, latencies, behind } = &self.flood;
         writeln!(
             f,
             "  {wanted}/s sent while two services read: {confirmed:.0}/s confirmed, {refused} refused, confirm p50 \
@@ -92,8 +92,9 @@ mod tests {
     fn a_flood_that_is_not_read_within_seconds_misses_the_target() {
         let reached = |confirmed: f64, behind| {
             let latencies = vec![1.0];
-            let flood = Flood { wanted: 100, confirmed, refused: 0, latencies, behind };
-            Telemetries { backlog: 10, reader: vec![95.0], bare: vec![100.0], flood }.is_reached()
+            let flood = FloodFigures { wanted: 100, confirmed, refused: 0, latencies, behind };
+            TelemetryFigures { backlog: 10, reader: vec![95.0], bare: vec![100.0], flood }
+                .is_reached()
         };
         assert!(reached(100.0, [0.1, 2.0]));
         assert!(!reached(100.0, [0.1, 2.1]));

@@ -11,39 +11,43 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::runs::stage::{Stage, admin};
+use crate::runs::stage::{BenchStage, admin};
 use crate::telemetry::bare;
 use crate::telemetry::beats::{Beat, KEEPER, METER, WATCHER, participants, services};
-use crate::telemetry::figures::{Flood, Telemetries};
+use crate::telemetry::figures::{FloodFigures, TelemetryFigures};
 
-/// The devices that are measured.
+/// The number of devices.
 const DEVICES: u32 = 5_000;
-/// Sent side by side while the backlog is made.
+/// The number of messages that are sent side by side while the backlog is made.
 const SIDE_BY_SIDE: usize = 1_000;
 const TICK: Duration = Duration::from_millis(10);
 const TICKS: u32 = 100;
-/// For what hangs.
+/// The time after which something hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// How much is measured.
+/// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// How often the reader and the loop take turns.
+pub struct TelemetryExtent {
+    /// The number of turns of the reader and of the loop.
     pub rounds: usize,
-    /// The messages that they read.
+    /// The number of messages in the backlog.
     pub backlog: u32,
-    /// The messages of a second of the flood.
+    /// The messages a second of the flood.
     pub rate: u32,
-    /// Its seconds.
+    /// The seconds of the flood.
     pub seconds: u32,
 }
 
-/// Measures all. `say` is told what is under way.
+/// Measures everything. `say` is called with each task.
 ///
 /// # Errors
 ///
 /// If a service does not start, or something is not read.
-pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+pub async fn measure(
+    stage: &BenchStage,
+    extent: TelemetryExtent,
+    say: impl Fn(&str),
+) -> Result<TelemetryFigures> {
     let parts = participants().iter().map(ballet::Participant::part).collect();
     let system = System { name: "telemetry", parts };
     let definitions = topology::definitions(&system, |_| String::new());
@@ -54,19 +58,23 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
     measured
 }
 
-async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemetries> {
+async fn on(
+    env: &TestEnv,
+    extent: TelemetryExtent,
+    say: impl Fn(&str),
+) -> Result<TelemetryFigures> {
     let [meter, keeper, watcher] = services();
-    // They make their tables.
+    // The services create their tables.
     let (meter, once) = (started(env, METER, meter).await?, started(env, KEEPER, keeper).await?);
     once.stop().await;
     fill(&meter, extent.backlog).await?;
     say(&format!("telemetry: {} messages are there", extent.backlog));
     let (mut reader, mut bare) = (Vec::new(), Vec::new());
     for round in 0..extent.rounds {
-        // Each begins every other round.
+        // Each of the two goes first in every other round.
         for turn in [round, round + 1] {
             let is_reader = turn % 2 == 1;
-            let rate = drained(env, extent.backlog, is_reader).await?;
+            let rate = read_backlog(env, extent.backlog, is_reader).await?;
             say(&format!(
                 "telemetry {}: {} {rate:.0}/s",
                 round + 1,
@@ -86,7 +94,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Telemet
     for running in [meter, keeper, watcher] {
         running.stop().await;
     }
-    Ok(Telemetries { backlog: extent.backlog, reader, bare, flood })
+    Ok(TelemetryFigures { backlog: extent.backlog, reader, bare, flood })
 }
 
 async fn started(env: &TestEnv, name: &str, service: Service) -> Result<Running> {
@@ -98,7 +106,7 @@ fn beat(number: u32) -> Beat {
     Beat { device: format!("device-{}", number % DEVICES), number: i64::from(number) }
 }
 
-/// Makes a backlog.
+/// Publishes the backlog.
 async fn fill(meter: &Running, messages: u32) -> Result<()> {
     let publisher = meter.handle().telemetry::<Beat>();
     let mut sending = JoinSet::new();
@@ -117,8 +125,8 @@ async fn fill(meter: &Running, messages: u32) -> Result<()> {
     Ok(())
 }
 
-/// Reads the backlog from its beginning. Returns the messages of a second between the first batch and the last.
-async fn drained(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
+/// Reads the backlog from its beginning. Returns the messages a second between the first and the last batch.
+async fn read_backlog(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
     let mut db = admin(env, KEEPER).await?;
     sqlx::raw_sql("truncate beat, bare_place, ballet.telemetry_reader").execute(&mut db).await?;
     if by_reader {
@@ -158,7 +166,7 @@ async fn all_rows(db: &mut PgConnection, backlog: u32) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a service has read this many.
+/// Waits until a service has read this many messages.
 async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     let db = tokio::sync::Mutex::new(PgConnection::connect(env.admin_database_url(service)).await?);
     wait_until("all to be read", LIMIT, || async {
@@ -173,10 +181,10 @@ async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     Ok(())
 }
 
-async fn flood(env: &TestEnv, meter: &Running, extent: Extent) -> Result<Flood> {
+async fn flood(env: &TestEnv, meter: &Running, extent: TelemetryExtent) -> Result<FloodFigures> {
     let publisher = meter.handle().telemetry::<Beat>();
     let mut every = interval(TICK);
-    // What a busy machine delays is sent all the same.
+    // A busy machine delays messages, but drops none.
     every.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut sending, mut number) = (JoinSet::new(), extent.backlog);
     let begun = Instant::now();
@@ -212,5 +220,5 @@ async fn flood(env: &TestEnv, meter: &Running, extent: Extent) -> Result<Flood> 
     let (kept, watched) = tokio::try_join!(behind(KEEPER), behind(WATCHER))?;
     let wanted = extent.rate;
     let confirmed = f64::from(confirmed) / took;
-    Ok(Flood { wanted, confirmed, refused, latencies, behind: [kept, watched] })
+    Ok(FloodFigures { wanted, confirmed, refused, latencies, behind: [kept, watched] })
 }

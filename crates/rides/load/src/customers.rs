@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use ballet_trials::{Begun, End, id};
+use ballet_trials::{BegunSaga, End, id};
 use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::client::Client;
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
 /// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
-pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
+pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<BegunSaga> {
     match does {
         Does::Ride => driven("card_approved", client).await,
         Does::FlakyCard => driven("card_flaky", client).await,
@@ -127,7 +127,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
 }
 
 /// The first driver drives a rider who pays with this card.
-async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
+async fn driven(card: &str, client: Client<'_>) -> Result<BegunSaga> {
     let (ride, drivers) = requested_with(card, client, 1).await?;
     let driven = drive(client, ride, &[]).await?;
     over(client, &drivers).await?;
@@ -199,7 +199,7 @@ async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> 
 async fn second(
     client: Client<'_>,
     first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
-) -> Result<Begun> {
+) -> Result<BegunSaga> {
     let (ride, drivers) = requested(client, 2).await?;
     let driven = match client.asked(ride, &[]).await? {
         Some(first) => {
@@ -213,7 +213,7 @@ async fn second(
 }
 
 /// Both want the only driver who is near: one is driven, and the other is not.
-async fn two_riders(client: Client<'_>) -> Result<Begun> {
+async fn two_riders(client: Client<'_>) -> Result<BegunSaga> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
     client.near(&[driver]).await?;
@@ -231,7 +231,7 @@ async fn two_riders(client: Client<'_>) -> Result<Begun> {
 }
 
 /// The rider cancels in time. A ride that nobody drives may be cancelled by then.
-async fn cancel(client: Client<'_>, ride: Uuid) -> Result<Begun> {
+async fn cancel(client: Client<'_>, ride: Uuid) -> Result<BegunSaga> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
     as_told(&answer)
@@ -245,19 +245,19 @@ async fn over(client: Client<'_>, drivers: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-fn ended(ride: Uuid, driven: bool) -> Result<Begun> {
+fn ended(ride: Uuid, driven: bool) -> Result<BegunSaga> {
     if driven {
-        return Ok(Begun { saga: ride, end: End::Completed });
+        return Ok(BegunSaga { saga: ride, end: End::Completed });
     }
     cancelled(ride, "unfulfilled")
 }
 
-fn cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
-    Ok(Begun { saga: ride, end: End::aborted(reason) })
+fn cancelled(ride: Uuid, reason: &str) -> Result<BegunSaga> {
+    Ok(BegunSaga { saga: ride, end: End::aborted(reason) })
 }
 
 /// A ride that is cancelled for the reason that its rider was told.
-fn as_told(ride: &Value) -> Result<Begun> {
+fn as_told(ride: &Value) -> Result<BegunSaga> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
     cancelled(id(&ride["ride_id"])?, reason)
 }

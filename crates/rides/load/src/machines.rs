@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet::{Event, MessageId};
-use ballet_trials::{Begun, End, Site};
+use ballet_trials::{BegunSaga, End, Site};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::Method;
@@ -78,7 +78,7 @@ impl Default for Machines {
 
 impl Machines {
     /// A rider who wants a machine, and waits for what becomes of it.
-    pub(crate) async fn play(&self, site: &Site, number: usize) -> Result<Begun> {
+    pub(crate) async fn play(&self, site: &Site, number: usize) -> Result<BegunSaga> {
         let stand = number % STANDS;
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let begun = async {
@@ -179,7 +179,7 @@ async fn say(site: &Site, says: Says) {
     while Client::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}
 }
 
-async fn wait(client: Client<'_>, rider: Uuid) -> Result<Begun> {
+async fn wait(client: Client<'_>, rider: Uuid) -> Result<BegunSaga> {
     let ride = client.request(rider).await?;
     loop {
         client.http.site.wait_for(ride, RideCancelled::TYPE).await;
@@ -189,7 +189,7 @@ async fn wait(client: Client<'_>, rider: Uuid) -> Result<Begun> {
             (_, Some(reason)) => End::aborted(reason),
             _ => continue,
         };
-        return Ok(Begun { saga: ride, end });
+        return Ok(BegunSaga { saga: ride, end });
     }
 }
 

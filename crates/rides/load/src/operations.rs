@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ballet_trials::{Attempt, Begun, End, Operation, Seen, Site, SiteClient, id};
+use ballet_trials::{Attempt, BegunSaga, ClientAnswer, End, Operation, Site, SiteClient, id};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(crate) async fn operations(site: &Arc<Site>) -> Result<Vec<Operation>> {
     let rider = client.rider().await?;
     let ride = client.request(rider).await?;
     let end = End::aborted("no_driver_nearby");
-    site.began("the ride that is read", Begun { saga: ride, end });
+    site.began("the ride that is read", BegunSaga { saga: ride, end });
     client.until(ride, "cancelled", |ride| ride["status"] == "cancelled").await?;
     let idle = Client::new(site, IDLE).with(token.as_deref());
     let driver = idle.driver(0).await?;
@@ -88,13 +88,13 @@ impl Visitor {
         let journey = json!({ "rider_id": rider, "pickup": here, "destination": there });
         let client = self.client();
         let (seen, quote) = client.once(Method::POST, "dispatch", "/quotes", &journey).await?;
-        if seen != Seen::Works {
+        if seen != ClientAnswer::Works {
             return Ok(seen.into());
         }
         let wanted = json!({ "quote_id": quote["quote_id"] });
         let (seen, ride) = client.once(Method::POST, "dispatch", "/rides", &wanted).await?;
         let begun = id(&ride["ride_id"]).ok();
-        let begun = begun.map(|saga| Begun { saga, end: End::aborted("no_driver_nearby") });
+        let begun = begun.map(|saga| BegunSaga { saga, end: End::aborted("no_driver_nearby") });
         Ok(Attempt { seen, begun })
     }
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::Result;
 use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
-    Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
+    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
+    Trial,
 };
 use rides::audit::audit_beside;
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
@@ -51,7 +52,7 @@ impl Trial for Rides {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<BegunSaga> {
         match does {
             Does::AskMachines => self.machines.play(site, number).await,
             does => {
@@ -94,8 +95,8 @@ impl Trial for Rides {
         town::live(site, calm).await
     }
 
-    fn front(&self) -> Option<Front> {
-        Some(Front {
+    fn front(&self) -> Option<GatewaySetup> {
+        Some(GatewaySetup {
             config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/rides.toml").into(),
             main: || ballet_gateway::main(std::env::args_os()),
         })
@@ -105,8 +106,8 @@ impl Trial for Rides {
         operations::operations(site).await
     }
 
-    fn overdue(&self) -> Option<Overdue> {
-        Some(Overdue {
+    fn overdue(&self) -> Option<OverdueDeadline> {
+        Some(OverdueDeadline {
             owner: "dispatch",
             variable: "RIDE_DEADLINE_SECONDS",
             without: "location",

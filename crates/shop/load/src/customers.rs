@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Event;
-use ballet_trials::{Begun, Site, send_until_answered};
+use ballet_trials::{BegunSaga, Site, send_until_answered};
 use reqwest::StatusCode;
 use serde_json::Value;
 use shop_events::cart::CartCheckedOut;
@@ -28,20 +28,20 @@ pub(crate) async fn order_through_gateway(
     number: usize,
     site: &Site,
     customer: &Customer,
-) -> Result<Begun> {
+) -> Result<BegunSaga> {
     let checkout = customer.checkout(case, number)?;
     if matches!(case.goods, Goods::None | Goods::Unknown) {
         let saga = site.new_id();
         site.publish(STOREFRONT, saga, &checkout).await?;
-        return Ok(Begun { saga, end: case.end.expected(None) });
+        return Ok(BegunSaga { saga, end: case.end.expected(None) });
     }
     let saga = customer.place(&checkout, || site.gave_up()).await?;
     let End::CustomerCancels(when) = case.end else {
-        return Ok(Begun { saga, end: case.end.expected(None) });
+        return Ok(BegunSaga { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;
     let answer = customer.cancel(saga).await?;
-    Ok(Begun { saga, end: case.end.expected(Some(answer)) })
+    Ok(BegunSaga { saga, end: case.end.expected(Some(answer)) })
 }
 
 /// Waits for the moment at which a customer cancels.
@@ -54,12 +54,12 @@ async fn in_time(when: Cancel, saga: Uuid, site: &Site) {
 }
 
 /// One customer orders.
-pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Begun> {
+pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<BegunSaga> {
     let checkout = cases::checkout(case, number, site.new_id())?;
     if !case.is_placed_over_http(number) {
         let saga = site.new_id();
         site.publish(STOREFRONT, saga, &checkout).await?;
-        return Ok(Begun { saga, end: case.end.expected(None) });
+        return Ok(BegunSaga { saga, end: case.end.expected(None) });
     }
     let saga = if case.is_from_a_cart(number) {
         carts::buy(&site.http, async || site.url("cart", number).await, &checkout).await?
@@ -67,11 +67,11 @@ pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Beg
         place(site, number, &checkout).await?
     };
     let End::CustomerCancels(when) = case.end else {
-        return Ok(Begun { saga, end: case.end.expected(None) });
+        return Ok(BegunSaga { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;
     let answer = cancel(site, number, saga).await?;
-    Ok(Begun { saga, end: case.end.expected(Some(answer)) })
+    Ok(BegunSaga { saga, end: case.end.expected(Some(answer)) })
 }
 
 /// Places an order without a cart.

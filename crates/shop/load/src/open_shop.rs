@@ -11,7 +11,7 @@ use crate::stock::fill_shelves;
 use crate::system::SERVICES;
 use crate::trial::gateway;
 use ballet_terminal::ui;
-use ballet_trials::{Endpoints, GATEWAY, Gateway, Program, SECRET, drawn_secret};
+use ballet_trials::{ConfiguredProgram, Endpoints, GATEWAY, Gateway, SECRET, drawn_secret};
 
 /// How often the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
@@ -34,16 +34,16 @@ impl OpenShop {
         root: &Path,
         mut stage: Stage,
         services: &[&'static str],
-        program: impl Fn(&str) -> Result<Program>,
+        program: impl Fn(&str) -> Result<ConfiguredProgram>,
     ) -> Result<Self> {
         let secret = drawn_secret();
         let signed = |name: &str| {
-            let Program { path, mut env } = program(name)?;
+            let ConfiguredProgram { path, mut env } = program(name)?;
             env.push((SECRET, secret.clone()));
-            anyhow::Ok(Program { path, env })
+            anyhow::Ok(ConfiguredProgram { path, env })
         };
         for name in services.iter().copied() {
-            let Program { path, env } = signed(name)?;
+            let ConfiguredProgram { path, env } = signed(name)?;
             let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
             let launch = stage.launch(name, path, env);
             stage.start(launch).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet_stage::wait_until;
-use ballet_trials::{Attempt, Begun, Gateway, Operation, Seen, Site, judge, seen};
+use ballet_trials::{Attempt, BegunSaga, ClientAnswer, Gateway, Operation, Site, judge, seen};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
@@ -103,12 +103,12 @@ impl Visitor {
 }
 
 /// An order that has to be completed.
-fn begun(order: Uuid) -> Begun {
-    Begun { saga: order, end: GOOD.end.expected(None) }
+fn begun(order: Uuid) -> BegunSaga {
+    BegunSaga { saga: order, end: GOOD.end.expected(None) }
 }
 
 /// What was seen of an order that is placed by this answer.
-fn placed((seen, body): (Seen, Value)) -> Attempt {
+fn placed((seen, body): (ClientAnswer, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
     Attempt { seen, begun: order.map(begun) }
 }
@@ -126,7 +126,7 @@ fn receive(merchant: &Customer) -> RequestBuilder {
 }
 
 /// Opens a cart with a product in it. Returns the cart.
-async fn open_cart(customer: &Customer) -> Result<(Seen, Value)> {
+async fn open_cart(customer: &Customer) -> Result<(ClientAnswer, Value)> {
     let checkout = customer.checkout(&GOOD, 0)?;
     seen(customer.post_json("/carts", &cart_of(&checkout))).await
 }
@@ -136,7 +136,8 @@ async fn checks_out(visitor: Rc<Visitor>) -> Result<Attempt> {
     let Visitor { customer, cart, .. } = &*visitor;
     let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = open_cart(customer).await?;
-    let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
+    let cart =
+        if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
     Ok(placed(seen(customer.check_out(&cart, &checkout)).await?))
 }
 
@@ -155,18 +156,18 @@ async fn cancels(visitor: Rc<Visitor>) -> Result<Attempt> {
     let placed = placed(seen(customer.post_json("/orders", &checkout)).await?);
     let order = placed.begun.as_ref().map_or(visitor.order, |begun| begun.saga);
     let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
-    let too_late = matches!(&cancelled, Seen::Other(what) if what.starts_with("409"));
+    let too_late = matches!(&cancelled, ClientAnswer::Other(what) if what.starts_with("409"));
     let end = End::CustomerCancels(Cancel::AtOnce);
     let end = end.expected(too_late.then_some(StatusCode::CONFLICT));
-    let begun = placed.begun.map(|begun| Begun { end, ..begun });
-    Ok(Attempt { seen: if too_late { Seen::Works } else { cancelled }, begun })
+    let begun = placed.begun.map(|begun| BegunSaga { end, ..begun });
+    Ok(Attempt { seen: if too_late { ClientAnswer::Works } else { cancelled }, begun })
 }
 
 /// Waits for the first change of the order's status.
 async fn watches(visitor: Rc<Visitor>) -> Result<Attempt> {
     let Visitor { customer, order, .. } = &*visitor;
     let request = customer.get(&format!("/orders/{order}/events"));
-    let Ok(mut answer) = request.send().await else { return Ok(Seen::Nothing.into()) };
+    let Ok(mut answer) = request.send().await else { return Ok(ClientAnswer::Nothing.into()) };
     let kind = answer.headers().get(CONTENT_TYPE).cloned();
     if kind.is_none_or(|kind| kind != "text/event-stream") {
         return Ok(judge(answer).await?.0.into());
@@ -174,5 +175,5 @@ async fn watches(visitor: Rc<Visitor>) -> Result<Attempt> {
     let first = answer.chunk().await.context("the stream broke off")?.unwrap_or_default();
     let first = String::from_utf8_lossy(&first).into_owned();
     let good = first.contains("\"status\":\"placed\"");
-    Ok(if good { Seen::Works } else { Seen::Other(first) }.into())
+    Ok(if good { ClientAnswer::Works } else { ClientAnswer::Other(first) }.into())
 }

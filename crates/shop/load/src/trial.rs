@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
-    Audit, Begun, Case, Front, Operation, Overdue, Report, Sandbox, ServiceProgram, Site, Trial,
+    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
+    ServiceProgram, Site, Trial,
 };
 use shop::audit::Published;
 use shop_events::orders::OrderCompleted;
@@ -31,8 +32,8 @@ pub struct Shop {
 }
 
 /// The gateway of the shop.
-pub(crate) fn gateway() -> Front {
-    Front {
+pub(crate) fn gateway() -> GatewaySetup {
+    GatewaySetup {
         config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml").into(),
         main: || ballet_gateway::main(std::env::args_os()),
     }
@@ -53,7 +54,7 @@ impl Trial for Shop {
         CASES.iter().map(|case| Case::new(case.name, case.share, *case)).collect()
     }
 
-    async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<BegunSaga> {
         match (site.gateway(), self.customers.get()) {
             (Some(_), Some(customers)) => {
                 let customer = &customers[number % customers.len()];
@@ -115,7 +116,7 @@ impl Trial for Shop {
         &[Sandbox { service: "payments", table: "sandbox_operation" }]
     }
 
-    fn front(&self) -> Option<Front> {
+    fn front(&self) -> Option<GatewaySetup> {
         Some(gateway())
     }
 
@@ -124,8 +125,8 @@ impl Trial for Shop {
         operations::operations(site, gateway).await
     }
 
-    fn overdue(&self) -> Option<Overdue> {
-        Some(Overdue {
+    fn overdue(&self) -> Option<OverdueDeadline> {
+        Some(OverdueDeadline {
             owner: "orders",
             variable: "ORDER_DEADLINE_SECONDS",
             without: "payments",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ballet_trials::{Attempt, Begun, End, Operation, Site, id};
+use ballet_trials::{Attempt, BegunSaga, End, Operation, Site, id};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -71,6 +71,6 @@ impl Visitor {
         let viewer = self.viewer().http;
         let (seen, body) = viewer.once(Method::POST, "playback", "/sessions", &wanted).await?;
         let begun = id(&body["session_id"]).ok();
-        Ok(Attempt { seen, begun: begun.map(|saga| Begun { saga, end: End::Completed }) })
+        Ok(Attempt { seen, begun: begun.map(|saga| BegunSaga { saga, end: End::Completed }) })
     }
 }

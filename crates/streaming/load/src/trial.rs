@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Audit, Begun, Case, Front, Operation, Overdue, Report, ServiceProgram, Site, Trial,
+    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
+    Trial,
 };
 use streaming::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
@@ -43,7 +44,7 @@ impl Trial for Streaming {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<BegunSaga> {
         let shelf = self.shelf.get().context("nothing is published")?;
         viewers::play(*does, Client::new(site, number), shelf).await
     }
@@ -75,8 +76,8 @@ impl Trial for Streaming {
         ]
     }
 
-    fn front(&self) -> Option<Front> {
-        Some(Front {
+    fn front(&self) -> Option<GatewaySetup> {
+        Some(GatewaySetup {
             config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/streaming.toml").into(),
             main: || ballet_gateway::main(std::env::args_os()),
         })
@@ -86,8 +87,8 @@ impl Trial for Streaming {
         operations::operations(site).await
     }
 
-    fn overdue(&self) -> Option<Overdue> {
-        Some(Overdue {
+    fn overdue(&self) -> Option<OverdueDeadline> {
+        Some(OverdueDeadline {
             owner: "playback",
             variable: "START_DEADLINE_SECONDS",
             without: "titles",

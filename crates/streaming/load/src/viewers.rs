@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use ballet::Event;
-use ballet_trials::{Begun, End, Site};
+use ballet_trials::{BegunSaga, End, Site};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use streaming_events::accounts::StreamSlotReserved;
@@ -32,7 +32,7 @@ impl Shelf {
     }
 }
 
-pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Result<Begun> {
+pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Result<BegunSaga> {
     let (plan, devices) = match does {
         Does::Watch | Does::Pause => ("family", 1),
         Does::ShareTooOften => ("duo", 3),
@@ -118,7 +118,7 @@ async fn watch(
     home: &Home,
     shelf: &Shelf,
     signs: &[(u32, u32)],
-) -> Result<Begun> {
+) -> Result<BegunSaga> {
     let session = started(viewer, home, 0, &shelf.any).await?;
     for (number, watched) in signs {
         viewer.beat(&session, *number, *watched).await?;
@@ -128,7 +128,7 @@ async fn watch(
 }
 
 /// The third stream is refused, unless one of the others is over by then.
-async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<Begun> {
+async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<BegunSaga> {
     let mut before = Vec::new();
     for device in 0..2 {
         let session = started(viewer, home, device, &shelf.any).await?;
@@ -152,7 +152,7 @@ async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Resu
 }
 
 /// Wants a title that is refused.
-async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<Begun> {
+async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<BegunSaga> {
     refused(&viewer.request(home, 0, title).await?, reason)
 }
 
@@ -164,14 +164,14 @@ async fn started(viewer: Client<'_>, home: &Home, device: usize, title: &str) ->
     Ok(session)
 }
 
-fn completed(session: &str) -> Result<Begun> {
+fn completed(session: &str) -> Result<BegunSaga> {
     ends(session, End::Completed)
 }
 
-fn refused(session: &str, reason: &str) -> Result<Begun> {
+fn refused(session: &str, reason: &str) -> Result<BegunSaga> {
     ends(session, End::aborted(reason))
 }
 
-fn ends(session: &str, end: End) -> Result<Begun> {
-    Ok(Begun { saga: session.parse().context("a session's id")?, end })
+fn ends(session: &str, end: End) -> Result<BegunSaga> {
+    Ok(BegunSaga { saga: session.parse().context("a session's id")?, end })
 }

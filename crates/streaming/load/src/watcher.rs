@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use ballet_terminal::ui;
-use ballet_trials::{Seen as Saw, Site, SiteClient};
+use ballet_trials::{ClientAnswer, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ impl Watcher {
 async fn page(client: SiteClient<'_>, service: &str, path: &str) -> Result<Vec<Value>> {
     let (saw, mut page) = client.once(Method::GET, service, path, &Value::Null).await?;
     match page["items"].take() {
-        Value::Array(items) if saw == Saw::Works => Ok(items),
+        Value::Array(items) if saw == ClientAnswer::Works => Ok(items),
         _ => bail!("{service} has no page: {saw:?}"),
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds the benchmark with all optimisations and runs it. What needs the whole
-//! shop is measured here.
+//! `cargo xtask bench`: builds the benchmark with all optimisations and runs it. The measurements that need the whole
+//! shop are made here.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ballet_terminal::ui;
 use ballet_trials::Stop;
 use shop_load::{checkouts, demo};
 
-/// How long the benchmark may take to end its servers and services.
+/// The time that the benchmark has to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The program of the benchmark, and its package.
 const BENCH: &str = "bench";
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
             return Ok(ExitCode::from(130));
         }
     };
-    // 3: a target was missed, which says nothing against the next part.
+    // 3: a target was missed. That says nothing about the next part.
     if !with_shop || !matches!(code, 0 | 3) {
         return Ok(ExitCode::from(code));
     }

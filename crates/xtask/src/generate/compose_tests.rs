@@ -1,4 +1,4 @@
-//! What can be checked of the containers without an image: that the files name what there is.
+//! Checks of the containers that need no image: every name in the files exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +9,12 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::generate::compose::{container, own_settings};
 use crate::process::cargo;
-use crate::systems::Name;
+use crate::systems::SystemName;
 
 const DOCKERFILE: &str = "crates/xtask/Dockerfile";
-/// What is there once, whatever systems there are.
+/// The containers that exist once, however many systems there are.
 const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
-/// What every system has beside its services, and of these what goes on for ever.
+/// The containers of every system besides its services. Only the gateway keeps running.
 const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];
 const GATEWAY: &str = "gateway";
 
@@ -27,7 +27,7 @@ pub(super) fn compose() -> Yaml {
     documents.pop().expect("one document")
 }
 
-/// A field, from the mapping itself or from one that it is merged with.
+/// A field of the mapping, or of a mapping that is merged into it.
 pub(super) fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
     let own = &of[name];
     if own.is_badvalue() && !of["<<"].is_badvalue() { field(&of["<<"], name) } else { own }
@@ -38,20 +38,20 @@ pub(super) fn names(of: &Yaml) -> BTreeSet<String> {
     keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
 }
 
-pub(super) fn services(system: Name) -> Vec<&'static str> {
+pub(super) fn services(system: SystemName) -> Vec<&'static str> {
     system.describe().system.parts.iter().map(|part| part.service).collect()
 }
 
-pub(super) fn systems() -> impl Iterator<Item = Name> {
-    Name::value_variants().iter().copied()
+pub(super) fn systems() -> impl Iterator<Item = SystemName> {
+    SystemName::value_variants().iter().copied()
 }
 
-/// The name of what a system has beside its services.
-pub(super) fn container_of(system: Name, name: &str) -> String {
+/// The name of a container that every system has.
+pub(super) fn container_of(system: SystemName, name: &str) -> String {
     container(system.as_str(), name)
 }
 
-fn image(system: Name) -> String {
+fn image(system: SystemName) -> String {
     format!("localhost/ballet-{}", system.as_str())
 }
 
@@ -112,7 +112,7 @@ fn a_setting_of_a_service_is_passed_on_and_one_that_is_not_set_stays_so() {
         let passed: Vec<_> =
             passed.map(|(name, _)| name.as_str().expect("a name").to_owned()).collect();
         assert_eq!(passed, own_settings(name), "{name}");
-        // An empty one is set, and a wrong setting ends a service.
+        // A variable without a value is still set, and a wrong setting ends a service.
         for (variable, value) in environment.iter().filter(|(_, value)| !value.is_null()) {
             let value = value.as_str().unwrap_or_default();
             assert!(!value.is_empty() && !value.contains(":-}"), "{name}: {variable:?}");
@@ -185,7 +185,7 @@ fn only_the_gateway_can_be_opened_to_others() {
     }
 }
 
-/// How long a container waits for the others: until each has this condition.
+/// The containers that a container waits for, each with the condition.
 fn waits_for(compose: &Yaml, name: &str) -> Vec<(String, String)> {
     let waits = field(&compose["services"][name], "depends_on").as_hash().cloned();
     let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();
@@ -214,7 +214,7 @@ fn everything_starts_when_what_it_needs_is_healthy_or_done() {
         }
         waits(&gateway, &keys, done);
     }
-    // Whoever is waited for says when it is healthy, or ends.
+    // A container that others wait for has a health check, or ends.
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
         for (other, how) in waits_for(&compose, name.as_str().expect("a name")) {
             let of = &compose["services"][other.as_str()];
@@ -222,7 +222,7 @@ fn everything_starts_when_what_it_needs_is_healthy_or_done() {
             assert_eq!(how == healthy, is_checked, "{name:?} waits for {other} to be {how}");
             assert_eq!(how == done, field(of, "restart").is_badvalue(), "{other}");
         }
-        // Without a list of registries podman resolves whole names only.
+        // Without a list of registries podman resolves only full names.
         if let Some(image) = field(container, "image").as_str() {
             let is_whole = image.starts_with("docker.io/") || image.starts_with("localhost/");
             assert!(is_whole, "{name:?}: {image}");
@@ -261,7 +261,7 @@ fn a_gateway_finds_every_service_where_compose_puts_it() {
     systems().for_each(gateway_of);
 }
 
-fn gateway_of(system: Name) {
+fn gateway_of(system: SystemName) {
     let (compose, config) = (compose(), file(&system.gateway()));
     let config: Value = toml::from_str(&config).expect("TOML");
     for upstream in config["upstream"].as_array().expect("upstreams") {
@@ -270,7 +270,7 @@ fn gateway_of(system: Name) {
         let listen = compose["services"][name]["environment"]["LISTEN"].as_str();
         assert_eq!(listen, Some("0.0.0.0:8080"), "{name}");
     }
-    // From `/etc/gateway` the way up is as long as from the file's folder in the workspace.
+    // `/etc/gateway` is as deep as the file's folder in the workspace.
     let documents = config["openapi"]["documents"].as_str().expect("a folder");
     let documents = documents.strip_prefix("../..").expect("a folder of the workspace");
     let mounted = format!(".{documents}:{documents}:ro,z");
@@ -295,7 +295,7 @@ fn the_image_is_made_of_what_there_is() {
         for source in sources {
             match source.strip_prefix("--from=") {
                 Some(stage) => assert_eq!(stage, "build"),
-                // What a stage has made.
+                // Built by an earlier stage.
                 None if copy[1].starts_with("--from=") => assert_eq!(source, "/programs/"),
                 None => {
                     for system in systems() {

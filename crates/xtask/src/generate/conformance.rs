@@ -11,18 +11,18 @@ use crate::rust_files::rust_files;
 
 /// The page that is compared.
 const PAGE: &str = "docs/conformance.md";
-/// Pages whose claims name tests, and rows of the conformance page.
+/// Pages that cite tests, and rows of the conformance page.
 const CITING: [&str; 2] = ["README.md", "docs/guarantees.md"];
-/// Rows are numbered from 1 up to this.
+/// The number of rows; they are numbered from 1.
 const ROWS: u32 = 232;
-/// What begins the reason of a row without a test: it does not apply here, or is still to be written.
+/// The beginnings of a reason for a row without a test: it does not apply here, or is still to be written.
 const REASONS: [&str; 2] = ["(not offered: ", "(open: "];
 
 /// Compares the page, and those that cite it, with the tests.
 ///
 /// # Errors
 ///
-/// If they do not match. All mismatches are named.
+/// If they do not match. The error names all mismatches.
 pub(super) fn compare(root: &Path) -> Result<()> {
     let read =
         |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
@@ -30,10 +30,11 @@ pub(super) fn compare(root: &Path) -> Result<()> {
     let text = read(PAGE)?;
     let mut mismatches = mismatches(&text, &tests);
     let rows: BTreeSet<u32> =
-        text.lines().filter_map(Row::parse).flat_map(|row| row.numbers).collect();
+        text.lines().filter_map(ConformanceRow::parse).flat_map(|row| row.numbers).collect();
     for page in CITING {
         let text = read(page)?;
-        mismatches.extend(cited(&text, &rows, &tests).map(|what| format!("{page} {what}")));
+        mismatches
+            .extend(missing_citations(&text, &rows, &tests).map(|what| format!("{page} {what}")));
     }
     if !mismatches.is_empty() {
         bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
@@ -48,7 +49,7 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
     let mut mismatches = Vec::new();
     let mut rows: BTreeSet<u32> = BTreeSet::new();
     let mut named = BTreeSet::new();
-    for Row { ids, numbers, test } in text.lines().filter_map(Row::parse) {
+    for ConformanceRow { ids, numbers, test } in text.lines().filter_map(ConformanceRow::parse) {
         if paths(test).next().is_none() && !REASONS.iter().any(|reason| test.contains(reason)) {
             mismatches.push(format!("{ids} names no test, and does not say why"));
         }
@@ -73,8 +74,8 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
     mismatches
 }
 
-/// What a page cites and is not there. A test has a name of four words or more.
-fn cited<'a>(
+/// The tests and rows that a page cites and that do not exist. A test's name has four words or more.
+fn missing_citations<'a>(
     text: &'a str,
     rows: &'a BTreeSet<u32>,
     tests: &'a Tests,
@@ -96,13 +97,13 @@ fn cited<'a>(
     gone.chain(unknown)
 }
 
-struct Row<'a> {
+struct ConformanceRow<'a> {
     ids: &'a str,
     numbers: Vec<u32>,
     test: &'a str,
 }
 
-impl<'a> Row<'a> {
+impl<'a> ConformanceRow<'a> {
     /// Reads `- **T01** scenario: test`.
     fn parse(line: &'a str) -> Option<Self> {
         let (ids, test) = line.strip_prefix("- **")?.split_once("** ")?;
@@ -229,7 +230,7 @@ mod tests {
     fn what_a_page_cites_has_to_exist() {
         let tests = known(&["ballet::engine::steps::it_is_not_done_twice"]);
         let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
-        let wrong: Vec<String> = cited(page, &BTreeSet::from([1]), &tests).collect();
+        let wrong: Vec<String> = missing_citations(page, &BTreeSet::from([1]), &tests).collect();
         assert_eq!(
             wrong,
             [

@@ -4,9 +4,9 @@ mod compose;
 #[cfg(test)]
 mod compose_tests;
 mod conformance;
-mod public;
 #[cfg(test)]
-mod told_tests;
+mod container_tests;
+mod public;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,9 +17,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, ServiceContract, System, contract};
 use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events, lanes, schemas};
 
-use crate::joined;
+use crate::joined_services;
 use crate::process::cargo;
-use crate::systems::{Described, Name};
+use crate::systems::{SystemDescription, SystemName};
 use ballet_terminal::ui;
 use clap::ValueEnum as _;
 use shop_load::demo::HINTS;
@@ -39,7 +39,7 @@ const EXAMPLES_MAIN: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
-struct Generated {
+struct GeneratedFile {
     path: String,
     text: String,
 }
@@ -47,7 +47,7 @@ struct Generated {
 pub(crate) fn run(check: bool) -> Result<ExitCode> {
     let root = cargo::root();
     let mut stale = 0;
-    for Generated { path, text } in generated(&root)? {
+    for GeneratedFile { path, text } in generated(&root)? {
         let file = root.join(&path);
         if read(&file)?.as_ref() == Some(&text) {
             continue;
@@ -71,18 +71,24 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn generated(root: &Path) -> Result<Vec<Generated>> {
+fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     let mut all = vec![
-        Generated { path: "docs/monitoring/alarms.yml".to_owned(), text: alarms::rules(COMMAND) },
-        Generated { path: "docs/monitoring/board.json".to_owned(), text: alarms::board() },
-        Generated { path: "docs/contract.schema.json".to_owned(), text: contract::schema_text() },
+        GeneratedFile {
+            path: "docs/monitoring/alarms.yml".to_owned(),
+            text: alarms::rules(COMMAND),
+        },
+        GeneratedFile { path: "docs/monitoring/board.json".to_owned(), text: alarms::board() },
+        GeneratedFile {
+            path: "docs/contract.schema.json".to_owned(),
+            text: contract::schema_text(),
+        },
     ];
-    for name in Name::value_variants() {
+    for name in SystemName::value_variants() {
         all.extend(of_system(root, *name)?);
     }
     for name in public::CRATES {
         let text = public::text(root, name, COMMAND)?;
-        all.push(Generated { path: public::path(name), text });
+        all.push(GeneratedFile { path: public::path(name), text });
     }
     let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
     let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
@@ -102,84 +108,84 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
             Some(at) => all.remove(at).text,
             None => read(&root.join(file))?.with_context(|| format!("no {file}"))?,
         };
-        let text = Marked { file, open: "<!-- ", close: " -->" }.with(&page, name, &part)?;
-        all.push(Generated { path: file.to_owned(), text });
+        let text = MarkedFile { file, open: "<!-- ", close: " -->" }.with(&page, name, &part)?;
+        all.push(GeneratedFile { path: file.to_owned(), text });
     }
     let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
-    let marked = Marked { file: compose::FILE, open: "  # ", close: "" };
-    let systems = Name::value_variants().iter();
+    let marked = MarkedFile { file: compose::FILE, open: "  # ", close: "" };
+    let systems = SystemName::value_variants().iter();
     let systems = systems.map(|name| (name.describe().system, name.definitions()));
     let text = marked.with(&text, "systems", &compose::all(&systems.collect::<Vec<_>>()))?;
-    all.push(Generated { path: compose::FILE.to_owned(), text });
+    all.push(GeneratedFile { path: compose::FILE.to_owned(), text });
     conformance::compare(root)?;
     Ok(all)
 }
 
 /// The files of one system.
-fn of_system(root: &Path, name: Name) -> Result<Vec<Generated>> {
-    let Described { system, contracts, documents, schemas: known } = name.describe();
-    let joined = joined::joined(root, &system)?;
-    let graph = Graph::new(joined::with(system, &joined)?);
+fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
+    let SystemDescription { system, contracts, documents, schemas: known } = name.describe();
+    let joined = joined_services::joined(root, &system)?;
+    let graph = Graph::new(joined_services::with(system, &joined)?);
     let (system, folder) = (graph.system(), graph.system().name);
     let problems = graph.problems();
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of {folder} is not sound:\n  {}", list.join("\n  "));
     }
-    let of_events = joined::schemas(known, &joined)?;
-    let files = of_events.iter().map(|(event, schema)| Generated {
+    let of_events = joined_services::schemas(known, &joined)?;
+    let files = of_events.iter().map(|(event, schema)| GeneratedFile {
         path: format!("docs/schemas/{event}.json"),
         text: schemas::text(folder, *event, schema),
     });
-    let mut all: Vec<Generated> = files.collect();
+    let mut all: Vec<GeneratedFile> = files.collect();
     let catalog = Catalog::new(system, of_events)?
-        .with_keys(joined::keys(&contracts, &joined))
-        .with_telemetry(joined::telemetry(&contracts, &joined));
+        .with_keys(joined_services::keys(&contracts, &joined))
+        .with_telemetry(joined_services::telemetry(&contracts, &joined));
     all.extend([
-        Generated { path: name.definitions(), text: definitions::text(system, COMMAND) },
-        Generated {
+        GeneratedFile { path: name.definitions(), text: definitions::text(system, COMMAND) },
+        GeneratedFile {
             path: format!("docs/{folder}/events.md"),
             text: events::page(&graph, &catalog, COMMAND),
         },
-        Generated {
+        GeneratedFile {
             path: format!("docs/{folder}/choreography.md"),
             text: choreography::page(&graph, COMMAND),
         },
     ]);
-    all.extend(contracts.iter().map(|contract| Generated {
+    all.extend(contracts.iter().map(|contract| GeneratedFile {
         path: format!("docs/contracts/{folder}/{}.json", contract.service()),
         text: contract.text(),
     }));
-    all.extend(graph.sagas().into_iter().map(|saga| Generated {
+    all.extend(graph.sagas().into_iter().map(|saga| GeneratedFile {
         path: format!("docs/{folder}/{saga}.svg"),
         text: lanes::svg(&graph, saga),
     }));
     all.extend(asyncapi_documents(system, &[contracts, joined].concat()));
-    all.extend(documents.iter().map(|(service, document)| Generated {
+    all.extend(documents.iter().map(|(service, document)| GeneratedFile {
         path: format!("docs/openapi/{service}.json"),
         text: document.text(),
     }));
     let documents = documents.iter().map(|(service, document)| (*service, document.text()));
     let whole = ballet_gateway::document(&root.join(name.gateway()), documents);
     let text = whole.map_err(|why| anyhow!("the document of the whole of {folder}: {why}"))?;
-    all.push(Generated { path: format!("docs/openapi/{folder}.json"), text });
+    all.push(GeneratedFile { path: format!("docs/openapi/{folder}.json"), text });
     Ok(all)
 }
 
 /// The AsyncAPI documents of the services, and of all together.
-fn asyncapi_documents(system: &System, contracts: &[ServiceContract]) -> Vec<Generated> {
+fn asyncapi_documents(system: &System, contracts: &[ServiceContract]) -> Vec<GeneratedFile> {
     let of_service = |contract: &ServiceContract| {
         let service = contract.service();
         let text = asyncapi::of_service(system, contracts, service)?;
-        Some(Generated { path: format!("docs/asyncapi/{service}.json"), text })
+        Some(GeneratedFile { path: format!("docs/asyncapi/{service}.json"), text })
     };
-    let mut all: Vec<Generated> = contracts.iter().filter_map(of_service).collect();
+    let mut all: Vec<GeneratedFile> = contracts.iter().filter_map(of_service).collect();
     let text = asyncapi::of_system(system, contracts);
-    all.push(Generated { path: format!("docs/asyncapi/{}.json", system.name), text });
+    all.push(GeneratedFile { path: format!("docs/asyncapi/{}.json", system.name), text });
     all
 }
 
-/// The example's test of the declarations of all services.
+/// The example's test that checks the declarations of all services.
 fn last_test(tests: &str) -> Result<String> {
     let (_, test) = tests
         .rsplit_once("\n#[test]\n")
@@ -187,7 +193,7 @@ fn last_test(tests: &str) -> Result<String> {
     Ok(format!("#[test]\n{test}"))
 }
 
-/// What the example depends on, without its tests' dependencies.
+/// The example's manifest without the dependencies of its tests.
 fn manifest(text: &str) -> Result<String> {
     let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
         let (dependencies, _) = rest.split_once("\n\n")?;
@@ -198,7 +204,7 @@ fn manifest(text: &str) -> Result<String> {
     Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
 }
 
-/// What a reader has to see of the example first: the step, its compensation, and where they are declared.
+/// The part of the example that a reader sees first: the step, its compensation, and their declaration.
 fn step(example: &str) -> Result<String> {
     let between = |from: &str, to: &str| {
         let (_, rest) = example.split_once(from)?;
@@ -213,7 +219,7 @@ fn step(example: &str) -> Result<String> {
     }
 }
 
-/// Where the example declares two versions of a saga.
+/// The part of the example that declares two versions of a saga.
 fn participant(example: &str) -> Result<String> {
     let declared = example.split_once("pub fn participant(").and_then(|(_, rest)| {
         let (declared, _) = rest.split_once("\n}\n")?;
@@ -230,17 +236,16 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A file with parts that are generated, each between a line `name:begin` and a line `name:end` in the
-/// file's comments.
-struct Marked {
+/// A file with generated parts. Each stands between the comments `name:begin` and `name:end`.
+struct MarkedFile {
     file: &'static str,
-    /// What begins a comment, and what ends it.
+    /// The beginning and the end of a comment.
     open: &'static str,
     close: &'static str,
 }
 
-impl Marked {
-    /// The file's text with another part of this name.
+impl MarkedFile {
+    /// The file's text with this part replaced.
     fn with(&self, text: &str, name: &str, part: &str) -> Result<String> {
         let Self { file, open, close } = self;
         let (begin, end) =
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let page = "# A\n\n<!-- x:begin -->\nold\n<!-- x:end -->\n\nthe rest\n";
-        let marked = Marked { file: "A", open: "<!-- ", close: " -->" };
+        let marked = MarkedFile { file: "A", open: "<!-- ", close: " -->" };
         let new = marked.with(page, "x", "new\n").expect("marks");
         assert_eq!(new, page.replace("old", "new"));
         assert_eq!(marked.with(&new, "x", "new\n").expect("marks"), new);

@@ -1,7 +1,7 @@
-//! The public items of a crate, sorted, as its sources have them: a change of them is a line in a review.
+//! The public items of a crate, sorted, as its sources write them. A change to them is a line in a review.
 //!
-//! Every `pub` item of a library can be reached by its users: the lint `unreachable_pub` holds that. Items
-//! that a macro makes are not seen.
+//! Users can reach every `pub` item of a library: the lint `unreachable_pub` makes sure of that. Items that a macro
+//! makes are not listed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use syn::{
 
 use crate::rust_files::rust_files;
 
-/// The crates whose public items are kept.
+/// The crates whose public items are listed.
 pub(super) const CRATES: [&str; 2] = ["ballet", "ballet-core"];
 
 /// The file with the public items of a crate.
@@ -26,7 +26,7 @@ pub(super) fn path(name: &str) -> String {
 pub(super) fn text(root: &Path, name: &str, command: &str) -> Result<String> {
     let paths = rust_files(&root.join("crates").join(name).join("src"))?;
     let mut files = paths.iter().map(|path| read(path)).collect::<Result<Vec<File>>>()?;
-    let mut public = Public::default();
+    let mut public = PublicItems::default();
     files.iter().for_each(|file| public.define(&file.items));
     for file in &mut files {
         public.list("", std::mem::take(&mut file.items));
@@ -42,14 +42,14 @@ fn read(path: &Path) -> Result<File> {
 }
 
 #[derive(Default)]
-struct Public {
-    /// The names of the types and traits that are public.
+struct PublicItems {
+    /// The names of the public types and traits.
     names: BTreeSet<String>,
     lines: BTreeSet<String>,
 }
 
-impl Public {
-    /// Takes in the names that implementations are listed for.
+impl PublicItems {
+    /// Adds the names whose implementations are listed.
     fn define(&mut self, items: &[Item]) {
         for item in items {
             let (vis, ident) = match item {
@@ -68,7 +68,7 @@ impl Public {
         self.lines.insert(tidy(&item.to_token_stream().to_string()));
     }
 
-    /// Lists the items of a module; `at` is the path of one that is written inside of its parent.
+    /// Lists the items of a module. `at` is the path of a module that is written inside its parent.
     fn list(&mut self, at: &str, items: Vec<Item>) {
         for item in items {
             match item {
@@ -120,7 +120,7 @@ impl Public {
                 }
                 Item::Use(item) if shown(&item.vis, &item.attrs) => {
                     let mut names = Vec::new();
-                    brought(&item.tree, &mut names);
+                    imported_names(&item.tree, &mut names);
                     let used = names.into_iter().map(|name| format!("pub use {at}{name}"));
                     self.lines.extend(used);
                 }
@@ -129,7 +129,7 @@ impl Public {
         }
     }
 
-    /// Lists the public items of a type's own `impl`, and that a trait is implemented.
+    /// Lists the public items of an inherent `impl`, or the fact that a trait is implemented.
     fn implementation(&mut self, mut item: ItemImpl) {
         let Type::Path(of) = &*item.self_ty else { return };
         let Some(name) = of.path.segments.last().map(|last| last.ident.to_string()) else { return };
@@ -165,7 +165,7 @@ fn shown(vis: &Visibility, attrs: &[Attribute]) -> bool {
     is_public(vis) && !is_hidden(attrs)
 }
 
-/// Whether an item is hidden from users, or is for tests only.
+/// Whether an item is hidden from users, or is only for tests.
 fn is_hidden(attrs: &[Attribute]) -> bool {
     let says = |attr: &Attribute, name: &str, word: &str| match &attr.meta {
         Meta::List(list) => list.path.is_ident(name) && list.tokens.to_string() == word,
@@ -174,7 +174,7 @@ fn is_hidden(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|one| says(one, "doc", "hidden") || says(one, "cfg", "test"))
 }
 
-/// Leaves the attributes that matter to users.
+/// Keeps only the attributes that matter to users.
 fn strip(attrs: &mut Vec<Attribute>) {
     attrs.retain(|one| one.path().is_ident("derive") || one.path().is_ident("non_exhaustive"));
 }
@@ -191,12 +191,12 @@ fn hide_fields(fields: &mut Fields) {
     }
 }
 
-/// Leaves out what a trait hides, and the bodies.
+/// Removes the body, and returns whether the trait shows the item.
 fn in_trait(item: &mut TraitItem) -> bool {
     let attrs = match item {
         TraitItem::Fn(item) => {
             if item.default.take().is_some() {
-                // Shows that implementations may leave it out.
+                // The semicolon goes: that shows that implementations may omit the type.
                 item.semi_token = None;
             }
             &mut item.attrs
@@ -210,18 +210,18 @@ fn in_trait(item: &mut TraitItem) -> bool {
     is_shown
 }
 
-/// The names that a `use` brings.
-fn brought(tree: &UseTree, names: &mut Vec<String>) {
+/// Collects the names that a `use` imports.
+fn imported_names(tree: &UseTree, names: &mut Vec<String>) {
     match tree {
-        UseTree::Path(path) => brought(&path.tree, names),
+        UseTree::Path(path) => imported_names(&path.tree, names),
         UseTree::Name(name) => names.push(name.ident.to_string()),
         UseTree::Rename(rename) => names.push(rename.rename.to_string()),
         UseTree::Glob(_) => names.push("*".to_owned()),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| brought(tree, names)),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| imported_names(tree, names)),
     }
 }
 
-/// Tokens as people write them, more or less.
+/// Tokens with about the spaces that people write.
 fn tidy(tokens: &str) -> String {
     let mut text = tokens.split_whitespace().collect::<Vec<_>>().join(" ");
     for (from, to) in [
@@ -269,7 +269,7 @@ mod tests {
             #[cfg(test)] pub mod tests {}
         ";
         let file = syn::parse_file(file).expect("Rust");
-        let mut public = Public::default();
+        let mut public = PublicItems::default();
         public.define(&file.items);
         public.list("", file.items);
         let lines: Vec<&str> = public.lines.iter().map(String::as_str).collect();

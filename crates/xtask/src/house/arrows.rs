@@ -1,22 +1,22 @@
-//! Which file takes which names from which other file.
+//! The names that each file takes from each other file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::house::resolve::{self, Target};
-use crate::house::tree::{Kind, Tree};
+use crate::house::resolve::{self, PathTarget};
+use crate::house::tree::{MentionKind, Tree};
 
-/// The names that one file takes from another, each with the line where it is first named.
-pub(super) type Names = BTreeMap<String, usize>;
+/// The names that one file takes from another, each with the first line that mentions it.
+pub(super) type NameLines = BTreeMap<String, usize>;
 
-/// All arrows of a package, from the file that takes to the file that defines, by their paths.
+/// The arrows of a package, from the file that takes a name to the file that defines it, by their paths.
 #[derive(Debug, Default)]
 pub(super) struct Arrows {
     pub(super) files: BTreeSet<String>,
-    pub(super) all: BTreeMap<(String, String), Names>,
+    pub(super) all: BTreeMap<(String, String), NameLines>,
 }
 
 impl Arrows {
-    /// Adds a target's. A face has no arrows: it only hands on.
+    /// Adds the arrows of a target. A face has none: it only re-exports.
     pub(super) fn add(&mut self, tree: &Tree) {
         let faces: BTreeSet<&str> =
             tree.files.iter().filter(|file| !file.has_items).map(|file| &*file.path).collect();
@@ -24,15 +24,15 @@ impl Arrows {
         for mention in &tree.mentions {
             let from = &tree.files[tree.modules[mention.module].file].path;
             let targets = match mention.kind {
-                Kind::Macro => resolve::called(tree, mention.module, &mention.path),
+                MentionKind::Macro => resolve::called(tree, mention.module, &mention.path),
                 _ => resolve::targets(tree, mention.module, &mention.path),
             };
             for target in targets {
                 let (name, file) = match target {
-                    Target::Item { name, file } => (name, file),
-                    // Serde's `with = "crate::text"`; a `use` of a module says nothing yet.
-                    Target::Module(module)
-                        if mention.kind == Kind::Path && mention.path.segments.len() > 1 =>
+                    PathTarget::Item { name, file } => (name, file),
+                    // From serde's `with = "crate::text"`. A `use` of a module is no arrow yet.
+                    PathTarget::Module(module)
+                        if mention.kind == MentionKind::Path && mention.path.segments.len() > 1 =>
                     {
                         let name = tree.modules[module].name.clone().unwrap_or_default();
                         (name, tree.modules[module].file)

@@ -1,13 +1,13 @@
-//! `cargo xtask house`: reads all packages, and prints what is wrong with each.
+//! `cargo xtask house`: reads the packages, and prints the findings of each.
 
 use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::house::disk::{self, OnDisk};
+use crate::house::disk::{self, PackageSources};
 use crate::house::finding::{Finding, Rule};
-use crate::house::judge::{Judged, judge};
+use crate::house::judge::{PackageFindings, judge};
 use ballet_terminal::ui;
 
 #[derive(Debug, Default, clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     packages.retain(|one| args.packages.is_empty() || args.packages.contains(&one.package.name));
     let (mut files, mut wrong) = (0, 0);
-    for (OnDisk { package, .. }, judged) in packages.iter().zip(judge_all(&packages)) {
+    for (PackageSources { package, .. }, judged) in packages.iter().zip(judge_all(&packages)) {
         match judged {
             Ok(judged) => {
                 files += judged.files;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// The findings of a package, below the rules that they break.
+/// Prints the findings of a package, grouped by rule.
 fn show(package: &str, findings: &[Finding]) {
     for rule in Rule::ALL {
         let of_rule: Vec<_> = findings.iter().filter(|one| one.rule == rule).collect();
@@ -65,8 +65,8 @@ fn show(package: &str, findings: &[Finding]) {
     }
 }
 
-/// Parsing takes nearly all of the time, so every package has a thread.
-fn judge_all(packages: &[OnDisk]) -> Vec<Result<Judged>> {
+/// Judges each package on a thread of its own: parsing takes nearly all of the time.
+fn judge_all(packages: &[PackageSources]) -> Vec<Result<PackageFindings>> {
     thread::scope(|scope| {
         let all: Vec<_> =
             packages.iter().map(|one| scope.spawn(|| judge(&one.package, &one.sources))).collect();

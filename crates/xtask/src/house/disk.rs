@@ -12,13 +12,13 @@ use crate::process::cargo;
 use crate::rust_files::rust_files;
 
 /// A package, with the text of all its source files.
-pub(super) struct OnDisk {
+pub(super) struct PackageSources {
     pub(super) package: Package,
     pub(super) sources: Sources,
 }
 
 /// All packages of the workspace, by name.
-pub(super) fn packages() -> Result<Vec<OnDisk>> {
+pub(super) fn packages() -> Result<Vec<PackageSources>> {
     let (root, metadata) = (cargo::root(), cargo::metadata()?);
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let own = packages.iter().filter(|one| one["source"].is_null());
@@ -27,7 +27,7 @@ pub(super) fn packages() -> Result<Vec<OnDisk>> {
     Ok(all)
 }
 
-fn package(root: &Path, package: &Value) -> Result<OnDisk> {
+fn package(root: &Path, package: &Value) -> Result<PackageSources> {
     let name = package["name"].as_str().context("cargo metadata gives a package no name")?;
     let (mut roots, mut without_tests) = (Vec::new(), Vec::new());
     let mut sources = Sources::new();
@@ -54,7 +54,10 @@ fn package(root: &Path, package: &Value) -> Result<OnDisk> {
         read_all(root, &tests, &mut sources)?;
     }
     let folder = relative(root, folder)?;
-    Ok(OnDisk { package: Package { name: name.to_owned(), folder, roots, without_tests }, sources })
+    Ok(PackageSources {
+        package: Package { name: name.to_owned(), folder, roots, without_tests },
+        sources,
+    })
 }
 
 fn read_all(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {

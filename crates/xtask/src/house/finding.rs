@@ -1,4 +1,4 @@
-//! What is wrong with a crate, in words that say what to do.
+//! The rules, and the findings: each says what is wrong with a crate and what to do about it.
 
 /// The rules, in the order in which they are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ impl Rule {
         Self::Tests,
     ];
 
-    /// What the rule asks for.
+    /// The demand of the rule.
     pub(super) const fn law(self) -> &'static str {
         match self {
             Self::Files => "no two files import each other, over any number of steps",

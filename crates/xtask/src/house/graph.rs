@@ -15,7 +15,7 @@ impl Graph {
         Self { size, arrows }
     }
 
-    /// The groups in which everything reaches everything else, largest first.
+    /// The strongly connected components of more than one node, largest first.
     pub(super) fn components(&self) -> Vec<BTreeSet<usize>> {
         let reached: Vec<BTreeSet<usize>> = (0..self.size).map(|from| self.reach(from)).collect();
         let mut left: BTreeSet<usize> = (0..self.size).collect();
@@ -34,7 +34,7 @@ impl Graph {
         components
     }
 
-    /// The shortest way round within a component, without the return to its first step.
+    /// The shortest circle within a component. Its first node is not repeated at the end.
     pub(super) fn shortest_circle(&self, component: &BTreeSet<usize>) -> Vec<usize> {
         let circles = component.iter().filter_map(|&from| self.way_back(from, component));
         circles.min_by_key(Vec::len).unwrap_or_default()

@@ -7,24 +7,24 @@ use crate::house::finding::Finding;
 use crate::house::read::{self, Sources};
 use crate::house::rules;
 
-/// A package: its name, its folder, and the files that its library and its programs begin with.
+/// A package: its name, its folder, and the root files of its library and programs.
 #[derive(Debug)]
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) folder: String,
     pub(super) roots: Vec<String>,
-    /// Those of them whose tests cargo does not build.
+    /// The root files of the targets whose tests cargo does not build.
     pub(super) without_tests: Vec<String>,
 }
 
-/// What is wrong with a package, and how many files it has.
+/// The findings of a package, and the number of its files.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct PackageFindings {
     pub(super) files: usize,
     pub(super) findings: Vec<Finding>,
 }
 
-pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
+pub(super) fn judge(package: &Package, sources: &Sources) -> Result<PackageFindings> {
     let mut arrows = Arrows::default();
     let mut each = Vec::new();
     for root in &package.roots {
@@ -40,5 +40,5 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(rules::sql(&package.name, &arrows.files, sources));
     findings.extend(rules::paths(&package.folder, sources));
     findings.extend(rules::tests(&package.without_tests, &package.roots, sources));
-    Ok(Judged { files: arrows.files.len(), findings })
+    Ok(PackageFindings { files: arrows.files.len(), findings })
 }

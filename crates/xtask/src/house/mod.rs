@@ -1,9 +1,8 @@
-//! The structure of our crates: what imports what, and the rules for that.
+//! The structure of our crates: the imports between files, and the rules for them.
 //!
-//! Every import and every path in the code is followed to the file that defines the name; also
-//! paths in the arguments of macros and attributes. Not seen are methods that are called on a value,
-//! what a macro expands to beyond its own text, and links in comments. Code that is compiled for
-//! tests only is left out.
+//! Every import and every path in the code is followed to the file that defines the name; so are paths in the arguments
+//! of macros and attributes. Methods that are called on a value, the expansions of macros, and links in comments are
+//! not seen. Code that is only compiled for tests is left out.
 
 mod arrows;
 mod command;

@@ -1,57 +1,56 @@
-//! From a path to the file that defines what it names: through re-exports over any number of
-//! steps, renames and `*`.
+//! Follows a path to the file that defines the name, through re-exports over any number of steps, renames and `*`.
 
 use std::collections::BTreeSet;
 
-use crate::house::tree::{Item, Path, Tree};
+use crate::house::tree::{CodePath, NamedItem, Tree};
 
-/// What a path names.
+/// The item or module that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum PathTarget {
     Module(usize),
-    /// An item, or something inside of one, and the file that defines it.
+    /// An item, or something inside one, with the file that defines it.
     Item {
         name: String,
         file: usize,
     },
-    /// Something of another crate, or a local name.
+    /// A name of another crate, or a local name.
     Outside,
 }
 
-/// Which of the names that are spelled alike is meant.
+/// The kind of name that is looked up: a module and a function may share a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    /// All of them, as a `use` does.
+enum NameScope {
+    /// All names, as in a `use`.
     Any,
-    /// What can have something behind `::`.
+    /// A name that can stand before `::`.
     Scope,
     Macro,
 }
 
-/// The uses that a search has been through.
-type Seen = BTreeSet<(usize, usize)>;
+/// The uses that a search has already followed.
+type FollowedUses = BTreeSet<(usize, usize)>;
 
-/// All that a path names: a `use` may bring a module and a function of one name.
-pub(super) fn targets(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
-    walk(tree, module, &path.segments, Wanted::Any, &mut Seen::new())
+/// Everything that a path names: a `use` may import a module and a function of the same name.
+pub(super) fn targets(tree: &Tree, module: usize, path: &CodePath) -> Vec<PathTarget> {
+    walk(tree, module, &path.segments, NameScope::Any, &mut FollowedUses::new())
 }
 
-/// Whether a module, or an enum, has something of this name.
-pub(super) fn has(tree: &Tree, target: &Target, name: &str) -> bool {
+/// Whether a module, or an enum, has something with this name.
+pub(super) fn has(tree: &Tree, target: &PathTarget, name: &str) -> bool {
     match target {
-        Target::Module(module) => {
-            !lookup(tree, *module, name, Wanted::Any, &mut Seen::new()).is_empty()
+        PathTarget::Module(module) => {
+            !lookup(tree, *module, name, NameScope::Any, &mut FollowedUses::new()).is_empty()
         }
-        Target::Item { name: of, file } => has_variant(tree, of, *file, name),
-        Target::Outside => false,
+        PathTarget::Item { name: of, file } => has_variant(tree, of, *file, name),
+        PathTarget::Outside => false,
     }
 }
 
-/// The macro that a call names, which may be one that an outer module defines further up.
-pub(super) fn called(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
-    let found = walk(tree, module, &path.segments, Wanted::Macro, &mut Seen::new());
+/// The macro that a call names. It may be defined further up, in an outer module.
+pub(super) fn called(tree: &Tree, module: usize, path: &CodePath) -> Vec<PathTarget> {
+    let found = walk(tree, module, &path.segments, NameScope::Macro, &mut FollowedUses::new());
     let [name] = &path.segments[..] else { return found };
-    if found.iter().any(|target| *target != Target::Outside) {
+    if found.iter().any(|target| *target != PathTarget::Outside) {
         return found;
     }
     let outer = tree.ancestors(module).find_map(|at| {
@@ -65,15 +64,15 @@ fn walk(
     tree: &Tree,
     module: usize,
     path: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     if let Some((at, rest)) = anchored(tree, module, path) {
         return below(tree, at, rest, wanted, seen);
     }
     let Some((first, rest)) = path.split_first() else { return Vec::new() };
-    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
-    // A block sees what the module around it has.
+    let first_wanted = if rest.is_empty() { wanted } else { NameScope::Scope };
+    // A block sees the names of the module around it.
     let mut at = module;
     let found = loop {
         let found = lookup(tree, at, first, first_wanted, seen);
@@ -83,12 +82,12 @@ fn walk(
         }
     };
     if found.is_empty() {
-        return vec![Target::Outside];
+        return vec![PathTarget::Outside];
     }
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
 }
 
-/// Where a path that begins with `crate`, `self` or `super` starts, and what is behind that.
+/// The module that a path with `crate`, `self` or `super` starts from, and the rest of the path.
 pub(super) fn anchored<'p>(
     tree: &Tree,
     module: usize,
@@ -114,43 +113,49 @@ fn below(
     tree: &Tree,
     module: usize,
     path: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
-    let Some((first, rest)) = path.split_first() else { return vec![Target::Module(module)] };
-    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
+    let Some((first, rest)) = path.split_first() else { return vec![PathTarget::Module(module)] };
+    let first_wanted = if rest.is_empty() { wanted } else { NameScope::Scope };
     let found = lookup(tree, module, first, first_wanted, seen);
     if found.is_empty() {
-        // A macro has made it.
-        return vec![Target::Item { name: first.clone(), file: tree.modules[module].file }];
+        // A macro has defined it.
+        return vec![PathTarget::Item { name: first.clone(), file: tree.modules[module].file }];
     }
     found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
 }
 
 fn further(
     tree: &Tree,
-    target: Target,
+    target: PathTarget,
     rest: &[String],
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     match target {
-        Target::Module(module) => below(tree, module, rest, wanted, seen),
+        PathTarget::Module(module) => below(tree, module, rest, wanted, seen),
         target => vec![target],
     }
 }
 
-/// What a name is in a module itself.
-fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -> Vec<Target> {
+/// The things that a name stands for within one module.
+fn lookup(
+    tree: &Tree,
+    at: usize,
+    name: &str,
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     let module = &tree.modules[at];
     let mut found = Vec::new();
-    if wanted != Wanted::Macro {
-        found.extend(module.modules.get(name).copied().map(Target::Module));
+    if wanted != NameScope::Macro {
+        found.extend(module.modules.get(name).copied().map(PathTarget::Module));
     }
-    let fits = |item: &&Item| match wanted {
-        Wanted::Any => true,
-        Wanted::Scope => !item.is_macro,
-        Wanted::Macro => item.is_macro,
+    let fits = |item: &&NamedItem| match wanted {
+        NameScope::Any => true,
+        NameScope::Scope => !item.is_macro,
+        NameScope::Macro => item.is_macro,
     };
     let items = module.items.get(name).into_iter().flatten();
     found.extend(items.filter(fits).map(|item| item_target(name, item)));
@@ -159,7 +164,7 @@ fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -
             continue;
         }
         if one.outside {
-            found.push(Target::Outside);
+            found.push(PathTarget::Outside);
         } else {
             found.extend(walk(tree, at, &one.path.segments, wanted, seen));
         }
@@ -174,19 +179,21 @@ fn through_globs(
     tree: &Tree,
     at: usize,
     name: &str,
-    wanted: Wanted,
-    seen: &mut Seen,
-) -> Vec<Target> {
+    wanted: NameScope,
+    seen: &mut FollowedUses,
+) -> Vec<PathTarget> {
     let mut found = Vec::new();
     for (number, one) in tree.modules[at].uses.iter().enumerate() {
         if one.name.is_some() || one.outside || !seen.insert((at, number)) {
             continue;
         }
-        for target in walk(tree, at, &one.path.segments, Wanted::Scope, seen) {
+        for target in walk(tree, at, &one.path.segments, NameScope::Scope, seen) {
             match target {
-                Target::Module(module) => found.extend(lookup(tree, module, name, wanted, seen)),
-                Target::Item { name: of, file } if has_variant(tree, &of, file, name) => {
-                    found.push(Target::Item { name: of, file });
+                PathTarget::Module(module) => {
+                    found.extend(lookup(tree, module, name, wanted, seen))
+                }
+                PathTarget::Item { name: of, file } if has_variant(tree, &of, file, name) => {
+                    found.push(PathTarget::Item { name: of, file });
                 }
                 _ => {}
             }
@@ -201,6 +208,6 @@ fn has_variant(tree: &Tree, name: &str, file: usize, variant: &str) -> bool {
     items.any(|item| item.variants.iter().any(|one| one == variant))
 }
 
-fn item_target(name: &str, item: &Item) -> Target {
-    Target::Item { name: name.to_owned(), file: item.file }
+fn item_target(name: &str, item: &NamedItem) -> PathTarget {
+    PathTarget::Item { name: name.to_owned(), file: item.file }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::process::cargo;
 use ballet_terminal::ui;
 
-/// The part of `deny.toml` that is read.
+/// The part of `deny.toml` that we read.
 #[derive(Debug, Deserialize)]
 struct Deny {
     licenses: Licenses,

@@ -5,17 +5,17 @@ pub(crate) fn is_met(expression: &str, allowed: &[String]) -> Option<bool> {
     // `/` is an old spelling of `OR`.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
-    let mut reader = Reader { words: &words, allowed };
+    let mut reader = ExpressionParser { words: &words, allowed };
     let met = reader.any()?;
     reader.words.is_empty().then_some(met)
 }
 
-struct Reader<'a> {
+struct ExpressionParser<'a> {
     words: &'a [&'a str],
     allowed: &'a [String],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ExpressionParser<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let (first, rest) = self.words.split_first()?;
         self.words = rest;

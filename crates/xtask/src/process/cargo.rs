@@ -1,4 +1,4 @@
-//! Runs cargo: its metadata, its builds, and where they end up.
+//! Runs cargo: its metadata, its builds, and the paths of the built programs.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -10,8 +10,8 @@ use ballet_stage::Children;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-/// The directory of the workspace: the one that cargo runs this program for, or that the current
-/// directory is in. The one that it was built in may be another: this may be a copy.
+/// The directory of the workspace that cargo runs this program for, else of the one around the current directory. It
+/// may differ from the one in which this program was built.
 pub(crate) fn root() -> PathBuf {
     let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let current = std::env::current_dir().ok();
@@ -22,7 +22,7 @@ pub(crate) fn root() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// The nearest directory above that holds this package.
+/// The nearest directory above `start` that holds this package.
 fn workspace(start: &Path) -> Option<PathBuf> {
     let holds_us = |directory: &&Path| directory.join("crates/xtask/Cargo.toml").exists();
     start.ancestors().find(holds_us).map(Path::to_owned)
@@ -33,8 +33,8 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Takes the variables away that `cargo run` sets for this package. A cargo that we start must not inherit
-/// them: it would pass them to build scripts, and build everything again.
+/// Removes the variables that `cargo run` sets for this package. A cargo that we start would pass them on to build
+/// scripts, and rebuild everything.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -44,7 +44,7 @@ pub(crate) fn clean(command: &mut Command) {
     }
 }
 
-/// Variables that cargo gives every program that it runs, by `.cargo/config.toml`.
+/// The variables that `.cargo/config.toml` sets for the programs that cargo runs.
 pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     let file = root().join(".cargo/config.toml");
     let text = std::fs::read_to_string(&file)
@@ -59,7 +59,7 @@ pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     Ok(env.filter_map(|(name, of)| Some((name.clone(), value(of)?))).collect())
 }
 
-/// The commit that is checked out, if this is a checkout.
+/// The commit that is checked out. `None` outside a checkout.
 pub(crate) fn commit() -> Option<String> {
     let mut git = Command::new("git");
     let output = git.args(["rev-parse", "HEAD"]).current_dir(root()).output().ok()?;
@@ -80,10 +80,10 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// How programs are built.
+/// The cargo profile of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// As everybody builds them who works on them.
+    /// The profile of everyday work.
     Dev,
     /// With all optimisations.
     Release,
@@ -96,7 +96,7 @@ pub(crate) async fn build(
     packages: &[&str],
 ) -> Result<HashMap<String, PathBuf>> {
     let more: &[&str] = match profile {
-        // With xtask among the packages, the dependencies keep the features they were built with: those of all tests.
+        // With xtask among the packages, the dependencies keep the features that the tests' build gave them.
         Profile::Dev => &["-p", "xtask"],
         Profile::Release => &["--release"],
     };
@@ -116,7 +116,7 @@ pub(crate) async fn build(
     Ok(built)
 }
 
-/// Runs cargo, with its own progress on the terminal, and returns its messages. `None` if it failed, and said
+/// Runs cargo, with its progress on the terminal, and returns its messages. `None` if it failed; cargo has then printed
 /// why.
 pub(crate) async fn messages(children: &Children, args: &[String]) -> Result<Option<Vec<Value>>> {
     let mut cargo = children

@@ -1,4 +1,4 @@
-//! The links of a page, and what they point at.
+//! The links of a page, and their targets.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
@@ -6,38 +6,38 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
 /// A link or picture of a page.
-pub(crate) struct Link {
-    /// The line that it begins in, from 1.
+pub(crate) struct PageLink {
+    /// The line where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
 }
 
-/// A place in the repository.
-pub(crate) struct Target {
+/// A file, or an anchor in it, of the repository.
+pub(crate) struct LinkTarget {
     /// The path below the root.
     pub(crate) file: String,
     pub(crate) anchor: Option<String>,
 }
 
-pub(crate) fn of(text: &str) -> Vec<Link> {
+pub(crate) fn of(text: &str) -> Vec<PageLink> {
     let mut links = Vec::new();
     for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
         if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event {
             let line = text[..range.start].matches('\n').count() + 1;
-            links.push(Link { line, url: dest_url.into_string() });
+            links.push(PageLink { line, url: dest_url.into_string() });
         }
     }
     links
 }
 
-impl Link {
-    /// What it points at, seen from this page; nothing if that is elsewhere in the world.
-    pub(crate) fn target(&self, from: &str) -> Option<Target> {
+impl PageLink {
+    /// The target of the link on the page `from`. `None` if it is outside the repository.
+    pub(crate) fn target(&self, from: &str) -> Option<LinkTarget> {
         target(&self.url, from)
     }
 }
 
-pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
+pub(crate) fn target(url: &str, from: &str) -> Option<LinkTarget> {
     if url.contains("://") || url.starts_with("mailto:") {
         return None;
     }
@@ -46,7 +46,7 @@ pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
         None => (url, None),
     };
     if path.is_empty() {
-        return Some(Target { file: from.to_owned(), anchor });
+        return Some(LinkTarget { file: from.to_owned(), anchor });
     }
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -57,5 +57,5 @@ pub(crate) fn target(url: &str, from: &str) -> Option<Target> {
             part => parts.push(part),
         }
     }
-    Some(Target { file: parts.join("/"), anchor })
+    Some(LinkTarget { file: parts.join("/"), anchor })
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask site`: the pages of the repository as one site, without a server and with nothing loaded
-//! from elsewhere. A link that leads nowhere is an error, and so is a page that the contents leave out.
+//! `cargo xtask site`: writes the pages of the repository as a site that needs no server and loads nothing from
+//! elsewhere. A broken link is an error, and so is a page that the contents omit.
 
 mod links;
 mod page;
@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use links::{Link, Target};
+use links::{LinkTarget, PageLink};
 use page::Contents;
 
-/// The page of contents: a heading for each kind of reader, and a list of links below it.
+/// The table of contents: a heading for each kind of reader, with a list of links below it.
 const CONTENTS: &str = "docs/README.md";
 const STYLE: &str = include_str!("style.css");
 
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = cargo::root();
     let files = tracked(&root)?;
     let pages = pages(&root, &files)?;
-    let wrong = wrong(&pages, &files);
+    let wrong = find_mistakes(&pages, &files);
     for each in &wrong {
         ui::say(&format!("{} {each}", ui::bad("error:")));
     }
@@ -55,7 +55,7 @@ pub(crate) fn check() -> Result<ExitCode> {
     run(&Args { out: PathBuf::new(), check: true })
 }
 
-/// The files that git knows, below the root.
+/// The files that git tracks, below the root.
 fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -67,7 +67,7 @@ fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
 }
 
-/// The pages for people. Templates have links into what is made of them.
+/// The pages for people. Templates are none: their links lead to files that are made from them.
 fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
     files
@@ -81,8 +81,8 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// What is wrong with the links: those that lead nowhere, and pages to which none leads.
-fn wrong(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
+/// The broken links, and the pages that no link leads to.
+fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
         .iter()
@@ -108,12 +108,12 @@ fn wrong(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<Stri
 }
 
 fn resolve(
-    link: &Link,
+    link: &PageLink,
     from: &str,
     files: &BTreeSet<String>,
     headings: &BTreeMap<&str, BTreeSet<String>>,
 ) -> Result<(), String> {
-    let Some(Target { file, anchor }) = link.target(from) else { return Ok(()) };
+    let Some(LinkTarget { file, anchor }) = link.target(from) else { return Ok(()) };
     let directory = format!("{file}/");
     let exists = files.contains(&file) || files.iter().any(|each| each.starts_with(&directory));
     if !exists {
@@ -127,7 +127,7 @@ fn resolve(
     }
 }
 
-/// Writes all pages, and the files that they link to. Source code becomes a page, too.
+/// Writes all pages, and the files that they link to. Source code becomes a page as well.
 fn write(
     root: &Path,
     pages: &BTreeMap<String, String>,
@@ -192,7 +192,7 @@ mod tests {
             ),
         ]);
         assert_eq!(
-            wrong(&pages, &files),
+            find_mistakes(&pages, &files),
             ["docs/a.md:5: there is no docs/b.md", "docs/a.md:7: docs/a.md has no heading #x"]
         );
     }
@@ -206,7 +206,7 @@ mod tests {
             ("README.md", "# All\n"),
         ]);
         assert_eq!(
-            wrong(&pages, &files),
+            find_mistakes(&pages, &files),
             ["docs/README.md leaves out docs/a.md: add it where its reader looks"]
         );
     }

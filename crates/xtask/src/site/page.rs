@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, html as markup};
 
-use super::links::{self, OPTIONS, Target};
+use super::links::{self, LinkTarget, OPTIONS};
 
 const PRODUCT: &str = "ballet";
 /// The first page.
 const README: &str = "README.md";
 
-/// The page of contents: its headings, each with the pages below it.
+/// The table of contents: its headings, each with the pages below it.
 pub(crate) struct Contents(Vec<(String, Vec<(String, String)>)>);
 
 impl Contents {
@@ -29,7 +29,7 @@ impl Contents {
                 }
                 Event::End(TagEnd::Link) => {
                     let target = url.take().and_then(|url| links::target(&url, file));
-                    if let (Some(Target { file, .. }), Some((_, pages))) =
+                    if let (Some(LinkTarget { file, .. }), Some((_, pages))) =
                         (target, parts.last_mut())
                     {
                         pages.push((std::mem::take(&mut words), file));
@@ -42,7 +42,7 @@ impl Contents {
         Self(parts)
     }
 
-    /// The contents beside a page.
+    /// The table of contents as HTML, beside the page `from`.
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
         for (heading, pages) in &self.0 {
@@ -58,7 +58,7 @@ impl Contents {
     }
 }
 
-/// Where a file of the repository is on the site.
+/// The path of a repository file on the site.
 pub(crate) fn address(file: &str) -> String {
     match file {
         README => "index.html".to_owned(),
@@ -67,18 +67,18 @@ pub(crate) fn address(file: &str) -> String {
     }
 }
 
-/// Whether a browser shows the file by itself.
+/// Whether a browser shows the file itself.
 pub(crate) fn is_shown_as_it_is(file: &str) -> bool {
     file.ends_with(".svg") || file.ends_with(".png")
 }
 
-/// The address of a file, seen from the page of another.
+/// The address of a file, relative to another file's page.
 fn relative(from: &str, file: &str) -> String {
     let up = "../".repeat(address(from).matches('/').count());
     format!("{up}{}", address(file))
 }
 
-/// The anchors of a page's headings, as a forge makes them of their words.
+/// The anchors of a page's headings, made as code forges make them.
 pub(crate) fn headings(text: &str) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let (mut all, mut words) = (Vec::new(), None::<String>);
@@ -107,11 +107,11 @@ fn anchor(words: &str) -> String {
     words.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The page of a Markdown file.
+/// The HTML page of a Markdown file.
 pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     let mut anchors = headings(text).into_iter();
     let moved = |url: CowStr<'_>| match links::target(&url, file) {
-        Some(Target { file: to, anchor }) => {
+        Some(LinkTarget { file: to, anchor }) => {
             let anchor = anchor.map_or_else(String::new, |anchor| format!("#{anchor}"));
             CowStr::from(format!("{}{anchor}", relative(file, &to)))
         }
@@ -132,24 +132,24 @@ pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     });
     let mut body = String::new();
     markup::push_html(&mut body, events);
-    // A wide table scrolls by itself, and not the page.
+    // A wide table scrolls, not the page.
     let body =
         body.replace("<table>", "<div class=wide><table>").replace("</table>", "</table></div>");
     framed(file, &title(text).unwrap_or_else(|| file.to_owned()), &body, contents)
 }
 
-/// The words of the first heading.
+/// The text of the first heading.
 fn title(text: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix("# ")).map(|words| words.replace('`', ""))
 }
 
-/// The page of a source file.
+/// The HTML page of a source file.
 pub(crate) fn source(file: &str, text: &str, contents: &Contents) -> String {
     let body = format!("<h1>{0}</h1><pre><code>{1}</code></pre>", escaped(file), escaped(text));
     framed(file, file, &body, contents)
 }
 
-/// The page of a directory. Files that no page links to have none of their own.
+/// The HTML page of a directory. Files that no page links to have no page.
 pub(crate) fn directory(
     directory: &str,
     below: &[&str],

@@ -1,26 +1,26 @@
-//! Tests that failed beside others, or hung, run once more, alone.
+//! Runs tests that failed or hung beside others once more, alone.
 //!
-//! Where the time was up because the machine was busy, they pass. That is shown, and is no failure
-//! of the run. What fails for a reason of its own fails again.
+//! A test that ran out of time on a busy machine passes then. That is shown, but does not fail the run. A test that
+//! fails for a reason of its own fails again.
 
 use std::collections::HashSet;
 
-use crate::test::programs::Program;
+use crate::test::programs::TestProgram;
 
-/// With more failed tests than this, the cause is not how busy the machine was. A disk that stands still
-/// for a minute fails several at once.
+/// The most tests that are run again. If more failed, a busy machine was not the cause. A disk that stalls for a minute
+/// fails several at once.
 pub(crate) const MOST: usize = 8;
 
-/// The tests that failed, by the list at the end of a program's output.
+/// The failed tests, from the list at the end of a program's output.
 pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
     let names = list.lines().map_while(|line| line.strip_prefix("    "));
     names.map(str::to_owned).collect()
 }
 
-/// The tests of a program that was ended, less those that had passed by then. `None` if it does not list its
-/// tests. A program that is ended has no list of what failed.
-pub(crate) async fn not_passed(program: &Program, output: &str) -> Option<Vec<String>> {
+/// The tests of a program that was ended, less those that had passed by then; such a program prints no list of
+/// failures. `None` if it cannot list its tests.
+pub(crate) async fn not_passed(program: &TestProgram, output: &str) -> Option<Vec<String>> {
     if !program.args.is_empty() {
         return None;
     }
@@ -38,15 +38,15 @@ pub(crate) async fn not_passed(program: &Program, output: &str) -> Option<Vec<St
     Some(all.filter(|test| !passed.contains(*test)).map(str::to_owned).collect())
 }
 
-/// The program with these tests only. `None` for one that takes no names: cargo itself, or one that
-/// ended before it could list what failed.
-pub(crate) fn only(program: &Program, tests: &[String]) -> Option<Program> {
+/// The program with these tests only. `None` for a program that takes no names: cargo itself, or one that ended before
+/// it could list its failures.
+pub(crate) fn only(program: &TestProgram, tests: &[String]) -> Option<TestProgram> {
     if tests.is_empty() || !program.args.is_empty() {
         return None;
     }
     let mut args = tests.to_vec();
     args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
-    Some(Program { name: format!("{}, alone", program.name), args, ..program.clone() })
+    Some(TestProgram { name: format!("{}, alone", program.name), args, ..program.clone() })
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_had_not_passed_when_a_program_was_ended_is_known() {
-        let program = Program {
+        let program = TestProgram {
             name: "this one".to_owned(),
             file: std::env::current_exe().expect("this program"),
             args: Vec::new(),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn only_a_test_program_runs_again() {
-        let program = |args: &[&str]| Program {
+        let program = |args: &[&str]| TestProgram {
             name: "ballet engine".to_owned(),
             file: "engine".into(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),

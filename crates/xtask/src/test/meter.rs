@@ -1,5 +1,5 @@
-//! What the tests cost: seconds of a processor, which say more than the clock on a busy machine. And how much
-//! of the machine is idle meanwhile.
+//! The cost of the tests in processor seconds, which mean more than the clock on a busy machine, and the share of the
+//! machine that is idle meanwhile.
 
 use std::cell::Cell;
 use std::fs;
@@ -7,8 +7,8 @@ use std::fs;
 use ballet_stage::Servers;
 use ballet_stage::usage::Snapshot;
 
-/// Tells the programs apart by the moment at which each ends: the system adds a program's time to its
-/// parent's when the parent has waited for it.
+/// Measures the processor time of each program at its end: the system adds a child's time to its parent's once the
+/// parent has waited for it.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     seen: Cell<f64>,
@@ -27,7 +27,7 @@ fn ended() -> f64 {
     Snapshot::take().map_or(0.0, |snapshot| snapshot.ended(own) / 1000.0)
 }
 
-/// The seconds of the broker and of Postgres, where they are ours.
+/// The processor seconds of the broker and of Postgres, if we started them.
 pub(crate) async fn of_servers(servers: &Servers) -> (f64, f64) {
     let (broker, postgres) = (servers.rabbitmq().pids().await, servers.postgres().pids().await);
     let seconds = |pids: &[i32]| {
@@ -36,15 +36,15 @@ pub(crate) async fn of_servers(servers: &Servers) -> (f64, f64) {
     (seconds(&broker), seconds(&postgres))
 }
 
-/// Tells which share of the processors had nothing to do, from `/proc/stat`.
+/// Measures the share of idle processor time, from `/proc/stat`.
 #[derive(Debug, Default)]
-pub(crate) struct Idle {
-    /// The ticks until now: idle ones, and all.
+pub(crate) struct IdleMeter {
+    /// The ticks at the last call: idle ones, and all.
     seen: Option<(u64, u64)>,
 }
 
-impl Idle {
-    /// The share since the last call. 0 at the first one, and where the system does not say it.
+impl IdleMeter {
+    /// The share since the last call. 0 at the first call, and where `/proc/stat` is missing.
     pub(crate) fn since_the_last(&mut self) -> f64 {
         let now = fs::read_to_string("/proc/stat").ok().and_then(|text| ticks(&text));
         let before = std::mem::replace(&mut self.seen, now);
@@ -54,7 +54,7 @@ impl Idle {
     }
 }
 
-/// The first line: user, nice, system, idle, and what waits for a disk or was interrupted.
+/// The idle and the total ticks, from the first line: user, nice, system, idle, then waits for disks and interrupts.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
     let numbers = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(ticks(stat), Some((60, 100)));
         assert_eq!(ticks("nothing of the kind"), None);
         assert!((share(60, 100) - 0.6).abs() < 1e-9 && share(0, 0) < 1e-9);
-        let mut idle = Idle::default();
+        let mut idle = IdleMeter::default();
         assert!(idle.since_the_last() < 1e-9, "nothing is known before the first look");
         assert!((0.0..=1.0).contains(&idle.since_the_last()));
     }

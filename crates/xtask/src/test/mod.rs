@@ -2,7 +2,7 @@
 
 mod alone;
 mod meter;
-mod one;
+mod one_program;
 mod programs;
 mod run;
 mod side_by_side;

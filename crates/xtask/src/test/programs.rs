@@ -1,4 +1,4 @@
-//! The programs in which the tests are.
+//! The test programs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::process::cargo;
 
-/// The examples in the documentation: one compiler after the other, for minutes.
+/// The examples in the documentation. Cargo compiles them one after the other, for minutes.
 const EXAMPLES: &str = "examples in the documentation";
-/// The programs that take longest by the clock, the longest first. They begin before all others, so that no
-/// processor is idle at the end.
+/// The programs that take longest by the clock, longest first. They start first, so that no processor is idle at the
+/// end.
 const LONGEST: &[&str] = &[
     "ballet engine",
     "ballet-cli dlq",
@@ -36,36 +36,35 @@ const LONGEST: &[&str] = &[
     EXAMPLES,
 ];
 
-/// Programs that take the machine from the tests beside them. Only `--long` runs them.
+/// Programs that starve the tests beside them. Only `--long` runs them.
 const LONG: &[&str] = &["xtask beside"];
 
-/// Something that runs tests and says how they ended.
+/// A program that runs tests and prints how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Program {
+pub(crate) struct TestProgram {
     /// Its package and its target.
     pub(crate) name: String,
     pub(crate) file: PathBuf,
     pub(crate) args: Vec<String>,
-    /// Cargo runs a package's tests in the package's directory.
+    /// The directory of the package: cargo runs tests there.
     pub(crate) dir: PathBuf,
 }
 
-impl Program {
-    /// Whether a usual run has it.
+impl TestProgram {
+    /// Whether a run without `--long` includes it.
     pub(crate) fn is_usual(&self) -> bool {
         !LONG.contains(&&*self.name)
     }
 }
 
-/// Builds all tests of the workspace, under cargo's own progress. `None` if cargo failed, and said
-/// why.
-pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
+/// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
+pub(crate) async fn build(children: &Children) -> Result<Option<Vec<TestProgram>>> {
     let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
     let args = args.map(str::to_owned);
     let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
-    let mut programs: Vec<Program> = messages.iter().filter_map(program).collect();
+    let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
-    // A program that has another name now would begin among all others, unnoticed.
+    // Fails for a name that no longer exists: that program would not start first, and nobody would notice.
     let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
     if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
         bail!(
@@ -78,8 +77,8 @@ pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
     Ok(Some(programs))
 }
 
-/// The program that a message of cargo's is about, if it is one of tests.
-fn program(message: &Value) -> Option<Program> {
+/// The test program that one of cargo's messages announces.
+fn program(message: &Value) -> Option<TestProgram> {
     let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
     let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
     // `path+file:///somewhere/crates/ballet#0.1.0`, or `...#ballet-core@0.1.0`.
@@ -88,7 +87,7 @@ fn program(message: &Value) -> Option<Program> {
     let package = named.or_else(|| place.rsplit('/').next())?;
     let target = message["target"]["name"].as_str()?;
     let unit = message["target"]["kind"][0] != "test";
-    Some(Program {
+    Some(TestProgram {
         name: if unit {
             format!("{package} {target}, unit tests")
         } else {
@@ -100,9 +99,9 @@ fn program(message: &Value) -> Option<Program> {
     })
 }
 
-/// The examples in the documentation are built and run by cargo itself.
-fn documentation() -> Program {
-    Program {
+/// The run of the documentation's examples. Cargo itself builds and runs them.
+fn documentation() -> TestProgram {
+    TestProgram {
         name: EXAMPLES.to_owned(),
         file: cargo::program().into(),
         args: ["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]

@@ -1,9 +1,8 @@
-//! The command: servers, then the tests, then the end of both.
+//! `cargo xtask test`: starts the servers, runs the tests, and ends both.
 //!
-//! Without arguments the test programs run side by side, the tests with very many cases take a
-//! share of them, and programs that take the machine from the others are left out. With `--long` all
-//! run, with all cases. With other arguments it is `cargo test` itself, one program after the other, and
-//! all cases.
+//! Without arguments the test programs run side by side, tests with very many cases take a share of them, and programs
+//! that starve the others are left out. `--long` runs all programs with all cases. Other arguments go to `cargo test`,
+//! which runs one program after the other with all cases.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -14,19 +13,19 @@ use ballet_stage::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
-use crate::test::meter::{self, Idle, Meter};
-use crate::test::one::Setting;
-use crate::test::programs::{self, Program};
-use crate::test::side_by_side::{self, Places};
+use crate::test::meter::{self, IdleMeter, Meter};
+use crate::test::one_program::RunSetting;
+use crate::test::programs::{self, TestProgram};
+use crate::test::side_by_side::{self, ProgramSlots};
 use ballet_terminal::ui;
 use ballet_trials::Stop;
 
-/// How many tests of one program run at the same time.
+/// The number of tests of one program that run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";
-/// A number that chooses the share. Without it such a test takes all its cases.
+/// The number that chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
 const LONG: &str = "--long";
-/// For how long a test program may say nothing: more than the longest test takes on a slow machine.
+/// The longest silence of a test program: more than the longest test takes on a slow machine.
 const SILENCE: Duration = Duration::from_secs(25 * 60);
 /// The same with all cases.
 const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
@@ -41,7 +40,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let (servers, programs) = tokio::select! {
         acquired = async {
             if args.is_empty() || long {
-                // Installing and starting servers takes as long as a part of the build.
+                // Starting the servers takes about as long as part of the build.
                 let (servers, programs) = tokio::join!(acquired, programs::build(&children));
                 (servers, programs.map(Some))
             } else {
@@ -52,10 +51,10 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     };
     let servers = servers?;
     let code = match programs {
-        Ok(Some(Some(programs))) => whole(programs, long, &servers, &children, &mut stop).await,
-        // Cargo said why.
+        Ok(Some(Some(programs))) => run_all(programs, long, &servers, &children, &mut stop).await,
+        // Cargo has printed why.
         Ok(Some(None)) => Ok(ExitCode::FAILURE),
-        Ok(None) => chosen(args, &servers, &children, &mut stop).await,
+        Ok(None) => run_chosen(args, &servers, &children, &mut stop).await,
         Err(error) => Err(error),
     };
     // Also after an error: nothing is left running.
@@ -63,9 +62,9 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     code
 }
 
-/// All tests; in a usual run without those that take the machine from the others.
-async fn whole(
-    mut programs: Vec<Program>,
+/// Runs all tests; without `--long` it leaves out those that starve the others.
+async fn run_all(
+    mut programs: Vec<TestProgram>,
     long: bool,
     servers: &Servers,
     children: &Children,
@@ -85,16 +84,16 @@ async fn whole(
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
     let silence = if long { LONG_SILENCE } else { SILENCE };
     let meter = Meter::default();
-    // The build is not the tests'.
+    // The build does not count.
     meter.since_the_last();
-    let setting = Setting { output: &output, env: &env, children, silence, meter: &meter };
-    let mut idle = Idle::default();
-    let places = Places {
+    let setting = RunSetting { output: &output, env: &env, children, silence, meter: &meter };
+    let mut idle = IdleMeter::default();
+    let places = ProgramSlots {
         least: processors + 1,
         most: 2 * processors + 2,
         idle: Box::new(move || idle.since_the_last()),
     };
-    // Dropping a child kills it, and what it has started.
+    // Dropping a child kills it and its children.
     let code = tokio::select! {
         passed = side_by_side::run(programs, places, &setting) => {
             if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -108,13 +107,13 @@ async fn whole(
     Ok(code)
 }
 
-/// The number that follows from a commit. Over a few commits each share has its turn.
+/// A number that follows from a commit, so that the shares take turns over a few commits.
 fn turn(commit: &str) -> Option<u32> {
     u32::from_str_radix(commit.get(..8)?, 16).ok()
 }
 
-/// What the caller asks `cargo test` for.
-async fn chosen(
+/// Runs `cargo test` with the caller's arguments.
+async fn run_chosen(
     args: &[String],
     servers: &Servers,
     children: &Children,
@@ -138,7 +137,8 @@ async fn chosen(
     }
 }
 
-/// Tests that hang ignore a gentle signal, and cargo does not react while they run.
+/// Ends cargo and its tests, with SIGKILL if need be: tests that hang ignore a gentle signal, and cargo does not react
+/// while they run.
 async fn end(cargo: Child) {
     cargo.signal(Signal::INT);
     cargo.stop(Duration::from_secs(3)).await;
@@ -171,7 +171,7 @@ fn chooses_packages(args: &[String]) -> bool {
 
 fn interrupted() -> ExitCode {
     ui::say("stopped");
-    // As a shell reports an interrupted program.
+    // The code that a shell reports for an interrupted program.
     ExitCode::from(130)
 }
 

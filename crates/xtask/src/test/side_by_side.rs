@@ -1,8 +1,7 @@
-//! Several test programs at the same time.
+//! Runs several test programs at the same time.
 //!
-//! Most tests wait: for a broker that starts, for a lease to end, for a connection to be given up.
-//! So there are more programs at a time than the machine has processors, and where those have nothing to do all
-//! the same, one more begins.
+//! Most tests wait: for a broker to start, for a lease to end, for a connection to be given up. So more programs run
+//! than the machine has processors. One more starts when the processors are still idle.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,30 +10,30 @@ use anyhow::{Context, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::test::alone;
-use crate::test::one::{self, Setting, run_one, show};
-use crate::test::programs::Program;
+use crate::test::one_program::{self, RunSetting, run_one, show};
+use crate::test::programs::TestProgram;
 use ballet_terminal::ui;
 
-/// How often it is looked whether the processors have something to do.
+/// The interval between two looks at the idle share.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
-/// Above this share of idle time one more program begins.
+/// The idle share above which one more program starts.
 const IDLE: f64 = 0.25;
 
-/// How many programs run at a time.
-pub(crate) struct Places {
+/// The limits on how many programs run at a time.
+pub(crate) struct ProgramSlots {
     pub(crate) least: usize,
-    /// As many as that while the machine is idle.
+    /// The limit while the machine is idle.
     pub(crate) most: usize,
-    /// The share of the machine that has been idle since the last call.
+    /// The share of the machine that was idle since the last call.
     pub(crate) idle: Box<dyn FnMut() -> f64>,
 }
 
-/// Runs all programs, and shows what each says when it has ended; whether all tests passed. A few that
-/// fail run again alone. The whole output of each is kept in the directory.
+/// Runs all programs, prints the output of each at its end, and returns whether all tests passed. A few failed tests
+/// run again alone. The whole output of each is kept in the directory.
 pub(crate) async fn run(
-    programs: Vec<Program>,
-    Places { least, most, mut idle }: Places,
-    setting: &Setting<'_>,
+    programs: Vec<TestProgram>,
+    ProgramSlots { least, most, mut idle }: ProgramSlots,
+    setting: &RunSetting<'_>,
 ) -> Result<bool> {
     let output = setting.output;
     fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
@@ -44,7 +43,7 @@ pub(crate) async fn run(
         output.display()
     ));
     let mut waiting = programs.into_iter();
-    let run = async |program: Program| {
+    let run = async |program: TestProgram| {
         let end = run_one(program.clone(), setting).await;
         end.map(|end| (program, end))
     };
@@ -70,7 +69,7 @@ pub(crate) async fn run(
         }
         show(&end);
         for (how, count) in &mut counts {
-            *count += one::tests(&end.output, how);
+            *count += one_program::tests(&end.output, how);
         }
         if end.hung {
             let tests = alone::not_passed(&program, &end.output).await.unwrap_or_default();
@@ -89,8 +88,9 @@ pub(crate) async fn run(
         };
         let end = run_one(again, setting).await?;
         show(&end);
-        let found = one::tests(&end.output, "passed") + one::tests(&end.output, "ignored");
-        // None of them may have been passed over. What a test prints may look like a closing line, too.
+        let found =
+            one_program::tests(&end.output, "passed") + one_program::tests(&end.output, "ignored");
+        // All of these tests have to have run; what they print may look like a closing line, hence `>=`.
         if end.passed && found >= tests.len() {
             let [(_, passed), (_, failed), _] = &mut counts;
             (*passed, *failed) = (*passed + tests.len(), failed.saturating_sub(tests.len()));
@@ -110,7 +110,7 @@ pub(crate) async fn run(
     if !all_passed {
         ui::print(&format!("\n{} in: {}", ui::red("failures"), broken.join("; ")));
     }
-    // In the runner's own form, over all programs.
+    // In the form of the test runner, over all programs.
     let [passed, failed, ignored] = counts.map(|(how, count)| format!("{count} {how}"));
     let result = if all_passed { "ok" } else { "FAILED" };
     let took = begun.elapsed().as_secs_f64();
@@ -132,21 +132,21 @@ mod tests_of_running {
     use super::*;
     use crate::test::meter::Meter;
 
-    /// So many at a time, and one more if the machine is idle.
-    fn places(least: usize, idle: f64) -> Places {
-        Places { least, most: least + 1, idle: Box::new(move || idle) }
+    /// At most `least` at a time, one more if the machine is idle.
+    fn places(least: usize, idle: f64) -> ProgramSlots {
+        ProgramSlots { least, most: least + 1, idle: Box::new(move || idle) }
     }
 
-    fn shell(name: &str, script: &str) -> Program {
+    fn shell(name: &str, script: &str) -> TestProgram {
         let args = ["-c", script].map(str::to_owned).to_vec();
-        Program { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
+        TestProgram { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
     }
 
     #[tokio::test]
     async fn programs_run_at_the_same_time_and_one_that_fails_is_noticed() {
         let output = std::env::temp_dir().join(format!("ballet-side-{}", std::process::id()));
         let children = Children::new().expect("a watchdog");
-        // Each needs the other.
+        // Each program needs the other.
         let meet = |own: &str, other: &str| {
             format!("touch $MEET/{own}; until [ -e $MEET/{other} ]; do sleep 0.05; done")
         };
@@ -155,7 +155,7 @@ mod tests_of_running {
         let silence = Duration::from_secs(60);
         let meter = Meter::default();
         let setting =
-            Setting { output: &output, env: &env, children: &children, silence, meter: &meter };
+            RunSetting { output: &output, env: &env, children: &children, silence, meter: &meter };
         let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
         assert!(run(both, places(2, 0.0), &setting).await.expect("they run"));
         let both = vec![shell("one", &meet("c", "d")), shell("two", &meet("d", "c"))];
@@ -177,9 +177,9 @@ mod tests_of_running {
         (flaky.file, flaky.args) = (script, Vec::new());
         assert!(run(vec![flaky], places(1, 0.0), &setting).await.expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
-        // Hangs, with what it has started.
+        // This one hangs, with its child.
         let hangs = shell("hangs", "echo begun; sleep 600 & sleep 600");
-        let setting = Setting { silence: Duration::from_millis(300), ..setting };
+        let setting = RunSetting { silence: Duration::from_millis(300), ..setting };
         assert!(!run(vec![hangs], places(1, 0.0), &setting).await.expect("it is ended"));
         let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
         assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
@@ -193,8 +193,8 @@ mod tests_of_running {
         let (children, meter) = (Children::new().expect("a watchdog"), Meter::default());
         let silence = Duration::from_secs(3);
         let setting =
-            Setting { output: &output, env: &[], children: &children, silence, meter: &meter };
-        // How its test `a` ends before `b` hangs, how many of both pass alone, and whether all is well then.
+            RunSetting { output: &output, env: &[], children: &children, silence, meter: &meter };
+        // The result of test `a` before `b` hangs, the number of tests that pass alone, and whether the run succeeds.
         for (first, alone, well) in [("FAILED", 2, true), ("FAILED", 1, false), ("ok", 0, false)] {
             let script = output.join("half.sh");
             let text = format!(
@@ -204,7 +204,7 @@ mod tests_of_running {
             );
             fs::write(&script, text).expect("a script");
             fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
-            let half = Program { file: script, args: Vec::new(), ..shell("half", "") };
+            let half = TestProgram { file: script, args: Vec::new(), ..shell("half", "") };
             let passed = run(vec![half], places(1, 0.0), &setting).await.expect("it is ended");
             assert_eq!(passed, well, "{first}, {alone}");
         }

@@ -1,4 +1,4 @@
-//! The demo as a newcomer starts it, and a shell beside it.
+//! The demo as a newcomer starts it, with a shell beside it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,16 +10,15 @@ use ballet_stage::wait_until;
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
-/// A build of everything, on a machine that has much else to do.
+/// The time for a build of everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// The demo prints one of these when everything is there to be tried: the shop's, and that of another system.
+/// The demo's last lines before a user can try it: the shop's, and another system's.
 const READY: [&str; 2] = ["customers go on buying", "customers go on to come"];
-/// What a demo says before the folder of its logs.
+/// The text before the folder of the logs in a demo's output.
 const LOGS: [&str; 2] = ["  logs ", "the services' logs are in "];
 
-/// What the commands of a page run in: `cargo` with what is built, no progress bars, and a note of each
-/// answer. What is killed is the demo's, although other demos may run here, and is back when its reader
-/// types the next line.
+/// The shell that runs a page's commands: `cargo` does not build and shows no progress, and every HTTP status is noted.
+/// `pkill` kills only processes of this demo, and waits until they are back.
 const SHELL: &str = r#"
 set -o pipefail
 trap 'echo "failed with $?: $BASH_COMMAND" >> "$WALK/failed"' ERR
@@ -39,9 +38,8 @@ pkill() {
 }
 "#;
 
-/// What `cargo` is there: our programs are not built once more, and all else is for the cargo behind it
-/// on the path. With 3 a command says that a server did not answer in time, as it may be on a busy
-/// machine: it is called again.
+/// The `cargo` of that shell. Our programs are not built again; all else goes to the next cargo on the path. Exit code
+/// 3 means that a server did not answer in time, as on a busy machine: the command is repeated.
 const CARGO: &str = r#"#!/bin/sh
 case "$1 $2" in
 "xtask demo") shift; exec 'XTASK' "$@" ;;
@@ -60,22 +58,22 @@ exit 3
 "#;
 
 /// A running demo.
-pub(crate) struct Demo {
+pub(crate) struct RunningDemo {
     process: Child,
     place: PathBuf,
     root: PathBuf,
-    /// The file for a shell.
+    /// The file for a shell to source.
     env: PathBuf,
 }
 
-impl Drop for Demo {
+impl Drop for RunningDemo {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.place).ok();
     }
 }
 
-impl Demo {
-    /// Starts the demo with this command, and waits until it says what to try.
+impl RunningDemo {
+    /// Starts the demo with this command, and waits until it can be tried.
     pub(crate) async fn start(root: &Path, command: &str) -> Self {
         let name = command.replace(' ', "-");
         let place = std::env::temp_dir().join(format!("ballet-walk-{name}-{}", std::process::id()));
@@ -105,7 +103,7 @@ impl Demo {
         Self { process, place, root: root.to_owned(), env }
     }
 
-    /// Runs a script in a shell, and returns the answers of all calls. Each command has to succeed.
+    /// Runs a script in a shell, and returns all HTTP statuses. Each command has to succeed.
     pub(crate) async fn run(&self, script: &str) -> Vec<String> {
         let env = self.env.display().to_string();
         let script = format!("{SHELL}\n. {env}\n{}", script.replace("target/demo/env", &env));
@@ -139,7 +137,7 @@ impl Demo {
 
 /// Whether a program knows these arguments.
 pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bool {
-    // What is to be put in is an id.
+    // Placeholders become an id.
     let filled = ["<id>", "<saga>", "ID"].iter().fold(arguments.to_owned(), |text, name| {
         text.replace(name, "0193f7a0-0000-7000-8000-00000000a11c")
     });
@@ -149,7 +147,7 @@ pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bo
     shell.output().await.expect("it runs").status.success()
 }
 
-/// Programs that the shell finds first: cargo's aliases without a build, and a Python with pika.
+/// Writes the programs that the shell finds first: cargo's aliases without a build, and a Python with pika.
 async fn write_programs(root: &Path, place: &Path) {
     let aliases = fs::read_to_string(root.join(".cargo/config.toml")).expect("a file");
     for alias in ["xtask = \"run --package xtask --\"", "ballet = \"run --quiet --bin ballet --\""]
@@ -167,9 +165,9 @@ async fn write_programs(root: &Path, place: &Path) {
     }
 }
 
-/// Builds the command as the tests of the workspace do: where they are built, nothing is left to do.
+/// Builds the command as the tests of the workspace do. After those nothing is left to build.
 pub(crate) async fn build_ballet(root: &Path) -> PathBuf {
-    // By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+    // By name, as from a shell: rustup's proxy then tells the compiler which toolchain it is.
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--quiet", "--workspace", "--locked", "--no-run", "--test", "catalog"]);
     without_cargo(&mut cargo);
@@ -184,14 +182,14 @@ fn shell(root: &Path, place: &Path, script: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     without_cargo(&mut shell);
     shell.env("PATH", format!("{}:{path}", place.display())).env("WALK", place);
-    // Servers of its own, as on a newcomer's machine.
+    // The demo starts servers of its own, as on a newcomer's machine.
     for of_tests in ["AMQP_URL", "DATABASE_URL", "RABBITMQ_MANAGEMENT_URL"] {
         shell.env_remove(of_tests);
     }
     shell
 }
 
-/// As from a shell, and not as from a test: a build script that sees these runs again.
+/// Removes cargo's variables, as from a shell: a build script that sees them runs again.
 fn without_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

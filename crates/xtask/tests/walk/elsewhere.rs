@@ -1,9 +1,9 @@
-//! The commands that take long: other tests and CI run them.
+//! Commands that take long: other tests and CI run them.
 
 use std::fs;
 use std::path::Path;
 
-/// A command, the file that runs it, and the text there that does.
+/// A command, the file that runs it, and the text in that file that does so.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
     ("cargo ballet chaos", "crates/ballet-cli/tests/new/second_team.rs", "\"chaos\""),
@@ -18,7 +18,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
 ];
 
-/// The commands that no test runs, and why.
+/// The commands that no test runs, each with the reason.
 const BY_HAND: &[(&str, &str)] =
     &[("cargo xtask bench", "it measures for ten minutes, with all optimisations")];
 

@@ -1,5 +1,4 @@
-//! The walk of a newcomer: every command that README and the first page behind it name is read from there
-//! and run, on the demo that they name first.
+//! A newcomer's walk: runs every command that README and the page after it name, on the demo that they start first.
 
 mod demo;
 mod elsewhere;
@@ -10,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::Mutex;
 
-use crate::demo::Demo;
+use crate::demo::RunningDemo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
-/// Starts what all other commands work on.
+/// The command that starts the demo for all others.
 const DEMO: &str = "cargo xtask demo";
 /// One demo at a time: each has a broker, a database server and many processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
-/// What the page says of being refused: Bob, who may not see Alice's order; nobody, without a token; and
-/// a price that somebody else changed.
+/// The refusals that the page describes: Bob may not see Alice's order (404), nobody may without a token (401), and a
+/// price has been changed by somebody else (412).
 const REFUSED: [&str; 3] = ["404", "401", "412"];
 
 #[tokio::test]
@@ -38,11 +37,11 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
             assert!(is_known, "xtask does not know {options}");
         }
     }
-    // The orders of the page have to be there before something looks at them.
+    // The page's orders have to exist before a command looks at them.
     script.sort_by_key(|command| !command.contains("ORDER=$("));
 
     let _alone = ALONE.lock().await;
-    let demo = Demo::start(&root, DEMO).await;
+    let demo = RunningDemo::start(&root, DEMO).await;
     let answers = demo.run(&script.join("\n")).await;
     let refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     assert_eq!(refused, REFUSED, "{answers:#?}");
@@ -67,7 +66,7 @@ async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     let (answers, refused) = walk("rides").await;
     let (by_gateway, by_dispatch) = refused.split_at(2);
     assert_eq!(by_gateway, ["401", "403"], "{answers:#?}");
-    // On a busy machine dispatch may say that it has no time.
+    // On a busy machine dispatch may answer that it has no time.
     assert!(by_dispatch.iter().all(|status| status == "409"), "{answers:#?}");
     let quoted = answers.iter().find_map(|answer| field(answer, r#""price":{"amount_minor":"#));
     let charged = answers.iter().find_map(|answer| field(answer, r#""charged":{"amount_minor":"#));
@@ -82,14 +81,14 @@ async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     assert!(answers.iter().any(is_cancelled), "{answers:#?}");
 }
 
-/// Runs the scripts of a system's page on its demo. Returns all answers, and the statuses of those that refuse.
+/// Runs the scripts of a system's page on its demo. Returns all statuses, and those of refusals.
 async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let root = root();
     let page = fs::read_to_string(root.join(format!("docs/{system}/try-it.md"))).expect("a page");
     let scripts: Vec<String> =
         page::commands(&page).into_iter().filter(|command| command.contains('\n')).collect();
     let _alone = ALONE.lock().await;
-    let demo = Demo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
+    let demo = RunningDemo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
     let answers = demo.run(&scripts.join("\n")).await;
     let mut refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     // On a busy machine a service may be too late.
@@ -103,7 +102,7 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the workspace")
 }
 
-/// The number behind this text of an answer.
+/// The number after this text in an answer.
 fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = answer.split_once(name)?;
     rest.split([',', '}']).next()

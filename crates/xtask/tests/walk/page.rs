@@ -1,9 +1,9 @@
-//! The commands that a page names: in its blocks for a shell, and in its sentences.
+//! The commands of a page: in its shell blocks, and in its sentences.
 
-/// What the commands in sentences begin with.
+/// The beginnings of commands in sentences.
 const PROGRAMS: [&str; 6] = ["cargo ", ".ci/", "pkill ", "psql ", "python3 ", "curl "];
 
-/// All commands of a page, in its order. A block of a script is one.
+/// The commands of a page, in order. A script block is one command.
 pub(crate) fn commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut lines = text.lines();
@@ -27,13 +27,13 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The command behind a prompt, without its comment.
+/// The command after a prompt, without its comment.
 fn in_console(line: &str) -> Option<String> {
     let command = line.trim_start().strip_prefix("$ ")?;
     Some(command.split(" #").next().unwrap_or(command).trim().to_owned())
 }
 
-/// The commands between backticks. Options alone belong to the command before them.
+/// The commands between backticks. Mere options belong to the command before them.
 fn in_sentences(prose: &str, found: &mut Vec<String>) {
     let mut last: Option<String> = None;
     for code in prose.split('`').skip(1).step_by(2) {

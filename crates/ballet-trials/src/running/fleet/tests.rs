@@ -1,18 +1,18 @@
-//! The fleet, with programs that are scripts.
+//! Tests of the fleet, with scripts in place of programs.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-/// It stops when it is told to. `orders` says why it does not start, once it may not.
+/// A program that stops on SIGTERM. `orders` fails to start, with a message, once the file is there.
 const PROGRAM: &str = r#"#!/bin/sh
 if [ "$TRIAL_SERVICE" = orders ] && [ -e "$0.broken" ]; then echo no such table; exit 3; fi
 trap 'exit 0' TERM
 while :; do sleep 0.05; done
 "#;
 
-/// Stops processes until it was one of `orders`.
+/// Stops processes until one was of `orders`.
 async fn stop_orders(fleet: &Fleet) {
     let mut dice = Dice::new(1, 1);
     while fleet.stop(&mut dice, false).await != Some("orders") {
@@ -45,7 +45,7 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     assert!(error.starts_with("orders does not start, and ends with exit status: 3"), "{error}");
     assert!(error.ends_with("no such table"), "{error}");
 
-    // There is not even a process, because its log cannot be written. The other one is restarted.
+    // There is not even a process, because its log cannot be written. The other service is restarted.
     let killed = {
         let mut replicas = fleet.replicas.lock().await;
         replicas[0].service.launch.log = dir.join("none").join("orders.log");
@@ -63,7 +63,7 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     fs::remove_dir_all(&dir).expect("its end");
 }
 
-/// Stops when it is told to, and by itself after half a second if its name is not `payments`.
+/// A program that stops on SIGTERM. If its name is not `payments` it exits by itself after half a second.
 const CRASHES: &str = r#"#!/bin/sh
 trap 'exit 0' TERM
 if [ "$TRIAL_SERVICE" = payments ]; then while :; do sleep 0.05; done; fi
@@ -86,7 +86,7 @@ async fn a_process_that_worked_and_ends_by_itself_has_crashed() {
         fleet.add(name, "", "").await.expect("a process");
     }
     let mut exits = 0;
-    // Young, and then, by a shorter limit, old.
+    // The process counts as young, and then, by a shorter limit, as old.
     for soon in [SOON, Duration::from_millis(100)] {
         fleet.soon = soon;
         let more = async {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::load::load::MOST_OPEN;
-use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::kind::FaultKind;
 
-/// In how many shares the kinds are, of which a sample is one.
+/// The number of shares that the kinds are divided into; a sample is one of them.
 const SHARES: usize = 5;
 /// The nodes of a cluster: the smallest number that can lose one.
 const CLUSTER: usize = 3;
@@ -15,7 +15,7 @@ const CLUSTER: usize = 3;
 pub struct Args {
     /// The kinds of faults, separated by commas. All by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
-    pub(crate) only: Vec<Kind>,
+    pub(crate) only: Vec<FaultKind>,
     /// Only a fifth of the kinds, which this number chooses, and kills.
     #[arg(long, value_name = "NUMBER", conflicts_with = "only")]
     pub(crate) sample: Option<usize>,
@@ -63,22 +63,22 @@ impl Args {
         !self.only.is_empty()
     }
 
-    /// Whether each kind has to be caused: the user has chosen them.
+    /// Whether each kind has to be caused, because the user has chosen the kinds.
     pub(crate) fn chooses_kinds(&self) -> bool {
         self.names_kinds() || self.sample.is_some()
     }
 
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
+    pub(crate) fn kinds(&self) -> Vec<FaultKind> {
         if self.names_kinds() {
             return self.only.clone();
         }
-        let possible = |kind: &&Kind| self.cluster || !kind.needs_cluster();
-        let mut kinds: Vec<Kind> = Kind::all().iter().filter(possible).copied().collect();
+        let possible = |kind: &&FaultKind| self.cluster || !kind.needs_cluster();
+        let mut kinds: Vec<FaultKind> = FaultKind::all().iter().filter(possible).copied().collect();
         if let Some(sample) = self.sample {
-            // Kills run besides all others.
+            // Kills run besides all other kinds.
             let mut number = 0..;
             kinds.retain(|kind| {
-                *kind == Kind::Kill
+                *kind == FaultKind::Kill
                     || number.next().is_some_and(|n: usize| n % SHARES == sample % SHARES)
             });
         }
@@ -87,7 +87,7 @@ impl Args {
 
     /// Whether the servers get disks that can be filled. Only root can mount them.
     pub(crate) fn small_disks(&self) -> bool {
-        let wanted = self.kinds().contains(&Kind::Full);
+        let wanted = self.kinds().contains(&FaultKind::Full);
         wanted && cfg!(target_os = "linux") && rustix::process::geteuid().is_root()
     }
 
@@ -98,7 +98,7 @@ impl Args {
     pub(crate) fn limit(&self) -> Duration {
         let minutes = self.minutes.filter(|minutes| minutes.is_finite() && *minutes > 0.0);
         // Without kills nothing else would end the run.
-        let minutes = minutes.or_else(|| (!self.kinds().contains(&Kind::Kill)).then_some(3.0));
+        let minutes = minutes.or_else(|| (!self.kinds().contains(&FaultKind::Kill)).then_some(3.0));
         Duration::try_from_secs_f64(minutes.unwrap_or(f64::from(u16::MAX)) * 60.0)
             .unwrap_or(Duration::MAX)
     }
@@ -123,12 +123,15 @@ mod tests {
     #[test]
     fn five_samples_have_each_kind_once_and_kills_besides() {
         let sample = |number: usize| args(&["--sample", &number.to_string()]);
-        let kinds: Vec<Vec<Kind>> = (7..12).map(|number| sample(number).kinds()).collect();
-        assert!(kinds.iter().all(|kinds| kinds[0] == Kind::Kill && kinds.len() < 7), "{kinds:?}");
-        let mut others: Vec<Kind> =
-            kinds.concat().into_iter().filter(|kind| *kind != Kind::Kill).collect();
+        let kinds: Vec<Vec<FaultKind>> = (7..12).map(|number| sample(number).kinds()).collect();
+        assert!(
+            kinds.iter().all(|kinds| kinds[0] == FaultKind::Kill && kinds.len() < 7),
+            "{kinds:?}"
+        );
+        let mut others: Vec<FaultKind> =
+            kinds.concat().into_iter().filter(|kind| *kind != FaultKind::Kill).collect();
         others.sort_unstable();
-        let all = args(&[]).kinds().into_iter().filter(|kind| *kind != Kind::Kill);
+        let all = args(&[]).kinds().into_iter().filter(|kind| *kind != FaultKind::Kill);
         assert_eq!(others, all.collect::<Vec<_>>());
         assert!(sample(3).chooses_kinds() && !sample(3).names_kinds());
     }

@@ -1,5 +1,5 @@
-//! `chaos`: the system on private servers, under faults and load. After each storm of
-//! faults it checks that nothing is lost, doubled or broken.
+//! `chaos`: the system on private servers, under faults and load. After each storm of faults it checks that nothing is
+//! lost, doubled or broken.
 
 pub(crate) mod args;
 mod faults;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
 use crate::trials::chaos::args::Args;
-use crate::trials::chaos::faults::kind::Kind;
-use crate::trials::chaos::report::Report;
+use crate::trials::chaos::faults::kind::FaultKind;
+use crate::trials::chaos::report::ChaosReport;
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     if let Some(kind) = args.kinds().iter().find(|kind| kind.needs_cluster() && !args.cluster) {
@@ -28,7 +28,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan(subject, args))) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan(subject, args))) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = run.logs().to_owned();
@@ -36,7 +36,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         played = Box::pin(storm::run(subject, args, seed, &run)) => Some(played),
         () = stop.asked() => None,
     };
-    let held = matches!(&played, Some(Ok(Report { held: true, .. })));
+    let held = matches!(&played, Some(Ok(ChaosReport { held: true, .. })));
     run.tear_down(!held || args.keep).await?;
     let report = match played {
         Some(report) => report.with_context(|| format!("the logs are in {}", logs.display()))?,
@@ -56,14 +56,14 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn plan(subject: &Subject, args: &Args) -> Plan {
-    Plan {
+fn plan(subject: &Subject, args: &Args) -> RunPlan {
+    RunPlan {
         replicas: args.replicas,
         nodes: args.nodes(),
         small_disks: args.small_disks(),
-        proxies: args.kinds().into_iter().any(Kind::needs_proxies),
+        proxies: args.kinds().into_iter().any(FaultKind::needs_proxies),
         own_servers: true,
-        ..Plan::new("chaos", subject.tried.env(false))
+        ..RunPlan::new("chaos", subject.tried.env(false))
     }
 }
 

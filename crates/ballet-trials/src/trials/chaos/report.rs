@@ -6,54 +6,54 @@ use std::time::Duration;
 use ballet_terminal::ui;
 use serde::Serialize;
 
-use crate::oracle::Verdict;
-use crate::trials::chaos::faults::kind::Kind;
+use crate::oracle::OracleVerdict;
+use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::report::show_effects;
 
 /// The figures of a run.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct ChaosReport {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
-    /// The number of times that everything was checked.
+    /// The number of full checks.
     pub(crate) checks: usize,
-    /// How often each kind of fault was caused.
+    /// The number of faults caused, by kind.
     pub(crate) faults: BTreeMap<&'static str, usize>,
     /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
-    /// Kinds that never came about although they were chosen, or tried.
+    /// Kinds that were never caused, although they were chosen or tried.
     pub(crate) not_caused: Vec<String>,
     /// Other kinds that were not caused, with the reason.
     pub(crate) left_out: Vec<String>,
-    /// The sagas that customers have begun.
+    /// The number of sagas that customers have begun.
     pub(crate) sagas: usize,
     /// Requests without an answer in time. Their sagas must end like all others.
     pub(crate) unanswered: usize,
-    /// Messages with different ids.
+    /// The number of messages with different ids.
     pub(crate) messages: usize,
-    /// Those of them that are our copies of others, under new ids.
+    /// The number of those that are our copies of others, under new ids.
     pub(crate) copies_with_new_ids: usize,
-    /// Further deliveries of messages with the same id.
+    /// The number of further deliveries with the same id.
     pub(crate) repeated_ids: usize,
     pub(crate) effects: usize,
     #[serde(flatten)]
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: OracleVerdict,
     pub(crate) longest_stall_ms: u128,
-    /// When it was, and the faults of that time.
+    /// The time of the longest stall, and the faults at that time.
     pub(crate) longest_stall_during: Vec<String>,
     /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,
     pub(crate) bad_stops: Vec<String>,
-    /// Services that had worked, and exited by themselves.
+    /// Services that had worked, and then exited on their own.
     pub(crate) crashes: Vec<String>,
-    /// All that exited without our doing, and were restarted: also those that had hardly started.
+    /// All exits that we did not cause, each followed by a restart: also of processes that had hardly started.
     pub(crate) unexpected_exits: Vec<String>,
 }
 
-impl Report {
+impl ChaosReport {
     /// Prints the report as text.
     pub(crate) fn show(&self, sagas: &str) {
         let millis = |millis| {
@@ -61,7 +61,7 @@ impl Report {
             format!("{:.1} s", time.as_secs_f64())
         };
         ui::print(&format!("\n{}", ui::bold("What was broken")));
-        for kind in Kind::all() {
+        for kind in FaultKind::all() {
             if let Some(count) = self.faults.get(kind.name()) {
                 ui::print(&format!("  {count:>6}  {}", kind.description()));
             }

@@ -1,4 +1,4 @@
-//! Storms of faults, each followed by a check when nothing moves any more.
+//! Storms of faults, each followed by a check once the system is quiescent.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,37 +10,36 @@ use ballet_ops::words::counted;
 use ballet_terminal::ui;
 
 use crate::dice::Dice;
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::scene::record::{Recorder, Stall};
 use crate::system::subject::Subject;
 use crate::trials::chaos::args::Args;
 use crate::trials::chaos::faults::Faults;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::chaos::faults::undo::undo;
-use crate::trials::chaos::report::Report;
-use crate::trials::chaos::tries::{NeverCaused, Tries};
+use crate::trials::chaos::report::ChaosReport;
+use crate::trials::chaos::tries::{FaultTries, UncausedKinds};
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// How long the last fault and the last customers of a storm may take. A server that has to start may take
-/// five minutes.
+/// The time that the last fault and the last customers of a storm may take. A server may need five minutes to start.
 const LAST: Duration = Duration::from_secs(10 * 60);
-/// The storm of a run whose time is over, for the kinds that it still has to cause.
+/// The length of a storm after the end of the run, for kinds that still have to be caused.
 const ANOTHER: Duration = Duration::from_secs(10);
 /// The most failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
 
 /// The faults so far.
 #[derive(Debug, Default)]
-struct Done {
-    tries: Tries,
+struct FaultLog {
+    tries: FaultTries,
     failed: Vec<String>,
-    /// The fault that is being caused now.
+    /// The fault that is being caused.
     now: String,
     /// All faults but kills, each with the time until its cause was gone.
-    spans: Vec<(Kind, Instant, Instant)>,
+    spans: Vec<(FaultKind, Instant, Instant)>,
 }
 
 struct Storm<'a> {
@@ -50,24 +49,24 @@ struct Storm<'a> {
     baseline: Baseline,
     recorder: Recorder,
     load: Load,
-    done: Mutex<Done>,
+    done: Mutex<FaultLog>,
     begun: Instant,
 }
 
-/// Runs storms until there were enough, and returns the report.
+/// Runs storms until the run's limits are reached, and returns the report.
 pub(crate) async fn run(
     subject: &Arc<Subject>,
     args: &Args,
     seed: u64,
     run: &LongRun,
-) -> Result<Report> {
+) -> Result<ChaosReport> {
     let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
     let cases = match &args.case {
         Some(name) => vec![subject.case(name)?],
         None => subject.mix(),
     };
-    let mix = Mix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
+    let mix = CustomerMix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
     let mut load = Load::new(run, subject, &recorder, mix)?;
     load.most_open = args.open;
     let (done, begun) = (Mutex::default(), Instant::now());
@@ -80,7 +79,7 @@ pub(crate) async fn run(
 }
 
 impl Storm<'_> {
-    async fn play(&self, seed: u64) -> Result<Report> {
+    async fn play(&self, seed: u64) -> Result<ChaosReport> {
         self.run.ready().await?;
         self.subject.tried.prepare(&self.load.site).await?;
         let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
@@ -92,7 +91,7 @@ impl Storm<'_> {
         let mut killer = self.faults(Dice::new(seed, 1));
         let (kinds, impossible) = self.possible(&killer)?;
         let mut wrecker = self.faults(Dice::new(seed, 2));
-        let (mut checks, mut longest, mut known) = (0, Duration::ZERO, Known::default());
+        let (mut checks, mut longest, mut known) = (0, Duration::ZERO, KnownFacts::default());
         loop {
             let length = match self.left() {
                 Duration::ZERO => ANOTHER,
@@ -110,7 +109,7 @@ impl Storm<'_> {
                 )
             };
             let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
-            ended.with_context(|| self.what_hangs())??;
+            ended.with_context(|| self.list_unfinished())??;
             self.run.open_proxies();
             let calm_since = Instant::now();
             let (subject, run, load) = (self.subject, self.run, &self.load);
@@ -139,18 +138,18 @@ impl Storm<'_> {
                 calm_since.elapsed().as_secs_f64(),
                 verdict.rows
             ));
-            if kinds.contains(&Kind::Queue) {
-                self.cause(&mut wrecker, Kind::Queue).await?;
+            if kinds.contains(&FaultKind::Queue) {
+                self.cause(&mut wrecker, FaultKind::Queue).await?;
             }
         }
     }
 
-    /// The kinds to be caused, and the others, each with the reason why it cannot be.
+    /// The kinds that can be caused, and the others, each with the reason why not.
     ///
     /// # Errors
     ///
-    /// One of the others was named.
-    fn possible(&self, faults: &Faults<'_>) -> Result<(Vec<Kind>, Vec<String>)> {
+    /// If the user has named one of the others.
+    fn possible(&self, faults: &Faults<'_>) -> Result<(Vec<FaultKind>, Vec<String>)> {
         let (mut kinds, mut impossible) = (self.args.kinds(), Vec::new());
         kinds.retain(|kind| {
             let why = faults.impossible(*kind);
@@ -166,8 +165,8 @@ impl Storm<'_> {
         Ok((kinds, impossible))
     }
 
-    /// What has not ended, long after it should have.
-    fn what_hangs(&self) -> String {
+    /// Lists what has not ended, long after it should have.
+    fn list_unfinished(&self) -> String {
         let fault = match &*self.done().now {
             "" => "no fault is under way".to_owned(),
             now => format!("a fault is under way: {now}"),
@@ -185,21 +184,21 @@ impl Storm<'_> {
         self.args.limit().saturating_sub(self.begun.elapsed())
     }
 
-    fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+    fn done(&self) -> std::sync::MutexGuard<'_, FaultLog> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kills(&self) -> usize {
-        self.done().tries.caused(Kind::Kill)
+        self.done().tries.caused(FaultKind::Kill)
     }
 
     /// Causes one fault and counts it.
     ///
     /// # Errors
     ///
-    /// It has failed, and what it left behind cannot be undone.
-    async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) -> Result<()> {
-        let shown = kind != Kind::Kill;
+    /// If the fault fails, and what it left behind cannot be undone.
+    async fn cause(&self, faults: &mut Faults<'_>, kind: FaultKind) -> Result<()> {
+        let shown = kind != FaultKind::Kill;
         if shown {
             kind.description().clone_into(&mut self.done().now);
         }
@@ -223,13 +222,13 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// The faults in the time of a stall, each with its seconds since the start of the run.
-    fn during(&self, stall: Stall, faults: &[(Kind, Instant, Instant)]) -> Vec<String> {
+    /// The faults during a stall, each with its seconds since the start of the run.
+    fn during(&self, stall: Stall, faults: &[(FaultKind, Instant, Instant)]) -> Vec<String> {
         let Some(began) = stall.began else { return Vec::new() };
         let since = |at: Instant| at.duration_since(self.begun).as_secs();
         let ended = began + stall.length;
         let overlap = faults.iter().filter(|(_, from, to)| *from < ended && *to > began);
-        let fault = |(kind, from, to): &(Kind, Instant, Instant)| {
+        let fault = |(kind, from, to): &(FaultKind, Instant, Instant)| {
             format!("{} to {} s: {}", since(*from), since(*to), kind.description())
         };
         let whole = format!("{} to {} s: no event", since(began), since(ended));
@@ -237,25 +236,36 @@ impl Storm<'_> {
     }
 
     /// Kills services, sometimes one right after the other.
-    async fn kill(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
-        if !kinds.contains(&Kind::Kill) {
+    async fn kill(
+        &self,
+        faults: &mut Faults<'_>,
+        kinds: &[FaultKind],
+        until: Instant,
+    ) -> Result<()> {
+        if !kinds.contains(&FaultKind::Kill) {
             return Ok(());
         }
         while Instant::now() < until && self.kills() < self.args.kills {
             let pause =
                 if faults.dice.one_in(5) { Duration::ZERO } else { faults.dice.millis(100, 1_100) };
             tokio::time::sleep(pause).await;
-            self.cause(faults, Kind::Kill).await?;
+            self.cause(faults, FaultKind::Kill).await?;
         }
         Ok(())
     }
 
     /// Causes all other faults, one at a time.
-    async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
-        let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
-        let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind comes once before any is repeated. One that came to nothing comes again.
-        let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
+    async fn wreck(
+        &self,
+        faults: &mut Faults<'_>,
+        kinds: &[FaultKind],
+        until: Instant,
+    ) -> Result<()> {
+        let chosen = |kind: &FaultKind| std::iter::repeat_n(*kind, kind.weight());
+        let chosen: Vec<FaultKind> = kinds.iter().flat_map(chosen).collect();
+        // Each kind comes once before any is repeated. A kind that could not be caused comes again.
+        let mut first: Vec<FaultKind> =
+            kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
         first.retain(|kind| self.done().tries.caused(*kind) == 0);
         faults.dice.shuffle(&mut first);
         first.sort_by_key(|kind| self.done().tries.may_be_unlucky(*kind));
@@ -283,7 +293,7 @@ impl Storm<'_> {
             };
             let done = self.done();
             let all: usize = done.tries.caused.values().sum();
-            let kills = done.tries.caused(Kind::Kill);
+            let kills = done.tries.caused(FaultKind::Kill);
             let now = if done.now.is_empty() { String::new() } else { format!("; {}", done.now) };
             let quiet = if quiet.as_secs() > 2 {
                 format!(", no events for {quiet:.0?}")
@@ -306,17 +316,17 @@ impl Storm<'_> {
     async fn report(
         &self,
         seed: u64,
-        verdict: Verdict,
-        never: NeverCaused,
+        verdict: OracleVerdict,
+        never: UncausedKinds,
         checks: usize,
         longest: Duration,
-    ) -> Report {
+    ) -> ChaosReport {
         let ends = self.run.fleet.ends().await;
         let (_, sagas) = self.load.open();
         let record = self.recorder.record();
         let done = self.done();
         let held = verdict.holds() && ends.are_good() && never.failed.is_empty();
-        Report {
+        ChaosReport {
             seed,
             held,
             seconds: self.begun.elapsed().as_secs(),

@@ -1,49 +1,50 @@
-//! How often each kind of fault was tried and caused, and what a run says of the kinds that never were.
+//! Counts attempts at each kind of fault and successes, and reports the kinds that were never caused.
 
 use std::collections::BTreeMap;
 
 use ballet_ops::words::counted;
 
-use crate::trials::chaos::faults::kind::Kind;
+use crate::trials::chaos::faults::kind::FaultKind;
 
-/// A kind that came to nothing this often does not work.
+/// A kind with this many attempts and no success does not work.
 const SEVERAL: usize = 5;
 
-/// How often each kind of fault was tried and caused.
+/// The attempts and successes of each kind of fault.
 #[derive(Debug, Default)]
-pub(crate) struct Tries {
-    tried: BTreeMap<Kind, usize>,
+pub(crate) struct FaultTries {
+    tried: BTreeMap<FaultKind, usize>,
     pub(crate) caused: BTreeMap<&'static str, usize>,
 }
 
-impl Tries {
-    pub(crate) fn note(&mut self, kind: Kind, caused: bool) {
+impl FaultTries {
+    pub(crate) fn note(&mut self, kind: FaultKind, caused: bool) {
         *self.tried.entry(kind).or_default() += 1;
         if caused {
             *self.caused.entry(kind.name()).or_default() += 1;
         }
     }
 
-    pub(crate) fn caused(&self, kind: Kind) -> usize {
+    pub(crate) fn caused(&self, kind: FaultKind) -> usize {
         self.caused.get(kind.name()).copied().unwrap_or_default()
     }
 
-    /// Whether all attempts came to nothing, and were few.
-    pub(crate) fn may_be_unlucky(&self, kind: Kind) -> bool {
+    /// Whether there were few attempts, all without success.
+    pub(crate) fn may_be_unlucky(&self, kind: FaultKind) -> bool {
         self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
     }
 
-    /// Whether nobody can say yet that these kinds work: one came to nothing, and not often, or was not tried although
-    /// it was `chosen`. Kills are tried all the time.
-    pub(crate) fn are_open(&self, kinds: &[Kind], chosen: bool) -> bool {
-        let untried = |kind: &Kind| chosen && !self.tried.contains_key(kind);
-        let mut kinds = kinds.iter().filter(|kind| **kind != Kind::Kill);
+    /// Whether it is open if these kinds work: one had few attempts and no success, or was `chosen` and not tried.
+    /// Kills are tried all the time.
+    pub(crate) fn are_open(&self, kinds: &[FaultKind], chosen: bool) -> bool {
+        let untried = |kind: &FaultKind| chosen && !self.tried.contains_key(kind);
+        let mut kinds = kinds.iter().filter(|kind| **kind != FaultKind::Kill);
         kinds.any(|kind| self.may_be_unlucky(*kind) || untried(kind))
     }
 
-    /// What never came about of these kinds. Without an attempt only those that somebody has `chosen` fail.
-    pub(crate) fn never_caused(&self, kinds: &[Kind], chosen: bool) -> NeverCaused {
-        let (mut never, mut untried) = (NeverCaused::default(), Vec::new());
+    /// The kinds of these that were never caused. Kinds without an attempt fail the run only if the user has `chosen`
+    /// them.
+    pub(crate) fn never_caused(&self, kinds: &[FaultKind], chosen: bool) -> UncausedKinds {
+        let (mut never, mut untried) = (UncausedKinds::default(), Vec::new());
         for kind in kinds.iter().filter(|kind| self.caused(**kind) == 0) {
             match self.tried.get(kind).copied().unwrap_or_default() {
                 0 => untried.push(kind.name()),
@@ -66,10 +67,10 @@ impl Tries {
 
 /// The kinds that were never caused.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct NeverCaused {
-    /// With them the run says nothing about what it was to try.
+pub(crate) struct UncausedKinds {
+    /// Kinds that fail the run: it did not try what it was to try.
     pub(crate) failed: Vec<String>,
-    /// Others: the run had no time for them.
+    /// Other kinds: the run had no time for them.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -79,11 +80,11 @@ mod tests {
 
     #[test]
     fn a_kind_that_never_came_about_fails_the_run_if_it_was_chosen_or_tried() {
-        let kinds = [Kind::Kill, Kind::Close, Kind::Memory, Kind::Dump];
-        let mut tries = Tries::default();
-        tries.note(Kind::Kill, true);
-        tries.note(Kind::Close, false);
-        (0..SEVERAL).for_each(|_| tries.note(Kind::Memory, false));
+        let kinds = [FaultKind::Kill, FaultKind::Close, FaultKind::Memory, FaultKind::Dump];
+        let mut tries = FaultTries::default();
+        tries.note(FaultKind::Kill, true);
+        tries.note(FaultKind::Close, false);
+        (0..SEVERAL).for_each(|_| tries.note(FaultKind::Memory, false));
 
         let tried = ["close: 1 attempt came to nothing", "memory: 5 attempts came to nothing"];
         let never = tries.never_caused(&kinds, false);
@@ -92,26 +93,31 @@ mod tests {
         let never = tries.never_caused(&kinds, true);
         assert_eq!(never.failed, [&tried[..], &["no time for dump"]].concat());
         assert_eq!(never.left_out, [""; 0]);
-        tries.note(Kind::Close, true);
-        assert_eq!(tries.never_caused(&[Kind::Kill, Kind::Close], true), NeverCaused::default());
+        tries.note(FaultKind::Close, true);
+        assert_eq!(
+            tries.never_caused(&[FaultKind::Kill, FaultKind::Close], true),
+            UncausedKinds::default()
+        );
     }
 
     #[test]
     fn a_run_goes_on_for_what_was_unlucky_and_for_what_was_chosen() {
-        let mut tries = Tries::default();
-        assert!(!tries.are_open(&[Kind::Kill, Kind::Dump], false));
-        assert!(tries.are_open(&[Kind::Dump], true) && !tries.are_open(&[Kind::Kill], true));
-        tries.note(Kind::Dump, false);
-        assert!(tries.are_open(&[Kind::Dump], false));
-        (1..SEVERAL).for_each(|_| tries.note(Kind::Dump, false));
-        assert!(!tries.are_open(&[Kind::Dump], true));
-        tries.note(Kind::Close, true);
-        assert!(!tries.are_open(&[Kind::Close], true));
+        let mut tries = FaultTries::default();
+        assert!(!tries.are_open(&[FaultKind::Kill, FaultKind::Dump], false));
+        assert!(
+            tries.are_open(&[FaultKind::Dump], true) && !tries.are_open(&[FaultKind::Kill], true)
+        );
+        tries.note(FaultKind::Dump, false);
+        assert!(tries.are_open(&[FaultKind::Dump], false));
+        (1..SEVERAL).for_each(|_| tries.note(FaultKind::Dump, false));
+        assert!(!tries.are_open(&[FaultKind::Dump], true));
+        tries.note(FaultKind::Close, true);
+        assert!(!tries.are_open(&[FaultKind::Close], true));
     }
 
     #[test]
     fn a_run_without_any_fault_fails() {
-        let never = Tries::default().never_caused(&[Kind::Queue], false);
+        let never = FaultTries::default().never_caused(&[FaultKind::Queue], false);
         assert_eq!(never.failed, ["not a single fault was caused"]);
     }
 }

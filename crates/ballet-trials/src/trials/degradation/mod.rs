@@ -1,8 +1,8 @@
-//! `degradation`: kills each service while clients come, and says what still works for them. The tables of
-//! a page are written from what was seen.
+//! `degradation`: kills each service while clients come, and reports what still works for them, in the tables of a
+//! page.
 
 mod outage;
-mod overdue;
+mod overdue_deadline;
 mod page;
 mod scene;
 
@@ -14,11 +14,11 @@ use anyhow::{Context, Result, bail, ensure};
 use ballet_terminal::ui;
 
 use crate::processes::gateway::{GATEWAY, drawn_secret};
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
 use crate::trials::degradation::outage::Outage;
-use crate::trials::degradation::scene::Scene;
+use crate::trials::degradation::scene::DegradationScene;
 
 /// The options of `degradation`.
 #[derive(Debug, clap::Args)]
@@ -26,10 +26,10 @@ pub struct Args {
     /// Stop only these services, by their names; `gateway` is one, if there is a gateway.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
     only: Vec<String>,
-    /// Write the page. Without it, the run fails if there is a page and it is not what was seen.
+    /// Write the page. Without it, the run fails if there is a page that differs from the results.
     #[arg(long)]
     write: bool,
-    /// The page; what stands around its tables is yours. By default `docs/SYSTEM/degradation.md`.
+    /// The page; the text around its tables is yours. By default `docs/SYSTEM/degradation.md`.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }
@@ -43,13 +43,13 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
     all.retain(|name| args.only.is_empty() || args.only.iter().any(|one| one == name));
     let mut stop = Stop::listen()?;
-    let plan = Plan {
+    let plan = RunPlan {
         beside_others: true,
         secret: front.is_some().then(drawn_secret),
-        ..Plan::new("degradation", subject.tried.env(false))
+        ..RunPlan::new("degradation", subject.tried.env(false))
     };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let seen = tokio::select! {
@@ -78,8 +78,8 @@ async fn every_outage(
     subject: &Arc<Subject>,
     run: &LongRun,
     stopped: &[&'static str],
-) -> Result<page::Tables> {
-    let scene = Scene::set(subject, run).await?;
+) -> Result<page::PageTables> {
+    let scene = DegradationScene::set_up(subject, run).await?;
     ensure!(
         !scene.operations.is_empty(),
         "{} does not say what its clients can do (`Trial::operations`)",
@@ -87,7 +87,7 @@ async fn every_outage(
     );
     let mut outages: Vec<Outage> = Vec::new();
     for name in stopped.iter().copied() {
-        let outage = outage::suffer(&scene, name).await;
+        let outage = outage::run(&scene, name).await;
         let outage = outage.with_context(|| format!("while {name} was stopped"))?;
         ui::print(&outage.to_string());
         outages.push(outage);
@@ -95,7 +95,7 @@ async fn every_outage(
     let overdue = match subject.tried.overdue() {
         Some(which) if stopped.contains(&which.without) => {
             let overdue =
-                overdue::suffer(&scene, which).await.context("while a deadline passed")?;
+                overdue_deadline::run(&scene, which).await.context("while a deadline passed")?;
             ui::print(&overdue);
             Some(overdue)
         }
@@ -103,5 +103,5 @@ async fn every_outage(
     };
     let exits = run.fleet.ends().await.unexpected_exits;
     ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
-    Ok(page::Tables::new(subject.sagas, &scene.operations, &outages, overdue))
+    Ok(page::PageTables::new(subject.sagas, &scene.operations, &outages, overdue))
 }

@@ -1,4 +1,4 @@
-//! One service is killed while clients come, somebody tries everything, and it is started again.
+//! An outage: one service is killed while clients come, every operation is tried, and the service is started again.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,42 +8,42 @@ use anyhow::{Context, Result, ensure};
 use ballet_stage::wait_until;
 use futures_util::future::try_join_all;
 
-use crate::customers::begun::Begun;
-use crate::customers::operation::{Operation, Seen};
-use crate::trials::degradation::scene::{PATIENCE, Scene};
+use crate::customers::begun_saga::BegunSaga;
+use crate::customers::operation::{ClientAnswer, Operation};
+use crate::trials::degradation::scene::{DegradationScene, PATIENCE};
 
-/// Clients at a time.
+/// The number of clients at a time.
 const AT_ONCE: usize = 4;
-/// Between two of them.
+/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Clients who are done before the kill, and who begin in the outage.
+/// The number of clients who finish before the kill, and of those who begin in the outage.
 const ENOUGH: usize = 12;
 
-/// What was seen while a service was stopped.
+/// The results while a service was stopped.
 #[derive(Debug)]
 pub(crate) struct Outage {
     pub(crate) stopped: &'static str,
-    pub(crate) seen: Vec<(&'static str, Seen)>,
-    /// If a saga was followed.
-    pub(crate) meanwhile: Option<Meanwhile>,
+    pub(crate) seen: Vec<(&'static str, ClientAnswer)>,
+    /// The fate of a saga that began meanwhile, if an operation begins one.
+    pub(crate) meanwhile: Option<SagaFate>,
     clients: usize,
-    /// From its restart until every saga had ended and nothing moved any more.
+    /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
 }
 
-/// What becomes of a saga that begins meanwhile.
+/// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meanwhile {
-    /// It is completed without the service.
+pub(crate) enum SagaFate {
+    /// The saga is completed without the service.
     Completed,
-    /// It waits for the service.
+    /// The saga waits for the service.
     Waits,
-    /// It does not begin. The client asks again.
+    /// The saga does not begin. The client asks again.
     Refused,
 }
 
-impl Meanwhile {
-    fn expected(scene: &Scene<'_>, operation: &Operation, stopped: &str) -> Self {
+impl SagaFate {
+    fn expected(scene: &DegradationScene<'_>, operation: &Operation, stopped: &str) -> Self {
         match operation.fails_without(stopped) {
             true => Self::Refused,
             false if scene.subject.completes_by(stopped) => Self::Waits,
@@ -52,8 +52,8 @@ impl Meanwhile {
     }
 }
 
-/// Stops a service, and returns when everything has caught up.
-pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<Outage> {
+/// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
+pub(crate) async fn run(scene: &DegradationScene<'_>, stopped: &'static str) -> Result<Outage> {
     let over = AtomicBool::new(false);
     let before = scene.load.begun();
     let client = || async {
@@ -64,23 +64,23 @@ pub(crate) async fn suffer(scene: &Scene<'_>, stopped: &'static str) -> Result<O
         anyhow::Ok(())
     };
     let outage = async {
-        come(scene, before + ENOUGH + AT_ONCE, false).await?;
+        wait_for_clients(scene, before + ENOUGH + AT_ONCE, false).await?;
         scene.kill(stopped).await;
-        let (seen, meanwhile) = endure(scene, stopped).await?;
+        let (seen, meanwhile) = try_operations(scene, stopped).await?;
         scene.start(stopped, &[]).await?;
         over.store(true, Ordering::Relaxed);
         anyhow::Ok((seen, meanwhile, Instant::now()))
     };
     let clients = try_join_all((0..AT_ONCE).map(|_| client()));
     let ((seen, meanwhile, started), _) = tokio::try_join!(outage, clients)?;
-    scene.is_sound().await?;
+    scene.check_everything().await?;
     let caught_up = started.elapsed();
     let clients = scene.load.begun() - before;
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
-/// Waits until so many clients have begun, or, in an outage, until all of them wait for an answer.
-async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
+/// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
+async fn wait_for_clients(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
         let enough = begun >= count || (or_wait && waiting == AT_ONCE);
@@ -89,15 +89,15 @@ async fn come(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     Ok(come.await?)
 }
 
-/// Tries everything while a service is stopped, and checks that it went as it must.
-async fn endure(
-    scene: &Scene<'_>,
+/// Tries every operation while a service is stopped, and checks that each result is as expected.
+async fn try_operations(
+    scene: &DegradationScene<'_>,
     stopped: &'static str,
-) -> Result<(Vec<(&'static str, Seen)>, Option<Meanwhile>)> {
+) -> Result<(Vec<(&'static str, ClientAnswer)>, Option<SagaFate>)> {
     let (mut all, mut followed) = (Vec::new(), None);
     let begun = scene.load.begun();
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
-        all.push((operation.name, scene.felt(operation, stopped).await?));
+        all.push((operation.name, scene.try_until_expected(operation, stopped).await?));
     }
     for operation in scene.operations.iter().filter(|operation| operation.once) {
         let (attempt, expected) = (operation.attempt().await?, scene.expected(operation, stopped));
@@ -108,36 +108,36 @@ async fn endure(
             scene.load.site.began(name, begun);
         }
         if operation.followed {
-            followed = Some((Meanwhile::expected(scene, operation, stopped), attempt.begun));
+            followed = Some((SagaFate::expected(scene, operation, stopped), attempt.begun));
         }
     }
-    // First, so that a saga that is to wait has had the time to end wrongly.
-    come(scene, begun + ENOUGH, true).await?;
+    // This comes first, so that a saga that should wait has had the time to end wrongly.
+    wait_for_clients(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
-        goes(scene, stopped, meanwhile, begun).await?;
+        check_saga(scene, stopped, meanwhile, begun).await?;
     }
-    // In the order in which the system says them.
+    // In the order in which the system lists them.
     let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
     Ok((all, meanwhile))
 }
 
-/// Checks what becomes of a saga that has begun while a service is stopped.
-async fn goes(
-    scene: &Scene<'_>,
+/// Checks the fate of a saga that began while a service was stopped.
+async fn check_saga(
+    scene: &DegradationScene<'_>,
     stopped: &str,
-    meanwhile: Meanwhile,
-    begun: Option<Begun>,
+    meanwhile: SagaFate,
+    begun: Option<BegunSaga>,
 ) -> Result<()> {
     match (meanwhile, begun) {
-        (Meanwhile::Refused, None) => Ok(()),
-        (Meanwhile::Completed, Some(Begun { saga, end })) => {
+        (SagaFate::Refused, None) => Ok(()),
+        (SagaFate::Completed, Some(BegunSaga { saga, end })) => {
             let ended = scene.ends(saga).await?;
             ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
             Ok(())
         }
-        (Meanwhile::Waits, Some(Begun { saga, .. })) => {
+        (SagaFate::Waits, Some(BegunSaga { saga, .. })) => {
             let waits = wait_until("a message that waits", PATIENCE, || async {
                 let depth = scene.run.stage.env.management().depth(stopped).await?;
                 Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))

@@ -1,4 +1,4 @@
-//! The page's tables, made from what was seen. What stands around them is the system's own.
+//! The page's tables, made from the results. The system's authors write the text around them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,21 +9,21 @@ use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
 use crate::customers::operation::Operation;
-use crate::trials::degradation::outage::{Meanwhile, Outage};
+use crate::trials::degradation::outage::{Outage, SagaFate};
 
-/// The places of the tables in a page.
+/// The names of the places in a page for the tables.
 const OPERATIONS: &str = "operations";
 const MEANWHILE: &str = "meanwhile";
 const OVERDUE: &str = "overdue";
 
 /// The tables, each with its place in the page.
 #[derive(Debug)]
-pub(crate) struct Tables {
+pub(crate) struct PageTables {
     sagas: &'static str,
     all: Vec<(&'static str, String)>,
 }
 
-impl Tables {
+impl PageTables {
     pub(crate) fn new(
         sagas: &'static str,
         operations: &[Operation],
@@ -55,7 +55,7 @@ impl Tables {
         Self { sagas, all }
     }
 
-    /// A page with these tables, for a system that has none yet.
+    /// A page with these tables, for a system that has no page yet.
     fn new_page(&self) -> String {
         let mut page = "# What works while a service is down\n\n\
             Each column is a service that was killed while clients came. Each row is what a client did \
@@ -64,7 +64,7 @@ impl Tables {
             .to_owned();
         for (place, _) in &self.all {
             if *place == MEANWHILE {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 writeln!(page, "\nOf the {} that begin while a service is down:", self.sagas).ok();
             }
             let [begin, end] = marks(place);
@@ -88,8 +88,8 @@ impl Tables {
     }
 }
 
-/// Compares what was seen with the page, or writes it.
-pub(crate) fn judge(file: &Path, tables: &Tables, write: bool) -> Result<ExitCode> {
+/// Compares the results with the page, or writes the page.
+pub(crate) fn judge(file: &Path, tables: &PageTables, write: bool) -> Result<ExitCode> {
     let name = file.display();
     let page = file.exists().then(|| fs::read_to_string(file)).transpose();
     let page = page.with_context(|| format!("cannot read {name}"))?;
@@ -122,16 +122,16 @@ fn row(text: &mut String, name: &str, cells: impl IntoIterator<Item = String>) {
     writeln!(text, "| {name} | {} |", cells.join(" | ")).ok();
 }
 
-fn becomes(meanwhile: Meanwhile, outage: &Outage) -> String {
+fn becomes(meanwhile: SagaFate, outage: &Outage) -> String {
     match meanwhile {
-        Meanwhile::Completed => "completed as usual".to_owned(),
-        Meanwhile::Waits => {
+        SagaFate::Completed => "completed as usual".to_owned(),
+        SagaFate::Waits => {
             format!(
                 "taken; it has not ended, and its event waits in the queue `{}`",
                 outage.stopped
             )
         }
-        Meanwhile::Refused => "not taken; the client sends it again".to_owned(),
+        SagaFate::Refused => "not taken; the client sends it again".to_owned(),
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_tables_replace_those_of_the_page_and_nothing_else() {
-        let tables = |cell: &str| Tables {
+        let tables = |cell: &str| PageTables {
             sagas: "requests",
             all: vec![(OPERATIONS, format!("| {cell} |\n")), (MEANWHILE, "| b |\n".to_owned())],
         };

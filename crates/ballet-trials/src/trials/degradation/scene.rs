@@ -1,4 +1,4 @@
-//! The system of this run, with those who try what still works.
+//! The system of a degradation run, with its clients.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use ballet::Clock;
 use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
-use crate::customers::operation::{Operation, Seen};
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::customers::operation::{ClientAnswer, Operation};
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// For what hangs; nothing depends on the pace.
+/// The limit for anything that hangs. No result depends on speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-pub(crate) struct Scene<'a> {
+pub(crate) struct DegradationScene<'a> {
     pub(crate) subject: &'a Arc<Subject>,
     pub(crate) run: &'a LongRun,
     pub(crate) recorder: Recorder,
@@ -29,16 +29,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) operations: Vec<Operation>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> DegradationScene<'a> {
     /// Waits until everything is ready for clients.
-    pub(crate) async fn set(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
+    pub(crate) async fn set_up(subject: &'a Arc<Subject>, run: &'a LongRun) -> Result<Self> {
         run.ready().await?;
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
         let gateway = match subject.tried.front() {
             Some(front) => Some(run.open(&front).await?),
             None => None,
         };
-        let mix = Mix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway };
+        let mix = CustomerMix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway };
         let load = Load::new(run, subject, &recorder, mix)?;
         recorder.record().begin();
         subject.tried.prepare(&load.site).await?;
@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Starts it again, at the same address, with these variables from now on, and waits until it is ready.
+    /// Starts a service again at the same address, with these variables from now on, and waits until it is ready.
     pub(crate) async fn start(&self, name: &str, env: &[(&str, String)]) -> Result<()> {
         let stage = &self.run.stage;
         match &self.load.site.gateway {
@@ -80,14 +80,18 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What a client has to see of an operation while this service is stopped.
-    pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> Seen {
+    /// The answer that a client has to see from an operation while this service is stopped.
+    pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> ClientAnswer {
         operation.expected(stopped, self.load.site.gateway.is_some())
     }
 
-    /// Tries an operation until it goes as it must, and returns what was seen then. The gateway's connections
-    /// to a dead service have to break first, and its circuit breaker for one that is back has to close.
-    pub(crate) async fn felt(&self, operation: &Operation, stopped: &str) -> Result<Seen> {
+    /// Tries an operation until the answer is as expected, and returns the last answer. The gateway's connections to a
+    /// dead service have to break first; for one that is back, its circuit breaker has to close.
+    pub(crate) async fn try_until_expected(
+        &self,
+        operation: &Operation,
+        stopped: &str,
+    ) -> Result<ClientAnswer> {
         let expected = self.expected(operation, stopped);
         let felt = wait_until("an outage that is felt", PATIENCE, || async {
             let seen = operation.attempt().await?.seen;
@@ -97,14 +101,14 @@ impl<'a> Scene<'a> {
         Ok(felt.await?)
     }
 
-    /// Waits until nothing moves any more. Then nothing may be wrong, and there are no other sagas than those
-    /// that clients know.
-    pub(crate) async fn is_sound(&self) -> Result<()> {
+    /// Waits until the system is quiescent. Nothing may be wrong then, and there may be no sagas that clients do not
+    /// know.
+    pub(crate) async fn check_everything(&self) -> Result<()> {
         let Self { subject, run, recorder, load, .. } = self;
-        let known = Known::default();
+        let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, load, recorder, &known).await?;
         if !verdict.holds() {
-            let Verdict { lost, doubled, broken, unfinished, .. } = verdict;
+            let OracleVerdict { lost, doubled, broken, unfinished, .. } = verdict;
             let wrong = [lost, doubled, broken, unfinished].concat();
             bail!("{} does not catch up:\n{}", subject.system.name, wrong.join("\n"));
         }
@@ -120,8 +124,8 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Whether a saga has ended, and how.
-    pub(crate) async fn ends(&self, saga: uuid::Uuid) -> Result<crate::customers::begun::End> {
+    /// Waits for the end of a saga.
+    pub(crate) async fn ends(&self, saga: uuid::Uuid) -> Result<crate::customers::begun_saga::End> {
         let ended = wait_until("the end of a saga", PATIENCE, || async {
             Ok::<_, String>(self.recorder.record().journal.ended(saga).cloned())
         });

@@ -1,14 +1,14 @@
-//! What to aim at: every point, for everything that a service declares.
+//! The aims: every fault point, for everything that a service declares.
 
 use ballet::EventType;
 use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
 use ballet::core::{Part, StepPart};
 use ballet_fault::{About, FaultPoint};
 
-/// The operation by which a process takes over the calls of one that is gone.
+/// The operation by which a process takes over the calls of a process that is gone.
 pub(crate) const CLAIMS: &str = "claims";
 
-/// What a process is killed at.
+/// The point at which a process is killed, with the operation that it works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aim {
     pub(crate) point: FaultPoint,
@@ -20,7 +20,7 @@ impl Aim {
         format!("{}@{}", self.point.name(), self.what)
     }
 
-    /// What is reached only after a kill: by the process that is started then.
+    /// The aim that only a process started after this kill reaches.
     pub(crate) fn after(&self) -> Option<Self> {
         let point = match self.point {
             FaultPoint::BeforeSweep => FaultPoint::BeforePublish,
@@ -30,7 +30,7 @@ impl Aim {
         Some(Self { point, what: self.what.clone() })
     }
 
-    /// Why nothing gets there, in any system.
+    /// The reason why no system reaches it, if so.
     pub(crate) fn unreachable(&self) -> Option<&'static str> {
         let is_copy = matches!(self.point, FaultPoint::BeforeCopy | FaultPoint::AfterCopy);
         (is_copy && self.what != DEAD).then_some(
@@ -39,16 +39,18 @@ impl Aim {
     }
 }
 
-/// Everything to aim at in one service.
+/// All aims in one service.
 pub(crate) fn of(part: &Part) -> Vec<Aim> {
     let mut aims = Vec::new();
     for point in FaultPoint::ALL {
         for about in point.about() {
-            aims.extend(whats(part, *about).into_iter().map(|what| Aim { point: *point, what }));
+            aims.extend(
+                operations_at(part, *about).into_iter().map(|what| Aim { point: *point, what }),
+            );
         }
     }
     if !part.telemetry.is_empty() {
-        // It has no outbox, and so no marks.
+        // The service has no outbox, and so no marks.
         let points =
             [FaultPoint::BeforePublish, FaultPoint::AfterPublish, FaultPoint::AfterConfirm];
         aims.extend(points.map(|point| Aim { point, what: TELEMETRY.to_owned() }));
@@ -56,7 +58,7 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
     aims
 }
 
-fn whats(part: &Part, about: About) -> Vec<String> {
+fn operations_at(part: &Part, about: About) -> Vec<String> {
     let steps = || part.sagas.iter().flat_map(|saga| &saga.steps);
     let names = |types: Vec<EventType>| types.iter().map(|e| e.name().to_owned()).collect();
     match about {
@@ -86,7 +88,7 @@ fn whats(part: &Part, about: About) -> Vec<String> {
             std::iter::once(DEAD.to_owned()).chain(retries).collect()
         }
         About::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
-        // What tools do, not services.
+        // Only tools do this, not services.
         About::Letter => Vec::new(),
     }
 }

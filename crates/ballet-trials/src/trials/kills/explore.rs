@@ -1,4 +1,4 @@
-//! Goes every path, and notes where it leads.
+//! Runs every path, and notes the points that it reaches.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -9,32 +9,35 @@ use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
 use crate::trials::kills::aims;
-use crate::trials::kills::path::Path;
-use crate::trials::kills::plan::{Leading, plan};
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::path::SystemPath;
+use crate::trials::kills::plan::{LeadingPaths, plan};
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
-/// How often all paths are gone. A cancel that comes sooner or later than usual leads elsewhere.
+/// The number of rounds over all paths. A cancel that comes sooner or later than usual reaches other points.
 const ROUNDS: usize = 8;
-/// No new point for so long means that there will be none.
+/// After this long without a new point there will be none.
 const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Which is the first path that leads to a point, in which service.
-pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Result<Leading> {
-    let mut leading = Leading::new();
+/// Finds the first path that leads to each point, in each service.
+pub(crate) async fn explore(
+    scene: &KillsScene<'_>,
+    processes: &[TargetProcess<'_>],
+) -> Result<LeadingPaths> {
+    let mut leading = LeadingPaths::new();
     for round in 0..ROUNDS {
         let left = if round > 0 { missing(scene, &leading) } else { Vec::new() };
         if let Some(first) = left.first() {
             ui::say(&format!("round {round} of {ROUNDS}: {} points are left; {first}", left.len()));
         }
-        for path in Path::all(scene, round) {
+        for path in SystemPath::all(scene, round) {
             if round > 0 && missing(scene, &leading).is_empty() {
                 return Ok(leading);
             }
             path.go(scene).await.with_context(|| path.to_string())?;
-            // What comes later would count as the next path's: a refund that is confirmed only now.
-            scene.is_sound().await.with_context(|| path.to_string())?;
+            // Later points would count as the next path's, such as those of a refund that is confirmed only now.
+            scene.check_everything().await.with_context(|| path.to_string())?;
             quiet(processes).await?;
             for process in processes {
                 for line in process.seen() {
@@ -46,14 +49,14 @@ pub(crate) async fn explore(scene: &Scene<'_>, processes: &[Process<'_>]) -> Res
     Ok(leading)
 }
 
-/// What no path has led to so far, in sentences.
-fn missing(scene: &Scene<'_>, leading: &Leading) -> Vec<String> {
+/// The points that no path has reached so far, in sentences.
+fn missing(scene: &KillsScene<'_>, leading: &LeadingPaths) -> Vec<String> {
     let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
     scene.run.system.parts.iter().flat_map(of).collect()
 }
 
-/// Waits until no process gets to a new point any more.
-async fn quiet(processes: &[Process<'_>]) -> Result<()> {
+/// Waits until no process reaches a new point any more.
+async fn quiet(processes: &[TargetProcess<'_>]) -> Result<()> {
     let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
     let last = Cell::new((count(), Instant::now()));
     let quiet = wait_until("no new points", PATIENCE, || async {

@@ -1,4 +1,4 @@
-//! The matrix: every aim, reached once, with the process really gone.
+//! The matrix: every aim is reached once, and the process really dies.
 
 use std::iter::repeat_n;
 use std::pin::pin;
@@ -15,58 +15,58 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::trials::kills::aims::Aim;
-use crate::trials::kills::path::Path;
-use crate::trials::kills::plan::Case;
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::path::SystemPath;
+use crate::trials::kills::plan::KillCase;
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
-/// How often the path that led to an aim is gone, before all others are. A path that is a race may have led
-/// there by chance.
+/// The number of runs of the path that led to an aim, before all other paths. A path with a race may have led there by
+/// chance.
 const ATTEMPTS: usize = 4;
-/// How often the others are.
+/// The number of runs of the other paths.
 const ROUNDS: usize = 2;
-/// For what a process does when a table's turn is over.
+/// The limit for actions of a process when a table's turn is over.
 const BY_ITSELF: Duration = Duration::from_secs(60);
-/// After this many cases of a service their sagas are judged.
+/// The number of cases of a service after which their sagas are judged.
 const TOGETHER: usize = 8;
-/// For what happens beside a saga, and after it: acks, marks.
+/// The limit for what happens beside a saga, and after it: acks, marks.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// Paths that are being gone.
-type UnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
+/// Paths under way.
+type PathsUnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
 
-/// All cases of one service. A case does not wait for the saga of the one before, but every few cases all
-/// sagas have to be at their ends, and nothing may be wrong with them.
+/// Runs all cases of one service. A case does not wait for the saga of the case before it. Every few cases all sagas
+/// have to have ended, with nothing wrong.
 pub(crate) async fn run_all(
-    process: &Process<'_>,
-    cases: &[Case],
-    scene: &Scene<'_>,
+    process: &TargetProcess<'_>,
+    cases: &[KillCase],
+    scene: &KillsScene<'_>,
 ) -> Result<()> {
     for cases in cases.chunks(TOGETHER) {
-        let (mut under_way, mut sagas) = (UnderWay::new(), Vec::new());
+        let (mut under_way, mut sagas) = (PathsUnderWay::new(), Vec::new());
         for case in cases {
             run(case, process, scene, &mut under_way, &mut sagas).await?;
         }
         while let Some(gone) = under_way.next().await {
             sagas.extend(gone?);
         }
-        scene.are_sound(&sagas).await.with_context(|| process.service)?;
+        scene.check_sagas(&sagas).await.with_context(|| process.service)?;
     }
     Ok(())
 }
 
-/// Goes a case's path until the process is dead, and starts it again.
+/// Runs a case's path until the process is dead, and starts the process again.
 async fn run<'a>(
-    case: &Case,
-    process: &'a Process<'_>,
-    scene: &'a Scene<'_>,
-    under_way: &mut UnderWay<'a>,
+    case: &KillCase,
+    process: &'a TargetProcess<'_>,
+    scene: &'a KillsScene<'_>,
+    under_way: &mut PathsUnderWay<'a>,
     sagas: &mut Vec<Uuid>,
 ) -> Result<()> {
     let begun = Instant::now();
     let lines: Vec<String> = case.aims.iter().map(Aim::line).collect();
     let name = format!("{} {}", process.service, lines.join(", then "));
-    let others = (0..ROUNDS).flat_map(|round| Path::all(scene, round));
+    let others = (0..ROUNDS).flat_map(|round| SystemPath::all(scene, round));
     for (number, path) in repeat_n(case.path, ATTEMPTS).chain(others).enumerate() {
         process.aim(&lines[0])?;
         let by_itself = case.by_itself;
@@ -86,7 +86,7 @@ async fn run<'a>(
         };
         let died = beside(under_way, sagas, async {
             tokio::select! {
-                died = timeout(BY_ITSELF, process.died()) => died.ok().transpose(),
+                died = timeout(BY_ITSELF, process.wait_for_death()) => died.ok().transpose(),
                 () = too_late => Ok(None),
             }
         });
@@ -95,7 +95,7 @@ async fn run<'a>(
             continue;
         }
         let again = async {
-            process.died().await?;
+            process.wait_for_death().await?;
             for line in &lines[1..] {
                 process.dies_at_its_start(line).await?;
             }
@@ -108,9 +108,9 @@ async fn run<'a>(
     bail!("{name}: neither {} nor another path leads to it again", case.path)
 }
 
-/// Does something while paths are being gone.
+/// Awaits a future while paths are under way.
 async fn beside<T>(
-    under_way: &mut UnderWay<'_>,
+    under_way: &mut PathsUnderWay<'_>,
     sagas: &mut Vec<Uuid>,
     work: impl Future<Output = T>,
 ) -> Result<T> {

@@ -1,8 +1,8 @@
-//! `kills`: a process is killed (SIGKILL) at every fault point of the framework, for every step, compensation,
-//! call and event of every service. After each kill every saga ends as it had to.
+//! `kills`: kills a process (SIGKILL) at every fault point of the framework, for every step, compensation, call and
+//! event of every service. After each kill every saga ends as expected.
 //!
-//! What to aim at comes from what the services declare, and which customer leads there from what the services
-//! saw. Nothing is listed but what cannot be reached.
+//! The aims come from the services' declarations; the customer that leads to an aim comes from what the services noted.
+//! Only the aims that cannot be reached are listed.
 
 mod aims;
 mod explore;
@@ -24,18 +24,18 @@ use ballet_terminal::ui;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
 use crate::trials::kills::aims::Aim;
 use crate::trials::kills::path::UNKNOWN;
-use crate::trials::kills::plan::{Case, plan};
-use crate::trials::kills::process::Process;
-use crate::trials::kills::scene::Scene;
+use crate::trials::kills::plan::{KillCase, plan};
+use crate::trials::kills::process::TargetProcess;
+use crate::trials::kills::scene::KillsScene;
 
-/// In how many shares the cases are, of which a sample is one.
+/// The number of shares that the cases are divided into; a sample is one of them.
 const SHARES: u64 = 4;
-/// The framework's tables are made when a service is first started: it dies before and after.
+/// The framework's tables are made at the first start of a service: it dies before and after.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
 
 /// The options of `kills`.
@@ -57,13 +57,13 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         );
     }
     let mut stop = Stop::listen()?;
-    let plan = Plan {
+    let plan = RunPlan {
         beside_others: true,
         first_aim: Some(AT_FIRST[0]),
-        ..Plan::new("kills", subject.tried.env(false))
+        ..RunPlan::new("kills", subject.tried.env(false))
     };
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan)) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let killed = tokio::select! {
@@ -80,8 +80,9 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
 }
 
-/// Retries come after seconds. One service's copies are emptied while sagas of the others go on, and their steps have to be
-/// tried again for longer than filling takes. After the moments of other runs they would be dead letters.
+/// Lets services retry for longer: retries come after seconds. One service's copies are emptied while sagas of the
+/// others continue, and their steps have to be retried for longer than filling takes. With the delays of other runs
+/// they would become dead letters.
 async fn retry_for_longer(run: &LongRun) -> Result<()> {
     let env = &run.stage.env;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
@@ -94,13 +95,13 @@ async fn retry_for_longer(run: &LongRun) -> Result<()> {
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     retry_for_longer(run).await?;
     let begun = Instant::now();
-    let scene = Scene::set(subject, run, UNKNOWN).await?;
+    let scene = KillsScene::set_up(subject, run, UNKNOWN).await?;
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
-    // What led to a point there is no path.
-    scene.is_sound().await?;
-    try_join_all(processes.iter().map(Process::forget)).await?;
+    // The points that no path leads to.
+    scene.check_everything().await?;
+    try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
     let leading = explore::explore(&scene, &processes).await?;
     ui::say(&format!("explored in {:.0?}", begun.elapsed()));
@@ -114,7 +115,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
         let declared: Vec<String> = aims.iter().map(Aim::line).collect();
         let seen = leading.keys().filter(|(service, _)| *service == part.service);
         let strange = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
-        // The strange message, and the dead letter that it becomes.
+        // The points of the strange message, and of its dead letter, do not count.
         let strange = strange.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD));
         wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
     }
@@ -129,7 +130,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
     let runs = processes.iter().zip(&matrix);
     try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
-    let rows = scene.is_sound().await?;
+    let rows = scene.check_everything().await?;
     ui::print(&format!(
         "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:.0?}: nothing is lost, \
          doubled or broken",
@@ -139,16 +140,16 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     Ok(())
 }
 
-async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Process<'a>> {
-    let process = Process::of(run, service).await?;
-    process.died().await?;
+async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<TargetProcess<'a>> {
+    let process = TargetProcess::of(run, service).await?;
+    process.wait_for_death().await?;
     process.dies_at_its_start(AT_FIRST[1]).await?;
     process.start().await?;
     Ok(process)
 }
 
-/// What is asked for is in the name of some point.
-fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
+/// Checks that `--only` occurs in the name of some point.
+fn check_known(matrix: &[Vec<KillCase>], args: &Args) -> Result<()> {
     let Some(only) = &args.only else { return Ok(()) };
     let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
     let points: BTreeSet<String> =
@@ -162,16 +163,16 @@ fn check_known(matrix: &[Vec<Case>], args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the cases that were asked for.
-fn choose(matrix: &mut [Vec<Case>], args: &Args) {
+/// Keeps the cases that the user has chosen.
+fn choose(matrix: &mut [Vec<KillCase>], args: &Args) {
     if let Some(only) = &args.only {
-        let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(only));
+        let chosen = |case: &KillCase| case.aims.iter().any(|aim| aim.line().contains(only));
         matrix.iter_mut().for_each(|cases| cases.retain(chosen));
     }
     if let Some(sample) = args.sample {
         let mut number = 0..;
         let mut is_in_it =
-            |_: &Case| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
+            |_: &KillCase| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
         matrix.iter_mut().for_each(|cases| cases.retain(&mut is_in_it));
     }
 }

@@ -1,4 +1,4 @@
-//! The ways through the system: together they have to reach whatever is to be aimed at.
+//! The paths through the system. Together they have to reach every aim.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -13,32 +13,32 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::customers::begun::{Begun, End};
-use crate::system::trial::Overdue;
-use crate::trials::kills::scene::{SOON, Scene};
+use crate::customers::begun_saga::{BegunSaga, End};
+use crate::system::trial::OverdueDeadline;
+use crate::trials::kills::scene::{KillsScene, SOON};
 
-/// A type that nobody knows: it becomes a dead letter.
+/// A type that no service knows: it becomes a dead letter.
 pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
 
-/// What happens in the system.
+/// Something that happens in the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Path {
-    /// Services have lost their copies, and ask for all of them. They ask at their first start, too, so
-    /// this is the first path.
+pub(crate) enum SystemPath {
+    /// Services have lost their copies, and ask for all of them. They also do so at their first start, so this path
+    /// comes first.
     Refill,
-    /// What goes on beside the customers.
+    /// The activities besides the customers run.
     Meanwhile,
-    /// A customer comes, with a number that chooses the way.
+    /// A customer of this case comes, with a number that chooses the variant.
     Case(usize, usize),
     /// A deadline passes.
     Overdue,
-    /// A message comes that a service cannot take.
+    /// A message comes that this service cannot take.
     Disturb(&'static str),
 }
 
-impl Path {
-    /// All of them, in the round with this number.
-    pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
+impl SystemPath {
+    /// All paths, for the round with this number.
+    pub(crate) fn all(scene: &KillsScene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
         let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
         let usual = cases.filter(|(_, case)| case.share > 0);
@@ -48,13 +48,13 @@ impl Path {
         all
     }
 
-    /// Goes it to the end, whoever dies on the way; the saga, if there is one. A request without an answer
+    /// Runs the path to its end, even if processes die. Returns the saga, if there is one. A request without an answer
     /// may have begun one, which is judged with all others.
-    pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
+    pub(crate) async fn go(self, scene: &KillsScene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),
             Self::Meanwhile => {
-                // One turn of it.
+                // One turn of the activities.
                 let until = Instant::now() + Duration::from_millis(1);
                 scene.load.meanwhile(until).await.map(|()| None)
             }
@@ -72,7 +72,7 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for SystemPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refill => write!(f, "copies are filled"),
@@ -84,13 +84,13 @@ impl fmt::Display for Path {
     }
 }
 
-/// Empties the copies of all services that keep one, and waits until each has asked for the entities and
-/// has them again.
-async fn refill(scene: &Scene<'_>) -> Result<()> {
+/// Empties the copies of all services that keep one, and waits until each has asked for the entities and has them
+/// again.
+async fn refill(scene: &KillsScene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
     let mut sessions = Vec::new();
     for reader in readers.map(|part| scene.run.stage.env.database_url(part.service)) {
-        // The service may be writing the copy, and then one of the two is told of a deadlock.
+        // The service may be writing the copy; then one of the two gets a deadlock error.
         let emptied = wait_until("a copy to be emptied", SOON, || async {
             let mut db = PgConnection::connect(reader).await?;
             fills::forget_all(&mut db).await?;
@@ -103,7 +103,7 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
             let mut db = session.lock().await;
             let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
             if filled && !asked {
-                // What another service asked for came first.
+                // Another service's request has filled the copy first, so it is emptied again.
                 fills::forget_all(&mut db).await?;
             }
             Ok::<_, sqlx::Error>((filled && asked).then_some(()))
@@ -113,10 +113,10 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Begins a saga, and lets its deadline pass while it cannot be decided. If it was faster, or another process
-/// came between, it ends as its customer expects: then that came first.
-async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
-    let Overdue { owner, without, reason, case, .. } = overdue;
+/// Begins a saga, and lets its deadline pass while it cannot be decided. If the saga was faster, or another process
+/// intervened, it ends as its customer expects.
+async fn passes(scene: &KillsScene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
+    let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
     let case = cases.map(|case| case.name).position(|name| name == case);
     let case = case.context("no case begins a saga whose deadline passes (`Overdue::case`)")?;
@@ -131,12 +131,12 @@ async fn passes(scene: &Scene<'_>, overdue: Overdue) -> Result<Option<Uuid>> {
     if let (Some(saga), Some(end)) = (saga, ended?)
         && end == End::aborted(reason)
     {
-        scene.load.site.began("a deadline that passes", Begun { saga, end });
+        scene.load.site.began("a deadline that passes", BegunSaga { saga, end });
     }
     Ok(saga)
 }
 
-async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
+async fn pass(scene: &KillsScene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
     let parts = scene.run.system.parts.iter().filter(|part| part.service == owner);
     let sagas: Vec<&str> = parts
         .flat_map(|part| part.sagas.iter().filter(|saga| saga.deadline.is_some()))
@@ -162,9 +162,9 @@ async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid
 }
 
 /// Sends a service a message that it cannot take, and waits for the dead letter.
-async fn disturb(scene: &Scene<'_>, service: &str) -> Result<()> {
+async fn disturb(scene: &KillsScene<'_>, service: &str) -> Result<()> {
     let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
-    // The default exchange, so that nobody else gets it.
+    // Over the default exchange no other service gets the message.
     let management = scene.run.stage.env.management();
     management.publish("amq.default", service, &properties, "{}").await?;
     let dead = wait_until("the dead letter", SOON, || async {

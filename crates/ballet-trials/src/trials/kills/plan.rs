@@ -1,4 +1,4 @@
-//! The cases: what a process is killed at, and what leads to it.
+//! The cases: each aim, with the path that leads to it.
 
 use std::collections::HashMap;
 
@@ -6,27 +6,27 @@ use ballet_fault::FaultPoint;
 
 use crate::system::subject::Subject;
 use crate::trials::kills::aims::{Aim, CLAIMS};
-use crate::trials::kills::path::Path;
+use crate::trials::kills::path::SystemPath;
 
-/// One kill, or two when the second needs a first.
+/// A kill, or two if the second needs a first.
 #[derive(Debug)]
-pub(crate) struct Case {
+pub(crate) struct KillCase {
     pub(crate) aims: Vec<Aim>,
-    /// What leads to it, or gives the process work until it comes by itself.
-    pub(crate) path: Path,
+    /// The path that leads to the aim, or that keeps the process busy until it gets there by itself.
+    pub(crate) path: SystemPath,
     pub(crate) by_itself: bool,
 }
 
-/// Which path is the first that leads to a point, in which service.
-pub(crate) type Leading = HashMap<(&'static str, String), Path>;
+/// The first path that leads to each point of each service.
+pub(crate) type LeadingPaths = HashMap<(&'static str, String), SystemPath>;
 
-/// The cases of one service, and what is wrong with the list of what cannot be reached.
+/// The cases of one service, and the errors in the list of unreachable points.
 pub(crate) fn plan(
     subject: &Subject,
     aims: &[Aim],
     service: &'static str,
-    leading: &Leading,
-) -> (Vec<Case>, Vec<String>) {
+    leading: &LeadingPaths,
+) -> (Vec<KillCase>, Vec<String>) {
     let (mut cases, mut wrong) = (Vec::new(), Vec::new());
     let led = |aim: &Aim| leading.get(&(service, aim.line())).copied();
     for aim in aims {
@@ -36,12 +36,12 @@ pub(crate) fn plan(
         }
         let by_itself = aim.what == "truncate";
         let first = match &*aim.what {
-            // The claims of a process that is gone: any kill does.
+            // The claims of a process that is gone: any kill leads to them.
             CLAIMS => aims.iter().find(|one| one.what != CLAIMS && led(one).is_some()).cloned(),
             _ => aim.after(),
         };
         let path = if by_itself {
-            // A table is emptied once its turn is over, if anything is in it.
+            // A table is emptied once its turn is over, if it has rows.
             aims.iter().filter(|aim| aim.point == FaultPoint::BeforePublish).find_map(led)
         } else {
             led(first.as_ref().unwrap_or(aim))
@@ -50,13 +50,13 @@ pub(crate) fn plan(
         match (path, aim.unreachable().or_else(|| subject.tried.unreachable(service, &line))) {
             (Some(path), None) => {
                 let aims = first.into_iter().chain([aim.clone()]).collect();
-                cases.push(Case { aims, path, by_itself });
+                cases.push(KillCase { aims, path, by_itself });
             }
             (None, Some(_)) => {}
             (Some(_), Some(reason)) => {
                 wrong.push(format!("{service} reaches {line}, though {reason}"));
             }
-            // It publishes nothing, so its tables stay empty.
+            // The service publishes nothing, so its tables stay empty.
             (None, None) if by_itself => {}
             (None, None) => wrong.push(format!(
                 "nothing leads {service} to {line}: add a case, or say why (`Trial::unreachable`)"

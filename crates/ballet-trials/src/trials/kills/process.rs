@@ -1,4 +1,4 @@
-//! The process of one service, and the directory in which it notes where it was.
+//! The process of one service, and the directory in which it notes the points that it reaches.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -10,23 +10,23 @@ use ballet_stage::wait_until;
 use reqwest::Client;
 use rustix::process::Signal;
 
-use crate::running::fleet::of_service::OfService;
+use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::long_run::LongRun;
 
 const LOOK: Duration = Duration::from_millis(20);
-/// For what a process does at its start.
+/// The limit for what a process does at its start.
 const AT_ITS_START: Duration = Duration::from_secs(300);
-/// How often a start may fail: another process may have got its port.
+/// The most failed starts: another process may have taken the port.
 const STARTS: usize = 10;
 
-pub(crate) struct Process<'a> {
+pub(crate) struct TargetProcess<'a> {
     pub(crate) service: &'static str,
-    all: OfService<'a>,
+    all: ServiceFleet<'a>,
     http: &'a Client,
     points: PathBuf,
 }
 
-impl<'a> Process<'a> {
+impl<'a> TargetProcess<'a> {
     pub(crate) async fn of(run: &'a LongRun, service: &'static str) -> Result<Self> {
         let all = run.of(service);
         let points = all.points().await.context("a process")?;
@@ -34,33 +34,33 @@ impl<'a> Process<'a> {
         Ok(Self { service, all, http: &run.stage.http, points })
     }
 
-    /// Makes it die at a point.
+    /// Makes the process die at a point.
     pub(crate) fn aim(&self, at: &str) -> Result<()> {
         let (new, aim) = (self.points.join("aim.new"), self.points.join("aim"));
         let written = fs::write(&new, at).and_then(|()| fs::rename(new, &aim));
         written.with_context(|| format!("cannot write {}", aim.display()))
     }
 
-    /// Lets it live; whether it was to die.
+    /// Lets the process live. Returns whether it was to die.
     pub(crate) fn spare(&self) -> bool {
         fs::remove_file(self.points.join("aim")).is_ok()
     }
 
-    /// The points at which it was, with what it worked on there, up to now.
+    /// The points that it has reached so far, each with the operation there.
     pub(crate) fn seen(&self) -> Vec<String> {
         let seen = fs::read_to_string(self.points.join("seen")).unwrap_or_default();
         seen.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until it is gone, which it must be by SIGKILL.
-    pub(crate) async fn died(&self) -> Result<()> {
+    /// Waits until the process is gone; SIGKILL must be the cause.
+    pub(crate) async fn wait_for_death(&self) -> Result<()> {
         if self.ended().await == Some(Signal::KILL.as_raw()) {
             return Ok(());
         }
         bail!("{} ended by itself:\n{}", self.service, self.all.tail().await)
     }
 
-    /// Starts it anew, with no point seen. A process notes each point once.
+    /// Restarts the process with no point noted. A process notes each point once.
     pub(crate) async fn forget(&self) -> Result<()> {
         self.all.kill().await;
         let seen = self.points.join("seen");
@@ -68,7 +68,7 @@ impl<'a> Process<'a> {
         self.start().await
     }
 
-    /// Starts it, and waits until it dies at this point.
+    /// Starts the process, and waits until it dies at this point.
     pub(crate) async fn dies_at_its_start(&self, at: &str) -> Result<()> {
         self.aim(at)?;
         for _ in 0..STARTS {
@@ -79,10 +79,10 @@ impl<'a> Process<'a> {
                 return Ok(());
             }
         }
-        self.died().await
+        self.wait_for_death().await
     }
 
-    /// Starts it, and waits until it is ready.
+    /// Starts the process, and waits until it is ready.
     pub(crate) async fn start(&self) -> Result<()> {
         self.all.start(&[]).await?;
         let what = format!("{} to be ready", self.service);
@@ -97,7 +97,7 @@ impl<'a> Process<'a> {
         Ok(ready.await?)
     }
 
-    /// The signal by which it ended, once it has.
+    /// The signal that ended the process, once it has ended.
     async fn ended(&self) -> Option<i32> {
         loop {
             if let Some(ends) = self.all.dead().await {

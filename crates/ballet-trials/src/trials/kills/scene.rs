@@ -1,4 +1,4 @@
-//! The system of this run, and what must be true of it whoever was killed.
+//! The system of a kills run, and the conditions that hold after every kill.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use ballet_stage::wait_until;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::customers::begun::End;
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::customers::begun_saga::End;
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// For hangs, not for pace: any service may be dead at any time, and on a busy machine each takes a while
-/// to start.
+/// The limit for anything that hangs. Any service may be dead at any time, and on a busy machine each takes a while to
+/// start.
 pub(crate) const SOON: Duration = Duration::from_secs(180);
-/// Dead letters that are taken at once.
+/// The number of dead letters that are taken at once.
 const SOME: u32 = 10;
 
-pub(crate) struct Scene<'a> {
+pub(crate) struct KillsScene<'a> {
     pub(crate) subject: &'a Arc<Subject>,
     pub(crate) run: &'a LongRun,
     pub(crate) recorder: Recorder,
@@ -33,15 +33,16 @@ pub(crate) struct Scene<'a> {
     strange: &'static str,
 }
 
-impl<'a> Scene<'a> {
-    /// Records what happens from now on. Services need not be ready.
-    pub(crate) async fn set(
+impl<'a> KillsScene<'a> {
+    /// Starts to record. Services need not be ready.
+    pub(crate) async fn set_up(
         subject: &'a Arc<Subject>,
         run: &'a LongRun,
         strange: &'static str,
     ) -> Result<Self> {
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-        let mix = Mix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None };
+        let mix =
+            CustomerMix { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None };
         let load = Load::new(run, subject, &recorder, mix)?;
         recorder.record().begin();
         Ok(Self { subject, run, recorder, load, strange })
@@ -55,24 +56,23 @@ impl<'a> Scene<'a> {
         ended.await.with_context(|| format!("saga {saga} does not end"))
     }
 
-    /// Waits until nothing moves any more. Then nothing may be lost, doubled or broken; the number of rows.
-    pub(crate) async fn is_sound(&self) -> Result<usize> {
+    /// Waits until the system is quiescent. Nothing may be lost, doubled or broken then. Returns the number of rows.
+    pub(crate) async fn check_everything(&self) -> Result<usize> {
         let Self { subject, run, recorder, load, .. } = self;
-        let known = Known::default();
-        // The dead letter of a strange message comes twice if the process dies between publishing it and
-        // the ack.
+        let known = KnownFacts::default();
+        // The dead letter of a strange message comes twice if the process dies between publishing it and the ack.
         let checked = tokio::select! {
             failed = self.take_all_dead_letters() => { failed?; bail!("it never returns by itself") }
             checked = oracle::check_when_quiescent(subject, run, load, recorder, &known) => checked?,
         };
-        let Verdict { rows, lost, doubled, broken, unfinished, .. } = checked;
+        let OracleVerdict { rows, lost, doubled, broken, unfinished, .. } = checked;
         let wrong = [lost, doubled, broken, unfinished].concat();
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(rows)
     }
 
-    /// Waits until these sagas are at their ends in every service, and nothing is wrong with them.
-    pub(crate) async fn are_sound(&self, sagas: &[Uuid]) -> Result<()> {
+    /// Waits until these sagas have ended in every service, and checks that nothing is wrong with them.
+    pub(crate) async fn check_sagas(&self, sagas: &[Uuid]) -> Result<()> {
         let known = self.load.sagas.all();
         for saga in sagas {
             let (ended, placed) = (self.ends(*saga).await?, known.get(saga));
@@ -84,15 +84,15 @@ impl<'a> Scene<'a> {
             let endpoints = self.run.endpoints().await?;
             let broker = endpoints.broker().await?;
             let framework = self.subject.framework(&endpoints, &broker, SignedDuration::ZERO).await;
-            // The rows of the services are read once this says nothing: that takes as much again.
-            is_right(&framework, &ids)?;
+            // The business rows are read only once this passes: they take as long again.
+            check_report(&framework, &ids)?;
             let all = self.subject.business(&endpoints, framework, SignedDuration::ZERO).await;
-            is_right(&all, &ids).map(Some)
+            check_report(&all, &ids).map(Some)
         });
         Ok(sound.await?)
     }
 
-    /// Takes the dead letters of a service, all of them strange; how many there were.
+    /// Takes the dead letters of a service, which all have to be strange. Returns their number.
     pub(crate) async fn take_dead_letters(&self, service: &str) -> Result<usize> {
         let queue = format!("{service}.{DEAD}");
         let taken = self.run.stage.env.management().take(&queue, SOME).await?;
@@ -113,8 +113,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Nothing is wrong with these sagas.
-fn is_right(report: &Report, sagas: &[String]) -> Result<()> {
+/// Checks that nothing is wrong with these sagas.
+fn check_report(report: &Report, sagas: &[String]) -> Result<()> {
     let Report { violations, open, recent, away, .. } = report;
     let of_sagas = |line: &&String| sagas.iter().any(|saga| line.contains(saga));
     let wrong = [violations, open, recent].into_iter().flatten().filter(of_sagas).chain(away);

@@ -46,14 +46,14 @@ pub struct Args {
     pub(crate) json: bool,
 }
 
-/// How fast a run goes.
+/// The pace of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
-    /// How long customers come.
+    /// The time for which customers come.
     pub(crate) length: Duration,
     /// The real time between two steps of the clock.
     pub(crate) every: Duration,
-    /// By how much the clock is ahead after each step.
+    /// The time that passes at each step.
     pub(crate) step: SignedDuration,
     /// The time between two samples.
     pub(crate) sample_every: Duration,

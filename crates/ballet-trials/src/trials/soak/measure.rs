@@ -1,12 +1,12 @@
-//! What is measured, and what must not grow.
+//! The measures, and the rules for their growth.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a value is of.
+/// The kinds of measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum What {
+pub(crate) enum MeasureKind {
     /// The resident memory of a process, without that of its program's file.
     Memory,
     /// The open files of a process, its connections among them.
@@ -36,46 +36,46 @@ pub(crate) enum What {
     Ended,
     /// Sagas that have not ended.
     Open,
-    /// The time from a usual customer to the end of the saga, in milliseconds.
+    /// The median time from a customer of the usual case to the end of the saga, in milliseconds.
     Median,
     NinetyNinth,
 }
 
 /// The unit in which values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum MeasureUnit {
     Megabytes,
     Count,
     PerSecond,
     Milliseconds,
 }
 
-/// What must hold of a measure.
+/// The rule for a measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rule {
-    /// The days after which it has reached its size.
+pub(crate) struct GrowthRule {
+    /// The days after which the measure has reached its size.
     pub(crate) settles_after: f64,
-    /// The most that it may grow while it is judged: this share of itself, or this much.
+    /// The most growth while it is judged: this share of the value, or this amount.
     pub(crate) share: f64,
     pub(crate) slack: f64,
 }
 
-/// A value is of one thing: a process, a service, or everything.
-pub(crate) type Key = (What, String);
+/// A measure, and its object: a process, a service, or everything.
+pub(crate) type MeasureKey = (MeasureKind, String);
 
-/// What was measured at one moment.
+/// The values at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// The time since the begin of the run.
+    /// The time since the beginning of the run.
     pub(crate) at: Duration,
     /// The days that have passed for the system.
     pub(crate) days: f64,
-    pub(crate) values: BTreeMap<Key, f64>,
+    pub(crate) values: BTreeMap<MeasureKey, f64>,
 }
 
 const MB: f64 = 1e6;
 
-impl What {
+impl MeasureKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -100,7 +100,7 @@ impl What {
         }
     }
 
-    pub(crate) const fn unit(self) -> Unit {
+    pub(crate) const fn unit(self) -> MeasureUnit {
         match self {
             Self::Memory
             | Self::Inbox
@@ -111,22 +111,22 @@ impl What {
             | Self::OwnTables
             | Self::BrokerDisk
             | Self::Journal
-            | Self::BrokerMemory => Unit::Megabytes,
+            | Self::BrokerMemory => MeasureUnit::Megabytes,
             Self::Files
             | Self::InboxPartitions
             | Self::LedgerPartitions
             | Self::OutboxTables
             | Self::Waiting
-            | Self::Open => Unit::Count,
-            Self::Ended => Unit::PerSecond,
-            Self::Median | Self::NinetyNinth => Unit::Milliseconds,
+            | Self::Open => MeasureUnit::Count,
+            Self::Ended => MeasureUnit::PerSecond,
+            Self::Median | Self::NinetyNinth => MeasureUnit::Milliseconds,
         }
     }
 
-    /// The rule for this measure of a service, whose ledger remembers a saga for this many days, of a process,
-    /// or of everything; `None` if it may grow.
-    pub(crate) fn rule(self, remembers_days: u32) -> Option<Rule> {
-        let rule = |settles_after, share, slack| Some(Rule { settles_after, share, slack });
+    /// The rule for this measure, given the days for which the service's ledger remembers a saga. `None` if it may
+    /// grow.
+    pub(crate) fn rule(self, remembers_days: u32) -> Option<GrowthRule> {
+        let rule = |settles_after, share, slack| Some(GrowthRule { settles_after, share, slack });
         let ledger = f64::from(remembers_days) + 2.0 * 7.0;
         match self {
             Self::Memory => rule(0.0, 0.25, 6.0 * MB),
@@ -149,7 +149,7 @@ impl What {
     }
 }
 
-impl Unit {
+impl MeasureUnit {
     /// A value with its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
@@ -160,7 +160,7 @@ impl Unit {
         }
     }
 
-    /// The unit and the size of one.
+    /// The unit for display, and its size.
     pub(crate) const fn scale(self) -> (&'static str, f64) {
         match self {
             Self::Megabytes => ("MB", MB),

@@ -1,14 +1,14 @@
 //! `soak`: the system under a steady load for hours, in which months pass for its services.
 //! Memory, disk and latency must stay flat, and nothing may be lost, doubled or broken.
 
-mod ages;
 pub(crate) mod args;
-mod handled;
+mod handled_messages;
 mod measure;
 mod plot;
 mod report;
 mod run;
 mod sampler;
+mod time_lead;
 mod verdict;
 
 use std::path::Path;
@@ -18,14 +18,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
-use crate::running::long_run::{LongRun, Plan};
+use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::run_dir::run_dir;
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
 use crate::trials::soak::args::Args;
 use crate::trials::soak::run::Soak;
 
-/// The size of the journal. It is small, so that the run sees it forget.
+/// The size of the journal, small enough that it drops messages in the run.
 const JOURNAL: u64 = 50_000_000;
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
@@ -40,7 +40,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     };
     let mut stop = Stop::listen()?;
     let run = tokio::select! {
-        run = Box::pin(LongRun::set(&subject.system, plan(subject, args))) => run?,
+        run = Box::pin(LongRun::set_up(&subject.system, plan(subject, args))) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = run.logs().to_owned();
@@ -66,11 +66,11 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn plan(subject: &Subject, args: &Args) -> Plan {
-    Plan {
+fn plan(subject: &Subject, args: &Args) -> RunPlan {
+    RunPlan {
         replicas: args.replicas,
         own_servers: true,
         journal: Some(JOURNAL),
-        ..Plan::new("soak-logs", subject.tried.env(true))
+        ..RunPlan::new("soak-logs", subject.tried.env(true))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// The size of a picture, and the margins of what is drawn.
+/// The size of a picture, and its margins.
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 62.0;
@@ -12,16 +12,16 @@ const BOTTOM: f64 = 40.0;
 /// Okabe and Ito's colours, which people with any colour vision can tell apart, and black.
 const COLOURS: [&str; 8] =
     ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b8a500", "#222222"];
-/// The most points of a line: more are not seen.
+/// The most points of a line: more cannot be told apart.
 const POINTS: usize = 300;
 
 /// A line: its name, and its points.
-pub(crate) struct Line {
+pub(crate) struct PlotLine {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// What a picture shows, and the names of its axes.
+/// The title of a picture, and the names of its axes.
 pub(crate) struct Axes<'a> {
     pub(crate) title: &'a str,
     pub(crate) across: &'a str,
@@ -29,11 +29,11 @@ pub(crate) struct Axes<'a> {
 }
 
 /// Draws lines. The values begin at zero.
-pub(crate) fn draw(axes: &Axes<'_>, lines: &[Line]) -> String {
+pub(crate) fn draw(axes: &Axes<'_>, lines: &[PlotLine]) -> String {
     let all = || lines.iter().flat_map(|line| &line.points);
     let largest = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(0.0, f64::max);
     let (right, up) = (ticks(largest(|p| p.0)), ticks(largest(|p| p.1)));
-    // Time ends where the points end, values end at a tick.
+    // Time ends at the last point, values end at a tick.
     let (most_x, most_y) =
         (largest(|p| p.0).max(1e-9), up.last().copied().unwrap_or(1.0).max(1e-9));
     let (bottom, end) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
@@ -47,7 +47,7 @@ pub(crate) fn draw(axes: &Axes<'_>, lines: &[Line]) -> String {
     let mut text = |at: (f64, f64), anchor: &str, style: &str, words: &str| {
         let words = words.replace('&', "&amp;").replace('<', "&lt;");
         let (x, y) = at;
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         writeln!(
             svg,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{style}>{words}</text>"
@@ -92,7 +92,7 @@ pub(crate) fn draw(axes: &Axes<'_>, lines: &[Line]) -> String {
     svg + "</svg>\n"
 }
 
-/// Round numbers from zero to beyond a value, about five of them.
+/// About five round numbers, from zero to beyond the value.
 fn ticks(most: f64) -> Vec<f64> {
     if most <= 0.0 {
         return vec![0.0, 1.0];
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn each_line_is_drawn_with_its_name() {
-        let line = |name: &str, value: f64| Line {
+        let line = |name: &str, value: f64| PlotLine {
             name: name.to_owned(),
             points: (0..1000).map(|at| (f64::from(at), value)).collect(),
         };
@@ -138,7 +138,7 @@ mod tests {
         assert!(
             svg.contains("&lt;memory>") && svg.contains(">orders<") && svg.contains(">payments<")
         );
-        // The larger value is the uppermost, the smaller one close to the bottom.
+        // The larger value is at the top, the smaller one close to the bottom.
         assert!(svg.contains("M62.0 34.0L") && svg.contains("M62.0 235.9L"), "{svg}");
         // A thousand points are thinned.
         assert!(svg.matches('L').count() < 2 * POINTS + 2);

@@ -1,4 +1,4 @@
-//! One run: customers come, days pass, samples are taken; then everything is checked.
+//! One run: customers come, days pass, and samples are taken. At the end everything is checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,23 +13,22 @@ use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 use tokio::time::MissedTickBehavior;
 
-use crate::load::load::{Load, Mix};
-use crate::oracle::{self, Known, Verdict};
+use crate::load::load::{CustomerMix, Load};
+use crate::oracle::{self, KnownFacts, OracleVerdict};
 use crate::running::long_run::LongRun;
 use crate::running::stop::Stop;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
-use crate::trials::soak::ages::Ages;
 use crate::trials::soak::args::{Pace, days};
-use crate::trials::soak::handled::Handled;
-use crate::trials::soak::measure::{Sample, What};
-use crate::trials::soak::report::{Report, grew, is_measured};
+use crate::trials::soak::handled_messages::HandledMessages;
+use crate::trials::soak::measure::{MeasureKind, Sample};
+use crate::trials::soak::report::{SoakReport, grew, is_measured};
 use crate::trials::soak::sampler::Sampler;
+use crate::trials::soak::time_lead::TimeLead;
 use crate::trials::soak::verdict::judge;
 
 const SAY_EVERY: Duration = Duration::from_secs(15);
-/// The most steps of the clock after the last customer, until every saga has ended and every call was
-/// answered.
+/// The most steps of the clock after the last customer, until every saga has ended and every call has its answer.
 const MOST_STEPS_AFTER: u32 = 40;
 /// The real time between these steps.
 const STEP_AFTER: Duration = Duration::from_secs(4);
@@ -41,18 +40,18 @@ pub(crate) struct Soak<'a> {
     run: &'a LongRun,
     recorder: Recorder,
     load: Load,
-    ages: Ages,
-    handled: tokio::sync::Mutex<Handled>,
-    taken: Mutex<Taken>,
+    lead: TimeLead,
+    handled: tokio::sync::Mutex<HandledMessages>,
+    taken: Mutex<SampleLog>,
     begun: Instant,
 }
 
 /// The samples so far.
 #[derive(Default)]
-struct Taken {
+struct SampleLog {
     samples: Vec<Sample>,
     missed: usize,
-    /// Why, of the first.
+    /// The reasons of the first failures.
     failed: Vec<String>,
 }
 
@@ -63,18 +62,18 @@ impl<'a> Soak<'a> {
         rate: u32,
         run: &'a LongRun,
     ) -> Result<Self> {
-        let ages = Ages::new();
+        let lead = TimeLead::new();
         let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
         let cases =
             if pace.step.is_zero() { subject.mix() } else { subject.mix_with_those_of_days() };
-        let mix = Mix { cases, rate, clock: ages.clock(), gateway: None };
+        let mix = CustomerMix { cases, rate, clock: lead.clock(), gateway: None };
         let load = Load::new(run, subject, &recorder, mix)?;
         let (handled, taken) = (tokio::sync::Mutex::default(), Mutex::default());
-        Ok(Self { subject, pace, run, recorder, load, ages, handled, taken, begun: Instant::now() })
+        Ok(Self { subject, pace, run, recorder, load, lead, handled, taken, begun: Instant::now() })
     }
 
     /// Runs until the time is over or the user stops it, then checks everything.
-    pub(crate) async fn run(self, stop: &mut Stop) -> Result<(Report, Vec<Sample>)> {
+    pub(crate) async fn run(self, stop: &mut Stop) -> Result<(SoakReport, Vec<Sample>)> {
         let played = async {
             tokio::select! {
                 played = Box::pin(self.play()) => played?,
@@ -82,13 +81,13 @@ impl<'a> Soak<'a> {
             }
             self.wait_for_those_of_days().await?;
             let handled = std::mem::take(&mut *self.handled.lock().await).into_all();
-            let known = Known { handled, ahead: self.ages.ahead() };
+            let known = KnownFacts { handled, ahead: self.lead.ahead() };
             let (subject, run, load) = (self.subject, self.run, &self.load);
             let mut verdict =
                 oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await;
             verdict.iter_mut().for_each(|verdict| verdict.broken.extend(load.not_tried()));
             if self.pace.step.is_zero() {
-                // Now every saga has left all that it leaves behind.
+                // Every saga has now left behind all that it leaves.
                 let mut sampler = self.sampler();
                 self.take_sample(&mut sampler).await;
             }
@@ -140,10 +139,10 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Lets the clock go ahead once, and checks what the inboxes may forget soon.
+    /// Moves the clock on once, and checks the messages that the inboxes may forget soon.
     async fn step(&self) -> Result<()> {
         if !self.pace.step.is_zero() {
-            self.ages.step(self.run, self.pace.step).await?;
+            self.lead.step(self.run, self.pace.step).await?;
         }
         let checked = self.handled.lock().await.check(self.run, &self.recorder).await;
         self.recorder.record().journal.forget_events();
@@ -163,7 +162,7 @@ impl<'a> Soak<'a> {
     }
 
     async fn take_sample(&self, sampler: &mut Sampler<'_>) {
-        let (at, days) = (self.begun.elapsed(), days(self.ages.passed()));
+        let (at, days) = (self.begun.elapsed(), days(self.lead.passed()));
         let sampled = sampler.sample().await;
         let mut taken = lock(&self.taken);
         match sampled {
@@ -177,7 +176,7 @@ impl<'a> Soak<'a> {
         }
     }
 
-    /// After the last customer days go on to pass, until every saga has ended and every call was answered.
+    /// Lets days pass after the last customer, until every saga has ended and every call has its answer.
     async fn wait_for_those_of_days(&self) -> Result<()> {
         if self.pace.step.is_zero() {
             return Ok(());
@@ -193,7 +192,7 @@ impl<'a> Soak<'a> {
             }
             ui::say(&format!(
                 "day {:.0}: {open} {} are open, and {calls} calls",
-                days(self.ages.passed()),
+                days(self.lead.passed()),
                 self.subject.sagas,
             ));
             self.step().await?;
@@ -202,7 +201,7 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Asks the database of a service.
+    /// Runs a query on the database of a service.
     async fn ask<T>(
         &self,
         service: &str,
@@ -221,7 +220,7 @@ impl<'a> Soak<'a> {
             let (open, all) = self.load.open();
             let last = lock(&self.taken).samples.last().map(|sample| sample.values.clone());
             let values = last.unwrap_or_default();
-            let sum = |of: What| {
+            let sum = |of: MeasureKind| {
                 let all = values.iter().filter(|((what, _), _)| *what == of);
                 of.unit().show(all.map(|(_, value)| value).sum())
             };
@@ -229,31 +228,31 @@ impl<'a> Soak<'a> {
                 "{:>5} s, day {:.0}: {all} {}, {open} open, {}, median {}, 99 % {}; memory {}; \
                  inbox {} in {}, ledger {} in {}, outbox {}, calls {}",
                 self.begun.elapsed().as_secs(),
-                days(self.ages.passed()),
+                days(self.lead.passed()),
                 self.subject.sagas,
-                sum(What::Ended),
-                sum(What::Median),
-                sum(What::NinetyNinth),
-                sum(What::Memory),
-                sum(What::Inbox),
-                sum(What::InboxPartitions),
-                sum(What::Ledger),
-                sum(What::LedgerPartitions),
-                sum(What::Outbox),
-                sum(What::Calls),
+                sum(MeasureKind::Ended),
+                sum(MeasureKind::Median),
+                sum(MeasureKind::NinetyNinth),
+                sum(MeasureKind::Memory),
+                sum(MeasureKind::Inbox),
+                sum(MeasureKind::InboxPartitions),
+                sum(MeasureKind::Ledger),
+                sum(MeasureKind::LedgerPartitions),
+                sum(MeasureKind::Outbox),
+                sum(MeasureKind::Calls),
             ));
         }
         Ok(())
     }
 
-    async fn report(self, verdict: Verdict) -> Result<(Report, Vec<Sample>)> {
+    async fn report(self, verdict: OracleVerdict) -> Result<(SoakReport, Vec<Sample>)> {
         let mut partitions_dropped = BTreeMap::new();
         for service in self.run.services() {
             let dropped = self.ask(service, async |db| count_dropped(db).await).await?;
             partitions_dropped.insert(service.to_owned(), dropped);
         }
         let unexpected_exits = self.run.fleet.ends().await.unexpected_exits;
-        let Taken { samples, missed, failed } = std::mem::take(&mut *lock(&self.taken));
+        let SampleLog { samples, missed, failed } = std::mem::take(&mut *lock(&self.taken));
         let findings = judge(&samples, |service| self.subject.tried.remembers_days(service));
         let grew = grew(&findings);
         let holds = verdict.holds() && unexpected_exits.is_empty() && grew.is_empty();
@@ -264,10 +263,10 @@ impl<'a> Soak<'a> {
             let takes_days = of_days.iter().any(|case| case.name == placed.case);
             takes_days && record.journal.ended(**id).is_some()
         });
-        let report = Report {
+        let report = SoakReport {
             held: holds && is_measured(samples.len(), missed),
             minutes: self.pace.length.min(self.begun.elapsed()).as_secs_f64() / 60.0,
-            days: days(self.ages.passed()),
+            days: days(self.lead.passed()),
             sagas: sagas.len(),
             took_days: took_days.count(),
             partitions_dropped,
@@ -287,15 +286,20 @@ impl<'a> Soak<'a> {
         Ok((report, samples))
     }
 
-    /// What a saga leaves behind in each kind of table, if no time passed in which it could be
-    /// removed.
+    /// The bytes that a saga leaves behind in each kind of table, if no time passed in which they could be removed.
     fn bytes_per_saga(&self, samples: &[Sample], sagas: usize) -> BTreeMap<String, f64> {
         let (Some(first), Some(last), SignedDuration::ZERO) =
             (samples.first(), samples.last(), self.pace.step)
         else {
             return BTreeMap::new();
         };
-        let kept = [What::Inbox, What::Ledger, What::Calls, What::OwnTables, What::Journal];
+        let kept = [
+            MeasureKind::Inbox,
+            MeasureKind::Ledger,
+            MeasureKind::Calls,
+            MeasureKind::OwnTables,
+            MeasureKind::Journal,
+        ];
         let sagas = f64::from(u32::try_from(sagas).unwrap_or(u32::MAX)).max(1.0);
         let grown = |key| Some((last.values.get(key)? - first.values.get(key)?) / sagas);
         let keys = last.values.keys().filter(|(what, _)| kept.contains(what));

@@ -14,7 +14,7 @@ use crate::load::load::Load;
 use crate::load::percentile::at_share;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
-use crate::trials::soak::measure::{Key, What};
+use crate::trials::soak::measure::{MeasureKey, MeasureKind};
 
 /// The sizes of a service's tables by kind, and their number.
 const SIZES: &str = "select case when n.nspname = 'public' then 'own' \
@@ -26,7 +26,7 @@ const SIZES: &str = "select case when n.nspname = 'public' then 'own' \
      from pg_class c join pg_namespace n on n.oid = c.relnamespace \
      where n.nspname in ('ballet', 'public') and c.relkind = 'r' group by kind";
 
-/// Takes samples. It keeps a connection to each database.
+/// Takes samples, with a lasting connection to each database.
 pub(crate) struct Sampler<'a> {
     run: &'a LongRun,
     recorder: &'a Recorder,
@@ -34,11 +34,11 @@ pub(crate) struct Sampler<'a> {
     /// The name of the usual case.
     usual: &'static str,
     databases: BTreeMap<&'static str, PgConnection>,
-    /// When the last sample was taken.
+    /// The time of the last sample.
     last: Instant,
 }
 
-type Values = BTreeMap<Key, f64>;
+type Values = BTreeMap<MeasureKey, f64>;
 
 impl<'a> Sampler<'a> {
     pub(crate) fn new(
@@ -54,20 +54,20 @@ impl<'a> Sampler<'a> {
         let mut values = Values::new();
         for (name, pid) in self.run.fleet.processes().await {
             let (memory, files) = process(pid).with_context(|| format!("cannot look at {name}"))?;
-            values.insert((What::Memory, name.clone()), memory);
-            values.insert((What::Files, name), files);
+            values.insert((MeasureKind::Memory, name.clone()), memory);
+            values.insert((MeasureKind::Files, name), files);
         }
         for service in self.run.services() {
             let sizes = self.sizes(service).await;
             let sizes = sizes.with_context(|| format!("the database of {service}"))?;
             for (kind, bytes, tables) in sizes {
                 let (size, count) = match &*kind {
-                    "inbox" => (What::Inbox, Some(What::InboxPartitions)),
-                    "ledger" => (What::Ledger, Some(What::LedgerPartitions)),
-                    "outbox" => (What::Outbox, Some(What::OutboxTables)),
-                    "calls" => (What::Calls, None),
-                    "own" => (What::OwnTables, None),
-                    _ => (What::OtherTables, None),
+                    "inbox" => (MeasureKind::Inbox, Some(MeasureKind::InboxPartitions)),
+                    "ledger" => (MeasureKind::Ledger, Some(MeasureKind::LedgerPartitions)),
+                    "outbox" => (MeasureKind::Outbox, Some(MeasureKind::OutboxTables)),
+                    "calls" => (MeasureKind::Calls, None),
+                    "own" => (MeasureKind::OwnTables, None),
+                    _ => (MeasureKind::OtherTables, None),
                 };
                 values.insert((size, service.to_owned()), number(bytes));
                 if let Some(count) = count {
@@ -104,17 +104,17 @@ impl<'a> Sampler<'a> {
             self.run.stage.servers.dir().map(Path::to_owned).context("it has no directory")?;
         let (disk, journal) = tokio::task::spawn_blocking(move || broker_disk(&dir)).await?;
         for (what, value) in [
-            (What::Waiting, number(waiting)),
-            (What::BrokerMemory, number(memory)),
-            (What::BrokerDisk, disk),
-            (What::Journal, journal),
+            (MeasureKind::Waiting, number(waiting)),
+            (MeasureKind::BrokerMemory, number(memory)),
+            (MeasureKind::BrokerDisk, disk),
+            (MeasureKind::Journal, journal),
         ] {
             values.insert((what, "broker".to_owned()), value);
         }
         Ok(())
     }
 
-    /// The sagas since the last sample.
+    /// Adds the values of sagas since the last sample.
     fn sagas(&mut self, values: &mut Values) {
         let (from, to) = (std::mem::replace(&mut self.last, Instant::now()), Instant::now());
         let sagas = self.load.sagas.all();
@@ -134,18 +134,18 @@ impl<'a> Sampler<'a> {
             }
         }
         let mut add = |what, value| values.insert((what, "system".to_owned()), value);
-        add(What::Ended, f64::from(ended) / (to - from).as_secs_f64().max(0.001));
-        add(What::Open, f64::from(u32::try_from(self.load.open().0).unwrap_or(u32::MAX)));
+        add(MeasureKind::Ended, f64::from(ended) / (to - from).as_secs_f64().max(0.001));
+        add(MeasureKind::Open, f64::from(u32::try_from(self.load.open().0).unwrap_or(u32::MAX)));
         times.sort_unstable();
         if let (Some(median), Some(slow)) = (at_share(&times, 50), at_share(&times, 99)) {
-            add(What::Median, median.as_secs_f64() * 1e3);
-            add(What::NinetyNinth, slow.as_secs_f64() * 1e3);
+            add(MeasureKind::Median, median.as_secs_f64() * 1e3);
+            add(MeasureKind::NinetyNinth, slow.as_secs_f64() * 1e3);
         }
     }
 }
 
-/// The memory of a process and its open files. Pages of the program's file are left out: more and more
-/// of them are touched, and they can be given back.
+/// The memory of a process, and its open files. Pages of the program's file are left out: more and more of them are
+/// touched, and the system can take them back.
 fn process(pid: u32) -> Result<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kilobytes = status.lines().find_map(|line| {
@@ -156,7 +156,7 @@ fn process(pid: u32) -> Result<(f64, f64)> {
     Ok((kilobytes * 1024.0, f64::from(u32::try_from(files).unwrap_or(u32::MAX))))
 }
 
-/// The bytes of the broker's files: all but the journal's, and the journal's.
+/// The bytes of the broker's files without the journal, and those of the journal.
 fn broker_disk(servers: &Path) -> (f64, f64) {
     let broker = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_trials::{Begun, Dice, End, unless_away};
+use ballet_trials::{BegunSaga, Dice, End, unless_away};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -78,6 +78,6 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
         Mood::CancelsSoon => "in town, cancelled at once",
         Mood::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
     };
-    town.site.began(what, Begun { saga: ride, end });
+    town.site.began(what, BegunSaga { saga: ride, end });
     Ok(())
 }

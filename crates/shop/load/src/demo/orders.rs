@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::cases::Case;
-use ballet_trials::{Begun, Placed, Sagas};
+use ballet_trials::{BegunSaga, CustomerSaga, CustomerSagas};
 use reqwest::StatusCode;
 use uuid::Uuid;
 
 /// All orders that were placed. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Orders {
-    sagas: Sagas,
+    sagas: CustomerSagas,
     /// Those that had the shop to themselves.
     alone: Arc<Mutex<Vec<Uuid>>>,
 }
@@ -24,7 +24,7 @@ impl Orders {
 
     /// Adds an order with the answer to the customer who cancelled it.
     pub(crate) fn add_answered(&self, id: Uuid, case: &Case, answer: Option<StatusCode>) {
-        let begun = Begun { saga: id, end: case.end.expected(answer) };
+        let begun = BegunSaga { saga: id, end: case.end.expected(answer) };
         self.sagas.add(case.name, begun, Instant::now());
     }
 
@@ -34,7 +34,7 @@ impl Orders {
         self.add(id, case);
     }
 
-    pub(crate) fn all(&self) -> HashMap<Uuid, Placed> {
+    pub(crate) fn all(&self) -> HashMap<Uuid, CustomerSaga> {
         self.sagas.all()
     }
 

@@ -10,7 +10,7 @@ use ballet_stage::{Servers, Stage};
 use crate::open_shop::OpenShop;
 use crate::system::SERVICES;
 use ballet_terminal::ui;
-use ballet_trials::{GATEWAY, Program, run_dir};
+use ballet_trials::{ConfiguredProgram, GATEWAY, run_dir};
 
 /// The gateway's package, and its program.
 const GATEWAY_PROGRAM: &str = "ballet-gateway";
@@ -44,7 +44,7 @@ pub async fn open(
     let program = |name: &str| {
         let program = if name == GATEWAY { GATEWAY_PROGRAM } else { name };
         let path = programs.get(program).with_context(|| format!("cargo built no {name}"))?;
-        Ok(Program { path: path.clone(), env: Vec::new() })
+        Ok(ConfiguredProgram { path: path.clone(), env: Vec::new() })
     };
     let shop = Box::pin(OpenShop::open(root, stage, &names, program)).await?;
     ui::say(&format!("{} and the gateway are ready", names.join(", ")));

@@ -14,7 +14,7 @@ use crate::demo::quiescence::Quiescent;
 use crate::demo::tap::Tap;
 use crate::system::SERVICES;
 use ballet_terminal::ui;
-use ballet_trials::{End, Entry, Journal, Placed};
+use ballet_trials::{CustomerSaga, End, Journal, JournalEvent};
 
 /// How the orders of one kind ended.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub(crate) fn show(tap: &Tap, orders: &Orders, quiescent: &Quiescent) -> Result<
     })
 }
 
-fn lines(journal: &Journal, orders: &HashMap<Uuid, Placed>) -> BTreeMap<&'static str, Line> {
+fn lines(journal: &Journal, orders: &HashMap<Uuid, CustomerSaga>) -> BTreeMap<&'static str, Line> {
     let mut lines: BTreeMap<&'static str, Line> = BTreeMap::new();
     for (id, order) in orders {
         let line = lines.entry(order.case).or_default();
@@ -118,8 +118,8 @@ fn sagas(journal: &Journal, orders: &Orders) {
     }
 }
 
-fn happened(entry: &Entry) -> Happened<'_> {
-    let Entry { millis, publisher, name, body, .. } = entry;
+fn happened(entry: &JournalEvent) -> Happened<'_> {
+    let JournalEvent { millis, publisher, name, body, .. } = entry;
     Happened { millis: *millis, publisher, event_type: name, body }
 }
 

@@ -7,29 +7,30 @@ use syn::{
     Visibility,
 };
 
-use super::declare::{declare, plain};
+use super::declare::{declare, without_raw_prefix};
 use super::{cfg, tokens};
-use crate::house::tree::{self, Kind, Mention, Tree};
+use crate::house::tree::{self, Mention, MentionKind, Tree};
 
-/// Adds all that an item mentions to the tree.
+/// Adds the names that an item mentions to the tree.
 pub(super) fn read(tree: &mut Tree, module: usize, item: &Item) {
-    Reader { tree, module }.visit_item(item);
+    BodyReader { tree, module }.visit_item(item);
 }
 
-struct Reader<'a> {
+struct BodyReader<'a> {
     tree: &'a mut Tree,
-    /// The module, or the block, that the code is in.
+    /// The module, or the block, that holds the code.
     module: usize,
 }
 
-impl Reader<'_> {
-    fn path(&mut self, path: &Path, kind: Kind) {
+impl BodyReader<'_> {
+    fn path(&mut self, path: &Path, kind: MentionKind) {
         let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) else {
             return;
         };
         let line = first.ident.span().start().line;
-        let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
-        let path = tree::Path { segments, line };
+        let segments =
+            path.segments.iter().map(|segment| without_raw_prefix(&segment.ident)).collect();
+        let path = tree::CodePath { segments, line };
         self.tree.mentions.push(Mention { module: self.module, path, kind });
     }
 
@@ -37,15 +38,15 @@ impl Reader<'_> {
         self.found(tokens::paths(tokens));
     }
 
-    fn found(&mut self, found: Vec<tokens::Found>) {
+    fn found(&mut self, found: Vec<tokens::TokenPath>) {
         for found in found {
-            let kind = if found.is_macro { Kind::Macro } else { Kind::Path };
+            let kind = if found.is_macro { MentionKind::Macro } else { MentionKind::Path };
             self.tree.mentions.push(Mention { module: self.module, path: found.path, kind });
         }
     }
 }
 
-impl<'ast> Visit<'ast> for Reader<'_> {
+impl<'ast> Visit<'ast> for BodyReader<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
         if !cfg::only_for_tests(cfg::of_item(item)) {
             visit::visit_item(self, item);
@@ -67,12 +68,12 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
         if let (None, Type::Path(of)) = (&item.trait_, &*item.self_ty) {
             let names = item.items.iter().filter_map(name_of).collect();
-            self.path(&of.path, Kind::Impl(names));
+            self.path(&of.path, MentionKind::Impl(names));
         }
         visit::visit_item_impl(self, item);
     }
 
-    /// A block with items of its own is a scope of its own.
+    /// A block that declares items is a scope of its own.
     fn visit_block(&mut self, block: &'ast Block) {
         let items: Vec<&Item> = block
             .stmts
@@ -94,17 +95,17 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast Path) {
-        self.path(path, Kind::Path);
+        self.path(path, MentionKind::Path);
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        self.path(&call.path, Kind::Macro);
+        self.path(&call.path, MentionKind::Macro);
         self.tokens(&call.tokens);
     }
 
     fn visit_item_macro(&mut self, item: &'ast ItemMacro) {
-        // `macro_rules!` itself is nobody's.
+        // A `macro_rules!` has a name; only calls are mentions.
         if item.ident.is_some() {
             self.tokens(&item.mac.tokens);
         } else {
@@ -126,7 +127,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    /// What may see an item is no use of it.
+    /// The path in `pub(in ..)` is no use of that module.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 

@@ -1,9 +1,9 @@
-//! Which code is only there for tests.
+//! Tells which code is compiled only for tests.
 
 use syn::parse::ParseStream;
 use syn::{Attribute, ImplItem, Item};
 
-/// Whether an item with these attributes is compiled for nothing but tests.
+/// Whether an item with these attributes is compiled only for tests.
 pub(super) fn only_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
@@ -12,7 +12,7 @@ pub(super) fn only_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a `cfg` holds where `test` does not; nothing if that depends on something else.
+/// Whether a `cfg` holds without `test`. `None` if that depends on something else.
 fn holds(input: ParseStream) -> syn::Result<Option<bool>> {
     let name: syn::Path = input.parse()?;
     if input.peek(syn::token::Paren) {
@@ -35,7 +35,7 @@ fn holds(input: ParseStream) -> syn::Result<Option<bool>> {
     Ok(name.is_ident("test").then_some(false))
 }
 
-/// `all` with `wanted`, `any` without.
+/// Combines the parts of `all` (`wanted` is true) or `any` (`wanted` is false).
 fn every(parts: &[Option<bool>], wanted: bool) -> Option<bool> {
     if parts.contains(&Some(!wanted)) {
         return Some(!wanted);

@@ -1,19 +1,19 @@
-//! What the items of a module, or of a block, are called.
+//! The names that a module, or a block, declares.
 
 use syn::{Attribute, Ident, Item, ItemUse, UseTree};
 
 use super::cfg;
-use crate::house::tree::{self, Kind, Mention, Path, Tree, Use};
+use crate::house::tree::{self, CodePath, Mention, MentionKind, Tree, Use};
 
-/// Notes down what the items of a module, or of a block, are called.
+/// Adds the names that a module, or a block, declares to the tree.
 pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
     let file = tree.modules[module].file;
     for item in items {
         if let Item::Use(item) = item {
-            for one in flat(item) {
+            for one in flatten_use(item) {
                 if !one.outside {
                     let path = one.path.clone();
-                    tree.mentions.push(Mention { module, path, kind: Kind::Import });
+                    tree.mentions.push(Mention { module, path, kind: MentionKind::Import });
                 }
                 tree.modules[module].uses.push(one);
             }
@@ -38,8 +38,8 @@ pub(super) fn declare(tree: &mut Tree, module: usize, items: &[&Item]) {
             },
             _ => continue,
         };
-        let defined = tree::Item { file, is_macro, variants };
-        let name = plain(name);
+        let defined = tree::NamedItem { file, is_macro, variants };
+        let name = without_raw_prefix(name);
         if is_macro && exported(cfg::of_item(item)) && module != 0 {
             tree.modules[0].items.entry(name.clone()).or_default().push(defined.clone());
         }
@@ -51,18 +51,22 @@ fn exported(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| attribute.path().is_ident("macro_export"))
 }
 
-/// All names that a `use` brings, and where from.
-fn flat(item: &ItemUse) -> Vec<Use> {
+/// The names that a `use` imports, each with its path.
+fn flatten_use(item: &ItemUse) -> Vec<Use> {
     let mut all = Vec::new();
     let outside = item.leading_colon.is_some();
     walk(&item.tree, &mut Vec::new(), &mut |name, path| all.push(Use { name, path, outside }));
     all
 }
 
-fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<String>, Path)) {
+fn walk(
+    tree: &UseTree,
+    before: &mut Vec<String>,
+    found: &mut impl FnMut(Option<String>, CodePath),
+) {
     match tree {
         UseTree::Path(one) => {
-            before.push(plain(&one.ident));
+            before.push(without_raw_prefix(&one.ident));
             walk(&one.tree, before, found);
             before.pop();
         }
@@ -70,10 +74,12 @@ fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<
             let path = path(before, &one.ident);
             found(path.segments.last().cloned(), path);
         }
-        UseTree::Rename(one) => found(Some(plain(&one.rename)), path(before, &one.ident)),
+        UseTree::Rename(one) => {
+            found(Some(without_raw_prefix(&one.rename)), path(before, &one.ident))
+        }
         UseTree::Glob(one) => {
             let line = one.star_token.spans[0].start().line;
-            found(None, Path { segments: before.clone(), line });
+            found(None, CodePath { segments: before.clone(), line });
         }
         UseTree::Group(group) => {
             for one in &group.items {
@@ -83,12 +89,15 @@ fn walk(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(Option<
     }
 }
 
-fn path(before: &[String], last: &Ident) -> Path {
-    let name = Some(plain(last)).filter(|name| before.is_empty() || name != "self");
-    Path { segments: before.iter().cloned().chain(name).collect(), line: last.span().start().line }
+fn path(before: &[String], last: &Ident) -> CodePath {
+    let name = Some(without_raw_prefix(last)).filter(|name| before.is_empty() || name != "self");
+    CodePath {
+        segments: before.iter().cloned().chain(name).collect(),
+        line: last.span().start().line,
+    }
 }
 
-/// A name without the mark of a raw one.
-pub(super) fn plain(name: &Ident) -> String {
+/// The name without the `r#` of a raw identifier.
+pub(super) fn without_raw_prefix(name: &Ident) -> String {
     name.to_string().trim_start_matches("r#").to_owned()
 }

@@ -1,24 +1,24 @@
-//! Paths in tokens that nobody has parsed: what a macro is called with, or expands to.
+//! Paths in unparsed tokens: the arguments of a macro, or its expansion.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use super::declare::plain;
-use crate::house::tree::Path;
+use super::declare::without_raw_prefix;
+use crate::house::tree::CodePath;
 
-/// A path in tokens; with `!` behind it, the name of a macro.
-pub(super) struct Found {
-    pub(super) path: Path,
+/// A path in tokens. With a `!` after it, it names a macro.
+pub(super) struct TokenPath {
+    pub(super) path: CodePath,
     pub(super) is_macro: bool,
 }
 
-/// All paths in the tokens, in order. `.name`, `'name` and `$name` are none, `$crate` is.
-pub(super) fn paths(tokens: &TokenStream) -> Vec<Found> {
+/// The paths in the tokens, in order. `.name`, `'name` and `$name` are no paths, `$crate` is one.
+pub(super) fn paths(tokens: &TokenStream) -> Vec<TokenPath> {
     let mut found = Vec::new();
     scan(tokens.clone(), &[], &mut found);
     found
 }
 
-fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
+fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<TokenPath>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut at = 0;
     while at < tokens.len() {
@@ -26,13 +26,13 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
             TokenTree::Ident(first) if begins_a_path(&tokens[..at], &first.to_string()) => {
                 let line = first.span().start().line;
                 let mut segments = before.to_vec();
-                segments.push(plain(first));
+                segments.push(without_raw_prefix(first));
                 let mut ends_in_group = false;
                 at += 1;
                 while colons(&tokens, at) {
                     at += 2;
                     match tokens.get(at) {
-                        Some(TokenTree::Ident(next)) => segments.push(plain(next)),
+                        Some(TokenTree::Ident(next)) => segments.push(without_raw_prefix(next)),
                         // The names of a `use`.
                         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                             scan(group.stream(), &segments, found);
@@ -47,10 +47,10 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
                 }
                 let is_macro = is(tokens.get(at), '!') && !is(tokens.get(at + 1), '=');
                 if !ends_in_group {
-                    found.push(Found { path: Path { segments, line }, is_macro });
+                    found.push(TokenPath { path: CodePath { segments, line }, is_macro });
                 }
             }
-            // What may see an item is no use of it: `pub(in crate::place)`.
+            // `pub(in crate::place)` is no use of that module.
             TokenTree::Group(_) if at > 0 && is_pub(&tokens[at - 1]) => at += 1,
             TokenTree::Group(group) => {
                 scan(group.stream(), &[], found);
@@ -62,7 +62,7 @@ fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
 }
 
 /// Attributes of serde and others name functions in quotes: `with = "crate::text"`.
-pub(super) fn quoted(tokens: &TokenStream) -> Vec<Found> {
+pub(super) fn quoted(tokens: &TokenStream) -> Vec<TokenPath> {
     let literals = tokens.clone().into_iter().filter_map(|token| match token {
         TokenTree::Literal(literal) => Some(literal),
         _ => None,
@@ -70,13 +70,13 @@ pub(super) fn quoted(tokens: &TokenStream) -> Vec<Found> {
     literals.filter_map(|one| unquoted(&one.to_string(), one.span().start().line)).collect()
 }
 
-fn unquoted(literal: &str, line: usize) -> Option<Found> {
+fn unquoted(literal: &str, line: usize) -> Option<TokenPath> {
     let text = literal.strip_prefix('"')?.strip_suffix('"')?;
     let segments: Vec<String> = text.split("::").map(str::to_owned).collect();
     let is_name =
         |text: &String| !text.is_empty() && text.chars().all(|c| c == '_' || c.is_alphanumeric());
     let is_path = segments.len() > 1 && segments.iter().all(is_name);
-    is_path.then_some(Found { path: Path { segments, line }, is_macro: false })
+    is_path.then_some(TokenPath { path: CodePath { segments, line }, is_macro: false })
 }
 
 fn begins_a_path(before: &[TokenTree], name: &str) -> bool {

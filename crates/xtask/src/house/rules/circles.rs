@@ -1,23 +1,23 @@
-//! Circles among files, and among folders: who is in one, and the shortest way round.
+//! Circles among files and among folders: the members, and the shortest way round.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::house::arrows::{Arrows, Names};
+use crate::house::arrows::{Arrows, NameLines};
 use crate::house::finding::{Finding, Rule};
 use crate::house::graph::Graph;
 
-/// The number of names that are shown of an arrow.
+/// The number of names that are shown for an arrow.
 const SHOWN: usize = 8;
 
-/// The file that takes, the file that defines, and the names.
-type FileArrow<'a> = (&'a str, &'a str, &'a Names);
+/// The file that takes the names, the file that defines them, and the names.
+type FileArrow<'a> = (&'a str, &'a str, &'a NameLines);
 
-/// Arrows between files or folders, each with the arrows between files that lie behind it.
-type Between<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
+/// Arrows between files or folders, each with the file arrows that it consists of.
+type GroupedArrows<'a> = BTreeMap<(String, String), Vec<FileArrow<'a>>>;
 
-/// No two files import each other, over any number of steps.
+/// Checks that no two files import each other, over any number of steps.
 pub(in crate::house) fn files(arrows: &Arrows) -> Vec<Finding> {
-    let between: Between<'_> = arrows
+    let between: GroupedArrows<'_> = arrows
         .all
         .iter()
         .map(|(pair, names)| (pair.clone(), vec![(&*pair.0, &*pair.1, names)]))
@@ -25,13 +25,13 @@ pub(in crate::house) fn files(arrows: &Arrows) -> Vec<Finding> {
     circles(&between, Rule::Files, |_| true)
 }
 
-/// Folders are layers: the arrows between a folder and what lies beside it go one way.
+/// Checks that folders are layers: the arrows between a folder and its neighbours go one way.
 pub(in crate::house) fn folders(arrows: &Arrows) -> Vec<Finding> {
     let folders = all_folders(arrows);
     folders.iter().flat_map(|folder| inside(folder, &folders, arrows)).collect()
 }
 
-/// All folders that have files, and those above them; the paths end with `/`.
+/// The folders that have files, and their parents. The paths end with `/`.
 fn all_folders(arrows: &Arrows) -> BTreeSet<String> {
     let slashes = |file: &String| -> Vec<String> {
         file.match_indices('/').map(|(at, _)| file[..=at].to_owned()).collect()
@@ -40,19 +40,19 @@ fn all_folders(arrows: &Arrows) -> BTreeSet<String> {
 }
 
 fn inside(folder: &str, folders: &BTreeSet<String>, arrows: &Arrows) -> Vec<Finding> {
-    let mut between = Between::new();
+    let mut between = GroupedArrows::new();
     for ((from, to), names) in &arrows.all {
         let units = unit(folder, from, folders).zip(unit(folder, to, folders));
         if let Some(units) = units.filter(|(from, to)| from != to) {
             between.entry(units).or_default().push((from, to, names));
         }
     }
-    // Files alone are the other rule's.
+    // Circles of files alone belong to the other rule.
     circles(&between, Rule::Folders, |unit| unit.ends_with('/'))
 }
 
-/// What a file belongs to among all that lies in a folder: a folder there, or itself. `x.rs` is
-/// the face of `x/`, if there is one.
+/// The child of a folder that a file belongs to: a folder, or the file itself. `x.rs` belongs to `x/`, if that exists,
+/// as its face.
 fn unit(folder: &str, file: &str, folders: &BTreeSet<String>) -> Option<String> {
     let rest = file.strip_prefix(folder)?;
     if let Some((child, _)) = rest.split_once('/') {
@@ -62,8 +62,12 @@ fn unit(folder: &str, file: &str, folders: &BTreeSet<String>) -> Option<String> 
     Some(if folders.contains(&own) { own } else { file.to_owned() })
 }
 
-/// A finding for each circle that has something of interest in it.
-fn circles(between: &Between<'_>, rule: Rule, of_interest: impl Fn(&str) -> bool) -> Vec<Finding> {
+/// A finding for each circle with a member of interest.
+fn circles(
+    between: &GroupedArrows<'_>,
+    rule: Rule,
+    of_interest: impl Fn(&str) -> bool,
+) -> Vec<Finding> {
     let units: BTreeSet<&String> = between.keys().flat_map(|(from, to)| [from, to]).collect();
     let units: Vec<&String> = units.into_iter().collect();
     let number: BTreeMap<&String, usize> =
@@ -89,28 +93,28 @@ fn circles(between: &Between<'_>, rule: Rule, of_interest: impl Fn(&str) -> bool
     findings
 }
 
-/// An arrow in lines: one between files in one, others with all that lie behind them.
+/// The lines that describe an arrow: one line for an arrow between files, else one more per file arrow.
 fn describe((from, to): &(String, String), behind: &[FileArrow<'_>]) -> Vec<String> {
     if let [arrow] = behind
         && arrow.0 == from
         && arrow.1 == to
     {
-        return vec![format!("    {}", takes(*arrow))];
+        return vec![format!("    {}", arrow_line(*arrow))];
     }
-    let below = behind.iter().map(|arrow| format!("      {}", takes(*arrow)));
+    let below = behind.iter().map(|arrow| format!("      {}", arrow_line(*arrow)));
     [format!("    {from} -> {to}")].into_iter().chain(below).collect()
 }
 
-fn takes((from, to, names): FileArrow<'_>) -> String {
+fn arrow_line((from, to, names): FileArrow<'_>) -> String {
     format!("{from}:{} takes {} from {to}", line(names), list(names))
 }
 
-/// Where the first of them is used.
-fn line(names: &Names) -> usize {
+/// The first line that uses one of the names.
+fn line(names: &NameLines) -> usize {
     names.values().copied().min().unwrap_or_default()
 }
 
-fn list(names: &Names) -> String {
+fn list(names: &NameLines) -> String {
     let mut shown: Vec<String> = names.keys().take(SHOWN).map(|name| format!("`{name}`")).collect();
     if names.len() > SHOWN {
         shown.push(format!("{} more", names.len() - SHOWN));

@@ -1,17 +1,17 @@
-//! A name is imported from the module that defines it: not through the crate's own face, nor,
-//! inside of a folder, through the folder's.
+//! A name is imported from the module that defines it: not through the face of the crate, nor, within a folder, through
+//! the folder's.
 
 use std::collections::BTreeSet;
 
 use crate::house::finding::{Finding, Rule};
-use crate::house::resolve::{self, Target};
-use crate::house::tree::{Mention, Path, Tree, Use};
+use crate::house::resolve::{self, PathTarget};
+use crate::house::tree::{CodePath, Mention, Tree, Use};
 
-/// Re-exports of re-exports are followed this far.
+/// The limit on re-exports of re-exports.
 const STEPS: usize = 16;
 
-/// A path that leads further than another, and the face that the other one went through.
-struct Further {
+/// A path that skips a face, and that face.
+struct DirectPath {
     path: Vec<String>,
     face: usize,
 }
@@ -25,12 +25,12 @@ pub(in crate::house) fn faces(tree: &Tree) -> Vec<Finding> {
 }
 
 fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, String)> {
-    let Mention { module, path: Path { segments, line }, .. } = mention;
-    let first = further(tree, *module, segments)?;
+    let Mention { module, path: CodePath { segments, line }, .. } = mention;
+    let first = skip_face(tree, *module, segments)?;
     let face = &tree.files[first.face].path;
     let mut path = first.path;
     for _ in 0..STEPS {
-        let Some(next) = further(tree, *module, &path) else { break };
+        let Some(next) = skip_face(tree, *module, &path) else { break };
         path = next.path;
     }
     let text = format!(
@@ -41,8 +41,8 @@ fn judge<'t>(tree: &'t Tree, mention: &Mention) -> Option<(&'t str, usize, Strin
     Some((&tree.files[tree.modules[*module].file].path, *line, text))
 }
 
-/// The path without the first `use` of a face on its way; nothing if there is none.
-fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
+/// The path without the first face on its way. `None` if it goes through none.
+fn skip_face(tree: &Tree, from: usize, path: &[String]) -> Option<DirectPath> {
     let (mut at, mut rest) = match resolve::anchored(tree, from, path) {
         Some(start) => start,
         None => {
@@ -59,13 +59,13 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
             (at, rest) = (child, after);
             continue;
         }
-        let (one, kept) = used(tree, at, name, rest)?;
+        let (one, kept) = find_use(tree, at, name, rest)?;
         let own_file = tree.modules[from].file;
         if module.file != own_file && tree.ancestors(from).any(|above| above == at) {
             let path = absolute(tree, at, one).into_iter().chain(kept.iter().cloned()).collect();
-            return Some(Further { path, face: module.file });
+            return Some(DirectPath { path, face: module.file });
         }
-        // Another folder's face.
+        // The face of another folder.
         (at, rest) = (module_of(tree, at, one)?, kept);
     }
     None
@@ -74,13 +74,13 @@ fn further(tree: &Tree, from: usize, path: &[String]) -> Option<Further> {
 fn module_of(tree: &Tree, at: usize, one: &Use) -> Option<usize> {
     let targets = if one.outside { Vec::new() } else { resolve::targets(tree, at, &one.path) };
     targets.into_iter().find_map(|target| match target {
-        Target::Module(module) => Some(module),
+        PathTarget::Module(module) => Some(module),
         _ => None,
     })
 }
 
-/// The `use` that brings a name into a module, and what of the path is behind it.
-fn used<'t, 'p>(
+/// The `use` that imports a path's name into a module, and the rest of the path.
+fn find_use<'t, 'p>(
     tree: &'t Tree,
     at: usize,
     name: &str,
@@ -97,7 +97,7 @@ fn used<'t, 'p>(
     uses.iter().filter(|one| one.name.is_none() && !one.outside).find(has).map(|one| (one, rest))
 }
 
-/// A `use` as it would be written anywhere in the crate, or outside.
+/// The path of a `use`, valid anywhere in the crate or outside.
 fn absolute(tree: &Tree, at: usize, one: &Use) -> Vec<String> {
     let path = &one.path.segments;
     if one.outside {

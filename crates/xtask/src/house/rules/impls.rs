@@ -1,16 +1,16 @@
 //! The inherent `impl` blocks of a type are in the type's file.
 
 use crate::house::finding::{Finding, Rule};
-use crate::house::resolve::{self, Target};
-use crate::house::tree::{Kind, Tree};
+use crate::house::resolve::{self, PathTarget};
+use crate::house::tree::{MentionKind, Tree};
 
 pub(in crate::house) fn impls(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for mention in &tree.mentions {
-        let Kind::Impl(names) = &mention.kind else { continue };
+        let MentionKind::Impl(names) = &mention.kind else { continue };
         let here = tree.modules[mention.module].file;
         for target in resolve::targets(tree, mention.module, &mention.path) {
-            let Target::Item { name, file } = target else { continue };
+            let PathTarget::Item { name, file } = target else { continue };
             if file == here {
                 continue;
             }

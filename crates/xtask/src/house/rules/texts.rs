@@ -1,4 +1,4 @@
-//! What the text of a file says of it: how it begins, and whose SQL, files and tests are in it.
+//! Rules on the text of a file: its header, and whose SQL, files and tests it contains.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::house::read::{Sources, join};
 
 /// The crate that owns the schema.
 const OWNER: &str = "ballet-store";
-/// What stands before a table's name in SQL.
+/// The words that precede a table's name in SQL.
 const BEFORE: [&str; 7] = ["from", "into", "join", "update", "table", "using", "truncate"];
 /// Functions of the schema, as SQL calls them.
 const CALLS: [&str; 2] = ["now()", "outbox()"];
 
-/// A file begins with `//!`, which says what lives there.
+/// Checks that a file begins with `//!`, which says what lives there.
 pub(in crate::house) fn headers(files: &BTreeSet<String>, sources: &Sources) -> Vec<Finding> {
     let bare = files.iter().filter(|&file| {
         sources.get(file).is_none_or(|text| !text.trim_start_matches('\u{feff}').starts_with("//!"))
@@ -22,7 +22,7 @@ pub(in crate::house) fn headers(files: &BTreeSet<String>, sources: &Sources) -> 
     bare.map(|file| Finding { rule: Rule::Headers, text: text(file) }).collect()
 }
 
-/// SQL on the schema `ballet` is the store's.
+/// Checks that only the store has SQL on the schema `ballet`.
 pub(in crate::house) fn sql(
     package: &str,
     files: &BTreeSet<String>,
@@ -42,7 +42,7 @@ pub(in crate::house) fn sql(
     findings
 }
 
-/// Whether a line of code has a table of the schema where SQL has one, or calls a function of it.
+/// Whether a line of code names a table of the schema as SQL does, or calls one of its functions.
 fn is_sql(line: &str) -> bool {
     !line.trim_start().starts_with("//")
         && line.match_indices("ballet.").any(|(at, found)| {
@@ -56,7 +56,7 @@ fn is_sql(line: &str) -> bool {
         })
 }
 
-/// A package has its files in its own folder. What two packages share is a package, too.
+/// Checks that a package uses only files of its own folder. Files that two packages share are a package, too.
 pub(in crate::house) fn paths(folder: &str, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, text) in sources {
@@ -75,8 +75,8 @@ pub(in crate::house) fn paths(folder: &str, sources: &Sources) -> Vec<Finding> {
     findings
 }
 
-/// A target whose manifest says `test = false` costs no test program, so it may have no tests: nobody would
-/// run them. `without` are the files that such targets begin with, among those of all targets.
+/// Checks that targets with `test = false` have no tests, since nobody would run them. `without` holds the root files
+/// of these targets, a subset of `roots`.
 pub(in crate::house) fn tests(
     without: &[String],
     roots: &[String],
@@ -99,7 +99,7 @@ pub(in crate::house) fn tests(
     findings
 }
 
-/// A program's file is its own; a library has all others of its folder.
+/// Whether a file belongs to a target: a program is its root file alone, a library is all other files of the folder.
 fn belongs(file: &str, root: &str, roots: &[String]) -> bool {
     let folder = root.strip_suffix("lib.rs");
     let in_library = folder.is_some_and(|folder| file.starts_with(folder));

@@ -8,7 +8,7 @@ use crate::house::finding::Rule;
 use crate::house::judge::{Package, judge};
 use crate::house::read::Sources;
 
-/// What is wrong with a crate of these files, each below `src/`. Their first lines are added.
+/// The findings for a crate of these files, with paths below `src/`. Each file gets a header.
 fn findings(files: &[(&str, &str)]) -> Vec<(Rule, String)> {
     let with_header =
         |(path, text): &(&str, &str)| (format!("src/{path}"), format!("//! .\n{text}"));

@@ -1,4 +1,4 @@
-//! What counts as an arrow, and how files are found.
+//! The forms of arrows, and the search for files.
 
 use super::{NOTHING, findings, texts};
 use crate::house::finding::Rule;
@@ -40,7 +40,7 @@ fn what_is_not_only_for_tests_is_an_arrow() {
     }
 }
 
-/// What `b.rs` says to use `A` or `f` of `a.rs`, which uses `B`: each is half of a circle.
+/// Forms in which `b.rs` can use `A` or `f` of `a.rs`. As `a.rs` uses `B`, each closes a circle.
 #[test]
 fn arrows_are_seen_wherever_a_name_can_stand() {
     for b in [

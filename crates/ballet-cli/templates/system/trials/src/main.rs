@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Attempt, Audit, Begun, Case, End, Operation, Report, Seen, ServiceProgram, Site, Trial, seen,
-    send_until_answered,
+    Attempt, Audit, BegunSaga, Case, ClientAnswer, End, Operation, Report, ServiceProgram, Site,
+    Trial, seen, send_until_answered,
 };
 use my_service::events::{RequestAnswered, RequestConfirmed, RequestId, RequestOverdue};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ impl Trial for Requests {
         ]
     }
 
-    async fn play(&self, client: &Client, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, client: &Client, number: usize, site: &Site) -> Result<BegunSaga> {
         let places = if matches!(client, Client::AsksForTooMany) { 9 } else { 2 };
         let wish = json!({ "text": "A table by the window", "places": places });
         let made = ask(site, number, "/requests", &wish).await?;
@@ -69,7 +69,7 @@ impl Trial for Requests {
                 End::aborted("it was withdrawn")
             }
         };
-        Ok(Begun { saga, end })
+        Ok(BegunSaga { saga, end })
     }
 
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
@@ -90,18 +90,18 @@ impl Trial for Requests {
 
 /// A client makes a request once, and the clerk answers it.
 async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
-    let Ok(url) = site.url("my_service", 0).await else { return Ok(Seen::Nothing.into()) };
+    let Ok(url) = site.url("my_service", 0).await else { return Ok(ClientAnswer::Nothing.into()) };
     let wish = json!({ "text": "A table by the window", "places": 2 });
     let request = site.http.post(format!("{url}/requests"));
     let request = request.header("Idempotency-Key", site.new_id().to_string());
     let (seen, made) = seen(request.json(&wish)).await?;
-    if seen != Seen::Works {
+    if seen != ClientAnswer::Works {
         return Ok(seen.into());
     }
     let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
     let answered = RequestAnswered { request_id: RequestId(saga) };
     site.publish("clerk", saga, &answered).await?;
-    Ok(Attempt { seen, begun: Some(Begun { saga, end: End::Completed }) })
+    Ok(Attempt { seen, begun: Some(BegunSaga { saga, end: End::Completed }) })
 }
 
 /// Asks the service until it has answered: it may be killed meanwhile. The key makes all attempts one request.

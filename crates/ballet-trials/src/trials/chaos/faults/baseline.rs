@@ -1,5 +1,5 @@
-//! What is normal, as recorded before the first fault. What a fault changes is brought back to it: a command that
-//! failed may have had its effect all the same.
+//! The normal state, recorded before the first fault, and its restoration after a fault. A command that failed may have
+//! had its effect all the same.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::running::long_run::LongRun;
 use crate::system::trial::Sandbox;
 
-/// What faults change of the broker's definitions.
+/// The sections of the broker's definitions that faults change.
 const SECTIONS: [&str; 6] =
     ["permissions", "topic_permissions", "policies", "exchanges", "queues", "bindings"];
 
-/// What is normal.
+/// The normal state.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Baseline {
     definitions: Value,
-    /// The limits of memory and of disk of each node, as an Erlang term. A node in a container takes no commands,
-    /// and is not among them.
+    /// The memory and disk limits of each node, as an Erlang term. A node in a container takes no commands, and is left
+    /// out.
     limits: BTreeMap<String, String>,
-    roles: Vec<Role>,
+    roles: Vec<DatabaseRole>,
 }
 
 /// A service's role in its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Role {
+pub(super) struct DatabaseRole {
     pub(super) service: &'static str,
     pub(super) url: String,
     pub(super) name: String,
@@ -52,17 +52,17 @@ impl Baseline {
             let url = run.stage.env.admin_database_url(service);
             let of_service = sandboxes.iter().filter(|sandbox| sandbox.service == service);
             let tables = of_service.map(|sandbox| sandbox.table).collect();
-            roles.push(Role::of(service, url.to_owned(), tables).await?);
+            roles.push(DatabaseRole::of(service, url.to_owned(), tables).await?);
         }
         Ok(Self { definitions, limits, roles })
     }
 
     /// The services' roles.
-    pub(super) fn roles(&self) -> &[Role] {
+    pub(super) fn roles(&self) -> &[DatabaseRole] {
         &self.roles
     }
 
-    /// Lets a node connect to the others again, and ends its alarms. While it is paused, only the first succeeds.
+    /// Lets a node connect to the others again, and ends its alarms. While the node is paused, only the first succeeds.
     pub(super) async fn node(&self, node: &RabbitMq) -> Result<()> {
         let limits = node.node_name().and_then(|name| self.limits.get(&name));
         let Some(limits) = limits else { return Ok(()) };
@@ -76,10 +76,10 @@ impl Baseline {
         Ok(node.control(&["eval", &normal]).await.map(drop)?)
     }
 
-    /// Imports what is missing or changed of the broker's definitions.
+    /// Imports the broker's definitions that are missing or changed.
     pub(super) async fn define(&self, management: &Management) -> Result<()> {
         management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
-        // A busy broker leaves out a queue now and then, and reports success all the same.
+        // A busy broker omits a queue now and then, and reports success all the same.
         let now = definitions(management).await?;
         for section in SECTIONS {
             let entries = |all: &Value| all[section].as_array().cloned().unwrap_or_default();
@@ -104,7 +104,7 @@ impl Baseline {
     }
 }
 
-impl Role {
+impl DatabaseRole {
     async fn of(service: &'static str, url: String, tables: Vec<&'static str>) -> Result<Self> {
         let mut db = PgConnection::connect(&url).await?;
         let (name, connections) = sqlx::query_as(
@@ -117,7 +117,7 @@ impl Role {
         Ok(Self { service, url, name, connections, tables })
     }
 
-    /// Limits the connections that the role may have.
+    /// Limits the number of the role's connections.
     pub(super) async fn limit(
         &self,
         db: &mut PgConnection,
@@ -128,7 +128,7 @@ impl Role {
     }
 }
 
-/// What the broker defines of these sections, in an order that stays.
+/// The broker's definitions in these sections, in a stable order.
 async fn definitions(management: &Management) -> Result<Value> {
     let mut all = management.call(Method::GET, &["definitions"], None).await?;
     let mut found = Map::new();

@@ -1,4 +1,4 @@
-//! Faults of a service's connections to the broker: they are closed or corrupted, or have a right no more.
+//! Faults of a service's connections to the broker: they are closed, corrupted, or lose a permission.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::running::long_run::LongRun;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The connections of a service's user. The list of all lacks those of the last seconds, and a service that is killed
-/// every other second has no older ones.
+/// The connections of a service's user. The list of all connections lacks those of the last seconds, and a service that
+/// is killed every other second has no older ones.
 async fn open(management: &Management, service: &str) -> Result<Vec<Value>> {
     let open = management.call(Method::GET, &["connections", "username", service], None).await?;
     Ok(open.as_array().cloned().unwrap_or_default())
 }
 
-/// A service that is connected, with its connections. It waits for one: services are killed all the time.
+/// A connected service, with its connections. This waits for one: services are killed all the time.
 async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<Value>)> {
     let management = run.stage.env.management();
     let mut services = run.services();
@@ -35,8 +35,8 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
     Ok(connected.await?)
 }
 
-/// Closes some of a service's connections. One that is killed before they are closed has none: another is waited for.
-/// There may be none for long.
+/// Closes some of a service's connections. If the service is killed first, another one is chosen. Returns `None` if that
+/// goes on for too long.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let begun = Instant::now();
@@ -51,7 +51,7 @@ pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<Strin
     }
 }
 
-/// Closes these connections of a service, or all if none of these is found. Returns how many.
+/// Closes these connections of a service, or all if none of these exists any more. Returns the number.
 async fn close_these(
     management: &Management,
     service: &str,
@@ -64,8 +64,8 @@ async fn close_these(
             usize::from(management.call(Method::DELETE, &["connections", id], None).await.is_ok());
     }
     if closed == 0 {
-        // By its name the broker finds a connection only in its statistics, which lack those of the last seconds. And
-        // those that were listed may be gone.
+        // The broker finds a connection by name only in its statistics, which lack those of the last seconds. Listed
+        // connections may also be gone.
         closed = open(management, service).await?.len();
         if closed > 0 {
             management.call(Method::DELETE, &["connections", "username", service], None).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };
-    let taken = Taken::from(run, service, which).await?;
+    let taken = TakenPermission::from(run, service, which).await?;
     if taken.closed > 0 {
         tokio::time::sleep(dice.millis(1_000, 15_000)).await;
     }
@@ -93,8 +93,8 @@ pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<
     Ok((taken.closed > 0).then(|| format!("{service}, {which}")))
 }
 
-/// A permission that a service has no more.
-pub(super) struct Taken<'a> {
+/// A permission that was taken from a service.
+pub(super) struct TakenPermission<'a> {
     management: &'a Management,
     path: [&'a str; 3],
     full: Value,
@@ -102,9 +102,9 @@ pub(super) struct Taken<'a> {
     pub(super) closed: usize,
 }
 
-impl<'a> Taken<'a> {
-    /// Takes it from who is connected, too: the broker looks at rights when a consumer starts, and remembers on a channel
-    /// to what it may publish.
+impl<'a> TakenPermission<'a> {
+    /// Takes the permission, also from open connections, by closing them: the broker checks it when a consumer starts,
+    /// and caches on a channel where it may publish.
     pub(super) async fn from(run: &'a LongRun, service: &'a str, which: &str) -> Result<Self> {
         let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
         let path = ["permissions", vhost, service];

@@ -1,4 +1,4 @@
-//! Faults of the databases that no server has by itself: readers, roles, and the provider's table.
+//! Faults of the databases that servers do not have on their own: readers, roles, and a provider's table.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::running::long_run::LongRun;
 use crate::system::subject::Subject;
 use crate::system::trial::Sandbox;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Holds all tables of a service as `pg_dump` does.
 pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let time = dice.millis(2_000, 30_000);
     let reader = run.stage.env.hold_tables(service).await?;
     tokio::time::sleep(time).await;
@@ -39,13 +39,12 @@ pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String>
     Ok(role.service.to_owned())
 }
 
-/// The server may have been killed meanwhile, and may be starting.
+/// Restores the databases. It tries again while the server is down or starting.
 async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
     wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
 
-/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute: it loses its
-/// table.
+/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute, by taking its table.
 pub(crate) async fn provider(
     subject: &Subject,
     run: &LongRun,

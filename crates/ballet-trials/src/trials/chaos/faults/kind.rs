@@ -1,10 +1,10 @@
-//! The kinds of faults, and how often each is chosen.
+//! The kinds of faults, and their weights.
 
 use clap::ValueEnum;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum FaultKind {
     /// SIGKILL for a process of a service.
     Kill,
     /// SIGTERM for a process of a service, which must end in time.
@@ -57,17 +57,17 @@ pub(crate) enum Kind {
     Reorder,
 }
 
-impl Kind {
+impl FaultKind {
     pub(crate) fn all() -> &'static [Self] {
         Self::value_variants()
     }
 
-    /// Whether the fault needs more than one node.
+    /// Whether the fault needs a cluster.
     pub(crate) const fn needs_cluster(self) -> bool {
         matches!(self, Self::Leader | Self::Follower | Self::Split)
     }
 
-    /// Whether the fault is one of what stands between services and servers.
+    /// Whether the fault is one between services and servers.
     pub(crate) const fn needs_proxies(self) -> bool {
         matches!(self, Self::Slow | Self::Network | Self::Corrupt)
     }
@@ -76,13 +76,13 @@ impl Kind {
         self.row().0
     }
 
-    /// How often the fault is chosen, relative to the others. Kills run besides all others, and a
-    /// queue is deleted only when nothing moves.
+    /// The weight of the kind in the choice of the next fault. Kills run besides all others, and a queue is deleted
+    /// only when nothing moves.
     pub(crate) const fn weight(self) -> usize {
         self.row().1
     }
 
-    /// The line of the summary.
+    /// The text for the summary.
     pub(crate) const fn description(self) -> &'static str {
         self.row().2
     }

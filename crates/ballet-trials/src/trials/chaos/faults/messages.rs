@@ -14,7 +14,7 @@ use crate::scene::journal::COPY;
 use crate::scene::producer::publish_all;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
@@ -37,7 +37,7 @@ pub(crate) async fn copies(
             let mut headers = event.properties.headers().clone().unwrap_or_default();
             headers.insert(COPY.into(), AMQPValue::Boolean(true));
             let mut properties = event.properties.with_headers(headers);
-            // The id of an event that begins a saga is the saga's, so a new id would begin a new one.
+            // The id of an event that begins a saga is the saga's. A new id would begin a new saga.
             let begins = beginnings.contains(&event.routing_key.as_str())
                 && properties.correlation_id().is_none();
             if !begins && dice.one_in(3) {
@@ -58,10 +58,10 @@ pub(crate) async fn copies(
     Ok((count > 0).then(|| format!("{count} events")))
 }
 
-/// Takes messages out of a service's queue and puts them back in another order, as an operator
-/// could. There may be none.
+/// Takes messages out of a service's queue and puts them back in another order, as an operator could. The queue may be
+/// empty.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let broker = broker(run)?;
     let session = broker.connect("chaos").await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
@@ -80,7 +80,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<Str
     let again: Vec<Publish> = taken
         .iter()
         .map(|delivery| Publish {
-            // The default exchange, so that no other service gets it.
+            // Over the default exchange no other service gets the message.
             exchange: String::new(),
             routing_key: service.to_owned(),
             mandatory: true,
@@ -96,7 +96,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<Str
     Ok((!taken.is_empty()).then(|| format!("{} of {service}", taken.len())))
 }
 
-/// The broker as the administrator sees it.
+/// A client of the broker as the administrator.
 fn broker(run: &LongRun) -> Result<RabbitMq> {
     Ok(RabbitMq::new(run.stage.env.ops_amqp_url())?)
 }

@@ -1,5 +1,4 @@
-//! The faults. Each cleans up after itself, so only its consequences remain. After one that could not,
-//! [`undo`] does.
+//! The faults. Each cleans up after itself, so that only its consequences remain. If that fails, [`undo`] cleans up.
 
 pub(crate) mod baseline;
 mod connections;
@@ -7,7 +6,7 @@ mod databases;
 pub(crate) mod kind;
 mod messages;
 mod nodes;
-mod some;
+mod random_service;
 pub(crate) mod undo;
 
 use std::time::Duration;
@@ -20,12 +19,12 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::kind::Kind;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::kind::FaultKind;
+use crate::trials::chaos::faults::random_service::random_service;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Causes faults, by chance.
+/// Causes random faults.
 pub(crate) struct Faults<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) run: &'a LongRun,
@@ -35,60 +34,64 @@ pub(crate) struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    /// Why a kind can never be caused in this run, if so.
-    pub(crate) fn impossible(&self, kind: Kind) -> Option<&'static str> {
+    /// The reason why a kind can never be caused in this run, if there is one.
+    pub(crate) fn impossible(&self, kind: FaultKind) -> Option<&'static str> {
         let servers = &self.run.stage.servers;
         match kind {
-            Kind::Full if !servers.postgres().has_small_disk() => {
+            FaultKind::Full if !servers.postgres().has_small_disk() => {
                 Some("only root on Linux can mount disks that can be filled")
             }
-            Kind::Split | Kind::Freeze | Kind::Memory | Kind::Disk
+            FaultKind::Split | FaultKind::Freeze | FaultKind::Memory | FaultKind::Disk
                 if servers.rabbitmq().node_name().is_none() =>
             {
                 Some("the servers are in containers, which take no such command")
             }
-            Kind::Provider if self.subject.tried.sandboxes().is_empty() => {
+            FaultKind::Provider if self.subject.tried.sandboxes().is_empty() => {
                 Some("no service plays a provider")
             }
             _ => None,
         }
     }
 
-    /// Causes one fault. Returns its object, or `None` if there was none to be had now.
-    pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
+    /// Causes one fault. Returns its object, or `None` if there is none at the moment.
+    pub(crate) async fn cause(&mut self, kind: FaultKind) -> Result<Option<String>> {
         let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
         let what = match kind {
-            Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
-            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await.map(str::to_owned)),
-            Kind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
-            Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
-            Kind::Scale => return self.scale().await,
-            Kind::Broker => nodes::all(servers).await?,
-            Kind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
-            Kind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
-            Kind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
-            Kind::Postgres => {
+            FaultKind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
+            FaultKind::Stop => {
+                return Ok(fleet.stop(&mut self.dice, false).await.map(str::to_owned));
+            }
+            FaultKind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
+            FaultKind::Clock => return fleet.shift_clock(&mut self.dice).await,
+            FaultKind::Scale => return self.scale().await,
+            FaultKind::Broker => nodes::all(servers).await?,
+            FaultKind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
+            FaultKind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
+            FaultKind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
+            FaultKind::Postgres => {
                 servers.postgres().kill().await?;
                 tokio::time::sleep(self.dice.millis(0, 3_000)).await;
                 servers.postgres().start().await?;
                 String::new()
             }
-            Kind::Freeze => self.freeze().await?,
-            Kind::Close => return connections::close(self.run, &mut self.dice).await,
-            Kind::Queue => self.queue().await?,
-            Kind::Memory => {
+            FaultKind::Freeze => self.freeze().await?,
+            FaultKind::Close => return connections::close(self.run, &mut self.dice).await,
+            FaultKind::Queue => self.queue().await?,
+            FaultKind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
                 self.alarm(&low).await?
             }
-            Kind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
-            Kind::Full => self.full().await?,
-            Kind::Permission => return connections::permission(self.run, &mut self.dice).await,
-            Kind::Dump => databases::dump(self.run, &mut self.dice).await?,
-            Kind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
-            Kind::Provider => {
+            FaultKind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
+            FaultKind::Full => self.full().await?,
+            FaultKind::Permission => {
+                return connections::permission(self.run, &mut self.dice).await;
+            }
+            FaultKind::Dump => databases::dump(self.run, &mut self.dice).await?,
+            FaultKind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
+            FaultKind::Provider => {
                 databases::provider(self.subject, self.run, self.baseline, &mut self.dice).await?
             }
-            Kind::Slow => {
+            FaultKind::Slow => {
                 let delay = self.dice.millis(5, 100);
                 self.run
                     .proxies
@@ -98,19 +101,19 @@ impl Faults<'_> {
                 self.run.open_proxies();
                 format!("{delay:?}")
             }
-            Kind::Network => self.network().await?,
-            Kind::Corrupt => connections::corrupt(self.run, &mut self.dice).await?,
-            Kind::Copies => {
+            FaultKind::Network => self.network().await?,
+            FaultKind::Corrupt => connections::corrupt(self.run, &mut self.dice).await?,
+            FaultKind::Copies => {
                 return messages::copies(self.subject, self.run, self.recorder, &mut self.dice)
                     .await;
             }
-            Kind::Reorder => return messages::reorder(self.run, &mut self.dice).await,
+            FaultKind::Reorder => return messages::reorder(self.run, &mut self.dice).await,
         };
         Ok(Some(what))
     }
 
     async fn scale(&mut self) -> Result<Option<String>> {
-        let name = service(self.run, &mut self.dice)?;
+        let name = random_service(self.run, &mut self.dice)?;
         if self.dice.one_in(2) && self.run.fleet.has_room(name).await {
             self.run.add(name).await?;
             return Ok(Some(format!("one more of {name}")));
@@ -131,11 +134,11 @@ impl Faults<'_> {
         Ok(format!("Postgres, {time:?}"))
     }
 
-    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
-    /// this is done only when nothing moves.
+    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so this is done only
+    /// when nothing moves.
     async fn queue(&mut self) -> Result<String> {
         let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
-        let service = service(self.run, &mut self.dice)?;
+        let service = random_service(self.run, &mut self.dice)?;
         let path = ["definitions", vhost];
         let definitions = management.call(Method::GET, &path, None).await?;
         management.delete_queue(service).await?;
@@ -177,7 +180,7 @@ impl Faults<'_> {
     }
 
     async fn network(&mut self) -> Result<String> {
-        let service = service(self.run, &mut self.dice)?;
+        let service = random_service(self.run, &mut self.dice)?;
         let proxies = &self.run.proxies[service];
         let (to, path) = match self.dice.below(2) {
             0 => ("the broker", &proxies.broker[..]),

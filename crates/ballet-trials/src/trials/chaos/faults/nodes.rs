@@ -9,9 +9,9 @@ use futures_util::future::{join_all, try_join_all};
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 use crate::trials::chaos::faults::baseline::Baseline;
-use crate::trials::chaos::faults::some::service;
+use crate::trials::chaos::faults::random_service::random_service;
 
-/// How long a node that was cut off may take to come back.
+/// The time that a node has to come back after it was cut off.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Kills all nodes and starts them again together.
@@ -21,10 +21,9 @@ pub(crate) async fn all(servers: &Servers) -> Result<String> {
     Ok(String::new())
 }
 
-/// Kills the node that leads a service's queue, or one that follows, and starts it again after a
-/// while.
+/// Kills the node that leads a service's queue, or one that follows, and starts it again after a while.
 pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<String> {
-    let service = service(run, dice)?;
+    let service = random_service(run, dice)?;
     let path = ["queues", run.stage.env.vhost(), service];
     let queue = run.stage.env.management().call(Method::GET, &path, None).await?;
     let leads = queue["leader"].as_str().context("the broker names no leader")?;
@@ -37,8 +36,7 @@ pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<
     Ok(format!("{}, of {service}", node.node_name().unwrap_or_default()))
 }
 
-/// Cuts the links between a node and the others, and mends them. The node is in the minority, so it
-/// pauses.
+/// Cuts the links between a node and the others, and mends them. The node is in the minority, so it pauses.
 pub(crate) async fn split(
     servers: &Servers,
     baseline: &Baseline,
@@ -52,7 +50,7 @@ pub(crate) async fn split(
     }
     tokio::time::sleep(dice.millis(5_000, 25_000)).await;
     wait_until("the node to be back", PATIENCE, || async {
-        // All of them, whatever one says: the node waits for the others.
+        // All nodes are mended, even if one fails: the node waits for the others.
         let mended = join_all(nodes.iter().map(|node| baseline.node(node))).await;
         mended.into_iter().collect::<Result<()>>()?;
         anyhow::Ok(apart.control(&["await_startup"]).await.map(Some)?)
@@ -61,7 +59,7 @@ pub(crate) async fn split(
     Ok(apart.node_name().unwrap_or_default())
 }
 
-/// Cuts a node's link to another one. Another cookie keeps it from connecting again.
+/// Cuts a node's link to another one. A different cookie keeps the node from connecting again.
 pub(super) async fn cut(node: &RabbitMq, other: &RabbitMq) -> Result<()> {
     let other = other.node_name().unwrap_or_default();
     let cut = format!("erlang:set_cookie('{other}', apart), erlang:disconnect_node('{other}').");

@@ -1,4 +1,4 @@
-//! What a fault leaves behind that has failed half way. Customers would wait for it without end.
+//! Cleans up after a fault that failed half way. Customers would wait for ever otherwise.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use crate::running::long_run::LongRun;
 use crate::trials::chaos::faults::baseline::Baseline;
 
-/// How long a server may refuse to start, or to be told something.
+/// The time for which a server may refuse to start, or to take a command.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a server may take until it is as before. A start may take five minutes.
+/// The time that a server has to be as before. A start may take five minutes.
 const LIMIT: Duration = Duration::from_secs(6 * 60);
 
-/// Lets the processes go on, opens the ways to the servers, starts and thaws these, frees their disks, and brings
-/// everything back to what is normal.
+/// Resumes the processes, opens the proxies, starts and thaws the servers, frees their disks, and restores the
+/// baseline.
 pub(crate) async fn undo(run: &LongRun, baseline: &Baseline) -> Result<()> {
     run.open_proxies();
     let servers = &run.stage.servers;
@@ -30,7 +30,8 @@ pub(crate) async fn undo(run: &LongRun, baseline: &Baseline) -> Result<()> {
     at_once(all, LIMIT).await
 }
 
-/// Mends all at once: a node comes back only when the others let it, and one that hangs keeps no other waiting.
+/// Mends all nodes at the same time: a node comes back only when the others let it, and one that hangs does not delay
+/// others.
 async fn at_once(
     all: Vec<(String, LocalBoxFuture<'_, Result<()>>)>,
     limit: Duration,
@@ -50,7 +51,7 @@ async fn at_once(
     Ok(())
 }
 
-/// What was not so to begin with answers to a thaw with an error, which says nothing.
+/// A server that was not frozen answers a thaw with an error, which means nothing.
 async fn postgres(postgres: &Postgres, baseline: &Baseline) -> Result<()> {
     postgres.thaw().await.ok();
     if postgres.has_small_disk() {
@@ -97,10 +98,10 @@ mod tests {
     use crate::running::fleet::Fleet;
     use crate::scene::producer::{Producer, publish_all};
     use crate::system::trial::Sandbox;
-    use crate::trials::chaos::faults::connections::{Taken, close};
+    use crate::trials::chaos::faults::connections::{TakenPermission, close};
     use crate::trials::chaos::faults::nodes::cut;
 
-    /// A system of one service that does not run.
+    /// A run of a system with one service, which does not run.
     async fn run(nodes: usize) -> LongRun {
         let part = Part { service: "orders", ..Part::default() };
         let system = System { name: "undo", parts: vec![part] };
@@ -147,7 +148,7 @@ mod tests {
     async fn a_permission_is_taken_from_who_has_used_it() {
         let run = run(1).await;
         let broker = RabbitMq::new(run.stage.env.amqp_url("orders")).expect("an address");
-        // Whether it may consume, and publish.
+        // Whether the session may consume, and publish.
         let may = async |session: &Arc<dyn Session>| {
             let consumes = session.consume("orders", "client", 1).await.is_ok();
             session.close().await;
@@ -163,9 +164,10 @@ mod tests {
             producer.publish(&event()).expect("a message");
             producer.confirmed().await.expect("a confirm");
 
-            let taken = Taken::from(&run, "orders", which).await.expect("a permission less");
+            let taken =
+                TakenPermission::from(&run, "orders", which).await.expect("a permission less");
             assert!(taken.closed >= 2, "{}", taken.closed);
-            // Also who was there.
+            // Reads until a session that was already open is closed.
             let closed = async { while let Some(Ok(_)) = deliveries.next().await {} };
             tokio::time::timeout(PATIENCE, closed).await.expect("no consumer");
             let sent = producer.publish(&event());
@@ -185,7 +187,7 @@ mod tests {
         let broker = RabbitMq::new(run.stage.env.amqp_url("orders")).expect("an address");
         let mut dice = Dice::new(1, 1);
         let later = async { close(&run, &mut dice).await.expect("a connection to close") };
-        // The service comes while the fault looks for it.
+        // The service connects while the fault looks for it.
         let (closed, session) = tokio::join!(later, broker.connect("client"));
         assert_eq!(closed.as_deref(), Some("1 of orders"));
         let session = session.expect("a session");
@@ -194,7 +196,7 @@ mod tests {
         run.tear_down(false).await.expect("an end");
     }
 
-    /// One that no service consumes.
+    /// An event that no service consumes.
     fn event() -> Publish {
         Publish {
             exchange: EVENTS.to_owned(),

@@ -1,13 +1,13 @@
-//! What a customer has begun, and how it must end.
+//! The sagas that customers begin, and their expected ends.
 
 use uuid::Uuid;
 
-/// How a saga ends.
+/// The end of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// It came to its good end.
+    /// The saga came to its good end.
     Completed,
-    /// It was aborted, for this reason: what `reason` is in the event.
+    /// The saga was aborted, with this `reason` in the event.
     Aborted(String),
 }
 
@@ -19,11 +19,11 @@ impl End {
     }
 }
 
-/// A saga that a customer has begun, and how it must end.
+/// A saga that a customer has begun, and its expected end.
 #[derive(Debug, Clone)]
-pub struct Begun {
+pub struct BegunSaga {
     /// Its id.
     pub saga: Uuid,
-    /// The end that it must have.
+    /// The expected end.
     pub end: End,
 }

@@ -1,5 +1,5 @@
-//! What the containers of this workspace, and those of a new system, are told exists in their programs: settings,
-//! ports, health checks, files.
+//! The settings, ports, health checks and files that are given to the containers of this workspace, and to those of a
+//! new system, exist in their programs.
 
 use std::collections::BTreeSet;
 
@@ -14,28 +14,28 @@ use crate::generate::compose_tests::{
 };
 use crate::process::cargo;
 
-/// The files of a new system, with the names that stand there for those that are chosen.
+/// The files of a new system. Their placeholders stand for the names that the user chooses.
 const TEMPLATE: &str = "crates/ballet-cli/templates/system";
 const SERVICE: &str = "my_service";
-/// What the gateway takes from its environment besides what its config names.
+/// The variables that the gateway reads besides those that its config names.
 const OF_GATEWAY: [&str; 3] = ["GATEWAY_PUBLIC", "GATEWAY_PRIVATE", "LOG"];
 
 fn template() -> Yaml {
     let text = file(&format!("{TEMPLATE}/compose.yaml"));
-    // Its place is taken by how the image finds ballet.
+    // `ballet new` puts the way to find ballet in its place.
     let text = text.replace("BALLET_CONTEXT\n", "");
     let mut documents = YamlLoader::load_from_str(&text).expect("YAML");
     documents.pop().expect("one document")
 }
 
-/// The variables of all settings that every service has.
+/// The variables of the settings that every service has.
 fn settings() -> BTreeSet<String> {
     let command = Settings::augment_args(Command::new("service"));
     let variables = command.get_arguments().filter_map(|argument| argument.get_env());
     variables.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
-/// The variables of a container, also those of a mapping that it is merged with.
+/// The variables of a container, including those of a mapping that is merged into it.
 fn variables(container: &Yaml) -> BTreeSet<String> {
     let own = &container["environment"];
     let mut all = names(own);
@@ -45,12 +45,12 @@ fn variables(container: &Yaml) -> BTreeSet<String> {
     all
 }
 
-/// The port behind the last colon.
+/// The port after the last colon.
 fn port(address: &Yaml) -> &str {
     address.as_str().and_then(|text| text.rsplit(':').next()).expect("an address with a port")
 }
 
-/// The port that the health check of a container asks.
+/// The port that a container's health check asks.
 fn checked(container: &Yaml) -> &str {
     let test = field(field(container, "healthcheck"), "test");
     assert_eq!((test[0].as_str(), test[1].as_str()), (Some("CMD"), Some("ready")));
@@ -129,7 +129,7 @@ fn the_containers_of_a_new_system_find_what_they_need() {
         for volume in field(container, "volumes").as_vec().into_iter().flatten() {
             let from = volume.as_str().and_then(|text| text.split(':').next()).expect("a volume");
             match from.strip_prefix("./") {
-                // Made with the system, of its contracts.
+                // Generated with the system, from its contracts.
                 Some("broker/definitions.json") => {}
                 Some(path) => {
                     assert!(cargo::root().join(TEMPLATE).join(path).exists(), "{name:?}: {path}");

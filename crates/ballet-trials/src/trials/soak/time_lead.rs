@@ -1,4 +1,4 @@
-//! Lets days pass for all services: their databases' clock and those of their processes go ahead.
+//! Lets days pass for all services, by shifting the clocks of their databases and processes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,23 +13,23 @@ use sqlx::{Connection, PgConnection};
 
 use crate::running::long_run::LongRun;
 
-/// How long a service may take to make its partitions.
+/// The time that a service has to make its partitions.
 const CAUGHT_UP: Duration = Duration::from_secs(300);
 
-/// The time that has passed for the system beyond the real time. Clones share it.
+/// The time that has passed for the system beyond real time. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Ages {
+pub(crate) struct TimeLead {
     begun: Instant,
     /// In seconds.
     ahead: Arc<AtomicI64>,
 }
 
-impl Ages {
+impl TimeLead {
     pub(crate) fn new() -> Self {
         Self { begun: Instant::now(), ahead: Arc::default() }
     }
 
-    /// How far the system's clock is ahead of this machine's.
+    /// The lead of the system's clock over this machine's.
     pub(crate) fn ahead(&self) -> SignedDuration {
         SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed))
     }
@@ -40,20 +40,19 @@ impl Ages {
         real.saturating_add(self.ahead())
     }
 
-    /// A clock that goes with the system's.
+    /// A clock that shows the system's time.
     pub(crate) fn clock(&self) -> Clock {
-        let (ages, system) = (self.clone(), Clock::system());
+        let (lead, system) = (self.clone(), Clock::system());
         let seed = system.new_id(system.now()).as_u128();
-        let now = move || system.now() + ages.ahead();
+        let now = move || system.now() + lead.ahead();
         Clock::new(now, u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default())
     }
 
     /// Lets some time pass at once.
     ///
-    /// The processes' own clocks go first: what a process receives is refused only if it is ahead of
-    /// both its own clock and its database's, and processes learn of their databases' time within
-    /// seconds. What is counted in seconds goes on as it was: the leases of processes, and the claims
-    /// of calls that are being made.
+    /// The processes' own clocks go first: a process refuses a message only if it is ahead of both its own clock and
+    /// its database's, and processes learn of their databases' time within seconds. Spans in seconds are not affected:
+    /// the leases of processes, and the claims of calls under way.
     pub(crate) async fn step(&self, run: &LongRun, by: SignedDuration) -> Result<()> {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
         self.wait_for_partitions(run, ahead).await?;
@@ -68,8 +67,8 @@ impl Ages {
         Ok(())
     }
 
-    /// Waits until each service has a partition for the time after a step. On a busy machine making
-    /// and dropping them may take longer than the time between two steps; then fewer days pass.
+    /// Waits until each service has a partition for the time after a step. A busy machine may need longer for that than
+    /// the time between two steps; fewer days pass then.
     async fn wait_for_partitions(&self, run: &LongRun, ahead: i64) -> Result<()> {
         let then = Clock::system().now() + SignedDuration::from_secs(ahead);
         let name = format!("inbox_{}", then.strftime("%Y%m%d"));

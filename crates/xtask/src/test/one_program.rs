@@ -1,4 +1,4 @@
-//! One test program: how it is run, and what is shown when it has ended.
+//! Runs one test program, and shows its output.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,41 +10,41 @@ use ballet_stage::Children;
 
 use crate::process::cargo;
 use crate::test::meter::Meter;
-use crate::test::programs::Program;
+use crate::test::programs::TestProgram;
 use ballet_terminal::ui;
 
-/// How long a program that is ended may take for it.
+/// The time that a program has to end after the signal.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often it is looked whether a program said something.
+/// The interval between two looks at a program's output.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct ProgramEnd {
     pub(crate) name: String,
     pub(crate) passed: bool,
-    /// Whether it was ended because it took too long.
+    /// Whether it was ended because it had been silent too long.
     pub(crate) hung: bool,
     pub(crate) took: Duration,
-    /// The seconds of a processor that it took, with all that it started and that has ended.
+    /// The processor seconds that it took, with all its children that have ended.
     pub(crate) cpu: f64,
     pub(crate) output: String,
 }
 
-/// Where programs run, and for how long.
-pub(crate) struct Setting<'a> {
+/// The directories and limits that programs run with.
+pub(crate) struct RunSetting<'a> {
     /// The directory for their output.
     pub(crate) output: &'a Path,
     pub(crate) env: &'a [(String, String)],
     pub(crate) children: &'a Children,
-    /// A program that says nothing for longer hangs. It is ended, and has failed.
+    /// The longest silence. A program that is silent for longer hangs: it is ended, and has failed.
     pub(crate) silence: Duration,
     pub(crate) meter: &'a Meter,
 }
 
-/// Runs a program. Its whole output is kept in the directory.
-pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<End> {
-    let Setting { output, env, children, silence, meter } = *setting;
+/// Runs a program, with its whole output in the directory.
+pub(crate) async fn run_one(program: TestProgram, setting: &RunSetting<'_>) -> Result<ProgramEnd> {
+    let RunSetting { output, env, children, silence, meter } = *setting;
     let begun = Instant::now();
     let place = place(output, &program.name);
     let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
@@ -59,13 +59,13 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
                 .stdout(file)
                 .stderr(errors);
             cargo::clean(command.as_std_mut());
-            // As cargo does. Cargo itself would build everything again.
+            // As cargo does. With these variables cargo itself would rebuild everything.
             if program.file.as_os_str() != cargo::program() {
                 command.env("CARGO_MANIFEST_DIR", &program.dir);
             }
         })
         .await?;
-    // What has ended does not hang, however late it is noticed.
+    // A program that has ended does not hang, however late we notice.
     let (passed, hung) = tokio::select! {
         biased;
         status = child.wait() => (status?.success(), false),
@@ -78,7 +78,7 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
     }
     let cpu = meter.since_the_last();
     let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
-    Ok(End {
+    Ok(ProgramEnd {
         name: program.name,
         passed,
         hung,
@@ -88,8 +88,8 @@ pub(crate) async fn run_one(program: Program, setting: &Setting<'_>) -> Result<E
     })
 }
 
-/// Returns when nothing has been added to a program's output for so long: however slow the machine is, tests
-/// end one after the other, and the program says so of each.
+/// Returns once a program's output has not grown for `silence`. Even on a slow machine tests end one after the other,
+/// and the program prints a line for each.
 async fn falls_silent(output: &Path, silence: Duration) {
     let length = || fs::metadata(output).map_or(0, |file| file.len());
     let (mut said, mut silent) = (length(), Duration::ZERO);
@@ -107,10 +107,9 @@ fn place(output: &Path, name: &str) -> PathBuf {
     output.join(format!("{}.log", name.chars().map(plain).collect::<String>()))
 }
 
-/// All that a program said if it failed, else what it said last. A program without tests is not
-/// worth a line.
-pub(crate) fn show(end: &End) {
-    let End { name, passed, hung: _, took, cpu, output } = end;
+/// Prints the whole output of a program that failed, else its last line. A program without tests gets no line.
+pub(crate) fn show(end: &ProgramEnd) {
+    let ProgramEnd { name, passed, hung: _, took, cpu, output } = end;
     let times = format!("{} s, {cpu:.1} s of a processor", took.as_secs());
     if !passed {
         ui::print(&format!("\n{} in {name}, {times}:\n{}", ui::red("failure"), output.trim_end()));
@@ -124,7 +123,7 @@ pub(crate) fn show(end: &End) {
     }
 }
 
-/// How many tests ended so, by the runner's closing lines: `test result: ok. 3 passed; 0 failed`.
+/// The number of tests with this result, from the closing lines: `test result: ok. 3 passed; 0 failed`.
 pub(crate) fn tests(output: &str, how: &str) -> usize {
     let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
     let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {

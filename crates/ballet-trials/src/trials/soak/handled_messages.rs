@@ -1,5 +1,4 @@
-//! Checks while the run goes on that every message was handled: an inbox forgets after some days, and
-//! days pass fast here.
+//! Checks during the run that every message was handled: an inbox forgets after some days, and days pass fast here.
 
 use std::collections::HashSet;
 
@@ -10,11 +9,11 @@ use crate::oracle::not_handled;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 
-/// The messages that are known to be handled by all services that consume them.
+/// The messages that all their consumers are known to have handled.
 #[derive(Debug, Default)]
-pub(crate) struct Handled(HashSet<Uuid>);
+pub(crate) struct HandledMessages(HashSet<Uuid>);
 
-impl Handled {
+impl HandledMessages {
     /// Checks the messages that are not known to be handled yet.
     pub(crate) async fn check(&mut self, run: &LongRun, recorder: &Recorder) -> Result<()> {
         let messages: Vec<(Uuid, String)> = {

@@ -1,12 +1,11 @@
-//! Chooses what a fault is of.
+//! Chooses the object of a fault.
 
 use anyhow::{Context, Result};
 
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 
-/// One of the services.
-pub(super) fn service(run: &LongRun, dice: &mut Dice) -> Result<&'static str> {
+pub(super) fn random_service(run: &LongRun, dice: &mut Dice) -> Result<&'static str> {
     let services = run.services();
     dice.pick(&services).copied().context("the system has no services")
 }

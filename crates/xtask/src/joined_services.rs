@@ -1,5 +1,5 @@
-//! Services that have joined a system: their contracts lie beside ours, and their code is not in this
-//! build. The generated files have them, and the demo runs those whose package lies beside ours.
+//! Services that have joined a system: their contracts lie beside ours, their code is not part of this build. The
+//! generated files include them, and the demo runs those whose package lies beside ours.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use ballet::core::{EventType, Key, ServiceContract, System, TelemetryType};
 use ballet_check::Contracts;
 use schemars::Schema;
 
-/// The contracts beside those of a system, which are its own.
+/// The contracts of services that joined, from the folder of a system's own contracts.
 pub(crate) fn joined(root: &Path, system: &System) -> Result<Vec<ServiceContract>> {
     let folder = root.join("docs/contracts").join(system.name);
     if !folder.exists() {
@@ -21,14 +21,14 @@ pub(crate) fn joined(root: &Path, system: &System) -> Result<Vec<ServiceContract
     Ok(contracts.contracts().iter().filter(|contract| !is_own(contract)).cloned().collect())
 }
 
-/// Those of these services whose package lies beside ours, so that the demo can run them.
+/// The services whose package lies beside ours, so that the demo can run them.
 pub(crate) fn programs(root: &Path, joined: &[ServiceContract]) -> Result<Vec<&'static str>> {
     let parts = with(System { name: "", parts: Vec::new() }, joined)?.parts;
     let here = |name: &&str| root.join("crates/shop").join(name).join("Cargo.toml").exists();
     Ok(parts.iter().map(|part| part.service).filter(here).collect())
 }
 
-/// The system with these services.
+/// The system together with these services.
 pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<System> {
     for contract in joined {
         let part = contract.part();
@@ -37,7 +37,7 @@ pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<Sys
     Ok(system)
 }
 
-/// The schemas of a system's events, and of those that only these services know.
+/// The schemas of a system's events, and of the events that only these services know.
 pub(crate) fn schemas(
     mut known: Vec<(EventType, Schema)>,
     joined: &[ServiceContract],
@@ -58,7 +58,7 @@ pub(crate) fn keys(own: &[ServiceContract], joined: &[ServiceContract]) -> Vec<(
     all.flatten().collect()
 }
 
-/// The telemetry of a system, and that of these services. Its publisher's words come first.
+/// The telemetry of a system and of these services. The publisher's description takes precedence.
 pub(crate) fn telemetry(
     own: &[ServiceContract],
     joined: &[ServiceContract],

@@ -1,4 +1,4 @@
-//! All processes of one service, for a run that kills and starts them itself.
+//! All processes of one service, for runs that kill and start them.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -12,13 +12,13 @@ use super::{Fleet, LOOK, POINTS};
 
 /// All processes of one service.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfService<'a> {
+pub(crate) struct ServiceFleet<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) name: &'a str,
 }
 
-impl OfService<'_> {
-    /// Kills them, and leaves them dead until [`OfService::start`].
+impl ServiceFleet<'_> {
+    /// Kills the processes, and leaves them dead until [`ServiceFleet::start`].
     pub(crate) async fn kill(self) {
         self.hold().await;
         self.signal(Signal::KILL).await;
@@ -27,14 +27,14 @@ impl OfService<'_> {
         }
     }
 
-    /// The directory of the fault points of the first.
+    /// The directory of the first process's fault points.
     pub(crate) async fn points(self) -> Option<PathBuf> {
         let replicas = self.fleet.replicas.lock().await;
         let first = replicas.iter().find(|one| one.is_of(self.name));
         first.map(|one| one.service.launch.log.with_extension(POINTS))
     }
 
-    /// Sends them a signal.
+    /// Sends the processes a signal.
     pub(crate) async fn signal(self, signal: Signal) {
         let replicas = self.fleet.replicas.lock().await;
         replicas
@@ -43,13 +43,13 @@ impl OfService<'_> {
             .for_each(|one| one.service.signal(signal));
     }
 
-    /// The last lines of their logs.
+    /// The last lines of the processes' logs.
     pub(crate) async fn tail(self) -> String {
         let replicas = self.fleet.replicas.lock().await;
         replicas.iter().filter(|one| one.is_of(self.name)).map(|one| one.service.tail()).collect()
     }
 
-    /// Whether they serve, and are ready.
+    /// Whether all processes serve and are ready.
     pub(crate) async fn is_ready(self, http: &Client) -> bool {
         let urls: Option<Vec<String>> = {
             let mut replicas = self.fleet.replicas.lock().await;
@@ -65,26 +65,26 @@ impl OfService<'_> {
         urls.is_some()
     }
 
-    /// The fleet restarts them no more.
+    /// Keeps the fleet from restarting the processes.
     pub(crate) async fn hold(self) {
         let mut replicas = self.fleet.replicas.lock().await;
         replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = true);
     }
 
-    /// The fleet restarts them again.
+    /// Lets the fleet restart the processes again.
     pub(crate) async fn release(self) {
         let mut replicas = self.fleet.replicas.lock().await;
         replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = false);
     }
 
-    /// How they ended, if all have.
+    /// The exit statuses, if all processes have ended.
     pub(crate) async fn dead(self) -> Option<Vec<ExitStatus>> {
         let mut replicas = self.fleet.replicas.lock().await;
         let of_name = replicas.iter_mut().filter(|one| one.is_of(self.name));
         of_name.map(|one| one.service.ended()).collect()
     }
 
-    /// Starts them again, with these variables from now on. They have ended.
+    /// Starts the ended processes again, with these additional variables from now on.
     pub(crate) async fn start(self, env: &[(&str, String)]) -> Result<()> {
         for replica in
             self.fleet.replicas.lock().await.iter_mut().filter(|one| one.is_of(self.name))

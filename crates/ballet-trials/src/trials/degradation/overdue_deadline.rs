@@ -2,33 +2,33 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::customers::begun::{Begun, End};
-use crate::system::trial::Overdue;
-use crate::trials::degradation::scene::Scene;
+use crate::customers::begun_saga::{BegunSaga, End};
+use crate::system::trial::OverdueDeadline;
+use crate::trials::degradation::scene::DegradationScene;
 
-/// Long enough for the owner to begin the saga, and short for a run.
+/// Long enough for the owner to begin the saga, and short enough for a run.
 const DEADLINE_SECONDS: u32 = 5;
 
-/// Begins a saga without a service, waits for its end, and starts the service again; a sentence about it.
+/// Begins a saga without a service, waits for its end, and starts the service again. Returns a sentence about it.
 /// Afterwards the owner has a short deadline, so this comes last.
-pub(crate) async fn suffer(scene: &Scene<'_>, overdue: Overdue) -> Result<String> {
-    let Overdue { owner, variable, without, reason, case: _ } = overdue;
+pub(crate) async fn run(scene: &DegradationScene<'_>, overdue: OverdueDeadline) -> Result<String> {
+    let OverdueDeadline { owner, variable, without, reason, case: _ } = overdue;
     scene.kill(owner).await;
     scene.start(owner, &[(variable, DEADLINE_SECONDS.to_string())]).await?;
     // A gateway has to notice that everything is back.
     for operation in scene.operations.iter().filter(|operation| !operation.once) {
-        scene.felt(operation, "").await?;
+        scene.try_until_expected(operation, "").await?;
     }
     scene.kill(without).await;
     let followed = scene.operations.iter().find(|operation| operation.followed);
     let followed = followed.context("no operation is followed (`Operation::followed`)")?;
     let begun = followed.attempt().await?.begun.context("it began nothing")?;
     let (saga, end) = (begun.saga, End::aborted(reason));
-    scene.load.site.began(followed.name, Begun { saga, end: end.clone() });
+    scene.load.site.began(followed.name, BegunSaga { saga, end: end.clone() });
     let ended = scene.ends(saga).await.context("the deadline has passed")?;
     ensure!(ended == end, "saga {saga} ended as {ended:?}, and not as {end:?}");
     scene.start(without, &[]).await?;
-    scene.is_sound().await?;
+    scene.check_everything().await?;
     Ok(format!(
         "One that began without `{without}`, with {DEADLINE_SECONDS} seconds to its deadline, was aborted \
          with the\nreason `{reason}` before `{without}` was back. Afterwards the audit found no violation."
