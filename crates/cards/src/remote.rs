@@ -1,4 +1,4 @@
-//! A card processor behind an HTTP API. docs/providers.md says what it owes.
+//! A card processor behind an HTTP API, as docs/providers.md specifies it.
 
 use ballet::calls::CallKey;
 use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
@@ -14,7 +14,7 @@ use crate::provider::{
 #[derive(Debug, Clone)]
 pub struct Remote(Client);
 
-/// What the processor did.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum OperationResult {
@@ -27,7 +27,7 @@ enum OperationResult {
     Refunded,
 }
 
-/// An operation, as the processor tells it.
+/// An operation, as the processor reports it.
 #[derive(Debug, Deserialize)]
 struct Operation {
     order_id: Uuid,
@@ -38,11 +38,11 @@ struct Operation {
 }
 
 impl Remote {
-    /// A processor that is reached like this.
+    /// Creates a processor with this connection.
     ///
     /// # Errors
     ///
-    /// If the connection's settings cannot be used.
+    /// Returns an error if the connection's settings cannot be used.
     pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
         Client::new(connection).map(Self)
     }
@@ -59,7 +59,7 @@ impl Remote {
         checked(self.0.operate(path, key, request).await?, order_id, amount)
     }
 
-    /// What became of a request, if anything did.
+    /// Returns the operation under a key, if there is one.
     async fn look_up(
         &self,
         key: CallKey,
@@ -76,7 +76,7 @@ impl Remote {
     }
 }
 
-/// An operation about our order and our money.
+/// Returns the operation if it is about our order and our money.
 fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     if operation.amount != amount {
@@ -89,7 +89,7 @@ fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operat
     Ok(operation)
 }
 
-/// An operation about our authorisation.
+/// Returns the operation if it is about our authorisation.
 fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
     match &operation.reference {
         Some(other) if other.as_str() != request.reference.as_str() => {

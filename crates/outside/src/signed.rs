@@ -17,9 +17,9 @@ const LONGEST: usize = 64 * 1024;
 
 /// The state of routes that take webhooks.
 pub trait Door {
-    /// Whose webhooks are believed.
+    /// Returns the check of webhooks' signatures.
     fn webhooks(&self) -> &Webhooks;
-    /// The time.
+    /// Returns the time.
     fn now(&self) -> Timestamp;
 }
 
@@ -49,7 +49,7 @@ where
     }
 }
 
-/// The signature, if there is exactly one.
+/// Returns the signature, if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(HEADER).iter();
     let first = all.next()?.to_str().ok()?;

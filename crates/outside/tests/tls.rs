@@ -16,10 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 const KEY: CallKey = CallKey(Uuid::from_u128(7));
-/// For hangs only.
+/// The limit for requests that hang.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server that answers everything with an operation, once it has seen a whole request head.
+/// Starts a server that answers everything with an operation, once it has read a whole request head.
 async fn server(identity: &Identity) -> String {
     let certificate = CertificateDer::from_pem_slice(identity.certificate().as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key().as_bytes()).expect("a key");

@@ -36,7 +36,7 @@ impl Card {
         }
     }
 
-    /// The result of an operation, given the earlier results for the authorisation.
+    /// Returns the result of an operation, given the earlier results for the authorisation.
     pub(super) fn decide(self, kind: Kind, past: &[String]) -> Result<&'static str, NoAnswer> {
         let was = |result: &str| past.iter().any(|past| past == result);
         Ok(match kind {

@@ -13,11 +13,11 @@ use values::Money;
 pub(super) enum Kind {
     /// Hold money.
     Authorize,
-    /// Take the money that is held.
+    /// Capture the money that is held.
     Capture,
     /// Release the money that is held.
     Void,
-    /// Give back the money that was taken.
+    /// Refund the captured money.
     Refund,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn begin(
     Ok(Attempt { number, result })
 }
 
-/// Records the result, unless a repeated request did so meanwhile, and returns the one that counts.
+/// Records the result, unless a repeated request did so meanwhile. Returns the result that counts.
 pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
     let (result,) = sqlx::query_as(
         "update sandbox_operation set result = coalesce(result, $2)
@@ -77,7 +77,7 @@ pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx:
     Ok(result)
 }
 
-/// The results of all operations on an authorisation.
+/// Returns the results of all operations on an authorisation.
 pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select result from sandbox_operation where reference = $1 and result is not null",
@@ -87,7 +87,7 @@ pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Ve
     .await
 }
 
-/// The card of an authorisation.
+/// Returns the card of an authorisation.
 pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select card_token from sandbox_operation where reference = $1 and kind = 'authorize'",

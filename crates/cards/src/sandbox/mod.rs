@@ -10,9 +10,9 @@
 //! | `card_flaky` | of each operation, the first request and then the first answer is lost |
 //! | any other | not authorised: `unknown_card` |
 //!
-//! It records its operations in its own table, outside of the service's transactions, as if it had
-//! a database of its own. It allows what the service must not do, such as two captures under two
-//! keys, so that the table shows it.
+//! The sandbox records its operations in its own table, outside of the service's transactions, as if it had a
+//! database of its own. It allows mistakes of the service, such as two captures under two keys, so that the table
+//! shows them.
 
 mod card;
 mod memory;
@@ -37,8 +37,7 @@ pub const MIGRATION: Migration = Migration {
     sql: include_str!("../../../../migrations/cards/0002_sandbox.sql"),
 };
 
-/// A card processor inside this process. The default one has no database, so it can be declared but
-/// not called.
+/// A card processor inside this process. The default has no database, so it can be declared but not called.
 #[derive(Debug, Default)]
 pub struct Sandbox {
     database_url: String,
@@ -47,20 +46,20 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox with its table in the database of the service that is paid. It connects with the first request.
+    /// Creates a sandbox with its table in the database of the service. It connects with the first request.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         let slow = Duration::from_millis(1_500);
         Self { database_url: database_url.into(), slow, pool: OnceLock::new() }
     }
 
-    /// Sets how long an answer for `card_slow` takes.
+    /// Sets the delay of answers for `card_slow`.
     #[must_use]
     pub fn slow(self, slow: Duration) -> Self {
         Self { slow, ..self }
     }
 
-    /// Its own connections, because the service's transactions must not include its table.
+    /// Returns the sandbox's own connections, because the service's transactions must not include its table.
     fn memory(&self) -> sqlx::Result<&PgPool> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);

@@ -20,7 +20,7 @@ pub(crate) struct Cart {
     pub(crate) version: i64,
     /// The status of the cart.
     pub(crate) status: Status,
-    /// What is in the cart, in the order in which it was put there.
+    /// The lines, in the order in which they were added.
     #[schemars(length(max = MAX_LINES))]
     pub(crate) lines: Vec<Line>,
     /// The price of all lines that can be bought. Missing if there are none, or if they are in
@@ -41,9 +41,9 @@ pub(crate) struct Cart {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "CartStatus")]
 pub(crate) enum Status {
-    /// It can be changed and checked out.
+    /// The cart can be changed and checked out.
     Open,
-    /// It is an order, which may still be cancelled.
+    /// The cart is an order, which may still be cancelled.
     CheckedOut,
     /// Its order is confirmed, or was cancelled by the customer.
     Closed,
@@ -79,14 +79,14 @@ pub(crate) struct Change {
     pub(crate) new_price: Option<Money>,
 }
 
-/// Why lines cannot be one order.
+/// The reason why lines cannot be one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoOrder {
     /// There is nothing to buy.
     Empty,
     /// This line has another currency than the first.
     OtherCurrency(Sku, Currency),
-    /// The total cannot be written.
+    /// The total is too large.
     TotalOutOfRange,
 }
 
@@ -105,8 +105,8 @@ impl Cart {
         }
     }
 
-    /// Puts a quantity of a product in place of what there is of it. Returns whether that changes the
-    /// lines, or `None` if there is no room for another line.
+    /// Sets the quantity of a product. Returns whether that changes the lines, or `None` if there is no room for
+    /// another line.
     pub(crate) fn put(&mut self, product: Product, quantity: u32) -> Option<bool> {
         let Product { sku, title, price: unit_price, .. } = product;
         let new = Line { sku, title, quantity, unit_price, withdrawn: false };
@@ -137,10 +137,9 @@ impl Cart {
         !was_empty
     }
 
-    /// Compares the lines with the products as the copy has them now, by SKU, and shows what is new.
-    /// Returns the lines that are not as they were shown; a withdrawn product is among them until it
-    /// is taken out, and one that is for sale again, because the catalog was restored, is among them
-    /// once.
+    /// Compares the lines with the products as the copy has them now, by SKU, and updates them. Returns the lines
+    /// that differ from what the customer was shown. A withdrawn product is among them until it is taken out. A
+    /// product that is for sale again, because the catalog was restored, is among them once.
     pub(crate) fn compare(
         &mut self,
         products: &HashMap<String, Versioned<Product>>,
@@ -166,7 +165,7 @@ impl Cart {
         changes
     }
 
-    /// The lines of the order, and their price.
+    /// Returns the lines of the order, and their price.
     pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), NoOrder> {
         let total = total(&self.lines)?;
         let line = |Line { sku, quantity, unit_price, .. }: &Line| OrderLine {
@@ -179,7 +178,7 @@ impl Cart {
     }
 }
 
-/// The price of the lines that can be bought.
+/// Returns the price of the lines that can be bought.
 pub(crate) fn total(lines: &[Line]) -> Result<Money, NoOrder> {
     let mut lines = lines.iter().filter(|line| !line.withdrawn);
     let first = lines.next().ok_or(NoOrder::Empty)?;

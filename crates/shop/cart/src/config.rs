@@ -6,7 +6,7 @@ use shop_access::unpaid::Unpaid;
 /// The settings of cart, besides those of every service.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct CartSettings {
-    /// What the checkouts of one customer may have before they are paid.
+    /// The bound on the stock in one customer's unpaid checkouts.
     #[command(flatten)]
     pub unpaid: Unpaid,
 }

@@ -1,5 +1,5 @@
-//! What becomes of a cart when its order has ended. Of an order's ends only the first counts, and an
-//! order that was not checked out here is none of ours.
+//! Ends the checkout of a cart when its order has ended. Only the first end of an order counts. Orders that were
+//! not checked out here are ignored.
 
 use ballet::{Failure, Projection, Tx};
 use shop_events::cart::{CartCleared, CartReopened, ClearReason};
@@ -28,7 +28,7 @@ impl Projection for ClearCart {
     }
 }
 
-/// Reopens the cart of a cancelled order, or clears it if its customer wanted that.
+/// Reopens the cart of a cancelled order, or clears it if the customer cancelled.
 #[derive(Debug)]
 pub(crate) struct EndCheckout;
 
@@ -77,7 +77,8 @@ async fn close(
     tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: Some(order_id) }).await
 }
 
-/// The cart whose checkout is this order, locked. It waits for the order's end in no other status.
+/// Locks and returns the cart whose checkout is this order. In any other status the cart does not wait for the
+/// order's end.
 async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     cart.filter(|cart| cart.status == Status::CheckedOut && cart.order_id == Some(order_id))

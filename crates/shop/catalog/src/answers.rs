@@ -1,4 +1,4 @@
-//! A product's ETag, and the answer to those whose product has changed.
+//! The ETag of a product, and the answer to clients whose product has changed.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,7 +6,7 @@ use ballet::http::{Place, Problem};
 use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag};
 use shop_events::catalog::Product;
 
-/// Products, to those who change them.
+/// The resource `product`, as administrators change it.
 #[derive(Debug)]
 pub(crate) enum Products {}
 

@@ -1,4 +1,4 @@
-//! What an administrator sends to publish a product, and what is wrong with it.
+//! The draft of a product that an administrator publishes, and its checks.
 
 use axum::http::Uri;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 
-/// What follows `/products/` in the route of the search. A product of that name could not be read.
+/// The last segment of the route `/products/search`. A product with this SKU could not be read.
 const SEARCH: &str = "search";
 /// The longest title, in characters.
 const MAX_TITLE: usize = 200;
@@ -19,7 +19,7 @@ const MAX_URL: usize = 2_000;
 /// The highest price, in minor units.
 const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// A product that is to be published.
+/// A request to publish a product.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "NewProduct")]
 pub(crate) struct Draft {
@@ -28,7 +28,7 @@ pub(crate) struct Draft {
     /// The title, without control characters.
     #[schemars(length(min = 1, max = MAX_TITLE))]
     pub(crate) title: String,
-    /// The description. Of control characters it may have line breaks and tabs.
+    /// The description. The only control characters that it may have are line breaks and tabs.
     #[serde(default)]
     #[schemars(length(max = MAX_DESCRIPTION))]
     pub(crate) description: String,
@@ -46,7 +46,7 @@ pub(crate) struct Draft {
     pub(crate) image_url: Option<String>,
 }
 
-/// A field with a value that cannot be, and why not.
+/// An invalid field, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invalid {
     pub(crate) field: &'static str,
@@ -54,7 +54,7 @@ pub(crate) struct Invalid {
 }
 
 impl Draft {
-    /// Checks it, and puts the tags in order.
+    /// Checks the draft, and sorts its tags.
     pub(crate) fn checked(mut self) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
         let mut wrong = |field, why| invalid.push(Invalid { field, why });
@@ -83,7 +83,7 @@ impl Draft {
         if invalid.is_empty() { Ok(self) } else { Err(invalid) }
     }
 
-    /// Whether the product is as this draft wants it.
+    /// Whether the product has the contents of this draft.
     pub(crate) fn is_like(&self, product: &Product) -> bool {
         let Self { sku, title, description, price, category, tags, image_url } = self;
         (sku, title, description) == (&product.sku, &product.title, &product.description)
@@ -110,7 +110,7 @@ fn check_text(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Res
     if text.chars().nth(longest).is_some() {
         Err(format!("it is longer than {longest} characters"))
     } else if text.chars().any(|c| c.is_control() && !allowed(c)) {
-        // Among them NUL, which Postgres cannot store.
+        // NUL, which Postgres cannot store, is among them.
         Err("it has control characters".to_owned())
     } else {
         Ok(())

@@ -91,15 +91,15 @@ fn example() -> ballet_openapi::Value {
     })
 }
 
-/// The products that a list shows.
+/// The query of a list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    /// Only those of this category.
+    /// Only products of this category.
     category: Option<Slug>,
-    /// Only those with this tag.
+    /// Only products with this tag.
     tag: Option<Slug>,
-    /// The withdrawn products in place of the others.
+    /// The withdrawn products instead of the others.
     #[serde(default)]
     withdrawn: bool,
     /// The `next` of the page before.
@@ -119,11 +119,11 @@ async fn list(
     Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
 }
 
-/// What is looked for.
+/// The query of a search.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// What somebody typed. The first 16 words count.
+    /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
     /// The `next` of the page before.
@@ -168,7 +168,7 @@ async fn read(
     }
 }
 
-/// What was published like this before is not changed.
+/// Changes nothing if the same product was published before.
 async fn publish(
     State(handle): State<Handle>,
     Json(draft): Json<Draft>,
@@ -189,7 +189,7 @@ async fn publish(
     Ok(answer)
 }
 
-/// The product that has the draft's SKU, if it is what the draft wants.
+/// Returns the product with the draft's SKU, if it has the draft's contents.
 async fn published_before(tx: &mut Tx<'_>, draft: &Draft) -> Result<Product, Problem> {
     let sku = &draft.sku;
     match product::find(tx.db(), sku).await? {
@@ -201,7 +201,7 @@ async fn published_before(tx: &mut Tx<'_>, draft: &Draft) -> Result<Product, Pro
     }
 }
 
-/// The price that the product has changes nothing.
+/// Changes nothing if the product already has this price.
 async fn set_price(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
@@ -242,7 +242,7 @@ async fn withdraw(
     Ok(Either::This(NoContent))
 }
 
-/// Locks a product for a change, if the version that is to be changed is still the current one.
+/// Locks a product for a change, if the client has read its current version.
 async fn to_change(
     tx: &mut Tx<'_>,
     sku: &Sku,
@@ -263,7 +263,7 @@ fn for_sale(sku: &Sku, stored: Option<Stored>) -> Result<Product, Problem> {
     }
 }
 
-/// All wrong fields of a body as one answer.
+/// Returns all invalid fields of a body as one answer.
 fn invalid(invalid: Vec<Invalid>) -> Problem {
     let fields = invalid.iter().map(|Invalid { field, why }| format!("{field}: {why}"));
     let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));

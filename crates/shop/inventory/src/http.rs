@@ -61,7 +61,7 @@ async fn read(State(handle): State<Handle>, Path(sku): Path<Sku>) -> Result<Json
     stock.map(Json).ok_or_else(|| Problem::not_found(format!("{sku} was never received")))
 }
 
-/// Goods that were delivered.
+/// A receipt of goods.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Receipt {
     /// The delivery note's number, without control characters.

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-/// How long a customer asks again.
+/// The time for which a customer asks again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Puts the goods of a checkout into a cart, and checks it out; the order. A request without an answer
-/// is sent again, which makes no second order. `cart_url` gives the URL of a process that lives.
+/// Puts the goods of a checkout into a cart and checks it out. Returns the order. A request without an answer is
+/// sent again, which makes no second order. `cart_url` returns the URL of a live process.
 pub(crate) async fn buy(
     http: &Client,
     cart_url: impl AsyncFn() -> Result<String>,
@@ -34,7 +34,7 @@ pub(crate) async fn buy(
     bought["order_id"].as_str().context("a checkout without an order")?.parse().map_err(Into::into)
 }
 
-/// Asks until the service does what it is asked for.
+/// Repeats a request until the service has done it.
 async fn answered(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<Value> {
     let begun = Instant::now();
     loop {
@@ -45,7 +45,7 @@ async fn answered(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<V
         };
         match attempt.await {
             Ok((StatusCode::OK | StatusCode::CREATED, answer)) => return Ok(answer),
-            // A product that was just published is known in a moment.
+            // A product that was just published may not be known yet.
             Ok((status, answer)) if !may_pass(status) || begun.elapsed() > PATIENCE => {
                 bail!("a cart answered {status}: {answer}")
             }

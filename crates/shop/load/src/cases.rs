@@ -1,4 +1,4 @@
-//! The kinds of orders: what is special about each, and how it must end.
+//! The kinds of orders, each with its particular input and its expected end.
 
 use anyhow::Result;
 use ballet::core::id;
@@ -21,15 +21,15 @@ pub struct Case {
     pub share: u32,
     /// The token of the card.
     pub card: &'static str,
-    /// What is bought.
+    /// The goods that are ordered.
     pub goods: Goods,
-    /// Where it goes.
+    /// The country of delivery.
     pub country: &'static str,
-    /// How it must end.
+    /// The expected end.
     pub end: End,
 }
 
-/// What is bought.
+/// The goods that are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goods {
     /// A product that never runs out.
@@ -42,20 +42,19 @@ pub enum Goods {
     None,
 }
 
-/// How an order must end.
+/// The expected end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It is delivered.
+    /// The order is delivered.
     Completed,
-    /// It is cancelled for this reason.
+    /// The order is cancelled for this reason.
     Cancelled(CancelReason),
-    /// The customer cancels. It ends as the answer said: cancelled, or completed because it was
-    /// too late.
+    /// The customer cancels. The order ends as the answer said: cancelled, or completed because it was too late.
     CustomerCancels(Cancel),
 }
 
 impl End {
-    /// What the trial expects, after this answer to a customer who cancels. A cancellation that was confirmed
+    /// Returns the end that the trial expects after this answer to a customer who cancels. A confirmed cancellation
     /// must hold.
     #[must_use]
     pub fn expected(self, answer: Option<StatusCode>) -> trials::End {
@@ -68,7 +67,7 @@ impl End {
         }
     }
 
-    /// The status of an order that has ended so. A customer may cancel too late.
+    /// Returns the status of an order with this end. A customer may cancel too late.
     #[must_use]
     pub const fn status(self) -> &'static str {
         match self {
@@ -78,21 +77,21 @@ impl End {
     }
 }
 
-/// The end of an order that is cancelled for this reason, as it is written in the event.
+/// Returns the end of an order that is cancelled for this reason, as the event spells it.
 #[must_use]
 pub(crate) fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
 
-/// When a customer cancels.
+/// The moment at which a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
-    /// Before anything can have happened.
+    /// Before any step can have run.
     AtOnce,
     /// While the money is being captured: this is the race.
     AtCapture,
-    /// After the owner has recorded the capture.
+    /// After orders has recorded the capture.
     TooLate,
 }
 
@@ -101,7 +100,7 @@ impl Case {
     /// cancels needs the answer, which holds the order's id.
     #[must_use]
     pub fn is_placed_over_http(&self, number: usize) -> bool {
-        // HTTP refuses an order without lines, or of what catalog does not sell.
+        // HTTP refuses an order without lines, or with products that catalog does not sell.
         matches!(self.end, End::CustomerCancels(_))
             || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
     }
@@ -141,11 +140,11 @@ pub(crate) const CAPTURE_FAILS: Case = Case {
     ..refused("the capture fails", 4, CancelReason::CaptureFailed)
 };
 
-/// One order besides the others: its carrier does not answer before the deadline has passed.
+/// One additional order, whose carrier does not answer before the deadline has passed.
 pub(crate) const LATE: Case =
     refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
 
-/// The same, with a carrier that answers days after the deadline. Such an order takes days.
+/// Like `LATE`, with a carrier that answers days after the deadline. Such an order takes days.
 pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, share: 1, ..LATE };
 
 pub(crate) const CASES: [Case; 16] = [
@@ -183,18 +182,18 @@ pub(crate) const CASES: [Case; 16] = [
     cancelled("cancelled too late", 1, Cancel::TooLate),
 ];
 
-/// This many orders of all kinds, shuffled.
+/// Returns this many orders of all kinds, shuffled.
 #[must_use]
 pub(crate) fn cases(orders: u32) -> Vec<Case> {
     let shares = CASES.map(|case| case.share);
     trials::mix(&shares, orders).into_iter().map(|at| CASES[at]).collect()
 }
 
-/// The checkout of the order with this number.
+/// Returns the checkout of the order with this number.
 ///
 /// # Errors
 ///
-/// A value is none of the shop's.
+/// Returns an error if a value of the case is invalid.
 pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
     let (sku, price) = PLENTY[number % PLENTY.len()];
     let quantity = u32::try_from(number % 3 + 1)?;
@@ -205,7 +204,7 @@ pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<Car
     let lines = match case.goods {
         Goods::Plenty => {
             let mut lines = vec![line(sku, quantity, price, Some(1))?];
-            // What is right for one product may be wrong for the second.
+            // Valid for one product, this quantity may be too much for the second.
             if number % 3 == 2 {
                 let (other, price) = PLENTY[(number + 1) % PLENTY.len()];
                 lines.push(line(other, 1, price, Some(1))?);

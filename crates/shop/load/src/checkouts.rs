@@ -17,29 +17,29 @@ use crate::stock::PLENTY;
 use ballet_terminal::ui;
 use ballet_trials::at_share;
 
-/// Orders a second.
+/// Orders per second.
 const RATE: u32 = 40;
-/// The gateway lets each of them write 60 times a minute.
+/// The number of customers. The gateway lets each of them write 60 times a minute.
 const CUSTOMERS: usize = 200;
-/// A cart is filled so long before its checkout is due.
+/// A cart is filled this long before its checkout is due.
 const AHEAD: Duration = Duration::from_secs(2);
-/// How long the first orders do not count.
+/// The time in which the first orders do not count.
 const WARM_UP: Duration = Duration::from_secs(5);
-/// The shortest pause before a customer looks again whether the order is confirmed. It is a twentieth of
-/// the time so far, so that slow orders do not use up what a customer may read.
+/// The shortest pause before a customer reads the order's status again. The pause is a twentieth of the time so
+/// far, so that slow orders do not use up the reads that a customer may make.
 const LOOK: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
-/// For what hangs.
+/// The limit for an order that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What one order took, from the time at which its checkout was due.
+/// The times of one order, from the time at which its checkout was due.
 #[derive(Debug, Clone, Copy)]
 struct Took {
     answered: Duration,
     confirmed: Duration,
 }
 
-/// What all orders took, sorted.
+/// The times of all orders, sorted.
 #[derive(Debug)]
 pub struct Checkouts {
     time: Duration,
@@ -47,11 +47,11 @@ pub struct Checkouts {
     confirmed: Vec<Duration>,
 }
 
-/// Lets customers check out their carts for some time, whatever becomes of the orders before.
+/// Runs checkouts at the steady rate for this long, however long earlier orders take.
 ///
 /// # Errors
 ///
-/// The shop refuses an order, or does not confirm it.
+/// Returns an error if the shop refuses an order, or does not confirm it.
 pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     let (gateway, merchant) = (&shop.gateway, &shop.merchant);
     products::publish_all(&merchant.http, &merchant.shop).await?;
@@ -59,7 +59,7 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     for _ in 0..CUSTOMERS {
         customers.push(Customer::new(gateway, BUYS, PATIENCE).await?);
     }
-    // From then on cart knows all products.
+    // After these purchases cart knows all products.
     for (number, customer) in customers.iter().take(PLENTY.len()).enumerate() {
         let order = customer.buy_by_cart(&customer.checkout(&GOOD, number)?).await?;
         customer.ends(order, GOOD.end).await?;
@@ -91,7 +91,7 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     Ok(Checkouts { time, answered, confirmed })
 }
 
-/// Fills a cart, checks it out when it is due, and looks at the order until it is confirmed.
+/// Fills a cart, checks it out when it is due, and reads the order until it is confirmed.
 async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took> {
     let checkout = customer.checkout(&GOOD, number)?;
     let (status, cart) = sent(customer.post_json("/carts", &cart_of(&checkout))).await?;

@@ -1,4 +1,4 @@
-//! The customers: over AMQP as a shop front, over HTTP from a cart or without one, and some cancel.
+//! The orders of customers: over AMQP from a shop front, or over HTTP with or without a cart. Some are cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,12 @@ use crate::customer::Customer;
 
 /// The shop front: a foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";
-/// How long a customer asks for the cancellation.
+/// The time for which a customer asks for the cancellation.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One customer orders through the gateway. A shop front that knows nothing of the catalog still publishes.
+/// Places an order through the gateway. Orders that the catalog does not know are published by the shop front
+/// instead.
 pub(crate) async fn order_through_gateway(
     case: &Case,
     number: usize,
@@ -53,7 +54,7 @@ async fn in_time(when: Cancel, saga: Uuid, site: &Site) {
     }
 }
 
-/// One customer orders.
+/// Places an order.
 pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Begun> {
     let checkout = cases::checkout(case, number, site.new_id())?;
     if !case.is_placed_over_http(number) {

@@ -1,4 +1,4 @@
-//! What a client of the shop can do through the gateway, and which services that takes.
+//! The operations of the shop's clients through the gateway, and the services that each needs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::cases::{Cancel, End, GOOD};
 use crate::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
 
-/// For what hangs; nothing depends on the pace.
+/// The limit for an operation that hangs; nothing depends on the pace.
 const LONG: Duration = Duration::from_secs(300);
 
 /// A quantity in a cart.
@@ -26,7 +26,7 @@ struct Quantity {
 
 const ONE: Quantity = Quantity { quantity: 1 };
 
-/// Who tries the operations.
+/// The clients that try the operations.
 #[derive(Debug)]
 struct Visitor {
     customer: Customer,
@@ -39,7 +39,7 @@ struct Visitor {
     cart: Uuid,
 }
 
-/// All of them, for clients of this gateway.
+/// Returns all operations, for clients of this gateway.
 pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
     let visitor = Rc::new(Visitor::new(site, gateway).await?);
     let asks = |name, needs, request: fn(&Visitor) -> RequestBuilder| {
@@ -102,12 +102,12 @@ impl Visitor {
     }
 }
 
-/// An order that has to be completed.
+/// Describes an order that has to be completed.
 fn begun(order: Uuid) -> Begun {
     Begun { saga: order, end: GOOD.end.expected(None) }
 }
 
-/// What was seen of an order that is placed by this answer.
+/// Describes the attempt of an order that this answer has placed.
 fn placed((seen, body): (Seen, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
     Attempt { seen, begun: order.map(begun) }
@@ -146,8 +146,8 @@ async fn places(visitor: Rc<Visitor>) -> Result<Attempt> {
     Ok(placed(seen(customer.post_json("/orders", &checkout)).await?))
 }
 
-/// Places an order that takes its time, and cancels it. If it was faster the answer is 409: then it is
-/// paid, which is an answer as well.
+/// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
+/// counts as an answer as well.
 async fn cancels(visitor: Rc<Visitor>) -> Result<Attempt> {
     let customer = &visitor.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;

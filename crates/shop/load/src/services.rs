@@ -41,7 +41,7 @@ struct Shipping {
     carrier: CarrierSettings,
 }
 
-/// All of them, each as its own program is.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) = (cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![

@@ -1,5 +1,5 @@
-//! A carrier that is quick, but for one country: there it answers only after weeks, by the clock of its
-//! process. A run in which time passes fast uses it for orders whose deadline passes.
+//! A carrier that is quick except in one country, where it answers only after weeks, by the clock of its process. A
+//! run in which time passes fast uses it for orders whose deadline passes.
 
 use ballet::Clock;
 use ballet::calls::CallKey;
@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 use shipping::sandbox::Sandbox;
 
-/// The country for which the carrier needs its time: Greenland.
+/// The slow country: Greenland.
 pub(crate) const COUNTRY: &str = "GL";
-/// How long it takes there. No deadline of an order is longer than 30 days.
+/// The time that a delivery takes there. No deadline of an order is longer than 30 days.
 const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Carrier for SlowCarrier {
     }
 }
 
-/// When the saga of a call began: its time stands in front of the key
+/// Returns the time at which the saga of a call began. The key begins with it
 /// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
 fn begun(key: CallKey) -> Timestamp {
     let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! The shop under trial.
+//! The shop as a trial.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -17,16 +17,16 @@ use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::merchant::Merchant;
 use crate::{customers, operations, products, services, stock};
 
-/// The time within which an order must be paid when days pass in seconds: the longest that orders takes.
+/// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
 const DEADLINE_DAYS: u32 = 30;
 
-/// The shop.
+/// The shop as a trial.
 #[derive(Debug, Default)]
 pub struct Shop {
     merchant: Merchant,
-    /// What was published of the products.
+    /// The products as they were published.
     published: Mutex<Published>,
-    /// Those who buy through the gateway, if there is one.
+    /// The customers at the gateway, if there is one.
     customers: OnceLock<Vec<Customer>>,
 }
 
@@ -74,7 +74,7 @@ impl Trial for Shop {
                 let place = |checkout: &_| one.post_json("/orders", checkout);
                 products::known_to_orders(one.id, place).await?;
             }
-            // A run prepares once.
+            // `prepare` runs once per run.
             self.customers.set(customers).ok();
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl Trial for Shop {
         let Audit { at, framework, quiescent_after } = audit;
         let mut report = shop::audit::audit_beside(framework, &at.databases, quiescent_after).await;
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Where nobody has read the journal there is nothing to compare.
+        // Without a reader of the journal there is nothing to compare.
         if !published.is_empty() {
             let products = shop::audit::products(&at.databases).await?;
             report.violations.extend(shop::audit::unlike_published(&products, &published));
@@ -147,8 +147,8 @@ impl Trial for Shop {
         vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
     }
 
-    /// A payment that was captured could still be refunded, so payments remembers it for a year
-    /// (docs/decisions/0016-the-database-tells-the-time.md). The others learn the end.
+    /// A captured payment could still be refunded, so payments keeps it for a year
+    /// (docs/decisions/0016-the-database-tells-the-time.md). The other services learn of the end.
     fn remembers_days(&self, service: &str) -> u32 {
         if service == "payments" { 365 } else { 90 }
     }

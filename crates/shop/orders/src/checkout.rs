@@ -1,4 +1,4 @@
-//! Turns a checkout into an order, or says why it is invalid.
+//! Turns a checkout into an order, or finds out why it is invalid.
 
 use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
@@ -7,13 +7,13 @@ use shop_events::{
     Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
 };
 
-/// Why a checkout is invalid.
+/// The reason why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Impossible {
-    /// There is nothing to buy.
+    /// There are no lines.
     #[error("there are no lines: an order has 1 to {MAX_LINES}")]
     NoLines,
-    /// There is too much to buy.
+    /// There are too many lines.
     #[error("there are {0} lines: an order has 1 to {MAX_LINES}")]
     TooManyLines(usize),
     /// A line's quantity is out of range.
@@ -65,24 +65,24 @@ pub(crate) enum Impossible {
         sku: Sku,
         /// Its price.
         price: Money,
-        /// The price that the line names.
+        /// The price in the line.
         named: Money,
     },
     /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
-    /// A text is wrong.
+    /// A text is invalid.
     #[error("{field} {wrong}")]
     Text {
         /// The text's field.
         field: String,
-        /// What is wrong with it.
+        /// The error of the text.
         wrong: WrongText,
     },
 }
 
 impl Impossible {
-    /// The names and indexes that lead to the wrong field of the checkout.
+    /// Returns the names and indexes that lead to the invalid field of the checkout.
     pub(crate) fn field(&self) -> Vec<String> {
         let line = |line: usize, field: &str| {
             let field = field.split('.').map(str::to_owned);
@@ -107,7 +107,7 @@ impl Impossible {
     }
 }
 
-/// Makes an order from a checkout, if it has the shape of one. Its prices are judged apart.
+/// Makes an order from a checkout, if its form is valid. Its prices are judged separately.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,

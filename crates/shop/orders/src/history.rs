@@ -1,4 +1,4 @@
-//! What happened to an order so far: the changes of its status, each with a number.
+//! The history of an order: the changes of its status, each with a number.
 
 use ballet::TextEnum;
 use jiff::Timestamp;
@@ -12,12 +12,12 @@ use sqlx::{FromRow, Row};
 
 use crate::order::{Cancelled, Status};
 
-/// What happened to an order so far. Its row says it all, because a status is left for few others.
+/// The history of an order so far. The order's row is enough, because a status leads to few others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct History {
     pub(crate) order_id: OrderId,
     pub(crate) status: Status,
-    /// Unknown if it was never placed.
+    /// `None` if the order was never placed.
     pub(crate) customer_id: Option<CustomerId>,
     cancelled: Option<Cancelled>,
     created_at: Timestamp,
@@ -30,7 +30,7 @@ pub(crate) struct History {
 pub(crate) struct StatusChange {
     /// The order.
     order_id: OrderId,
-    /// The status from then on.
+    /// The new status.
     status: Status,
     #[serde(flatten)]
     cancelled: Option<Cancelled>,
@@ -72,8 +72,7 @@ impl ballet_openapi::History for History {
     }
 }
 
-/// The number of the change to this status. Nothing follows on `Cancelled`, and a confirmed order is
-/// never cancelled.
+/// Returns the number of the change to this status. `Cancelled` is final, and a confirmed order is never cancelled.
 const fn number_of(status: Status) -> u32 {
     match status {
         Status::Placed => 1,

@@ -25,7 +25,7 @@ use crate::refusals::{impossible, not_offered, too_much, unknown};
 use crate::requests::{NewOrder, example};
 use crate::{cancel, checkout, once, pages, store};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     handle: Handle,
@@ -147,7 +147,8 @@ async fn place(
     if let Some(request) = request.filter(|_| !is_new) {
         return placed_before(unit.tx().db(), request).await;
     }
-    // After the key: a request that comes again gets its order, whatever the prices are now, and what else is unpaid.
+    // The key is checked first: a repeated request gets its order, whatever the prices and the unpaid orders are
+    // now.
     if let Some(others) = others {
         unpaid.judge(&order.lines, others).map_err(|why| too_much(&why))?;
     }
@@ -164,7 +165,7 @@ fn placed(order_id: OrderId) -> Created<Placed> {
     Created { location: format!("/orders/{order_id}"), body: Placed { order_id } }
 }
 
-/// The answer to a request whose key was used.
+/// Returns the answer to a request whose key was used.
 async fn placed_before(
     db: &mut PgConnection,
     request: once::Keyed<'_>,

@@ -1,12 +1,12 @@
-//! Orders that a client places under a key: one order for a key, however often the request is sent. The
-//! key is in the order's row, so there is never one without the other.
+//! Orders under an idempotency key: one order for a key, however often the request is sent. The key is in the
+//! order's row, so neither exists without the other.
 
 use ballet::Failure;
 use shop_events::OrderId;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
-/// What a client sent under a key.
+/// A request under a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keyed<'a> {
     pub(crate) key: &'a str,
@@ -14,15 +14,15 @@ pub(crate) struct Keyed<'a> {
     pub(crate) checkout: &'a str,
 }
 
-/// What was placed under a key before.
+/// The order that was placed under a key before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Before {
     pub(crate) order_id: OrderId,
-    /// Whether the same was sent.
+    /// Whether the earlier request was the same.
     pub(crate) is_same: bool,
 }
 
-/// What was placed under a key, if it was used.
+/// Returns the order that was placed under a key, if the key was used.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     request: Keyed<'_>,

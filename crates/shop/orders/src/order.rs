@@ -16,13 +16,13 @@ use sqlx::{FromRow, Row};
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "OrderStatus")]
 pub(crate) enum Status {
-    /// It can still be cancelled.
+    /// The order can still be cancelled.
     Placed,
-    /// It is paid.
+    /// The order is paid.
     Confirmed,
-    /// It is delivered.
+    /// The order is delivered.
     Completed,
-    /// It will not be fulfilled.
+    /// The order will not be fulfilled.
     Cancelled,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct Order {
     pub(crate) contents: Option<Contents>,
     #[serde(flatten)]
     pub(crate) cancelled: Option<Cancelled>,
-    /// When it was placed, or cancelled if it was never placed.
+    /// When the order was placed, or cancelled if it was never placed.
     pub(crate) created_at: Timestamp,
-    /// When its status changed last.
+    /// When the status changed last.
     pub(crate) changed_at: Timestamp,
 }
 
-/// What was ordered, by whom, and the delivery address.
+/// The customer, the goods, and the delivery address of an order.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Contents {
     /// The customer.
@@ -61,7 +61,7 @@ pub(crate) struct Contents {
     ship_to: Address,
 }
 
-/// Why an order is cancelled.
+/// The cancellation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Cancelled {
     /// Why the order is cancelled.
@@ -70,14 +70,14 @@ pub(crate) struct Cancelled {
     /// The step that refused, if a step did.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_step: Option<String>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact reason, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
 impl Order {
-    /// Returns true if the caller may see and change it. Nobody knows whose order it is if the checkout
-    /// was invalid.
+    /// Returns true if the caller may see and change the order. An order whose checkout was invalid has no
+    /// customer.
     pub(crate) fn is_for(&self, caller: &Caller) -> bool {
         caller.is_allowed(self.contents.as_ref().map(|contents| contents.customer_id))
     }

@@ -1,4 +1,4 @@
-//! Pages of orders, those that were placed last first. The place of an order in the list never changes.
+//! Pages of orders, the newest first. The position of an order in the list never changes.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -9,16 +9,15 @@ use sqlx::PgExecutor;
 
 use crate::order::{Order, Status};
 
-/// The place of an order in the list.
+/// The position of an order in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     placed_at: Timestamp,
     order_id: OrderId,
 }
 
-/// The orders with these statuses. Each status has its own place in the index, so no more rows are read
-/// than fit on as many pages as there are statuses. An index of time alone would be written with each
-/// change of an order.
+/// The orders with these statuses. Each status has its own range of the index, so no more rows are read than fit on
+/// as many pages as there are statuses. An index of time alone would be written with each change of an order.
 const OF_STATUSES: &str = "
     select page.* from unnest($4::text[]) as wanted (status)
     cross join lateral (
@@ -29,14 +28,14 @@ const OF_STATUSES: &str = "
     ) as page
     order by page.created_at desc, page.order_id desc limit $3";
 
-/// A customer's orders are few, so a status needs no index.
+/// A customer has few orders, so a status needs no index.
 const OF_CUSTOMER: &str = "
     select * from customer_order where customer_id = $5 and ($4::text is null or status = $4)
         and (created_at, order_id)
             < (coalesce($1, 'infinity'), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by created_at desc, order_id desc limit $3";
 
-/// The place of an order in the list, if it is there.
+/// Returns the position of an order in the list, if it is there.
 pub(crate) async fn position(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
@@ -53,7 +52,7 @@ pub(crate) async fn position(
     Ok(placed_at.map(|(at,)| Position { placed_at: at.to_jiff(), order_id }))
 }
 
-/// A page of orders: all of them, or those of one customer.
+/// Returns a page of orders: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

@@ -44,7 +44,7 @@ impl BulkStep for AcceptCheckout {
         let now = tx.now();
         let made = checkouts.into_iter().map(|Item { saga_id, event, .. }| {
             let order_id = OrderId::from(saga_id.0);
-            // What waited, or is sent again after a restore, has the prices of its own time.
+            // A checkout that waited, or is sent again after a restore, has the prices of its own time.
             let at = id::time_of(saga_id.0).map_or(now, |at| at.min(now));
             let order = checkout::place(order_id, event, now);
             (order.map_err(|impossible| cancel::impossible(order_id, &impossible)), at)
@@ -78,7 +78,7 @@ impl BulkStep for AcceptCheckout {
     }
 }
 
-/// Records that the money is captured: all of it, and no more. From then on the saga is never aborted.
+/// Records that the money is captured: all of it, and no more. After this step the saga is never aborted.
 #[derive(Debug)]
 pub struct ConfirmOrder;
 

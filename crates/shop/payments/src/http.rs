@@ -15,7 +15,7 @@ use crate::store::payment::{self as store, Payment};
 use crate::store::webhook;
 use crate::webhook::{FINISHED, Webhook};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct Payments {
     pub(crate) handle: Handle,

@@ -1,4 +1,4 @@
-//! The states of a payment, and which may follow which.
+//! The states of a payment, and the allowed transitions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// The states that this one may follow.
+    /// Returns the states that this one may follow.
     pub(crate) const fn follows(self) -> &'static [Self] {
         match self {
             Self::Authorized | Self::Declined => &[],

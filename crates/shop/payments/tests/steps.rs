@@ -1,4 +1,4 @@
-//! Every step of payments, tried by the suite for steps.
+//! The step suite for every step of payments.
 
 use ballet::SagaId;
 use ballet::calls::CallKey;
@@ -40,14 +40,14 @@ fn payments() -> Suite {
     .records("operation", "select order_id, kind, reference, result from sandbox_operation")
 }
 
-/// Asks for the money, once the goods are held.
+/// Authorises the payment, once the goods are held.
 fn authorize_payment() -> Case {
     Case::done_by(|saga| reserved(saga, "card_approved"))
         .refused_by(|saga| reserved(saga, "card_declined"))
         .aborted_by(cancelled)
 }
 
-/// Takes it, once the parcel is booked; without a payment it fails.
+/// Captures the money, once the parcel is booked, and fails without a payment.
 fn capture_payment() -> Case {
     Case::done_by(scheduled)
         .after(|saga| reserved(saga, "card_approved"))
@@ -68,7 +68,7 @@ fn scheduled(saga: SagaId) -> Vec<Published> {
     vec![published(&ShipmentScheduled { order_id, shipment_id })]
 }
 
-/// The sandbox, asked through the suite.
+/// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
 struct Watched {
     sandbox: Sandbox,

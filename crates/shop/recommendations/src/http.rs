@@ -13,7 +13,7 @@ use shop_events::{CustomerId, Sku};
 use crate::recommend::{self, ListSize, Recommendations};
 
 pub(crate) fn api() -> Api<Handle> {
-    Api::new("recommendations", "What is bought with what, and what is popular.")
+    Api::new("recommendations", "Products that are bought together, and popular ones.")
         .get(
             "/products/{sku}/related",
             related,
@@ -44,7 +44,7 @@ pub(crate) fn api() -> Api<Handle> {
         )
 }
 
-/// How many products are wanted.
+/// The query of a list of recommendations.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {

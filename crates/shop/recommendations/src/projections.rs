@@ -1,5 +1,5 @@
-//! What follows from the events of an order. Each stores one fact about the order; they may come in any
-//! order, and more than once. The order counts as soon as its facts say so, and for as long.
+//! The projections of an order's events. Each stores one fact about the order; the events may come in any order,
+//! and more than once. The order counts while its facts say so.
 
 use ballet::{Failure, Projection, Tx};
 use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
@@ -8,7 +8,7 @@ use crate::basket;
 use crate::popularity::weight;
 use crate::store::learned::{self, Facts};
 
-/// Takes the products and the customer of an order.
+/// Stores the products and the customer of an order.
 #[derive(Debug)]
 pub(crate) struct PlacedOrders;
 
@@ -19,7 +19,7 @@ impl Projection for PlacedOrders {
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> Result<(), Failure> {
         let OrderPlaced { order_id, customer_id, lines, placed_at, .. } = order;
         let skus = basket::of(order_id, lines);
-        // A clock that is ahead makes no product more popular.
+        // A clock that is ahead does not make a product more popular.
         let weight = weight(placed_at.min(tx.now()));
         let facts = learned::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
         learn(tx, facts).await
@@ -40,7 +40,7 @@ impl Projection for ConfirmedOrders {
     }
 }
 
-/// Takes cancelled orders out of the counts. One that is confirmed later does not come back.
+/// Takes cancelled orders out of the counts. An order that is confirmed later does not come back.
 #[derive(Debug)]
 pub(crate) struct CancelledOrders;
 

@@ -1,5 +1,5 @@
-//! The HTTP API of another company, for tests: it remembers what it did under each key, and
-//! misbehaves as it is told.
+//! The HTTP API of another company, for tests: it remembers the operation under each key, and misbehaves on
+//! request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -47,14 +47,14 @@ pub enum Mood {
     Later,
 }
 
-/// What was done under a key.
+/// An operation under a key.
 #[derive(Debug, Clone)]
 pub struct Done {
     pub path: String,
     pub order_id: String,
     pub answer: Value,
     pub is_finished: bool,
-    /// How often it was requested.
+    /// The number of requests under this key.
     pub asked: u32,
 }
 
@@ -64,7 +64,7 @@ struct Memory {
     moods: BTreeMap<String, VecDeque<Mood>>,
 }
 
-/// What an operation at a path, with this request, results in.
+/// Decides the result of an operation from its path, key and request.
 pub type Decides = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl Partner {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// The next requests at a path get these moods, and the others none.
+    /// Sets the moods of the next requests at a path. Later requests have none.
     pub fn is(&self, path: &str, moods: &[Mood]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }
@@ -100,7 +100,7 @@ impl Partner {
         self.memory().moods.get_mut(path)?.pop_front()
     }
 
-    /// What was done for an order at a path, by the key of each.
+    /// Returns the operations for an order at a path, each with its key.
     pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
         let memory = self.memory();
         let done =
@@ -108,12 +108,12 @@ impl Partner {
         done.map(|(key, done)| (*key, done.clone())).collect()
     }
 
-    /// Ends what has no outcome.
+    /// Gives a pending operation its outcome.
     pub fn finish(&self, key: Uuid) {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 
-    /// Acts once for each key, and gives what the key stands for.
+    /// Acts once for each key, and returns the operation under it.
     fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> Done {
         let mut answer = (self.decides)(path, key, request);
         answer["idempotency_key"] = json!(key);

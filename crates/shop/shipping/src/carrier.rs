@@ -10,11 +10,11 @@ use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// The reason for a "no" of ours: the carrier does not take the request.
+/// The reason of a refusal that we made ourselves: the carrier does not accept the request.
 pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 
-/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however
-/// often it is repeated.
+/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however often it is
+/// repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Books the collection and delivery of a parcel.
     fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking>;
@@ -22,12 +22,12 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled>;
     /// Waits until a parcel is delivered. No answer means that it is still on its way.
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered>;
-    /// Whether it can be asked what became of a request.
+    /// Whether the carrier can be asked for the outcome of a request.
     fn looks_up(&self) -> bool {
         false
     }
-    /// What became of a request to collect a parcel; `None` if nothing was done, and nothing is under
-    /// way.
+    /// Returns the outcome of a request to collect a parcel, or `None` if the carrier has done nothing and nothing
+    /// is in progress.
     fn look_up_booking<'a>(
         &'a self,
         _key: CallKey,
@@ -35,7 +35,7 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     ) -> Reply<'a, Option<Booking>> {
         Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
     }
-    /// How long it remembers a key; `None` for as long as we may ask.
+    /// Returns for how long the carrier remembers a key; `None` if for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
@@ -56,7 +56,7 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
-    /// The failure of the call.
+    /// Returns the failure of the call.
     pub(crate) fn failure(self) -> Failure {
         match self {
             Self::Lost(lost) => lost.failure("the carrier"),

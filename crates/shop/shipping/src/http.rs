@@ -16,7 +16,7 @@ use crate::store::shipment::{self as store, Shipment};
 use crate::store::webhook;
 use crate::webhook::{FINISHED, Webhook};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct Shipping {
     pub(crate) handle: Handle,

@@ -1,4 +1,4 @@
-//! A carrier behind an HTTP API. docs/providers.md says what it owes.
+//! A carrier behind an HTTP API, as docs/providers.md specifies it.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use shop_events::OrderId;
 
 use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 
-/// How often a carrier is asked about a parcel that is on its way, unless it says how often. A
-/// webhook is earlier.
+/// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
+/// is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
 pub struct Remote(Client);
 
-/// What the carrier did.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum OperationResult {
@@ -27,7 +27,7 @@ enum OperationResult {
     Delivered,
 }
 
-/// An operation, as the carrier tells it.
+/// An operation, as the carrier reports it.
 #[derive(Debug, Deserialize)]
 struct Operation {
     order_id: OrderId,
@@ -37,11 +37,11 @@ struct Operation {
 }
 
 impl Remote {
-    /// A carrier that is reached like this.
+    /// Creates a carrier with this connection.
     ///
     /// # Errors
     ///
-    /// If the connection's settings cannot be used.
+    /// Returns an error if the connection's settings cannot be used.
     pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
         Client::new(connection).map(Self)
     }
@@ -57,7 +57,7 @@ impl Remote {
         checked(self.0.operate(path, key, request).await?, order_id)
     }
 
-    /// Requests an operation on a parcel, which has to be ours, and this result.
+    /// Requests an operation on a parcel. The answer has to be about our parcel, with this result.
     async fn handle(
         &self,
         path: &str,
@@ -76,7 +76,7 @@ impl Remote {
     }
 }
 
-/// An operation about our order.
+/// Returns the operation if it is about our order.
 fn checked(operation: Operation, order_id: OrderId) -> Result<Operation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     Ok(operation)

@@ -1,5 +1,5 @@
-//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere but
-//! to Antarctica (`AQ`).
+//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere except to
+//! Antarctica (`AQ`).
 //!
 //! It stores nothing: its answers follow from the request and the key.
 
@@ -16,7 +16,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A carrier whose deliveries take this long.
+    /// Creates a carrier whose deliveries take this long.
     #[must_use]
     pub const fn new(transit: Duration) -> Self {
         Self { transit }

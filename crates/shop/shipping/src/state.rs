@@ -1,4 +1,4 @@
-//! The states of a shipment, and which may follow which.
+//! The states of a shipment, and the allowed transitions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// The state that this one follows, if it is not a first state.
+    /// Returns the state that this one follows, unless it is a first state.
     pub(crate) const fn follows(self) -> Option<Self> {
         match self {
             Self::Scheduled | Self::Rejected => None,

@@ -1,4 +1,4 @@
-//! Every step of shipping, tried by the suite for steps.
+//! The step suite for every step of shipping.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ fn schedule_shipment() -> Case {
         .aborted_by(cancelled)
 }
 
-/// Hands the parcel over; without a booking it fails. What follows is the delivery.
+/// Hands the parcel over, and fails without a booking. The delivery follows.
 fn dispatch_shipment() -> Case {
     Case::done_by(confirmed)
         .after(|saga| authorized(saga, "IE"))
         .failing_on(|_| String::new(), confirmed)
 }
 
-/// Waits for the parcel to be at the door.
+/// Waits for the delivery of the parcel.
 fn deliver_shipment() -> Case {
     Case::done_by(|saga| {
         let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
@@ -74,7 +74,7 @@ fn confirmed(saga: SagaId) -> Vec<Published> {
     vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }
 
-/// The sandbox, asked through the suite.
+/// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
 struct Watched {
     sandbox: Sandbox,

@@ -1,4 +1,4 @@
-//! The routes, and what their document says about them.
+//! The routes, with the texts of their OpenAPI document.
 
 use axum::http::StatusCode;
 use ballet_openapi::{Api, Operation, Value, json};
@@ -100,7 +100,7 @@ pub(crate) fn api() -> Api<Carts> {
         )
 }
 
-/// Everything that a checkout takes.
+/// An example of a checkout with all fields.
 fn terms() -> Value {
     json!({
         "card_token": "card_approved",

@@ -19,7 +19,7 @@ use crate::http::state::Carts;
 use crate::requests::Terms;
 use crate::{refusals, store};
 
-/// The version that was read is checked out: the prices are those that were shown.
+/// Checks out the version that the client has read, at the prices that it was shown.
 pub(crate) async fn check_out(
     State(Carts { handle, unpaid }): State<Carts>,
     caller: Caller,
@@ -29,7 +29,7 @@ pub(crate) async fn check_out(
 ) -> Result<Outcome, Problem> {
     let terms = terms.checked()?;
     let order_id = handle.new_id::<OrderId>();
-    // The event starts the order's saga, so it is published in it.
+    // The event starts the order's saga, so the unit belongs to it.
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -47,7 +47,7 @@ pub(crate) async fn check_out(
     let shown = cart.clone();
     let (changes, products) = compare(&mut tx, &mut cart).await?;
     if !changes.is_empty() {
-        // The cart shows what is new, so the next checkout can be of that.
+        // The cart now shows the changes, so that the next checkout can succeed.
         if cart != shown {
             store::cart::save(tx.db(), &mut cart, now).await?;
         }
@@ -65,7 +65,7 @@ pub(crate) async fn check_out(
         unpaid.judge(&lines, others).map_err(|why| refusals::too_much(&why))?;
     }
     for line in &mut lines {
-        // Who judges the prices again sees by it whether its copy is behind.
+        // Orders judges the prices again, and sees by the version whether its copy is behind.
         line.product_version = products.get(line.sku.as_str()).map(|product| product.version);
     }
     let checkout = Checkout {
@@ -92,7 +92,7 @@ pub(crate) async fn check_out(
     Ok(Outcome::New(checkout))
 }
 
-/// The answer to a request for a version that was checked out before, whatever the cart is now.
+/// Returns the answer for a version that was checked out before, whatever the state of the cart is now.
 async fn earlier(
     tx: &mut Tx<'_>,
     cart_id: CartId,

@@ -1,10 +1,10 @@
-//! What the handlers work with.
+//! The state of the handlers.
 
 use axum::extract::FromRef;
 use ballet::Handle;
 use shop_access::unpaid::Unpaid;
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct Carts {
     pub(crate) handle: Handle,

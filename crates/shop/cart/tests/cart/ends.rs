@@ -1,4 +1,4 @@
-//! What becomes of a cart when its order ends: once, in time, late, again, and in another order.
+//! The ends of orders, and their effect on the cart: once, in time, late, again, and in another order.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
         let open = world.cart_is(cart_id, "open").await;
         version = open["version"].as_i64().expect("a number");
         assert_eq!(open["lines"], cart["lines"], "{reason}");
-        // The same request as before gets its order, and no other.
+        // The same request gets its own order again.
         let late = world.check_out(cart_id, version - 2).await;
         assert_eq!(late.status(), StatusCode::OK);
         let late: Value = late.json().await.expect("JSON");
@@ -62,7 +62,7 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
         world.cancelled(&first, "customer_cancelled").await;
         world.confirmed(&first).await;
     }
-    // Orders that are none of ours.
+    // Orders that do not come from a cart.
     world.confirmed(&new_id()).await;
     world.cancelled(&new_id(), "out_of_stock").await;
     world.has_heard().await;
@@ -72,7 +72,7 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
     world.confirmed(&second).await;
     let closed = world.cart_is(cart_id, "closed").await;
     assert_eq!(closed["lines"], json!([]));
-    // Again, and the other way round.
+    // Repeated, and in the other order.
     world.confirmed(&second).await;
     world.cancelled(&second, "payment_declined").await;
     world.cancelled(&first, "payment_declined").await;

@@ -1,4 +1,4 @@
-//! What is put into carts and taken out, and what is refused.
+//! Items that are put into carts and taken out, and refused requests.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn a_cart_keeps_the_price_that_it_showed_until_it_shows_another() {
     assert_eq!(world.get(&path, Some("\"1\"")).await.status(), StatusCode::NOT_MODIFIED);
 
     world.costs("mug", 2, euros(1_300)).await;
-    // Too late to be true.
+    // An old version, which comes too late.
     world.costs("mug", 1, euros(9)).await;
     assert_eq!(world.cart(cart_id).await, cart, "what was shown stands");
     let put = world.put(cart_id, "mug", 2).await;

@@ -1,4 +1,4 @@
-//! Checkouts at the same time as each other, and as changes of what they check out.
+//! Checkouts that race each other, or race changes of the cart or its products.
 
 use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
@@ -16,7 +16,7 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
             terms.iter().map(|terms| world.check_out_as(id(&cart), Some("\"1\""), terms));
         let answers = join_all(requests).await;
         let of = |status| answers.iter().filter(|answer| answer.status() == status).count();
-        // Those with the winner's card get its order; the others are told of it.
+        // Requests with the winner's card get its order; the others learn of it.
         assert_eq!(of(StatusCode::CREATED), 1);
         assert_eq!((of(StatusCode::OK), of(StatusCode::CONFLICT)), (8 / cards - 1, 8 - 8 / cards));
         let mut orders = std::collections::BTreeSet::new();
@@ -32,7 +32,7 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
     world.close().await;
 }
 
-/// A checkout is of what its customer has seen, or there is none.
+/// Either the checkout has what its customer has seen, or there is none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_was_shown() {
     const ROUNDS: usize = 12;

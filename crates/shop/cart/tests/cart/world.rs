@@ -1,4 +1,4 @@
-//! One test's cart, products that it copies, and a queue that gets all its events.
+//! The cart service of one test, the products that it copies, and a queue that gets all its events.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl World {
         world
     }
 
-    /// Drops an event on the exchange for events.
+    /// Publishes an event to the exchange for events.
     pub(crate) async fn tell(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
         let mut properties = json!({ "type": event_type, "message_id": new_id(),
             "content_type": "application/json" });
@@ -48,13 +48,13 @@ impl World {
         self.publish_raw(event_type, &properties, body.to_string()).await;
     }
 
-    /// A product has a version with this price, and the copy knows it.
+    /// Publishes a version of a product with this price, and waits until the copy has it.
     pub(crate) async fn costs(&self, sku: &str, version: i64, price: Value) {
         let what = if version == 1 { "published" } else { "price_changed" };
         self.product(what, sku, version, price).await;
     }
 
-    /// A product is withdrawn, and the copy knows it.
+    /// Withdraws a product, and waits until the copy knows it.
     pub(crate) async fn withdrawn(&self, sku: &str, version: i64) {
         self.product("withdrawn", sku, version, euros(1)).await;
     }
@@ -70,14 +70,14 @@ impl World {
         self.until("cart", &known, true).await;
     }
 
-    /// The copy has lost a product.
+    /// Removes a product from the copy.
     pub(crate) async fn forgets(&self, sku: &str) {
         self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
-    /// Waits until everything that was told is taken.
+    /// Waits until the service has handled all earlier messages.
     pub(crate) async fn has_heard(&self) {
-        // There is one lane: what comes after this has not come before.
+        // There is one lane, so this message is handled after all earlier ones.
         self.costs(&new_id(), 1, euros(1)).await;
     }
 
@@ -146,7 +146,7 @@ impl World {
         .await
     }
 
-    /// Checks out a version of a cart, which has to become an order; its id.
+    /// Checks out a version of a cart, which has to become an order. Returns the order's id.
     pub(crate) async fn ordered(&self, cart_id: &str, version: i64) -> String {
         let response = self.check_out(cart_id, version).await;
         let status = response.status();
@@ -155,13 +155,13 @@ impl World {
         checkout["order_id"].as_str().expect("an id").to_owned()
     }
 
-    /// An order is cancelled for a reason.
+    /// Publishes that an order is cancelled for a reason.
     pub(crate) async fn cancelled(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
         self.tell("orders.order_cancelled.v1", Some(order_id), &event).await;
     }
 
-    /// An order is paid.
+    /// Publishes that an order is paid.
     pub(crate) async fn confirmed(&self, order_id: &str) {
         let event = json!({ "order_id": order_id, "total": euros(1_250) });
         self.tell("orders.order_confirmed.v1", Some(order_id), &event).await;
@@ -176,7 +176,7 @@ impl World {
         cart.await.expect("the status")
     }
 
-    /// Waits until this many events of a type have come, and there are no more of them.
+    /// Waits until this many events of a type have come, and checks that there are no more.
     pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Value> {
         let found = wait_until("events", SOON, || async {
             let mut found = self.seen().await;
@@ -201,7 +201,7 @@ async fn answer(request: RequestBuilder) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// The body of an event.
+/// Returns the body of an event.
 pub(crate) fn body(event: &Value) -> Value {
     serde_json::from_str(event["payload"].as_str().expect("text")).expect("JSON")
 }
@@ -219,7 +219,7 @@ pub(crate) async fn problem(response: Response) -> Value {
     response.json().await.expect("JSON")
 }
 
-/// The sentence of a problem.
+/// Returns the `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     problem(response).await["detail"].as_str().expect("a sentence").to_owned()
 }

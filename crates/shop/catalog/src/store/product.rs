@@ -20,16 +20,16 @@ pub(crate) struct Stored {
     pub(crate) withdrawn: bool,
 }
 
-/// Which products are listed.
+/// The filter of a list of products.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listed {
     pub(crate) category: Option<Slug>,
     pub(crate) tag: Option<Slug>,
-    /// Those that can no longer be bought, in place of the others.
+    /// Lists the withdrawn products instead of the others.
     pub(crate) withdrawn: bool,
 }
 
-/// Stores a new product. `None` if there is or was a product with its SKU.
+/// Stores a new product. Returns `None` if there is or was a product with its SKU.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     draft: &Draft,
@@ -102,14 +102,14 @@ pub(crate) async fn withdraw(
     Ok(stored.product)
 }
 
-/// A product, if there is or was one.
+/// Returns a product, if there is or was one.
 pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stored>, Failure> {
     let product = sqlx::query_as("select * from product where sku = $1");
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// The same. Whoever else wants to change the product waits until this transaction ends, and then
-/// sees what it did.
+/// Like `find`, and locks the product. Other transactions that want to change it wait until this one ends, and then
+/// see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     sku: &Sku,
@@ -118,7 +118,7 @@ pub(crate) async fn find_to_change(
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// A page of products, in SKU order.
+/// Returns a page of products, in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     listed: &Listed,

@@ -16,8 +16,8 @@ use sqlx::{FromRow, PgPool, Row};
 
 use crate::store::product::Stored;
 
-/// The place of a product in what is found: by tier, within it by rank from the highest, and equal ones
-/// in SKU order. As text it is the cursor of a page.
+/// The position of a product in the results of a search: by tier, in a tier by rank from the highest, then by SKU.
+/// As text it is the cursor of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Place {
@@ -26,7 +26,7 @@ pub(crate) struct Place {
     sku: Sku,
 }
 
-/// A product that was found.
+/// A product that a search has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     tier: i16,
@@ -40,9 +40,9 @@ impl Found {
     }
 }
 
-/// A statement that finds products by a condition, with two queries. The second is for those
-/// that were found by the tier before. They are ranked by how much of the heading the words are, with
-/// the weights of its texts. Ranks are whole numbers, so that a cursor is exact.
+/// A statement that finds products by a condition on two queries. The second query excludes the results of the tier
+/// before. The rank is the weighted share of the heading that the words are. Ranks are whole numbers, so that a
+/// cursor is exact.
 macro_rules! find {
     ($condition:literal) => {
         concat!(
@@ -67,8 +67,8 @@ const BEGIN_IN_TITLE: &str = find!("heading @@ $1::tsquery and not heading @@ $2
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
 
-/// A page of the products that a query finds. They come in tiers: a tier is looked for only if those
-/// before it do not fill the page.
+/// Returns a page of the products that a query finds. The results come in tiers. A tier is searched only if the
+/// tiers before it do not fill the page.
 pub(crate) async fn find(
     db: &PgPool,
     query: &Query,

@@ -6,7 +6,7 @@ use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
 
-/// Lets a product be found.
+/// Adds a product to the search index.
 pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), Failure> {
     let tags = product.tags.iter().map(|tag| ('B', tag.as_str()));
     let title = [('A', product.title.as_str()), ('B', product.category.as_str())];
@@ -24,7 +24,7 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     Ok(())
 }
 
-/// Lets a product no longer be found.
+/// Removes a product from the search index.
 pub(crate) async fn remove(db: &mut PgConnection, sku: &Sku) -> Result<(), Failure> {
     let removed = sqlx::query("delete from product_words where sku = $1");
     removed.bind(sku.as_str()).execute(db).await?;

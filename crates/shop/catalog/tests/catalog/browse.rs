@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, product, skus};
 
-/// The SKUs of all pages of a list.
+/// Returns the SKUs of all pages of a list.
 async fn all(world: &World, list: &str) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {

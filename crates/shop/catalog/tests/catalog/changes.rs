@@ -114,7 +114,7 @@ async fn a_change_is_of_the_version_that_its_sender_has_read() {
     world.close().await;
 }
 
-/// Each round several administrators change the version that all of them have read.
+/// In each round, several administrators change the version that all of them have read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_changes_at_the_same_time_one_wins_and_none_is_lost() {
     const ROUNDS: i64 = 10;

@@ -1,4 +1,4 @@
-//! What people type, and what they find: a small shop, searches, and their products in order.
+//! Searches in a small shop, and the products that they must find, in order.
 
 use crate::world::{World, product, skus};
 
@@ -40,14 +40,14 @@ async fn found(world: &World, q: &str) -> Vec<String> {
 async fn what_people_type_is_found_the_best_first() {
     let world = stocked("typed").await;
     for (q, expected) in [
-        // Exact before longer before similar; in short products before in long ones.
+        // Exact words rank before longer ones, and those before similar ones; short products rank before long ones.
         ("kettle", &["kettle", "descaler", "kettel"][..]),
         ("KETTLE", &["kettle", "descaler", "kettel"]),
-        // In the title before in the description, and a title's beginning before a description.
+        // The title ranks before the description, and the beginning of a word in a title before a description.
         ("tea", &["tea-towel", "teapot", "mug", "shirt"]),
         ("teapot", &["teapot", "shirt"]),
         ("steel", &["knife", "spoon"]),
-        // While it is being typed.
+        // A word that is still being typed.
         ("ket", &["kettel", "kettle", "descaler"]),
         ("kettle de", &["descaler"]),
         ("tea t", &["tea-towel", "teapot", "shirt", "mug"]),
@@ -75,7 +75,7 @@ async fn what_people_type_is_found_the_best_first() {
         ("Müller", &["knife"]),
         ("smorrebrod lodz", &["spoon"]),
         ("smoerrebroed", &["spoon"]),
-        // Inflected, hyphenated, with an apostrophe.
+        // Inflected and hyphenated words, and words with an apostrophe.
         ("mugs", &["mug-tree", "mug"]),
         ("dish", &["brulee"]),
         ("teapots", &["teapot", "shirt"]),
@@ -83,14 +83,14 @@ async fn what_people_type_is_found_the_best_first() {
         ("t-shirt", &["shirt"]),
         ("t shirt", &["shirt"]),
         ("chefs knife", &["knife"]),
-        // In a number every digit counts; a SKU is found, and a tag.
+        // Every digit of a number counts; SKUs and tags are found.
         ("toaster x200", &["x200"]),
         ("toaster", &["x200", "x300"]),
         ("mug-tree", &["mug-tree"]),
         ("household самовар", &["samovar"]),
         ("САМОВАР", &["samovar"]),
         ("сам", &["samovar"]),
-        // Typing errors in other letters, whatever the locale of the database is.
+        // Typing errors in another script, whatever the locale of the database is.
         ("сомовар", &["samovar"]),
         ("самвоар", &["samovar"]),
         ("САМОВР", &["samovar"]),

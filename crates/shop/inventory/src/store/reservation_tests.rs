@@ -26,7 +26,7 @@ fn line(sku: &str) -> OrderLine {
     OrderLine { sku: sku.parse().unwrap(), quantity: 1, unit_price, product_version: None }
 }
 
-/// Reserves the SKUs in its own order, and releases every third reservation.
+/// Reserves all SKUs in an order of its own, and releases every third reservation.
 async fn customer(mut db: PgConnection, number: u128) -> u64 {
     let mut lines = SKUS.map(line);
     lines.rotate_left(number as usize % SKUS.len());

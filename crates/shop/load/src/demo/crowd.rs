@@ -1,5 +1,5 @@
-//! Customers who come one after the other for as long as the demo runs. What begins to fail for them,
-//! and what works again, is said once.
+//! Customers who come one after the other while the demo runs. Each change between success and failure is printed
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::customer::{Customer, cart_of};
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
 
-/// Between two customers.
+/// The pause between two customers.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Crowd {
@@ -20,14 +20,14 @@ pub(crate) struct Crowd {
     cases: Vec<Case>,
 }
 
-/// What customers do, with how it went last.
+/// The last outcome of each kind of request.
 #[derive(Debug, Default)]
 struct Experience(BTreeMap<&'static str, Outcome>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
     status: Option<StatusCode>,
-    /// The parts that a page could not show.
+    /// The missing parts of a page.
     missing: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl Crowd {
         Self { customers: shop.customers.clone(), cases }
     }
 
-    /// Never returns.
+    /// Runs customers for ever.
     pub(crate) async fn shop(&self) {
         let mut experience = Experience::default();
         let mut last = vec![None; self.customers.len()];
@@ -53,7 +53,7 @@ impl Crowd {
     }
 }
 
-/// One customer searches, looks, fills a cart, checks it out, and reads how their order before went.
+/// One customer searches, reads the page, fills a cart, checks it out, and reads the page of their last order.
 async fn visit(
     customer: &Customer,
     number: usize,
@@ -68,7 +68,7 @@ async fn visit(
     let cart = customer.post_json("/carts", &cart_of(&checkout));
     let placed = match experience.of("a cart", cart).await {
         Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
-        // A client that has no cart can still order.
+        // A client without a cart can still order.
         None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
     };
     if let Some(last) = last {
@@ -78,7 +78,7 @@ async fn visit(
 }
 
 impl Experience {
-    /// Sends a request, and says so if it went otherwise than the last of its kind.
+    /// Sends a request, and prints its outcome if it differs from the last one of this kind.
     async fn of(&mut self, what: &'static str, request: RequestBuilder) -> Option<Value> {
         let (status, body, error) = match request.send().await {
             Ok(answer) => (Some(answer.status()), answer.json().await.unwrap_or_default(), None),

@@ -1,4 +1,4 @@
-//! The demo: the whole shop at work, with orders of all kinds and how they end.
+//! The demo: the whole shop at work, with orders of all kinds and their ends.
 
 mod around;
 mod crowd;
@@ -28,22 +28,22 @@ use ballet_trials::{DemoConsole, Stop};
 pub use crate::demo::around::HINTS;
 pub use crate::demo::stage::{open, packages};
 
-/// What the demo shows.
+/// The options of the demo.
 #[derive(Debug, Clone, Copy)]
 pub struct Args {
-    /// Whether it ends after the summary.
+    /// Whether the demo ends after the summary.
     pub once: bool,
-    /// The number of orders to place. With 0 nobody buys anything, also later: for a replay.
+    /// The number of orders to place. With 0 there are no customers at all, also later: for a replay.
     pub orders: u32,
     /// Whether the services' logs are kept.
     pub keep: bool,
 }
 
-/// Runs the demo of the shop that is opened so.
+/// Runs the demo of the shop that `shop` opens.
 ///
 /// # Errors
 ///
-/// The shop cannot be opened, or something hangs.
+/// Returns an error if the shop cannot be opened, or something hangs.
 pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let mut shop = tokio::select! {
@@ -68,12 +68,12 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
     }
     let held = matches!(played, Some(Ok((true, _))));
     if let Some(Ok((_, console))) = &mut played {
-        // Before the server of its database.
+        // The console stops before the server of its database.
         drop(console.take());
     }
     shop.close(!held || args.keep).await?;
     match played {
-        // Without --once the summary was shown and the user ended the demo: that is a success.
+        // Without --once the summary was shown and the user ended the demo: a success.
         Some(Ok((held, _))) if held || !args.once => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
@@ -99,7 +99,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoCons
     }
     let quiescent = quiescence::wait(&subject, shop, &tap, &orders, &cases, with_python).await?;
     let held = summary::show(&tap, &orders, &quiescent)?;
-    // Last, so that it is still on the screen when the user reads.
+    // Printed last, so that it is still on the screen when the user reads.
     if !args.once {
         return Ok((held, around::show(shop).await?));
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Orders {
     sagas: Sagas,
-    /// Those that had the shop to themselves.
+    /// The orders that ran alone in the shop.
     alone: Arc<Mutex<Vec<Uuid>>>,
 }
 
@@ -28,7 +28,7 @@ impl Orders {
         self.sagas.add(case.name, begun, Instant::now());
     }
 
-    /// Adds an order that has the shop to itself.
+    /// Adds an order that runs alone in the shop.
     pub(crate) fn add_alone(&self, id: Uuid, case: &Case) {
         self.alone.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         self.add(id, case);

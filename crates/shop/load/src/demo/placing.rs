@@ -31,12 +31,12 @@ const STOREFRONT: &str = "storefront";
 
 /// Places orders as customers do.
 pub(crate) struct Placer {
-    /// They take turns, because the gateway counts what each of them does in a minute.
+    /// The customers take turns, because the gateway limits the requests of each per minute.
     customers: Vec<Customer>,
     storefront: Producer,
     storefront_url: String,
     children: Children,
-    /// The checkout.
+    /// The root of the repository.
     root: PathBuf,
     clock: Clock,
     tap: Tap,
@@ -76,7 +76,7 @@ impl Placer {
         Ok(())
     }
 
-    /// Places two orders before the others, which have the shop to themselves.
+    /// Places two orders before the others, which run alone in the shop.
     async fn alone(&mut self, cases: &mut Vec<Case>) -> Result<()> {
         for case in [GOOD, CAPTURE_FAILS] {
             let Some(at) = cases.iter().position(|one| *one == case) else { continue };
@@ -85,7 +85,7 @@ impl Placer {
             self.orders.add_alone(id, &case);
             self.storefront.send(STOREFRONT, id, &cases::checkout(&case, at, self.new_id())?)?;
             self.storefront.confirmed().await?;
-            // The caller gives up if the order does not end.
+            // The caller stops waiting if the order does not end.
             self.tap.wait_for(id, OrderCompleted::TYPE).await?;
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Placer {
             .await
     }
 
-    /// One customer looks for a product, fills a cart, checks it out, and may change their mind.
+    /// Places an order as one customer who searches for a product, fills a cart and checks it out, and may cancel.
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let customer = &self.customers[number % self.customers.len()];
         let checkout = customer.checkout(case, number)?;
@@ -145,7 +145,7 @@ impl Placer {
         Ok(())
     }
 
-    /// Lets the example in Python place orders, as any shop front would.
+    /// Runs the Python example, which places orders as any shop front would.
     async fn in_python(&self, count: usize) -> Result<()> {
         if count == 0 {
             return Ok(());
@@ -175,7 +175,7 @@ impl Placer {
     }
 }
 
-/// Whether the example in Python can run here.
+/// Whether the Python example can run here.
 pub(crate) async fn has_pika() -> bool {
     let looks = tokio::process::Command::new("python3")
         .args(["-c", "import pika"])
@@ -186,7 +186,7 @@ pub(crate) async fn has_pika() -> bool {
     looks.await.is_ok_and(|status| status.success())
 }
 
-/// Leaves a tenth of the orders to the example in Python, of the kinds that it places.
+/// Reserves a tenth of the orders for the Python example, of the kinds that it places.
 fn take_for_python(cases: &mut Vec<Case>) -> usize {
     let count = cases.len() / 10;
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! Waits until all orders are quiescent: they have ended, and nothing is on its way any more.
+//! Waits until all orders are quiescent: they have ended, and no message is on its way.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,21 +18,21 @@ use crate::open_shop::OpenShop;
 use ballet_terminal::{Progress, ui};
 use ballet_trials::{End, Subject};
 
-/// How often the orders are counted.
+/// The interval at which the orders are counted.
 const TICK: Duration = Duration::from_millis(100);
-/// After this long without any change something hangs. It is longer than the longest retry delay of
+/// The time without any change after which a run counts as hanging. It is longer than the longest retry delay of
 /// these orders.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// After this long without an event all compensations are done.
+/// The time without an event after which all compensations are done.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// The state in which nothing moves any more, and what the audit says about it.
+/// The quiescent state, and the report of its audit.
 #[derive(Debug)]
 pub(crate) struct Quiescent {
     pub(crate) report: Report,
     /// The queues that still hold messages.
     pub(crate) waiting: Vec<String>,
-    /// From the first order to the end of the last.
+    /// The time from the first order to the end of the last.
     pub(crate) took: Duration,
 }
 
@@ -44,7 +44,7 @@ struct Counts {
     events: usize,
 }
 
-/// Places the orders, follows them, and returns when nothing moves any more.
+/// Places the orders, follows them, and returns when all are quiescent.
 pub(crate) async fn wait(
     subject: &Subject,
     shop: &mut OpenShop,
@@ -134,8 +134,7 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
     ))
 }
 
-/// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until
-/// the time is over.
+/// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until the time is over.
 async fn settle(
     subject: &Subject,
     shop: &mut OpenShop,
@@ -158,7 +157,7 @@ async fn settle(
                 ..BrokerSnapshot::default()
             };
             let report = subject.audit(&endpoints, &broker, SignedDuration::ZERO).await;
-            // Otherwise something is on its way, or a service was killed just now.
+            // Otherwise a message is on its way, or a service was killed just now.
             if report.is_quiescent() || begun.elapsed() > PATIENCE {
                 session.close().await;
                 let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
@@ -170,7 +169,7 @@ async fn settle(
     }
 }
 
-/// The number of messages in each queue: open work, dead letters, and unknown events.
+/// Returns the number of messages in each queue: open work, dead letters, and unknown events.
 async fn depths(session: &dyn Session, queues: &[String]) -> Result<BTreeMap<String, u64>> {
     let mut found = BTreeMap::new();
     for queue in queues {

@@ -1,4 +1,4 @@
-//! The demo's summary: how the orders ended, and what must hold.
+//! The demo's summary: the ends of the orders, and the invariants.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,14 +16,14 @@ use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::{End, Entry, Journal, Placed};
 
-/// How the orders of one kind ended.
+/// The row of one kind of orders.
 #[derive(Debug, Default)]
 struct Line {
     placed: usize,
     completed: usize,
     compensated: usize,
     reasons: BTreeMap<String, usize>,
-    /// Orders that ended otherwise than they should.
+    /// Orders with an unexpected end.
     wrong: Vec<Uuid>,
 }
 
@@ -67,7 +67,7 @@ fn table(lines: &BTreeMap<&'static str, Line>) -> String {
     let count = |count: usize| if count == 0 { "·".to_owned() } else { count.to_string() };
     let mut sum = Line::default();
     let mut rows: Vec<_> = lines.iter().collect();
-    // The ordinary case first, then the others that are completed.
+    // The ordinary kind first, then the others that are completed.
     rows.sort_by_key(|(name, line)| (line.compensated > 0, std::cmp::Reverse(line.placed), **name));
     for (name, line) in rows {
         let reasons: Vec<_> = line.reasons.keys().map(String::as_str).collect();
@@ -98,8 +98,8 @@ fn speed(journal: &Journal, orders: usize, quiescent: &Quiescent) -> String {
     )
 }
 
-/// Draws the orders that had the shop to themselves: one whose deadline passed, one that was
-/// completed, and one that was compensated.
+/// Draws the orders that ran alone in the shop: one whose deadline passed, one that was completed, and one that was
+/// compensated.
 fn sagas(journal: &Journal, orders: &Orders) {
     let graph = shop::graph();
     for id in orders.alone() {

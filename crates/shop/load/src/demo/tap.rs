@@ -16,7 +16,7 @@ use ballet_trials::{Journal, Witness};
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Reads until the last clone is dropped.
+/// A reader of the journal, which stops when its last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Tap {
     read: Arc<Mutex<Read>>,
@@ -26,7 +26,7 @@ pub(crate) struct Tap {
 #[derive(Debug)]
 struct Read {
     journal: Journal,
-    /// Why the reader has stopped.
+    /// The error that has stopped the reader.
     failed: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl Tap {
             let failed = loop {
                 match reader.next().await {
                     Ok(Next::Record(record)) => lock(&shared).journal.add(&record),
-                    // It says what has happened, and goes on.
+                    // The reader logs a notice itself, and goes on.
                     Ok(Next::Notice(_)) => {}
                     Err(error) => break error.to_string(),
                 }
@@ -72,7 +72,7 @@ impl Tap {
         }
     }
 
-    /// Looks at what was read so far. Fails if the reader has stopped.
+    /// Calls `look` with the journal as read so far. Fails if the reader has stopped.
     pub(crate) fn journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> Result<T> {
         let read = lock(&self.read);
         if let Some(failed) = &read.failed {

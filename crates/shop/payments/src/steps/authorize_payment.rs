@@ -84,8 +84,8 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone first, so money that was captured is paid back: if the row is
-    /// still `captured`, by a person. There is nothing to void then.
+    /// A capture of the same saga is undone first, so captured money is paid back. If the row is still `captured`,
+    /// a person has paid it back. In both cases there is nothing to void.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,

@@ -33,7 +33,7 @@ impl CallStep for CapturePayment {
         let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
             return call(request);
         };
-        // The provider said so by itself. If it is mistaken, the void that follows ends it.
+        // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
         let (order_id, now) = (OrderId(request.order_id), tx.now());
         store::advance(tx.db(), order_id, State::CaptureFailed, Some(reason), now).await?;
         known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))

@@ -1,4 +1,4 @@
-//! The webhooks that came.
+//! The received webhooks.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ pub(crate) async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Why an authorisation has ended by itself, if the provider said so.
+/// Returns why an authorisation has ended by itself, if the provider said so.
 pub(crate) async fn ended(
     db: impl PgExecutor<'_>,
     reference: &str,

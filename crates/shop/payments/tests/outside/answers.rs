@@ -1,5 +1,4 @@
-//! Answers that are lost, broken, or not ours: each effect happens once, and no answer is taken for
-//! another one.
+//! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
 
 use crate::world::World;
 use serde_json::json;
@@ -7,7 +6,7 @@ use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
 use shop_rig::partner::Mood;
 
-/// What may happen to a request whose outcome is then not known.
+/// The ways to lose the outcome of a request.
 const LOST: [Mood; 9] = [
     Mood::Hangs,
     Mood::ActsAndHangs,
@@ -24,7 +23,7 @@ const LOST: [Mood; 9] = [
 async fn whatever_happens_to_an_answer_the_money_is_held_once() {
     let world = World::new("lost_answers").await;
     for mood in LOST {
-        // Asking by the key does not help at first.
+        // At first the look-up by the key fails as well.
         world.partner.is("/operations", &[Mood::Says(503)]);
         world.partner.is("/authorizations", &[mood, mood]);
         let order_id = world.order("card_approved").await;
@@ -101,7 +100,7 @@ async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
     assert_eq!(payment["reason"], json!("request_not_taken"));
     assert_eq!(world.partner.done("/authorizations", &order_id.to_string()).len(), 0);
 
-    // An attempt before was taken, and its answer lost.
+    // An earlier attempt was accepted, and its answer lost.
     world.partner.is("/operations", &[Mood::Says(503)]);
     let mut moods = vec![Mood::ActsAndHangs];
     moods.extend([Mood::Says(422); 100]);

@@ -1,8 +1,8 @@
-//! Settings that are wrong, as the program says it.
+//! Wrong settings, and the program's messages about them.
 
 use std::process::Command;
 
-/// What the program says with these settings, in place of starting.
+/// Runs the program with these settings, which it must refuse. Returns its output.
 fn said(settings: &[(&str, &str)]) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_payments"));
     program.env_clear().env("AMQP_URL", "amqp://u:p@h/v").env("DATABASE_URL", "postgres://h/d");

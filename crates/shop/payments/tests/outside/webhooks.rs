@@ -1,4 +1,4 @@
-//! What the card processor tells by itself.
+//! Webhooks of the card processor.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     world.partner.is("/authorizations", &[Mood::Later]);
     let order_id = world.order("card_approved").await;
     let key = world.is_asked("/authorizations", order_id).await;
-    // The processor asks for an hour, and nothing is wrong.
+    // The processor asks for a pause of an hour, and this is no error.
     let waiting = "select count(*) from ballet.call \
                    where attempts = 0 and last_error like '%no outcome yet%'";
     world.until("payments", waiting, 1).await;
-    // Too early: the processor still has no outcome.
+    // Too early: the processor has no outcome yet.
     assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
     assert_eq!(world.payment(order_id).await["status"], 404);
     world.partner.finish(key);
@@ -49,7 +49,7 @@ async fn a_webhook_before_the_answer_and_one_of_another_order_change_nothing_twi
     world.partner.is("/authorizations", &[Mood::ActsAndHangs]);
     let order_id = world.order("card_approved").await;
     let key = world.is_asked("/authorizations", order_id).await;
-    // The request is still under way.
+    // The request is still in progress.
     assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
     let (other, unknown) = (new_id(), new_id());
     assert_eq!(world.webhook(&finished("other", other, key)).await, 204);
@@ -138,7 +138,7 @@ async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored(
     early["occurred_at"] = json!("-009998-01-01T00:00:00Z");
     assert_eq!(world.webhook(&early).await, 422);
     assert_eq!(world.count("webhook").await, 0);
-    // While secrets are exchanged, both are valid.
+    // During a change of secrets, both are valid.
     assert_eq!(world.send(&[sign(OLD_SECRET, 0, &body)], &body).await.status(), 204);
     assert_eq!(world.send(&[sign(NEW_SECRET, 200, &body)], &body).await.status(), 204);
     assert_eq!(world.count("webhook").await, 1);

@@ -1,4 +1,4 @@
-//! One test's payments, and the card processor that it calls.
+//! The payments service of one test, and the card processor that it calls.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl World {
         Self { rig: Rig::new(name, part, partner, service).await }
     }
 
-    /// Lets payments ask for the money of a new order.
+    /// Publishes the events that make payments authorise a new order's money. Returns the order.
     pub(crate) async fn order(&self, card: &str) -> Uuid {
         let order_id = new_id();
         let placed = OrderPlaced { card_token: card.to_owned(), ..placed(SagaId(order_id)) };
@@ -70,13 +70,13 @@ impl World {
         order_id
     }
 
-    /// Lets payments take it.
+    /// Publishes the event that makes payments capture the money.
     pub(crate) async fn ship(&self, order_id: Uuid) {
         let (order, shipment_id) = (OrderId(order_id), ShipmentId(order_id));
         self.publish(order_id, &ShipmentScheduled { order_id: order, shipment_id }).await;
     }
 
-    /// The payment of an order.
+    /// Returns the payment of an order.
     pub(crate) async fn payment(&self, order_id: Uuid) -> Value {
         self.get(&format!("/payments/{order_id}")).await
     }
@@ -92,7 +92,7 @@ impl World {
         .expect("the state")
     }
 
-    /// Waits until the processor has been asked to act at a path for an order.
+    /// Waits until the processor got a request at a path for an order. Returns its key.
     pub(crate) async fn is_asked(&self, path: &str, order_id: Uuid) -> Uuid {
         wait_until("the processor to be asked", SOON, || async {
             let done = self.partner.done(path, &order_id.to_string());
@@ -131,7 +131,7 @@ impl World {
         .expect("stuck");
     }
 
-    /// The events that payments published, as type and order.
+    /// Waits for this many events of payments. Returns the type and the order of each.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = |event: &Value| {

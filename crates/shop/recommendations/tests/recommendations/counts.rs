@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Message, ORDERS, Order, PAIRS, PRODUCTS, World};
 
-/// The ids of the orders that count.
+/// Returns the ids of the orders that count.
 async fn counted(world: &World) -> BTreeSet<String> {
     let orders = world.all(ORDERS).await;
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
@@ -65,7 +65,7 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
     world.take(stay.iter().flat_map(Order::sold)).await;
     let before = world.counts().await;
     assert_eq!(before.len(), 1 + 4 + 3);
-    // Some share products with those, some bring new ones, some are large.
+    // Some share products with the others, some have new ones, some are large.
     let mut go: Vec<Order> = (0..20)
         .map(|n| Order::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
         .collect();
@@ -91,7 +91,7 @@ async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
     world.close().await;
 }
 
-/// Every order touches the same products, so every lane wants the rows of every other.
+/// Every order has the same products, so all lanes need the same rows.
 #[tokio::test]
 async fn replicas_and_lanes_count_each_order_once() {
     let world = World::with("lanes", 2, 3).await;

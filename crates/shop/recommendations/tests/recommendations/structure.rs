@@ -1,4 +1,4 @@
-//! Orders that are made by a known rule, which has to be found in them.
+//! Orders made by a known rule, which the recommendations have to find.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::world::{Message, Order, PAIRS, World, new_id, published, withdrawn};
 
 const SEED: u64 = 20_261_121;
 const CLUSTERS: usize = 6;
-/// The products of a cluster, which are bought together.
+/// The number of products in a cluster. They are bought together.
 const SIZE: usize = 4;
 const NOISE: usize = 40;
 const ORDERS: usize = 400;
-/// Four of five orders have it, whatever else is in them.
+/// The product in four of five orders, whatever else is in them.
 const BESTSELLER: &str = "bestseller";
 
-/// SplitMix64: the same orders with each run.
+/// SplitMix64: a random generator with the same orders in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -79,14 +79,14 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
             seduced += usize::from(most_often_with(&pairs, &sku) == BESTSELLER);
         }
     }
-    // Who only counts orders recommends the bestseller with nearly everything.
+    // A plain count of orders would recommend the bestseller with nearly everything.
     assert!(seduced > CLUSTERS * SIZE / 2, "only {seduced} are bought most often with it");
-    // It goes with everything, so with nothing in particular.
+    // The bestseller goes with everything, so with nothing in particular.
     let (basis, popular) = world.recommended(&format!("/products/{BESTSELLER}/related")).await;
     assert_eq!(basis, "popular");
     assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
 
-    // Somebody new gets what is popular. After the first order it is what goes with that.
+    // A new customer gets the popular products, and after the first order those that go with it.
     let customer = new_id();
     let path = format!("/customers/{customer}/recommendations?limit=3");
     let (basis, popular) = world.recommended(&path).await;
@@ -99,7 +99,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
         ("bought_together", vec![member(2, 1), member(2, 2), member(2, 3)])
     );
 
-    // What can no longer be bought is not recommended, in whichever order the events come.
+    // A withdrawn product is not recommended, in whichever order the events come.
     world.take_in_order([withdrawn(&member(2, 1)), published(&member(2, 1)).repeated()]).await;
     let (_, liked) = world.recommended(&path).await;
     assert!(!liked.contains(&member(2, 1)), "{liked:?}");
@@ -109,7 +109,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     world.close().await;
 }
 
-/// The product that most orders with this one have.
+/// Returns the product that is in most orders with this one.
 fn most_often_with(pairs: &[Value], sku: &str) -> String {
     let mut orders = BTreeMap::new();
     for pair in pairs {
@@ -131,7 +131,7 @@ async fn what_sells_now_is_more_popular_than_what_sold_more_long_ago() {
     world.take(orders.iter().flat_map(Order::sold)).await;
     let expected = ("popular".to_owned(), vec!["new".to_owned(), "old".to_owned()]);
     assert_eq!(world.recommended("/popular").await, expected);
-    // A clock that is ahead gives no advantage: both were placed "in the year 2999".
+    // A clock that is ahead has no advantage: both were placed "in the year 2999".
     let gone: Vec<Order> = (0..3).map(|_| Order::of(["gone"])).collect();
     world.take(gone.iter().flat_map(Order::sold)).await;
     assert_eq!(world.recommended("/popular?limit=1").await.1, ["gone"]);

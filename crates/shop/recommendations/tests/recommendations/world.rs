@@ -1,4 +1,4 @@
-//! One test's recommendations, and the events that others would publish.
+//! The recommendations service of one test, and the events that other services would publish.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
-/// What is counted, in order.
+/// The query of the counted orders, in order.
 pub(crate) const ORDERS: &str =
     "select to_jsonb(customer_order) from customer_order where counted order by order_id";
 pub(crate) const PRODUCTS: &str =
     "select to_jsonb(product_count) - 'popularity' from product_count order by sku";
 pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count order by sku, other";
-/// How many messages are published side by side.
+/// The number of messages that are published at a time.
 const SIDE_BY_SIDE: usize = 16;
 
 pub(crate) struct World {
@@ -37,7 +37,7 @@ impl Deref for World {
     }
 }
 
-/// A message on its way.
+/// A message to publish.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     event_type: &'static str,
@@ -51,13 +51,13 @@ impl Message {
         Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
     }
 
-    /// The same event as another message: what a producer repeats.
+    /// The same event as another message, as a producer would repeat it.
     pub(crate) fn repeated(&self) -> Self {
         Self { message_id: new_id(), ..self.clone() }
     }
 }
 
-/// An order of somebody.
+/// An order of some customer.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub(crate) order_id: Uuid,
@@ -67,10 +67,10 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// An order of today.
+    /// Creates an order of today.
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
-        // Later than the clock of the database: it counts as of now.
+        // Later than the clock of the database, so the weight is that of now.
         let placed_at = "2999-01-01T00:00:00Z".to_owned();
         Self { order_id: new_id(), customer_id: new_id(), skus, placed_at }
     }
@@ -107,13 +107,13 @@ impl Order {
         Message::new::<OrderCancelled>(Some(self.order_id), body)
     }
 
-    /// What leads to an order that counts.
+    /// The events that make an order count.
     pub(crate) fn sold(&self) -> [Message; 2] {
         [self.placed(), self.confirmed()]
     }
 }
 
-/// A product as catalog publishes it.
+/// Returns the event of a product that catalog publishes.
 pub(crate) fn published(sku: &str) -> Message {
     Message::new::<ProductPublished>(None, product(sku, 1))
 }
@@ -133,7 +133,7 @@ impl World {
         Self::with(name, 1, 1).await
     }
 
-    /// Several replicas with several lanes.
+    /// Starts several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let parts = vec![recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
@@ -143,7 +143,7 @@ impl World {
         Self { system, client: Client::new() }
     }
 
-    /// Publishes messages, in no certain order, and waits until all are handled.
+    /// Publishes messages, in no particular order, and waits until all are handled.
     pub(crate) async fn take(&self, messages: impl IntoIterator<Item = Message>) {
         let management = self.env.management();
         let messages: Vec<Message> = messages.into_iter().collect();
@@ -207,7 +207,7 @@ impl World {
         response.json().await.expect("JSON")
     }
 
-    /// The basis of a recommendation, and the SKUs.
+    /// Returns the basis of a recommendation, and the SKUs.
     pub(crate) async fn recommended(&self, path: &str) -> (String, Vec<String>) {
         let list = self.read(path).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -215,12 +215,12 @@ impl World {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    /// The rows of a query, each of them one JSON object.
+    /// Returns the rows of a query, each a JSON object.
     pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
         sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
     }
 
-    /// Everything that is counted, as text.
+    /// Returns all counts, as text.
     pub(crate) async fn counts(&self) -> Vec<String> {
         let mut db = self.database().await;
         let rows: Vec<(String,)> = sqlx::query_as(

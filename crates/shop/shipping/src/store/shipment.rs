@@ -25,7 +25,7 @@ pub(crate) struct Shipment {
     pub(crate) state: State,
     /// The delivery address.
     pub(crate) ship_to: Address,
-    /// The carrier's number. Absent if the carrier refused the parcel.
+    /// The carrier's tracking number. Absent if the carrier refused the parcel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tracking: Option<String>,
     /// Why the carrier refused the parcel.
@@ -38,7 +38,7 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
-    /// The parcel as the carrier knows it.
+    /// Returns the parcel as the carrier knows it.
     pub(crate) fn parcel(self) -> Result<Parcel, Failure> {
         let order_id = self.order_id;
         let tracking = self.tracking.ok_or_else(|| {
@@ -76,7 +76,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a shipment. A permanent failure if the new state may not follow.
+/// Changes the state of a shipment. Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -102,7 +102,7 @@ pub(crate) async fn advance(
     })
 }
 
-/// The shipment of an order that has one, or is about to.
+/// Returns the shipment of an order that must have one. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -111,7 +111,7 @@ pub(crate) async fn of_order(
     shipment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no shipment yet")))
 }
 
-/// The shipment of an order, if it has one.
+/// Returns the shipment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -123,7 +123,7 @@ pub(crate) async fn find(
     Ok(shipment)
 }
 
-/// A page of shipments, the newest orders first.
+/// Returns a page of shipments, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

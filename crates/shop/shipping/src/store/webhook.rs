@@ -1,4 +1,4 @@
-//! The webhooks that came.
+//! The received webhooks.
 
 use ballet::Failure;
 use jiff::Timestamp;

@@ -7,7 +7,7 @@ use shop_events::orders::{CancelReason, OrderCancelled};
 use shop_rig::partner::Mood;
 use shop_rig::rig::{SOON, finished};
 
-/// What may happen to a request whose outcome is then not known.
+/// The ways to lose the outcome of a request.
 const LOST: [Mood; 6] = [
     Mood::Hangs,
     Mood::ActsAndHangs,
@@ -78,7 +78,7 @@ async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_come
     world.shipment_is(order_id, "dispatched").await;
     assert!(world.stuck().await.is_empty());
     let key = world.only_effect("/deliveries", order_id);
-    // Not there yet.
+    // Not delivered yet.
     assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
     world.partner.finish(key);
     for _ in 0..2 {

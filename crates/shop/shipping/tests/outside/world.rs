@@ -1,4 +1,4 @@
-//! One test's shipping, and the carrier that it calls.
+//! The shipping service of one test, and the carrier that it calls.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl World {
         Self { rig: Rig::new(name, part, partner, service).await }
     }
 
-    /// Lets shipping book a parcel for a new order.
+    /// Publishes the events that make shipping book a parcel for a new order. Returns the order.
     pub(crate) async fn order(&self, country: &str) -> Uuid {
         let order_id = new_id();
         let mut placed = placed(SagaId(order_id));
@@ -65,7 +65,7 @@ impl World {
         order_id
     }
 
-    /// Lets shipping hand it over.
+    /// Publishes the event that makes shipping hand the parcel over.
     pub(crate) async fn confirm(&self, order_id: Uuid) {
         let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
         self.publish(order_id, &confirmed).await;

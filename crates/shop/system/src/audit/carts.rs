@@ -1,5 +1,5 @@
-//! The rules for carts: one is checked out at most once, its order has the prices that it showed, and
-//! it ends as its order does.
+//! The rules for carts: a cart is checked out at most once, its order has the prices that it showed, and it ends as
+//! its order does.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use shop_events::{OrderId, OrderLine};
 
 use crate::audit::rows::{Cart, Checkout, Order, Snapshot};
 
-/// What holds at any moment.
+/// Checks the rules that hold at any moment.
 pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mut Report) {
     let mut live: BTreeMap<_, Vec<OrderId>> = BTreeMap::new();
     let mut versions: BTreeMap<_, Vec<OrderId>> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mu
         orders.iter().map(|order| (order.order_id, order)).collect();
     for Checkout { order_id, lines, total, .. } in checkouts {
         let Some(Order { lines: Some(ordered), total: placed, .. }) = orders.get(order_id) else {
-            // It is not placed yet, or never was.
+            // The order is not placed yet, or never was.
             continue;
         };
         let goods = |lines: &[OrderLine]| -> Vec<_> {
@@ -48,7 +48,7 @@ pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mu
     }
 }
 
-/// What holds if nothing is open.
+/// Checks the rules that hold if nothing is open.
 pub(super) fn check_ends(snapshot: &Snapshot, report: &mut Report) {
     let Snapshot { orders, carts, checkouts, .. } = snapshot;
     let orders: HashMap<OrderId, &str> =
@@ -70,7 +70,7 @@ pub(super) fn check_ends(snapshot: &Snapshot, report: &mut Report) {
         let fits = match status.as_str() {
             "open" => matches!(end, "none" | "cancelled"),
             "closed" => matches!(end, "confirmed" | "cancelled"),
-            // Its order has ended.
+            // `checked_out`: the order of such a cart has ended.
             _ => false,
         };
         if !fits {

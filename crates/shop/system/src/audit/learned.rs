@@ -1,4 +1,4 @@
-//! The rules for what recommendations learns: it counts what was sold, and nothing else.
+//! The rules for recommendations: it counts completed orders, and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,11 +7,10 @@ use shop_events::{OrderId, Sku};
 
 use crate::audit::rows::{Learned, Order};
 
-/// The most orders that are named in one sentence.
+/// The most orders that one sentence names.
 const MOST_NAMED: usize = 20;
 
-/// Whether recommendations counts an order that it has to count. That may be a little later: it is no
-/// part of the saga.
+/// Whether recommendations counts an order that it must count. It may be late, because it is not part of the saga.
 pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut Report) -> bool {
     let Order { order_id, status, .. } = order;
     let is_completed = status == "completed";
@@ -24,7 +23,7 @@ pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut
     counted || !is_completed
 }
 
-/// That recommendations is behind, if it is.
+/// Returns a sentence if recommendations is behind.
 pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
     match uncounted {
         [] => None,
@@ -41,10 +40,10 @@ pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
     }
 }
 
-/// If nothing is open, the counts of products and pairs are those of the orders.
+/// Checks that the counts of products and pairs are those of the orders, if nothing is open.
 pub(super) fn check_counts(learned: &Learned, report: &mut Report) {
     let Learned { orders, products, pairs } = learned;
-    // What is counted, and what the orders have.
+    // The counts, and the counts that follow from the orders.
     let mut counts: BTreeMap<(&Sku, Option<&Sku>), (i64, i64)> = BTreeMap::new();
     for product in products {
         counts.entry((&product.sku, None)).or_default().0 = product.orders;

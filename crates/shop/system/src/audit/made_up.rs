@@ -1,4 +1,4 @@
-//! Made-up shops, which tests audit.
+//! Made-up shops for tests of the audit.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub(super) fn operation(key: u8, result: &str) -> Operation {
     }))
 }
 
-/// A shop with one quiescent order.
+/// Returns a shop with one quiescent order.
 pub(super) fn shop(status: &str) -> Snapshot {
     let completed = status == "completed";
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
@@ -80,7 +80,7 @@ pub(super) fn shop(status: &str) -> Snapshot {
     }
 }
 
-/// What is learnt from an order of two products, if it counts.
+/// Returns the counts of an order of two products, or empty ones.
 pub(super) fn learned(counts: bool) -> Learned {
     if !counts {
         return Learned::default();

@@ -52,7 +52,7 @@ pub(super) async fn read(databases: &Databases) -> Snapshot {
     }
 }
 
-/// The rows, or none of a service that is away.
+/// Returns the rows, or none if the service is away.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
@@ -117,11 +117,11 @@ async fn catalog(databases: &Databases) -> sqlx::Result<Vec<Price>> {
     all(&mut db, prices).await
 }
 
-/// All products, also those that are withdrawn.
+/// Returns all products, including the withdrawn ones.
 ///
 /// # Errors
 ///
-/// If the database of catalog does not answer.
+/// Returns an error if the database of catalog does not answer.
 pub async fn products(databases: &BTreeMap<String, String>) -> sqlx::Result<Vec<Product>> {
     while_answering(databases, &["catalog"], all_products(databases)).await
 }
@@ -133,11 +133,11 @@ async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
     all(&mut db, products).await
 }
 
-/// How much of a product inventory has received, over all delivery notes.
+/// Returns the quantity of a product that inventory has received, over all delivery notes.
 ///
 /// # Errors
 ///
-/// If the database of inventory does not answer.
+/// Returns an error if the database of inventory does not answer.
 pub async fn received(databases: &BTreeMap<String, String>, sku: &str) -> sqlx::Result<i64> {
     while_answering(databases, &["inventory"], received_of(databases, sku)).await
 }
@@ -155,7 +155,7 @@ async fn cart(databases: &Databases) -> sqlx::Result<(Vec<Checkout>, Vec<Cart>)>
             jsonb_build_object('amount_minor', total_minor, 'currency', currency))
         from checkout";
     let checkouts = all(&mut db, checkouts).await?;
-    // After the checkouts: an order that a cart names is among them, unless the cart is new.
+    // Read after the checkouts: the order of a cart is among them, unless the cart is new.
     let carts = "select jsonb_build_object('cart_id', cart_id, 'status', status,
             'order_id', order_id)
         from cart";
@@ -173,7 +173,7 @@ async fn learned(databases: &Databases) -> sqlx::Result<Learned> {
     })
 }
 
-/// All rows of a query, each of them one JSON object.
+/// Returns all rows of a query, each a JSON object.
 async fn all<Row>(db: &mut PgConnection, query: &'static str) -> sqlx::Result<Vec<Row>>
 where
     Row: DeserializeOwned + Send + Unpin + 'static,

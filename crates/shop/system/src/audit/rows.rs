@@ -17,7 +17,7 @@ pub(super) struct Snapshot {
     pub(super) stock: Vec<Stock>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) payments: Vec<Payment>,
-    /// What the sandbox did. Of a provider's API nobody lists what it did.
+    /// The operations of the sandbox. The API of a provider does not list its operations.
     pub(super) operations: Vec<Operation>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) prices: Vec<Price>,
@@ -26,7 +26,7 @@ pub(super) struct Snapshot {
     pub(super) learned: Learned,
 }
 
-/// What recommendations counts.
+/// The counts of recommendations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Learned {
     pub(super) orders: Vec<LearnedOrder>,
@@ -57,18 +57,18 @@ pub(super) struct LearnedPair {
 pub(super) struct Order {
     pub(super) order_id: OrderId,
     pub(super) status: String,
-    /// Missing if it was never placed.
+    /// Missing if the order was never placed.
     pub(super) lines: Option<Vec<OrderLine>>,
     pub(super) total: Option<Money>,
     pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
 }
 
-/// A price that a product has or had.
+/// A current or earlier price of a product.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Price {
     pub(super) sku: Sku,
-    /// The version of the product from which on it had this price.
+    /// The first version of the product with this price.
     pub(super) version: i64,
     pub(super) price: Money,
     pub(super) since: Timestamp,
@@ -107,7 +107,7 @@ pub(super) struct Payment {
 pub(super) struct Operation {
     pub(super) idempotency_key: Uuid,
     pub(super) order_id: OrderId,
-    /// Of the authorisation that it is about.
+    /// The reference of its authorisation.
     pub(super) reference: String,
     pub(super) amount: Money,
     pub(super) result: Option<String>,

@@ -1,5 +1,5 @@
-//! A process that is frozen between commit and publish keeps its sessions and its locks. Another one
-//! publishes what it left behind, and when it wakes nothing is doubled.
+//! A process that is frozen between commit and publish keeps its sessions and its locks. Another process publishes
+//! its events, and when it wakes nothing is doubled.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     std::fs::remove_dir_all(&place).expect("removed");
 }
 
-/// The number of processes of inventory that hold the lock that says that they are alive.
+/// Returns the number of processes of inventory that hold their liveness lock.
 async fn locks(world: &World) -> i64 {
     let mut db =
         PgConnection::connect(world.env.database_url("inventory")).await.expect("a database");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Where payments dies, and at which path the provider was asked then.
+/// The fault point at which payments dies, and the path of the call at that point.
 const AIMS: [(&str, &str); 7] = [
     ("before_call@authorize_payment", "/authorizations"),
     ("after_call@authorize_payment", "/authorizations"),
@@ -50,7 +50,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
         payments.aim(aim);
         let mut order = goods("card_approved");
         let (paths, end) = if path == "/voids" {
-            // Nobody delivers there, so the money is let go.
+            // The carrier does not deliver there, so the money is released.
             order["ship_to"]["country"] = json!("AQ");
             (["/authorizations", "/voids"], "cancelled")
         } else {
@@ -72,7 +72,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
             let done = partner.done(path, &order);
             assert_eq!(done.len(), 1, "{aim}: {path} of {order}: {done:?}");
         }
-        // What is left of this order must not meet the next aim.
+        // The rest of this order must not reach the next fault point.
         world.has_no_open_calls("payments").await;
     }
     drop(processes);

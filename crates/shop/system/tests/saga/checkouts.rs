@@ -1,4 +1,4 @@
-//! Orders that begin with a message, dropped by a program that knows nothing of us.
+//! Orders that begin with a message from a foreign program.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are() {
         shop.order_is(&order_id, "completed").await;
         placed.insert(0, json!(order_id));
     }
-    // Behind the gateway this is a customer.
+    // Behind the gateway, the caller is a customer.
     let url = shop.url("orders").to_owned();
     let of_customer = [("x-ballet-subject", CUSTOMER), ("x-ballet-scopes", "orders:read")];
     for (query, headers) in [

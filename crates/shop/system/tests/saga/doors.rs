@@ -1,4 +1,4 @@
-//! What the services say over HTTP besides.
+//! The other answers of the services over HTTP.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Orders that are placed under an `Idempotency-Key`, which is the service's own.
+//! Orders that are placed under an `Idempotency-Key`, which the service handles itself.
 
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, line, mugs};
 
-/// Places an order under a key. Returns the status and the body of the answer. An order waits for three
-/// seconds for another one with its key, and for a connection. Then the service says that it is busy, and is
-/// asked again under the same key.
+/// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
+/// for another one with its key, and for a connection. Then the service says that it is busy, and the request is
+/// repeated under the same key.
 async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCode, Value) {
     let answer = wait_until("an answer", SOON, || async {
         let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
@@ -70,7 +70,7 @@ async fn another_order_under_the_same_key_is_refused() {
     let (status, problem) = place(&shop, &url, "a key", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
     assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
-    // An order that is refused uses no key up.
+    // A refused order does not use up its key.
     let (status, problem) = place(&shop, &url, "refused", &mugs(10_001, "card_approved")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
     let (status, _) = place(&shop, &url, "refused", &mugs(1, "card_declined")).await;
@@ -110,7 +110,7 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
         let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
         (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
     };
-    // Catalog has yet to say so.
+    // Catalog has not published this version yet.
     let mut early = mugs(1, "card_approved");
     early["lines"] = json!([line("mug", 1, 1_400)]);
     early["lines"][0]["product_version"] = json!(2);

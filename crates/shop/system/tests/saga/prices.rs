@@ -1,4 +1,4 @@
-//! Who names a price: catalog. Whoever checks out, by whatever door, pays what the product is offered for.
+//! Catalog sets the prices. Every checkout, by whatever API, pays the offered price.
 
 use ballet::Clock;
 use ballet_ops::audit::Report;
@@ -12,20 +12,20 @@ use uuid::Uuid;
 use crate::copied_prices::rebuild;
 use crate::shop::{Opened, SOON, Shop, USUAL, line, mugs};
 
-/// A checkout of this line.
+/// Returns a checkout of this line.
 pub(crate) fn of(line: &Value) -> Value {
     let mut checkout = mugs(1, "card_approved");
     checkout["lines"] = json!([line]);
     checkout
 }
 
-/// An id that was made so long ago.
+/// Returns an id with a time this long ago.
 pub(crate) fn id_of(ago: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() - ago)
 }
 
-/// Drops a checkout on the exchange; the order's id.
+/// Publishes a checkout on the exchange. Returns the order's id.
 pub(crate) async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": id,
         "correlation_id": id, "app_id": "storefront", "content_type": "application/json" });
@@ -33,7 +33,7 @@ pub(crate) async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     id.to_string()
 }
 
-/// Lines with prices that nobody offers, and what is said of them.
+/// Returns lines with prices that were never offered, and the answers to them.
 fn wrong_lines() -> Vec<(Value, u16, &'static str, &'static str)> {
     let mut yen = line("mug", 1, 1_250);
     yen["unit_price"]["currency"] = json!("JPY");
@@ -93,7 +93,7 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
     shop.order_is(&fine, "completed").await;
     let report = shop.is_sound().await;
     assert_eq!(report.unseen, [""; 0], "the prices are seen");
-    // The audit goes by catalog's own notes, not by what orders thinks.
+    // The audit uses catalog's own notes, not those of orders.
     let mut catalog = shop.database("catalog").await;
     catalog
         .execute("update product_price set price_minor = 9900 where sku = 'mug'")
@@ -108,9 +108,9 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
 #[tokio::test]
 async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let shop = Shop::open("t202late").await;
-    // What fills the copy is noted, too: none of it comes afterwards.
+    // The data of a fill are stored, too: no event has them afterwards.
     rebuild(&shop, false).await;
-    // As if the mug had cost that for an hour.
+    // The mug is made to have this price for an hour.
     let mut orders = shop.database("orders").await;
     let aged = "update offer set since = since - interval '1 hour'";
     orders.execute(aged).await.expect("aged");
@@ -126,7 +126,7 @@ async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let now = dropped(&shop, id_of(SignedDuration::ZERO), &mugs(1, "card_approved")).await;
     let order = shop.order_is(&now, "cancelled").await;
     assert_eq!(order["detail"], "line 1: mug costs 1400 EUR and not 1250 EUR (in minor units)");
-    // Its sender had seen the first version, a moment ago.
+    // The sender saw the first version a moment ago.
     let mut seen = line("mug", 1, 1_250);
     seen["product_version"] = json!(1);
     let seen = dropped(&shop, id_of(SignedDuration::ZERO), &of(&seen)).await;

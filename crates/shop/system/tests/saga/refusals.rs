@@ -1,4 +1,4 @@
-//! Every step that can refuse, and things that two orders want.
+//! Every step that can refuse, and goods that two orders want.
 
 use ballet::Clock;
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use sqlx::Connection;
 
 use crate::shop::{Shop, mugs};
 
-/// Drops a checkout under a new order's id, and gives the id.
+/// Publishes a checkout under a new order's id, and returns the id.
 async fn drop_order(shop: &Shop, checkout: &Value) -> String {
     let context = Clock::system();
     let order_id = context.new_id(context.now()).to_string();
@@ -17,7 +17,7 @@ async fn drop_order(shop: &Shop, checkout: &Value) -> String {
     order_id
 }
 
-/// A checkout that this step refuses.
+/// Returns a checkout that this step refuses.
 fn refused_by(step: &str) -> Value {
     let mut checkout = mugs(1, "card_approved");
     match step {

@@ -1,4 +1,4 @@
-//! F1 to F14 as a customer meets them, who knows the gateway only.
+//! F1 to F14 as a customer sees them, who knows only the gateway.
 
 use ballet::{Clock, Settings};
 use ballet_amqp::RabbitMq;
@@ -74,7 +74,7 @@ async fn a_customer_watches_an_order_and_reads_every_refusal_in_a_sentence() {
         (nothing, 422, "customer_id"),
         (get(&shop, &format!("/pages/order/{unknown}")).await, 404, unknown),
         (get(&shop, &format!("/orders/{unknown}")).await, 404, unknown),
-        // A path of recommendations, which has another one here.
+        // A path of recommendations, which has another path here.
         (get(&shop, "/popular").await, 404, "/openapi.json says what there is"),
     ] {
         assert_eq!(problem["status"], status, "{problem}");
@@ -155,8 +155,8 @@ async fn f12_a_gateway_killed_in_the_middle_of_an_order_never_places_it_twice() 
     asked.await.expect("a task").expect_err("its connection was cut off");
     gateway.start_again().await;
     orders.close().await.expect("released");
-    // The customer asks again, and the gateway sends the request again under this key. It was placed
-    // then, or is now.
+    // The customer asks again, and the gateway sends the request again under this key. It was placed then, or is
+    // now.
     let placed = shop.placed_under("the-one", &mugs(1, "card_approved")).await;
     let request = shop.client.post(format!("{}/orders", shop.url("orders")));
     let request = request.header("Idempotency-Key", format!("sub:{CUSTOMER}:the-one"));

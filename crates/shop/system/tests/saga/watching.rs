@@ -39,7 +39,7 @@ impl Watch {
         Self { response, unread: String::new() }
     }
 
-    /// The next event, or `None` when the stream has ended properly.
+    /// Returns the next event, or `None` when the stream has ended properly.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.unread.split_once("\n\n") {
@@ -61,7 +61,7 @@ impl Watch {
         }
     }
 
-    /// The ids and statuses of all further events.
+    /// Returns the ids and statuses of all further events.
     pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {
@@ -107,12 +107,12 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     drop(watch);
     provider.close().await.expect("it answers");
     shop.order_is(&order_id, "completed").await;
-    // It was away while both changes came, and asks another replica.
+    // The client was away while both changes came, and asks another replica.
     let watch = Watch::begin(&shop, &second, &order_id, Some(&seen)).await;
     assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
     let watch = Watch::begin(&shop, &first, &order_id, Some("2")).await;
     assert_eq!(watch.rest().await, changes(&[("3", "completed")]));
-    // A browser comes back for ever, unless it is told that nothing more comes.
+    // A browser reconnects for ever, unless it learns that nothing more comes.
     let answer = ask(&shop, &first, &order_id, Some("3")).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     shop.close().await;
@@ -173,14 +173,14 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
         watch.next().await.expect("the status now");
         watches.push(watch);
     }
-    // There are many more watchers than connections, and other requests are served.
+    // There are many more watchers than connections, and other requests are still served.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let refused = ask(&shop, &url, &order_id, None).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
     let problem: Value = refused.json().await.expect("JSON");
     assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
-    // One that leaves makes room.
+    // A watcher that leaves makes room.
     watches.pop();
     wait_until("room for a watcher", SOON, || async {
         match ask(&shop, &url, &order_id, None).await.status() {
@@ -230,7 +230,7 @@ async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
         problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
         "{problem}"
     );
-    // There is room for others, and they have no limit but that of all.
+    // There is room for others, whose only limit is the total.
     let mut others = Vec::new();
     for _ in 0..2 {
         let watching = watch("support").await.expect("an answer");
