@@ -22,7 +22,7 @@ const MAX_PRICE: i64 = 1_000_000_000_000;
 /// A request to publish a product.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "NewProduct")]
-pub(crate) struct Draft {
+pub(crate) struct ProductDraft {
     /// The product's SKU, which no other product ever had.
     pub(crate) sku: Sku,
     /// The title, without control characters.
@@ -48,16 +48,16 @@ pub(crate) struct Draft {
 
 /// An invalid field, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Invalid {
+pub(crate) struct InvalidField {
     pub(crate) field: &'static str,
     pub(crate) why: String,
 }
 
-impl Draft {
+impl ProductDraft {
     /// Checks the draft, and sorts its tags.
-    pub(crate) fn checked(mut self) -> Result<Self, Vec<Invalid>> {
+    pub(crate) fn checked(mut self) -> Result<Self, Vec<InvalidField>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, why| invalid.push(Invalid { field, why });
+        let mut wrong = |field, why| invalid.push(InvalidField { field, why });
         if self.sku.as_str() == SEARCH {
             wrong("sku", format!("{SEARCH} is no SKU: /products/{SEARCH} is another route"));
         }
@@ -93,8 +93,8 @@ impl Draft {
 }
 
 /// Checks a new price.
-pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<Invalid>> {
-    let invalid = |why| vec![Invalid { field: "amount_minor", why }];
+pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<InvalidField>> {
+    let invalid = |why| vec![InvalidField { field: "amount_minor", why }];
     check_price(price).map(|()| price).map_err(invalid)
 }
 
@@ -128,8 +128,8 @@ fn is_address(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn draft() -> Draft {
-        Draft {
+    fn draft() -> ProductDraft {
+        ProductDraft {
             sku: "mug".parse().expect("a SKU"),
             title: "Mug".to_owned(),
             description: "Blue.\n\tFor tea.".to_owned(),
