@@ -9,7 +9,7 @@ use shop_events::{
 
 /// The reason why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Impossible {
+pub(crate) enum InvalidCheckout {
     /// There are no lines.
     #[error("there are no lines: an order has 1 to {MAX_LINES}")]
     NoLines,
@@ -81,7 +81,7 @@ pub(crate) enum Impossible {
     },
 }
 
-impl Impossible {
+impl InvalidCheckout {
     /// Returns the names and indexes that lead to the invalid field of the checkout.
     pub(crate) fn field(&self) -> Vec<String> {
         let line = |line: usize, field: &str| {
@@ -112,35 +112,35 @@ pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,
     placed_at: Timestamp,
-) -> Result<OrderPlaced, Impossible> {
+) -> Result<OrderPlaced, InvalidCheckout> {
     let CartCheckedOut { cart_id: _, customer_id, lines, card_token, ship_to } = checkout;
     let total = total(&lines)?;
-    let wrong = |field, wrong| Impossible::Text { field, wrong };
+    let wrong = |field, wrong| InvalidCheckout::Text { field, wrong };
     check_text(&card_token).map_err(|why| wrong("card_token".to_owned(), why))?;
     ship_to.check().map_err(|(field, why)| wrong(format!("ship_to.{field}"), why))?;
     Ok(OrderPlaced { order_id, customer_id, lines, total, card_token, ship_to, placed_at })
 }
 
-fn total(lines: &[OrderLine]) -> Result<Money, Impossible> {
-    let currency = lines.first().ok_or(Impossible::NoLines)?.unit_price.currency;
+fn total(lines: &[OrderLine]) -> Result<Money, InvalidCheckout> {
+    let currency = lines.first().ok_or(InvalidCheckout::NoLines)?.unit_price.currency;
     if lines.len() > MAX_LINES {
-        return Err(Impossible::TooManyLines(lines.len()));
+        return Err(InvalidCheckout::TooManyLines(lines.len()));
     }
     let mut total = Money { amount_minor: 0, currency };
     for (line, number) in lines.iter().zip(1..) {
         let OrderLine { quantity, unit_price, .. } = line;
         if !(1..=MAX_QUANTITY).contains(quantity) {
-            return Err(Impossible::Quantity { line: number, quantity: *quantity });
+            return Err(InvalidCheckout::Quantity { line: number, quantity: *quantity });
         }
         if unit_price.amount_minor < 0 {
-            return Err(Impossible::NegativePrice(number));
+            return Err(InvalidCheckout::NegativePrice(number));
         }
         if unit_price.currency != currency {
             let found = unit_price.currency;
-            return Err(Impossible::MixedCurrencies { line: number, expected: currency, found });
+            return Err(InvalidCheckout::MixedCurrencies { line: number, expected: currency, found });
         }
-        let price = unit_price.times(*quantity).ok_or(Impossible::TotalOutOfRange)?;
-        total = total.plus(price).ok_or(Impossible::TotalOutOfRange)?;
+        let price = unit_price.times(*quantity).ok_or(InvalidCheckout::TotalOutOfRange)?;
+        total = total.plus(price).ok_or(InvalidCheckout::TotalOutOfRange)?;
     }
     Ok(total)
 }

@@ -8,7 +8,7 @@ use sqlx::types::Uuid;
 
 /// A request under a key.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keyed<'a> {
+pub(crate) struct KeyedRequest<'a> {
     pub(crate) key: &'a str,
     /// The checkout, as text.
     pub(crate) checkout: &'a str,
@@ -16,7 +16,7 @@ pub(crate) struct Keyed<'a> {
 
 /// The order that was placed under a key before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Before {
+pub(crate) struct EarlierOrder {
     pub(crate) order_id: OrderId,
     /// Whether the earlier request was the same.
     pub(crate) is_same: bool,
@@ -25,8 +25,8 @@ pub(crate) struct Before {
 /// Returns the order that was placed under a key, if the key was used.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
-    request: Keyed<'_>,
-) -> Result<Option<Before>, Failure> {
+    request: KeyedRequest<'_>,
+) -> Result<Option<EarlierOrder>, Failure> {
     let found: Option<(Uuid, bool)> = sqlx::query_as(
         "select order_id, request_digest = sha256(convert_to($2, 'UTF8'))
          from customer_order where idempotency_key = $1",
@@ -35,5 +35,5 @@ pub(crate) async fn find(
     .bind(request.checkout)
     .fetch_optional(db)
     .await?;
-    Ok(found.map(|(order_id, is_same)| Before { order_id: OrderId(order_id), is_same }))
+    Ok(found.map(|(order_id, is_same)| EarlierOrder { order_id: OrderId(order_id), is_same }))
 }

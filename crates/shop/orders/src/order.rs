@@ -14,8 +14,7 @@ use sqlx::{FromRow, Row};
 /// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "OrderStatus")]
-pub(crate) enum Status {
+pub(crate) enum OrderStatus {
     /// The order can still be cancelled.
     Placed,
     /// The order is paid.
@@ -26,7 +25,7 @@ pub(crate) enum Status {
     Cancelled,
 }
 
-impl Status {
+impl OrderStatus {
     pub(crate) const ALL: [Self; 4] =
         [Self::Placed, Self::Confirmed, Self::Completed, Self::Cancelled];
 }
@@ -37,11 +36,11 @@ pub(crate) struct Order {
     /// The order.
     pub(crate) order_id: OrderId,
     /// The status of the order.
-    pub(crate) status: Status,
+    pub(crate) status: OrderStatus,
     #[serde(flatten)]
-    pub(crate) contents: Option<Contents>,
+    pub(crate) contents: Option<OrderContents>,
     #[serde(flatten)]
-    pub(crate) cancelled: Option<Cancelled>,
+    pub(crate) cancelled: Option<Cancellation>,
     /// When the order was placed, or cancelled if it was never placed.
     pub(crate) created_at: Timestamp,
     /// When the status changed last.
@@ -50,7 +49,7 @@ pub(crate) struct Order {
 
 /// The customer, the goods, and the delivery address of an order.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Contents {
+pub(crate) struct OrderContents {
     /// The customer.
     customer_id: CustomerId,
     /// The goods.
@@ -63,7 +62,7 @@ pub(crate) struct Contents {
 
 /// The cancellation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Cancelled {
+pub(crate) struct Cancellation {
     /// Why the order is cancelled.
     #[schemars(with = "CancelReason")]
     reason: String,
@@ -89,15 +88,15 @@ impl FromRow<'_, PgRow> for Order {
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),
             status,
-            contents: Contents::from_row(row)?,
-            cancelled: Cancelled::from_row(row)?,
+            contents: OrderContents::from_row(row)?,
+            cancelled: Cancellation::from_row(row)?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })
     }
 }
 
-impl Contents {
+impl OrderContents {
     fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(customer_id) = row.try_get("customer_id")? else { return Ok(None) };
         let (Json(lines), Json(ship_to)) = (row.try_get("lines")?, row.try_get("ship_to")?);
@@ -107,7 +106,7 @@ impl Contents {
     }
 }
 
-impl Cancelled {
+impl Cancellation {
     pub(crate) fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(reason) = row.try_get("reason")? else { return Ok(None) };
         let (failed_step, detail) = (row.try_get("failed_step")?, row.try_get("detail")?);

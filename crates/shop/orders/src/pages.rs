@@ -7,11 +7,11 @@ use paging::Limit;
 use shop_events::{CustomerId, OrderId};
 use sqlx::PgExecutor;
 
-use crate::order::{Order, Status};
+use crate::order::{Order, OrderStatus};
 
 /// The position of an order in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct OrderPosition {
     placed_at: Timestamp,
     order_id: OrderId,
 }
@@ -40,7 +40,7 @@ pub(crate) async fn position(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
     order_id: OrderId,
-) -> Result<Option<Position>, Failure> {
+) -> Result<Option<OrderPosition>, Failure> {
     let placed_at: Option<(jiff_sqlx::Timestamp,)> = sqlx::query_as(
         "select created_at from customer_order
          where order_id = $1 and ($2::uuid is null or customer_id = $2)",
@@ -49,19 +49,19 @@ pub(crate) async fn position(
     .bind(of.map(|customer_id| customer_id.0))
     .fetch_optional(db)
     .await?;
-    Ok(placed_at.map(|(at,)| Position { placed_at: at.to_jiff(), order_id }))
+    Ok(placed_at.map(|(at,)| OrderPosition { placed_at: at.to_jiff(), order_id }))
 }
 
 /// Returns a page of orders: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
-    status: Option<Status>,
-    after: Option<Position>,
+    status: Option<OrderStatus>,
+    after: Option<OrderPosition>,
     limit: Limit,
 ) -> Result<Vec<Order>, Failure> {
     let (at, behind) = match after {
-        Some(Position { placed_at, order_id }) => (Some(placed_at.to_sqlx()), Some(order_id.0)),
+        Some(OrderPosition { placed_at, order_id }) => (Some(placed_at.to_sqlx()), Some(order_id.0)),
         None => (None, None),
     };
     let query = match of {
@@ -72,7 +72,7 @@ pub(crate) async fn page(
             .bind(status.map(TextEnum))
             .bind(customer_id.0),
         None => {
-            let statuses = status.map_or(Status::ALL.to_vec(), |status| vec![status]);
+            let statuses = status.map_or(OrderStatus::ALL.to_vec(), |status| vec![status]);
             let statuses: Vec<_> = statuses.into_iter().map(TextEnum).collect();
             let query = sqlx::query_as(OF_STATUSES);
             query.bind(at).bind(behind).bind(limit.rows()).bind(statuses)

@@ -9,7 +9,7 @@ use shop_events::catalog::Product;
 use shop_events::{OrderLine, Sku};
 use sqlx::PgConnection;
 
-use crate::checkout::Impossible;
+use crate::checkout::InvalidCheckout;
 use crate::offer::{self, Offer};
 
 /// A line that names its product's version may have the price of a version that was replaced this long before the
@@ -18,7 +18,7 @@ const UNHEARD: SignedDuration = SignedDuration::from_mins(1);
 
 /// The lines of a checkout, and its time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named<'a> {
+pub(crate) struct PricedCheckout<'a> {
     pub(crate) lines: &'a [OrderLine],
     pub(crate) at: Timestamp,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Named<'a> {
 pub(crate) enum NotOffered {
     /// The prices are wrong.
     #[error(transparent)]
-    Wrong(Impossible),
+    Wrong(InvalidCheckout),
     /// The copy does not have this product yet, or not its version.
     #[error("the price of {sku} is not known at the moment: try again")]
     NotYet {
@@ -41,7 +41,7 @@ pub(crate) enum NotOffered {
 
 /// The current and earlier prices of some products.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownPrices {
     products: HashMap<String, Versioned<Product>>,
     /// By SKU, in the order of their versions. Read only if a line does not have its product's current price.
     offers: HashMap<String, Vec<Offer>>,
@@ -51,7 +51,7 @@ struct Known {
 /// Judges the prices of these checkouts, each by itself.
 pub(crate) async fn judge(
     db: &mut PgConnection,
-    checkouts: &[Named<'_>],
+    checkouts: &[PricedCheckout<'_>],
 ) -> Result<Vec<Result<(), NotOffered>>, ballet::Failure> {
     let lines = || checkouts.iter().flat_map(|checkout| checkout.lines);
     let mut skus: Vec<&str> = lines().map(|line| line.sku.as_str()).collect();
@@ -61,7 +61,7 @@ pub(crate) async fn judge(
         return Ok(checkouts.iter().map(|_| Ok(())).collect());
     }
     let products = copies::get_all(&mut *db, &skus).await?;
-    let mut known = Known { products, ..Known::default() };
+    let mut known = KnownPrices { products, ..KnownPrices::default() };
     let mut unlike: Vec<&str> =
         lines().filter(|line| !known.costs_now(line)).map(|line| line.sku.as_str()).collect();
     if !unlike.is_empty() {
@@ -70,14 +70,14 @@ pub(crate) async fn judge(
         known.offers = offer::of(&mut *db, &unlike).await?;
         known.is_filled = copies::is_filled::<Product>(db).await?;
     }
-    let judge = |checkout: &Named<'_>| {
+    let judge = |checkout: &PricedCheckout<'_>| {
         let mut lines = checkout.lines.iter().zip(1..);
         lines.try_for_each(|(line, number)| known.judge(line, number, checkout.at))
     };
     Ok(checkouts.iter().map(judge).collect())
 }
 
-impl Known {
+impl KnownPrices {
     fn costs_now(&self, line: &OrderLine) -> bool {
         let product = self.products.get(line.sku.as_str());
         let product = product.and_then(|product| product.state.as_ref());
@@ -97,11 +97,11 @@ impl Known {
         let (line, sku) = (number, sku.clone());
         Err(match product.map(|product| &product.state) {
             None if !self.is_filled => NotOffered::NotYet { sku, is_filled: false },
-            None => NotOffered::Wrong(Impossible::UnknownSku { line, sku }),
-            Some(None) => NotOffered::Wrong(Impossible::Withdrawn { line, sku }),
+            None => NotOffered::Wrong(InvalidCheckout::UnknownSku { line, sku }),
+            Some(None) => NotOffered::Wrong(InvalidCheckout::Withdrawn { line, sku }),
             Some(Some(product)) => {
                 let (price, named) = (product.price, *unit_price);
-                NotOffered::Wrong(Impossible::OtherPrice { line, sku, price, named })
+                NotOffered::Wrong(InvalidCheckout::OtherPrice { line, sku, price, named })
             }
         })
     }

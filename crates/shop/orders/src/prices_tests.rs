@@ -39,7 +39,7 @@ fn offer(version: i64, price: Option<i64>, since: i64) -> Offer {
 }
 
 /// Returns a mug that cost 10 from second 0, 12 from second 1,000, and then either 12 or was withdrawn.
-fn known(withdrawn: bool) -> Known {
+fn known(withdrawn: bool) -> KnownPrices {
     let mug = if withdrawn {
         Versioned::removed("mug", 3)
     } else {
@@ -47,7 +47,7 @@ fn known(withdrawn: bool) -> Known {
     };
     let mut offers = vec![offer(1, Some(1_000), 0), offer(2, Some(1_200), 1_000)];
     offers.extend(withdrawn.then(|| offer(3, None, 2_000)));
-    Known {
+    KnownPrices {
         products: HashMap::from([("mug".to_owned(), mug)]),
         offers: HashMap::from([("mug".to_owned(), offers)]),
         is_filled: true,
@@ -55,7 +55,7 @@ fn known(withdrawn: bool) -> Known {
 }
 
 /// Whether a line at this price, of this version, is accepted at this second.
-fn is_fine(known: &Known, price: i64, version: Option<i64>, at: i64) -> bool {
+fn is_fine(known: &KnownPrices, price: i64, version: Option<i64>, at: i64) -> bool {
     known.judge(&line(price, version), 1, time(at)).is_ok()
 }
 
@@ -87,7 +87,7 @@ fn a_price_counts_as_long_as_it_is_offered() {
 }
 
 /// Returns the same mug, with this state in the copy.
-fn copied(mug: Versioned<Product>) -> Known {
+fn copied(mug: Versioned<Product>) -> KnownPrices {
     let mut known = known(true);
     known.products = HashMap::from([("mug".to_owned(), mug)]);
     known
@@ -101,7 +101,7 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
         assert!(!is_fine(&set_back, 1_200, version, at), "{version:?} at {at}");
     }
     // The copy is emptied.
-    let nothing = Known { products: HashMap::new(), ..known(false) };
+    let nothing = KnownPrices { products: HashMap::new(), ..known(false) };
     assert!(!is_fine(&nothing, 1_000, None, 500) && !is_fine(&nothing, 1_200, None, 1_500));
     // The price in the copy counts, and not the stored offer of the same version.
     let other = copied(Versioned::of("mug", 2, product(2, euros(1_300), 3_000)));
@@ -116,7 +116,7 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
 fn a_price_ends_with_what_the_copy_says_though_nothing_is_noted_of_it() {
     // The events of two changes and a withdrawal are lost.
     let rebuilt = copied(Versioned::of("mug", 5, product(5, euros(1_400), 3_000)));
-    let mut rebuilt = Known { offers: known(false).offers, ..rebuilt };
+    let mut rebuilt = KnownPrices { offers: known(false).offers, ..rebuilt };
     for (price, at, fine) in
         [(1_200, 2_999, true), (1_200, 3_000, false), (1_400, 5_000, true), (1_000, 1_500, false)]
     {
@@ -137,16 +137,16 @@ fn another_currency_is_another_price() {
 
 #[test]
 fn what_is_not_known_yet_is_waited_for_and_what_never_was_is_refused() {
-    let waits = |known: &Known, version| {
+    let waits = |known: &KnownPrices, version| {
         let judged = known.judge(&line(1_300, version), 1, time(5_000));
         matches!(judged, Err(NotOffered::NotYet { .. }))
     };
     let mug = known(false);
     assert!(waits(&mug, Some(3)), "a version that is not here yet");
     assert!(!waits(&mug, Some(2)) && !waits(&mug, None));
-    let nothing = Known { is_filled: true, ..Known::default() };
+    let nothing = KnownPrices { is_filled: true, ..KnownPrices::default() };
     assert!(waits(&nothing, Some(1)) && !waits(&nothing, None));
-    assert!(waits(&Known::default(), None), "a copy that is being filled");
+    assert!(waits(&KnownPrices::default(), None), "a copy that is being filled");
     let gone = known(true).judge(&line(1, None), 1, time(5_000)).expect_err("gone");
     let words = "line 1: product mug is withdrawn and can no longer be bought";
     assert_eq!(gone.to_string(), words);

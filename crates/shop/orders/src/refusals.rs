@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use shop_access::unpaid::TooMuch;
 use shop_events::OrderId;
 
-use crate::checkout::Impossible;
+use crate::checkout::InvalidCheckout;
 use crate::prices::NotOffered;
 
 /// The time that an order may take from its checkout to here.
@@ -26,10 +26,10 @@ pub(crate) fn unknown(order_id: OrderId, now: Timestamp) -> Problem {
     Problem::not_found(there_is_none)
 }
 
-pub(crate) fn impossible(wrong: &Impossible) -> Problem {
+pub(crate) fn impossible(wrong: &InvalidCheckout) -> Problem {
     let place = Place::body(wrong.field());
     match wrong {
-        Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
+        InvalidCheckout::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
         _ => Problem::unprocessable(wrong.to_string()).at(place),
     }
 }

@@ -10,7 +10,7 @@ use shop_events::payments::PaymentCaptured;
 use shop_events::shipping::ShipmentDelivered;
 use shop_events::{OrderFulfillment, OrderId};
 
-use crate::prices::{self, Named, NotOffered};
+use crate::prices::{self, PricedCheckout, NotOffered};
 use crate::{cancel, checkout, store};
 
 /// The order's row decides how the saga ends: the first change that is committed wins.
@@ -52,7 +52,7 @@ impl BulkStep for AcceptCheckout {
         let (orders, times): (Vec<_>, Vec<_>) = made.unzip();
         let named = orders.iter().zip(times).map(|(order, at)| {
             let lines = order.as_ref().map_or(&[][..], |order| &order.lines);
-            Named { lines, at }
+            PricedCheckout { lines, at }
         });
         let judged = prices::judge(tx.db(), &named.collect::<Vec<_>>()).await?;
         let mut outcomes = Vec::with_capacity(orders.len());

@@ -8,16 +8,16 @@ use shop_events::{CustomerId, Money, OrderId};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::history::History;
-use crate::once::Keyed;
-use crate::order::{Order, Status};
+use crate::history::OrderHistory;
+use crate::once::KeyedRequest;
+use crate::order::{Order, OrderStatus};
 
 /// Stores a new order, unless the client's key was used before. Returns whether it was stored. A request waits
 /// while another one with its key is in progress.
 pub(crate) async fn place(
     db: &mut PgConnection,
     order: &OrderPlaced,
-    request: Option<Keyed<'_>>,
+    request: Option<KeyedRequest<'_>>,
 ) -> sqlx::Result<bool> {
     let placed = sqlx::query(
         "insert into customer_order
@@ -94,7 +94,7 @@ pub(crate) async fn confirm(
     captured: Money,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, Status::Placed, Status::Confirmed, Some(captured), now).await
+    advance(db, order_id, OrderStatus::Placed, OrderStatus::Confirmed, Some(captured), now).await
 }
 
 /// Completes a confirmed order. For a placed order the confirmation is still to come: after a restore from a
@@ -104,17 +104,17 @@ pub(crate) async fn complete(
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    if find(&mut *db, order_id).await?.is_some_and(|order| order.status == Status::Placed) {
+    if find(&mut *db, order_id).await?.is_some_and(|order| order.status == OrderStatus::Placed) {
         return Err(Failure::not_yet(format!("order {order_id} is not confirmed yet")));
     }
-    advance(db, order_id, Status::Confirmed, Status::Completed, None, now).await
+    advance(db, order_id, OrderStatus::Confirmed, OrderStatus::Completed, None, now).await
 }
 
 async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    from: Status,
-    to: Status,
+    from: OrderStatus,
+    to: OrderStatus,
     total: Option<Money>,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -194,7 +194,7 @@ pub(crate) async fn find(
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
-) -> Result<Option<History>, Failure> {
+) -> Result<Option<OrderHistory>, Failure> {
     let history = sqlx::query_as(
         "select order_id, status, customer_id, reason, failed_step, detail, created_at,
              confirmed_at, changed_at
@@ -209,8 +209,8 @@ pub(crate) async fn history(
 /// Returns the histories of those of these orders that no longer have their status.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
-    seen: &[History],
-) -> Result<Vec<History>, Failure> {
+    seen: &[OrderHistory],
+) -> Result<Vec<OrderHistory>, Failure> {
     let (orders, statuses): (Vec<_>, Vec<_>) =
         seen.iter().map(|seen| (seen.order_id.0, TextEnum(seen.status))).unzip();
     let changed = sqlx::query_as(

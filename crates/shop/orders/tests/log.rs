@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 const SOON: Duration = Duration::from_secs(90);
 
 /// The program, with the addresses of its servers.
-struct Program {
+struct OrdersProgram {
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
     env: TestEnv,
@@ -28,7 +28,7 @@ struct Program {
     database: Proxy,
 }
 
-impl Program {
+impl OrdersProgram {
     async fn start() -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = System { name: "shop", parts: vec![orders::participant(DEADLINE).part()] };
@@ -167,7 +167,7 @@ const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
-    let mut program = Program::start().await;
+    let mut program = OrdersProgram::start().await;
     // A start.
     let started = ["serving HTTP", "publisher is connected", "consumer is connected"];
     let asked = "asked catalog for all entities named product";
