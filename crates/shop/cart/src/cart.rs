@@ -19,10 +19,10 @@ pub(crate) struct Cart {
     /// 1 when the cart is opened, and 1 more with each change of it: its ETag.
     pub(crate) version: i64,
     /// The status of the cart.
-    pub(crate) status: Status,
+    pub(crate) status: CartStatus,
     /// The lines, in the order in which they were added.
     #[schemars(length(max = MAX_LINES))]
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<CartLine>,
     /// The price of all lines that can be bought. Missing if there are none, or if they are in
     /// several currencies.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,8 +39,7 @@ pub(crate) struct Cart {
 /// The status of a cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "CartStatus")]
-pub(crate) enum Status {
+pub(crate) enum CartStatus {
     /// The cart can be changed and checked out.
     Open,
     /// The cart is an order, which may still be cancelled.
@@ -51,8 +50,7 @@ pub(crate) enum Status {
 
 /// A quantity of a product at the price that the customer was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "CartLine")]
-pub(crate) struct Line {
+pub(crate) struct CartLine {
     /// The product.
     pub(crate) sku: Sku,
     /// Its title.
@@ -68,8 +66,7 @@ pub(crate) struct Line {
 
 /// A line that is not as the customer was shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "ChangedLine")]
-pub(crate) struct Change {
+pub(crate) struct ChangedLine {
     /// The product.
     pub(crate) sku: Sku,
     /// The price that the customer was shown.
@@ -81,7 +78,7 @@ pub(crate) struct Change {
 
 /// The reason why lines cannot be one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoOrder {
+pub(crate) enum OrderObstacle {
     /// There is nothing to buy.
     Empty,
     /// This line has another currency than the first.
@@ -96,7 +93,7 @@ impl Cart {
             cart_id,
             customer_id,
             version: 1,
-            status: Status::Open,
+            status: CartStatus::Open,
             lines: Vec::new(),
             total: None,
             order_id: None,
@@ -109,7 +106,7 @@ impl Cart {
     /// another line.
     pub(crate) fn put(&mut self, product: Product, quantity: u32) -> Option<bool> {
         let Product { sku, title, price: unit_price, .. } = product;
-        let new = Line { sku, title, quantity, unit_price, withdrawn: false };
+        let new = CartLine { sku, title, quantity, unit_price, withdrawn: false };
         let is_full = self.lines.len() >= MAX_LINES;
         match self.lines.iter_mut().find(|line| line.sku == new.sku) {
             Some(line) if *line == new => return Some(false),
@@ -143,7 +140,7 @@ impl Cart {
     pub(crate) fn compare(
         &mut self,
         products: &HashMap<String, Versioned<Product>>,
-    ) -> Vec<Change> {
+    ) -> Vec<ChangedLine> {
         let mut changes = Vec::new();
         for line in &mut self.lines {
             let Some(version) = products.get(line.sku.as_str()) else { continue };
@@ -153,11 +150,11 @@ impl Cart {
                 Some(product) => {
                     line.unit_price = product.price;
                     line.withdrawn = false;
-                    changes.push(Change { sku, old_price, new_price: Some(product.price) });
+                    changes.push(ChangedLine { sku, old_price, new_price: Some(product.price) });
                 }
                 None => {
                     line.withdrawn = true;
-                    changes.push(Change { sku, old_price, new_price: None });
+                    changes.push(ChangedLine { sku, old_price, new_price: None });
                 }
             }
         }
@@ -166,9 +163,9 @@ impl Cart {
     }
 
     /// Returns the lines of the order, and their price.
-    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), NoOrder> {
+    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), OrderObstacle> {
         let total = total(&self.lines)?;
-        let line = |Line { sku, quantity, unit_price, .. }: &Line| OrderLine {
+        let line = |CartLine { sku, quantity, unit_price, .. }: &CartLine| OrderLine {
             sku: sku.clone(),
             quantity: *quantity,
             unit_price: *unit_price,
@@ -179,16 +176,18 @@ impl Cart {
 }
 
 /// Returns the price of the lines that can be bought.
-pub(crate) fn total(lines: &[Line]) -> Result<Money, NoOrder> {
+pub(crate) fn total(lines: &[CartLine]) -> Result<Money, OrderObstacle> {
     let mut lines = lines.iter().filter(|line| !line.withdrawn);
-    let first = lines.next().ok_or(NoOrder::Empty)?;
-    let price = |line: &Line| line.unit_price.times(line.quantity).ok_or(NoOrder::TotalOutOfRange);
+    let first = lines.next().ok_or(OrderObstacle::Empty)?;
+    let price = |line: &CartLine| {
+        line.unit_price.times(line.quantity).ok_or(OrderObstacle::TotalOutOfRange)
+    };
     lines.try_fold(price(first)?, |total, line| {
         let price = price(line)?;
         if price.currency != total.currency {
-            return Err(NoOrder::OtherCurrency(line.sku.clone(), price.currency));
+            return Err(OrderObstacle::OtherCurrency(line.sku.clone(), price.currency));
         }
-        total.plus(price).ok_or(NoOrder::TotalOutOfRange)
+        total.plus(price).ok_or(OrderObstacle::TotalOutOfRange)
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Checkout {
     /// The price of all lines.
     pub(crate) total: Money,
     /// The status of the order, as far as the cart knows.
-    pub(crate) status: Status,
+    pub(crate) status: CheckoutStatus,
     /// Why the order was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<CancelReason>,
@@ -36,8 +36,7 @@ pub(crate) struct Checkout {
 /// The status of a checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "CheckoutStatus")]
-pub(crate) enum Status {
+pub(crate) enum CheckoutStatus {
     /// The order may still be cancelled.
     Placed,
     /// The order is paid.

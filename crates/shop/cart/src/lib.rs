@@ -20,7 +20,7 @@ use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
 use crate::config::CartSettings;
-use crate::http::state::Carts;
+use crate::http::state::CartsState;
 use crate::projections::{ClearCart, EndCheckout};
 
 /// Returns the participant. Its checkouts start the saga; it takes no other part in it, and nothing waits for what
@@ -55,7 +55,7 @@ pub fn service(settings: CartSettings) -> Service {
     let CartSettings { unpaid } = settings;
     Service::new(participant())
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(Carts { handle, unpaid }))
+        .routes(move |handle| http::api().router(CartsState { handle, unpaid }))
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -6,7 +6,7 @@ use shop_events::cart::{CartCleared, CartReopened, ClearReason};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
 use shop_events::{CartId, OrderId};
 
-use crate::cart::{Cart, Status};
+use crate::cart::{Cart, CartStatus};
 use crate::checkout::{self, can_be_mended};
 use crate::store;
 
@@ -20,7 +20,8 @@ impl Projection for ClearCart {
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
         let (order_id, now) = (order.order_id, tx.now());
-        let end = store::checkout::End { status: checkout::Status::Confirmed, why: None };
+        let end =
+            store::checkout::OrderEnd { status: checkout::CheckoutStatus::Confirmed, why: None };
         match store::checkout::end(tx.db(), order_id, &end, now).await? {
             Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderConfirmed).await,
             None => Ok(()),
@@ -39,7 +40,7 @@ impl Projection for EndCheckout {
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
         let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
         let (why, now) = (Some((reason, detail)), tx.now());
-        let end = store::checkout::End { status: checkout::Status::Cancelled, why };
+        let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Cancelled, why };
         match store::checkout::end(tx.db(), order_id, &end, now).await? {
             Some(cart_id) if can_be_mended(reason) => reopen(tx, cart_id, order_id, reason).await,
             Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderCancelled).await,
@@ -55,7 +56,7 @@ async fn reopen(
     reason: CancelReason,
 ) -> Result<(), Failure> {
     let mut cart = of_order(tx, cart_id, order_id).await?;
-    cart.status = Status::Open;
+    cart.status = CartStatus::Open;
     let now = tx.now();
     store::cart::save(tx.db(), &mut cart, now).await?;
     let customer_id = cart.customer_id;
@@ -69,7 +70,7 @@ async fn close(
     reason: ClearReason,
 ) -> Result<(), Failure> {
     let mut cart = of_order(tx, cart_id, order_id).await?;
-    cart.status = Status::Closed;
+    cart.status = CartStatus::Closed;
     cart.clear();
     let now = tx.now();
     store::cart::save(tx.db(), &mut cart, now).await?;
@@ -81,7 +82,7 @@ async fn close(
 /// order's end.
 async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
-    cart.filter(|cart| cart.status == Status::CheckedOut && cart.order_id == Some(order_id))
+    cart.filter(|cart| cart.status == CartStatus::CheckedOut && cart.order_id == Some(order_id))
         .ok_or_else(|| {
             Failure::permanent(format!("cart {cart_id} is not checked out as order {order_id}"))
         })

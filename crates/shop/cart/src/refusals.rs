@@ -8,14 +8,14 @@ use shop_access::Caller;
 use shop_access::unpaid::TooMuch;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
-use crate::cart::{Cart, Change, NoOrder, Status};
+use crate::cart::{Cart, CartStatus, ChangedLine, OrderObstacle};
 
 /// The additional member of a refused checkout.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ChangedLines {
     /// The lines that differ from what the customer was shown. The cart shows them as they are now.
     #[serde(default)]
-    lines: Vec<Change>,
+    lines: Vec<ChangedLine>,
 }
 
 /// Returns the cart, if there is one that the caller may see.
@@ -29,8 +29,10 @@ pub(crate) fn not_open(cart: &Cart) -> Problem {
     let Cart { cart_id, status, .. } = cart;
     let order = cart.order_id.map_or_else(String::new, |order_id| format!(" {order_id}"));
     Problem::conflict(match status {
-        Status::Closed => format!("cart {cart_id} was bought as order{order}: open another one"),
-        Status::Open | Status::CheckedOut => format!(
+        CartStatus::Closed => {
+            format!("cart {cart_id} was bought as order{order}: open another one")
+        }
+        CartStatus::Open | CartStatus::CheckedOut => format!(
             "cart {cart_id} is checked out as order{order}: it can be changed again if that is \
              cancelled"
         ),
@@ -68,14 +70,14 @@ pub(crate) fn full(cart_id: CartId) -> Problem {
 }
 
 /// The cart cannot be an order.
-pub(crate) fn no_order(cart_id: CartId, why: &NoOrder) -> Problem {
+pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
     Problem::conflict(match why {
-        NoOrder::Empty => format!("cart {cart_id} is empty"),
-        NoOrder::OtherCurrency(sku, currency) => format!(
+        OrderObstacle::Empty => format!("cart {cart_id} is empty"),
+        OrderObstacle::OtherCurrency(sku, currency) => format!(
             "product {sku} costs {currency} and the cart's first product does not: an order has \
              one currency"
         ),
-        NoOrder::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
+        OrderObstacle::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
     })
 }
 
@@ -110,8 +112,8 @@ pub(crate) fn price_unknown(sku: &Sku) -> Problem {
 }
 
 /// The cart differs from what the customer was shown.
-pub(crate) fn not_as_shown(lines: Vec<Change>) -> Problem {
-    let words = lines.iter().map(|Change { sku, old_price, new_price }| match new_price {
+pub(crate) fn not_as_shown(lines: Vec<ChangedLine>) -> Problem {
+    let words = lines.iter().map(|ChangedLine { sku, old_price, new_price }| match new_price {
         Some(new) if new == old_price => {
             format!("{sku} is for sale again at {} {}", new.amount_minor, new.currency)
         }

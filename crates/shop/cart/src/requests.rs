@@ -33,7 +33,7 @@ pub(crate) struct NewItem {
 
 /// The path of a product in a cart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub(crate) struct Item {
+pub(crate) struct ItemPath {
     /// The cart.
     pub(crate) cart_id: CartId,
     /// The product.
@@ -52,7 +52,7 @@ pub(crate) struct Quantity {
 /// The card that pays for a cart, and the delivery address.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "NewCheckout")]
-pub(crate) struct Terms {
+pub(crate) struct CheckoutTerms {
     /// The payment provider's token for the card, never the card's number.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) card_token: String,
@@ -86,7 +86,7 @@ impl Quantity {
     }
 }
 
-impl Terms {
+impl CheckoutTerms {
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         check_text(&self.card_token).map_err(|wrong| {
             let problem = Problem::unprocessable(format!("card_token {wrong}"));

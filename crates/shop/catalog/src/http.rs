@@ -13,8 +13,8 @@ use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::{Money, Sku, Slug};
 
-use crate::answers::{VersionMismatch, Products};
-use crate::draft::{ProductDraft, InvalidField, checked_price};
+use crate::answers::{Products, VersionMismatch};
+use crate::draft::{InvalidField, ProductDraft, checked_price};
 use crate::store::product::{self, ProductFilter, StoredProduct};
 use crate::store::search;
 

@@ -137,7 +137,11 @@ fn total(lines: &[OrderLine]) -> Result<Money, InvalidCheckout> {
         }
         if unit_price.currency != currency {
             let found = unit_price.currency;
-            return Err(InvalidCheckout::MixedCurrencies { line: number, expected: currency, found });
+            return Err(InvalidCheckout::MixedCurrencies {
+                line: number,
+                expected: currency,
+                found,
+            });
         }
         let price = unit_price.times(*quantity).ok_or(InvalidCheckout::TotalOutOfRange)?;
         total = total.plus(price).ok_or(InvalidCheckout::TotalOutOfRange)?;

@@ -67,7 +67,8 @@ impl ballet_openapi::History for OrderHistory {
         let placed = self.customer_id.map(|_| change(OrderStatus::Placed, self.created_at));
         let confirmed = (self.status == OrderStatus::Completed)
             .then(|| change(OrderStatus::Confirmed, self.confirmed_at.unwrap_or(self.changed_at)));
-        let now = (self.status != OrderStatus::Placed).then(|| change(self.status, self.changed_at));
+        let now =
+            (self.status != OrderStatus::Placed).then(|| change(self.status, self.changed_at));
         [placed, confirmed, now].into_iter().flatten().filter(move |(n, _)| *n > number)
     }
 }
@@ -124,17 +125,27 @@ mod tests {
     #[test]
     fn every_change_is_in_the_history_once_and_in_order() {
         let completed = history(OrderStatus::Completed, true);
-        let all = [(1, OrderStatus::Placed, 1), (2, OrderStatus::Confirmed, 2), (3, OrderStatus::Completed, 3)];
+        let all = [
+            (1, OrderStatus::Placed, 1),
+            (2, OrderStatus::Confirmed, 2),
+            (3, OrderStatus::Completed, 3),
+        ];
         assert_eq!(after(&completed, 0), all);
         assert_eq!(after(&completed, 1), all[1..]);
         assert_eq!(after(&completed, 3), []);
         let cancelled = history(OrderStatus::Cancelled, true);
-        assert_eq!(after(&cancelled, 0), [(1, OrderStatus::Placed, 1), (2, OrderStatus::Cancelled, 3)]);
+        assert_eq!(
+            after(&cancelled, 0),
+            [(1, OrderStatus::Placed, 1), (2, OrderStatus::Cancelled, 3)]
+        );
         assert_eq!(after(&history(OrderStatus::Placed, true), 0), all[..1]);
     }
 
     #[test]
     fn an_order_that_was_never_placed_is_only_cancelled() {
-        assert_eq!(after(&history(OrderStatus::Cancelled, false), 0), [(2, OrderStatus::Cancelled, 3)]);
+        assert_eq!(
+            after(&history(OrderStatus::Cancelled, false), 0),
+            [(2, OrderStatus::Cancelled, 3)]
+        );
     }
 }

@@ -61,7 +61,9 @@ pub(crate) async fn page(
     limit: Limit,
 ) -> Result<Vec<Order>, Failure> {
     let (at, behind) = match after {
-        Some(OrderPosition { placed_at, order_id }) => (Some(placed_at.to_sqlx()), Some(order_id.0)),
+        Some(OrderPosition { placed_at, order_id }) => {
+            (Some(placed_at.to_sqlx()), Some(order_id.0))
+        }
         None => (None, None),
     };
     let query = match of {

@@ -10,7 +10,7 @@ use shop_events::payments::PaymentCaptured;
 use shop_events::shipping::ShipmentDelivered;
 use shop_events::{OrderFulfillment, OrderId};
 
-use crate::prices::{self, PricedCheckout, NotOffered};
+use crate::prices::{self, NotOffered, PricedCheckout};
 use crate::{cancel, checkout, store};
 
 /// The order's row decides how the saga ends: the first change that is committed wins.

@@ -17,7 +17,7 @@ use ballet_openapi::Document;
 use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
-use crate::http::Payments;
+use crate::http::PaymentsState;
 use crate::steps::{AuthorizePayment, CapturePayment};
 use cards::Provider;
 
@@ -57,7 +57,7 @@ pub fn service(provider: impl Provider) -> Service {
 pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
     Service::new(participant_with(provider))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(Payments { handle, webhooks }))
+        .routes(move |handle| http::api().router(PaymentsState { handle, webhooks }))
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

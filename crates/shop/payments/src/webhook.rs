@@ -18,8 +18,7 @@ pub(crate) const REVERSED: &str = "authorization.reversed";
 
 /// A webhook of the payment provider.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "PaymentWebhook")]
-pub(crate) struct Webhook {
+pub(crate) struct PaymentWebhook {
     /// The provider's id of this event. Repeated attempts have the same.
     pub(crate) event_id: Word,
     /// `operation.finished`, `authorization.expired` or `authorization.reversed`. Others are stored

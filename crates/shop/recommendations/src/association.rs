@@ -7,7 +7,7 @@
 
 /// The numbers of orders with two products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Together {
+pub(crate) struct CoOccurrence {
     /// The orders with both products.
     pub(crate) both: i64,
     /// The orders with one product, with or without the other.
@@ -25,7 +25,7 @@ const MIN_SURPRISE: f64 = 10.83;
 /// must be one and a half times as frequent as by chance.
 const MIN_LIFT: f64 = 1.5;
 
-impl Together {
+impl CoOccurrence {
     /// Returns G², or `None` if the products do not go together, or too few orders say so.
     pub(crate) fn strength(self) -> Option<f64> {
         let surprise = self.surprise();
@@ -74,7 +74,7 @@ mod tests {
             (157.21, [76, 104, 2_476, 29_121]),
         ] {
             let (one, other) = (both + one, both + other);
-            let together = Together { both, one, other, all: one + other - both + neither };
+            let together = CoOccurrence { both, one, other, all: one + other - both + neither };
             let surprise = together.surprise();
             assert!((surprise - expected).abs() < 0.005, "{surprise} is not {expected}");
             assert_eq!(together.strength(), Some(surprise));
@@ -92,15 +92,15 @@ mod tests {
             ("nothing was sold", [0, 0, 0, 0]),
             ("counts that were read one after the other", [5, 4, 4, 4]),
         ] {
-            assert_eq!(Together { both, one, other, all }.strength(), None, "{why}");
+            assert_eq!(CoOccurrence { both, one, other, all }.strength(), None, "{why}");
         }
     }
 
     #[test]
     fn a_bestseller_is_weaker_than_a_rare_partner() {
         let (orders, bought) = (10_000, 200);
-        let bestseller = Together { both: 190, one: bought, other: 6_000, all: orders };
-        let partner = Together { both: 60, one: bought, other: 90, all: orders };
+        let bestseller = CoOccurrence { both: 190, one: bought, other: 6_000, all: orders };
+        let partner = CoOccurrence { both: 60, one: bought, other: 90, all: orders };
         assert!(bestseller.strength() < partner.strength());
     }
 }

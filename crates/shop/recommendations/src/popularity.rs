@@ -15,20 +15,20 @@ const FIRST: f64 = 65_536.0;
 
 /// The weight of an order: `factor` times two to the power of `doublings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Weight {
+pub(crate) struct OrderWeight {
     pub(crate) factor: i64,
     pub(crate) doublings: i32,
 }
 
 /// Returns the weight of an order that was placed at this time.
 #[expect(clippy::cast_possible_truncation, reason = "the factor is at most 2^17")]
-pub(crate) fn weight(placed_at: Timestamp) -> Weight {
+pub(crate) fn weight(placed_at: Timestamp) -> OrderWeight {
     let age = placed_at.duration_since(first_day()).max(SignedDuration::ZERO);
     let (half_lives, rest) =
         (age.as_secs() / HALF_LIFE.as_secs(), age.as_secs() % HALF_LIFE.as_secs());
     let rest = SignedDuration::from_secs(rest).as_secs_f64() / HALF_LIFE.as_secs_f64();
     let factor = (FIRST * rest.exp2()).round() as i64;
-    Weight { factor, doublings: i32::try_from(half_lives).unwrap_or(i32::MAX) }
+    OrderWeight { factor, doublings: i32::try_from(half_lives).unwrap_or(i32::MAX) }
 }
 
 /// Orders of earlier days weigh as much as those of this one.
@@ -41,16 +41,16 @@ fn first_day() -> Timestamp {
 mod tests {
     use super::*;
 
-    fn at(time: &str) -> Weight {
+    fn at(time: &str) -> OrderWeight {
         weight(time.parse().expect("a time"))
     }
 
     #[test]
     fn a_weight_doubles_with_each_half_life() {
-        assert_eq!(at("2025-01-01T00:00:00Z"), Weight { factor: 65_536, doublings: 0 });
-        assert_eq!(at("2025-01-15T00:00:00Z"), Weight { factor: 65_536, doublings: 1 });
-        assert_eq!(at("2025-01-22T00:00:00Z"), Weight { factor: 92_682, doublings: 1 });
-        assert_eq!(at("2025-01-28T23:59:59Z"), Weight { factor: 131_072, doublings: 1 });
+        assert_eq!(at("2025-01-01T00:00:00Z"), OrderWeight { factor: 65_536, doublings: 0 });
+        assert_eq!(at("2025-01-15T00:00:00Z"), OrderWeight { factor: 65_536, doublings: 1 });
+        assert_eq!(at("2025-01-22T00:00:00Z"), OrderWeight { factor: 92_682, doublings: 1 });
+        assert_eq!(at("2025-01-28T23:59:59Z"), OrderWeight { factor: 131_072, doublings: 1 });
         assert_eq!(at("2054-11-26T00:00:00Z").doublings, 780);
         assert_eq!(at("1999-01-01T00:00:00Z"), at("2025-01-01T00:00:00Z"));
     }

@@ -6,7 +6,7 @@ use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
 
 use crate::basket;
 use crate::popularity::weight;
-use crate::store::learned::{self, Facts};
+use crate::store::learned::{self, OrderFacts};
 
 /// Stores the products and the customer of an order.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Projection for CancelledOrders {
     }
 }
 
-async fn learn(tx: &mut Tx<'_>, facts: Facts) -> Result<(), Failure> {
+async fn learn(tx: &mut Tx<'_>, facts: OrderFacts) -> Result<(), Failure> {
     match (facts.counted, facts.counts) {
         (false, true) => learned::count(tx.db(), facts.order_id).await?,
         (true, false) => learned::uncount(tx.db(), facts.order_id).await?,

@@ -20,7 +20,7 @@ pub struct Remote(Client);
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OperationResult {
+enum CarrierResult {
     Booked,
     Refused,
     Cancelled,
@@ -29,9 +29,9 @@ enum OperationResult {
 
 /// An operation, as the carrier reports it.
 #[derive(Debug, Deserialize)]
-struct Operation {
+struct CarrierOperation {
     order_id: OrderId,
-    result: OperationResult,
+    result: CarrierResult,
     tracking: Option<Word>,
     reason: Option<Word>,
 }
@@ -53,7 +53,7 @@ impl Remote {
         key: CallKey,
         request: &(impl Serialize + Sync),
         order_id: OrderId,
-    ) -> Result<Operation, Lost> {
+    ) -> Result<CarrierOperation, Lost> {
         checked(self.0.operate(path, key, request).await?, order_id)
     }
 
@@ -63,7 +63,7 @@ impl Remote {
         path: &str,
         key: CallKey,
         request: &Parcel,
-        expected: OperationResult,
+        expected: CarrierResult,
     ) -> Result<(), Lost> {
         let operation = self.operate(path, key, request, request.order_id).await?;
         match operation.tracking {
@@ -77,17 +77,17 @@ impl Remote {
 }
 
 /// Returns the operation if it is about our order.
-fn checked(operation: Operation, order_id: OrderId) -> Result<Operation, Lost> {
+fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOperation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     Ok(operation)
 }
 
-fn booking(operation: Operation) -> Result<Booking, Lost> {
+fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
     match operation.result {
-        OperationResult::Booked => {
+        CarrierResult::Booked => {
             Ok(Booking::Booked { tracking: Word::wanted("tracking", operation.tracking)? })
         }
-        OperationResult::Refused => {
+        CarrierResult::Refused => {
             Ok(Booking::Refused { reason: Word::wanted("reason", operation.reason)? })
         }
         other => Err(Lost::unexpected("/shipments", other)),
@@ -112,7 +112,7 @@ impl Carrier for Remote {
         request: &'a Book,
     ) -> Reply<'a, Option<Booking>> {
         Box::pin(async move {
-            let known: Option<Operation> = self.0.look_up(key).await?;
+            let known: Option<CarrierOperation> = self.0.look_up(key).await?;
             let known = known.map(|operation| booking(checked(operation, request.order_id)?));
             Ok(known.transpose()?)
         })
@@ -120,14 +120,14 @@ impl Carrier for Remote {
 
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
         Box::pin(async move {
-            self.handle("/cancellations", key, request, OperationResult::Cancelled).await?;
+            self.handle("/cancellations", key, request, CarrierResult::Cancelled).await?;
             Ok(Cancelled)
         })
     }
 
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
         Box::pin(async move {
-            match self.handle("/deliveries", key, request, OperationResult::Delivered).await {
+            match self.handle("/deliveries", key, request, CarrierResult::Delivered).await {
                 Err(Lost::NotYet { after: None }) => {
                     Err(Lost::NotYet { after: Some(ASK_EVERY) }.into())
                 }

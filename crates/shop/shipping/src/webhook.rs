@@ -14,8 +14,7 @@ pub(crate) const FINISHED: &str = "operation.finished";
 
 /// A webhook of the carrier.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "CarrierWebhook")]
-pub(crate) struct Webhook {
+pub(crate) struct CarrierWebhook {
     /// The carrier's id of this event. Repeated attempts have the same.
     pub(crate) event_id: Word,
     /// `operation.finished`. Others are stored and change nothing.

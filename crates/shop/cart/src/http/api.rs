@@ -6,9 +6,9 @@ use ballet_openapi::{Api, Operation, Value, json};
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;
 use crate::http::reading::{list, list_checkouts, read};
-use crate::http::state::Carts;
+use crate::http::state::CartsState;
 
-pub(crate) fn api() -> Api<Carts> {
+pub(crate) fn api() -> Api<CartsState> {
     let no_cart = "There is no such cart.";
     let just_published = "A product that was just published may not be known yet: try again after \
                           `Retry-After`.";

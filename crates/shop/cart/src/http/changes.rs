@@ -11,8 +11,8 @@ use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};
 
-use crate::cart::{Cart, NoOrder, Status};
-use crate::requests::{Item, NewCart, NewItem, Quantity};
+use crate::cart::{Cart, CartStatus, OrderObstacle};
+use crate::requests::{ItemPath, NewCart, NewItem, Quantity};
 use crate::{refusals, store};
 
 pub(crate) async fn open(
@@ -50,7 +50,7 @@ pub(crate) async fn open(
 pub(crate) async fn put_item(
     State(handle): State<Handle>,
     caller: Caller,
-    Path(Item { cart_id, sku }): Path<Item>,
+    Path(ItemPath { cart_id, sku }): Path<ItemPath>,
     Json(quantity): Json<Quantity>,
 ) -> Result<Found<Cart>, Problem> {
     let quantity = quantity.checked()?;
@@ -70,7 +70,7 @@ pub(crate) async fn put_item(
 pub(crate) async fn remove_item(
     State(handle): State<Handle>,
     caller: Caller,
-    Path(Item { cart_id, sku }): Path<Item>,
+    Path(ItemPath { cart_id, sku }): Path<ItemPath>,
 ) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -106,8 +106,8 @@ async fn to_change(tx: &mut Tx<'_>, cart_id: CartId, caller: &Caller) -> Result<
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let cart = refusals::own(cart, cart_id, caller)?;
     match cart.status {
-        Status::Open => Ok(cart),
-        Status::CheckedOut | Status::Closed => Err(refusals::not_open(&cart)),
+        CartStatus::Open => Ok(cart),
+        CartStatus::CheckedOut | CartStatus::Closed => Err(refusals::not_open(&cart)),
     }
 }
 
@@ -119,7 +119,7 @@ fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, P
 /// Refuses a cart whose lines cannot be one order now, before its checkout would.
 fn check_total(cart: &Cart) -> Result<(), Problem> {
     match cart.order() {
-        Ok(_) | Err(NoOrder::Empty) => Ok(()),
+        Ok(_) | Err(OrderObstacle::Empty) => Ok(()),
         Err(why) => Err(refusals::no_order(cart.cart_id, &why)),
     }
 }

@@ -6,13 +6,13 @@ use shop_access::unpaid::Unpaid;
 
 /// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Carts {
+pub(crate) struct CartsState {
     pub(crate) handle: Handle,
     pub(crate) unpaid: Unpaid,
 }
 
-impl FromRef<Carts> for Handle {
-    fn from_ref(carts: &Carts) -> Self {
+impl FromRef<CartsState> for Handle {
+    fn from_ref(carts: &CartsState) -> Self {
         carts.handle.clone()
     }
 }

@@ -11,12 +11,12 @@ use sqlx::types::{Json, Text};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 use uuid::Uuid;
 
-use crate::checkout::{Checkout, Status};
+use crate::checkout::{Checkout, CheckoutStatus};
 
 /// The end of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct End {
-    pub(crate) status: Status,
+pub(crate) struct OrderEnd {
+    pub(crate) status: CheckoutStatus,
     /// Why it was cancelled.
     pub(crate) why: Option<(CancelReason, Option<String>)>,
 }
@@ -87,7 +87,7 @@ pub(crate) async fn unpaid_pieces(
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
-    end: &End,
+    end: &OrderEnd,
     now: Timestamp,
 ) -> Result<Option<CartId>, Failure> {
     let (reason, detail) = match &end.why {

@@ -103,7 +103,10 @@ pub(crate) async fn withdraw(
 }
 
 /// Returns a product, if there is or was one.
-pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<StoredProduct>, Failure> {
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    sku: &Sku,
+) -> Result<Option<StoredProduct>, Failure> {
     let product = sqlx::query_as("select * from product where sku = $1");
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }

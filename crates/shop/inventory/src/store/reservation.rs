@@ -13,9 +13,9 @@ use sqlx::PgConnection;
 /// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum ReservationState {
     /// The stock is held for the order.
-    Held,
+    HoldOutcome,
     /// The stock is on hand again.
     Released,
     /// The stock is sold.
@@ -24,7 +24,7 @@ pub(crate) enum State {
 
 /// The result of a reservation.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum HoldOutcome {
     /// Everything is held, one line per SKU.
     All(Vec<StockLine>),
     /// Nothing is held, because there is too little of this SKU.
@@ -37,7 +37,7 @@ pub(crate) async fn hold(
     order_id: OrderId,
     lines: &[OrderLine],
     now: Timestamp,
-) -> Result<Held, Failure> {
+) -> Result<HoldOutcome, Failure> {
     let wanted = merge(lines);
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
@@ -77,12 +77,12 @@ pub(crate) async fn hold(
     .bind(now.to_sqlx())
     .fetch_optional(db)
     .await?;
-    let Some((sku, quantity, on_hand)) = short else { return Ok(Held::All(wanted)) };
+    let Some((sku, quantity, on_hand)) = short else { return Ok(HoldOutcome::All(wanted)) };
     let reason = match on_hand {
         Some(_) => ReservationFailure::OutOfStock,
         None => ReservationFailure::UnknownSku,
     };
-    Ok(Held::Short {
+    Ok(HoldOutcome::Short {
         reason,
         sku: sku.parse()?,
         wanted: quantity.try_into()?,
@@ -94,7 +94,7 @@ pub(crate) async fn hold(
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
-    state: State,
+    state: ReservationState,
 ) -> Result<Vec<StockLine>, Failure> {
     let lines: Vec<(String, i64)> = sqlx::query_as(
         "with ended as (

@@ -36,10 +36,10 @@ async fn customer(mut db: PgConnection, number: u128) -> u64 {
         run(&mut db, "begin").await;
         let outcome = hold(&mut db, order_id, &lines, Timestamp::UNIX_EPOCH).await.unwrap();
         run(&mut db, "commit").await;
-        if matches!(outcome, Held::All(_)) {
+        if matches!(outcome, HoldOutcome::All(_)) {
             held += 1;
             if order % 3 == 0 {
-                let released = end(&mut db, order_id, State::Released).await.unwrap();
+                let released = end(&mut db, order_id, ReservationState::Released).await.unwrap();
                 assert_eq!(released.len(), SKUS.len());
                 held -= 1;
             }

@@ -28,7 +28,7 @@ pub(crate) struct Stock {
 
 /// The result of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Received {
+pub(crate) enum ReceiptOutcome {
     /// The goods are on hand now.
     Now,
     /// The receipt was counted before.
@@ -48,7 +48,7 @@ pub(crate) async fn receive(
     db: &mut PgConnection,
     goods: &StockReceived,
     now: Timestamp,
-) -> Result<Received, Failure> {
+) -> Result<ReceiptOutcome, Failure> {
     let quantity = i64::try_from(goods.quantity)?;
     let counted = sqlx::query(
         "with counted as (
@@ -69,7 +69,7 @@ pub(crate) async fn receive(
     .execute(&mut *db)
     .await?;
     if counted.rows_affected() == 1 {
-        return Ok(Received::Now);
+        return Ok(ReceiptOutcome::Now);
     }
     let before: i64 =
         sqlx::query_scalar("select quantity from receipt where receipt = $1 and sku = $2")
@@ -78,9 +78,9 @@ pub(crate) async fn receive(
             .fetch_one(db)
             .await?;
     Ok(if before == quantity {
-        Received::Before
+        ReceiptOutcome::Before
     } else {
-        Received::Differently { quantity: before }
+        ReceiptOutcome::Differently { quantity: before }
     })
 }
 

@@ -13,7 +13,7 @@ use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
-use crate::state::State;
+use crate::state::PaymentState;
 use crate::store::payment as store;
 use cards::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
 
@@ -93,10 +93,11 @@ impl CallCompensate for AuthorizePayment {
     ) -> CompensateRequestResult<Self> {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
-            State::Captured | State::Refunded => known(compensated_silently()),
-            State::Authorized | State::CaptureFailed | State::Declined | State::Voided => {
-                call(payment.settle()?)
-            }
+            PaymentState::Captured | PaymentState::Refunded => known(compensated_silently()),
+            PaymentState::Authorized
+            | PaymentState::CaptureFailed
+            | PaymentState::Declined
+            | PaymentState::Voided => call(payment.settle()?),
         }
     }
 
@@ -112,7 +113,7 @@ impl CallCompensate for AuthorizePayment {
         _: Void,
     ) -> CallCompensateResult<Self> {
         let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, State::Voided, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Voided, None, now).await?;
         compensated(PaymentVoided { order_id })
     }
 }

@@ -12,7 +12,7 @@ use shop_events::OrderId;
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
-use crate::state::State;
+use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
 use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
 
@@ -35,7 +35,7 @@ impl CallStep for CapturePayment {
         };
         // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
         let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, State::CaptureFailed, Some(reason), now).await?;
+        store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(reason), now).await?;
         known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
     }
 
@@ -69,11 +69,12 @@ impl CallStep for CapturePayment {
         let (order_id, now) = (OrderId(order_id), tx.now());
         match answer {
             Capture::Captured => {
-                store::advance(tx.db(), order_id, State::Captured, None, now).await?;
+                store::advance(tx.db(), order_id, PaymentState::Captured, None, now).await?;
                 done(PaymentCaptured { order_id, amount })
             }
             Capture::Failed { reason } => {
-                store::advance(tx.db(), order_id, State::CaptureFailed, Some(&reason), now).await?;
+                store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(&reason), now)
+                    .await?;
                 refused(PaymentCaptureFailed { order_id, reason })
             }
         }
@@ -105,7 +106,7 @@ impl CallCompensate for CapturePayment {
     ) -> CallCompensateResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
         let (order_id, now) = (OrderId(order_id), tx.now());
-        store::advance(tx.db(), order_id, State::Refunded, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Refunded, None, now).await?;
         compensated(PaymentRefunded { order_id, amount })
     }
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::state::State;
+use crate::state::PaymentState;
 use cards::{Authorization, Authorize, Settle};
 
 /// An order's payment.
@@ -20,7 +20,7 @@ pub(crate) struct Payment {
     /// The order.
     pub(crate) order_id: OrderId,
     /// The state of the payment.
-    pub(crate) state: State,
+    pub(crate) state: PaymentState,
     /// The whole amount.
     pub(crate) amount: Money,
     /// The captured amount, in minor units.
@@ -58,8 +58,8 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let (state, reference, reason) = match answer {
-        Authorization::Approved { reference } => (State::Authorized, Some(reference), None),
-        Authorization::Declined { reason } => (State::Declined, None, Some(reason)),
+        Authorization::Approved { reference } => (PaymentState::Authorized, Some(reference), None),
+        Authorization::Declined { reason } => (PaymentState::Declined, None, Some(reason)),
     };
     sqlx::query(
         "insert into payment
@@ -82,11 +82,11 @@ pub(crate) async fn insert(
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    to: State,
+    to: PaymentState,
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let from: Vec<TextEnum<State>> = to.follows().iter().copied().map(TextEnum).collect();
+    let from: Vec<TextEnum<PaymentState>> = to.follows().iter().copied().map(TextEnum).collect();
     let advanced = sqlx::query(
         "update payment set
              state = $3,

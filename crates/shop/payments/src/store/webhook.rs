@@ -6,12 +6,12 @@ use jiff_sqlx::ToSqlx;
 use outside::Word;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::webhook::{EXPIRED, REVERSED, Webhook};
+use crate::webhook::{EXPIRED, PaymentWebhook, REVERSED};
 
 /// Stores a webhook. Returns false if it came before.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    webhook: &Webhook,
+    webhook: &PaymentWebhook,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let inserted = sqlx::query(

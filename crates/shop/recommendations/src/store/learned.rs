@@ -4,11 +4,11 @@
 use shop_events::{CustomerId, OrderId, Sku};
 use sqlx::PgConnection;
 
-use crate::popularity::Weight;
+use crate::popularity::OrderWeight;
 
 /// The effect of an order's facts on the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct OrderFacts {
     pub(crate) order_id: OrderId,
     /// Whether the order must be in the counts.
     pub(crate) counts: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Facts {
     pub(crate) counted: bool,
 }
 
-impl Facts {
+impl OrderFacts {
     fn of(order_id: OrderId, (counts, counted): (bool, bool)) -> Self {
         Self { order_id, counts, counted }
     }
@@ -44,8 +44,8 @@ pub(crate) async fn placed(
     order_id: OrderId,
     customer_id: CustomerId,
     skus: &[Sku],
-    weight: Weight,
-) -> sqlx::Result<Facts> {
+    weight: OrderWeight,
+) -> sqlx::Result<OrderFacts> {
     let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
     let facts = sqlx::query_as(add!(
         "customer_id, skus, weight",
@@ -64,20 +64,26 @@ pub(crate) async fn placed(
     .bind(weight.doublings)
     .fetch_one(db)
     .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
 /// Stores that an order is confirmed.
-pub(crate) async fn confirmed(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<Facts> {
+pub(crate) async fn confirmed(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> sqlx::Result<OrderFacts> {
     let facts = sqlx::query_as(add!("confirmed", "true", "confirmed = true"))
         .bind(order_id.0)
         .fetch_one(db)
         .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
 /// Stores that an order is cancelled. If it is not in the counts, its contents are deleted.
-pub(crate) async fn cancelled(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<Facts> {
+pub(crate) async fn cancelled(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> sqlx::Result<OrderFacts> {
     let facts = sqlx::query_as(add!(
         "cancelled",
         "true",
@@ -89,7 +95,7 @@ pub(crate) async fn cancelled(db: &mut PgConnection, order_id: OrderId) -> sqlx:
     .bind(order_id.0)
     .fetch_one(db)
     .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
 /// Adds an order to the counts.

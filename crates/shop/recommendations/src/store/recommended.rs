@@ -4,16 +4,16 @@ use shop_events::{CustomerId, Sku};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
-use crate::association::Together;
+use crate::association::CoOccurrence;
 
 /// The most recent orders of a customer that count.
 const LAST_ORDERS: i64 = 20;
 
 /// A product that was bought together with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Partner {
+pub(crate) struct RelatedProduct {
     pub(crate) sku: Sku,
-    pub(crate) together: Together,
+    pub(crate) together: CoOccurrence,
 }
 
 /// Returns the products that were bought with any of these: for each, at most `most` from either side of its pairs,
@@ -22,7 +22,7 @@ pub(crate) async fn partners(
     db: &mut PgConnection,
     skus: &[Sku],
     most: i64,
-) -> sqlx::Result<Vec<Partner>> {
+) -> sqlx::Result<Vec<RelatedProduct>> {
     let (all,): (i64,) = sqlx::query_as("select orders from learned").fetch_one(&mut *db).await?;
     let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
     let rows: Vec<(Text<Sku>, i64, i64, i64)> = sqlx::query_as(
@@ -45,8 +45,8 @@ pub(crate) async fn partners(
     .fetch_all(db)
     .await?;
     let rows = rows.into_iter();
-    let partner = |(Text(sku), both, one, other)| (sku, Together { both, one, other, all });
-    Ok(rows.map(partner).map(|(sku, together)| Partner { sku, together }).collect())
+    let partner = |(Text(sku), both, one, other)| (sku, CoOccurrence { both, one, other, all });
+    Ok(rows.map(partner).map(|(sku, together)| RelatedProduct { sku, together }).collect())
 }
 
 /// Returns the most popular products, without these.

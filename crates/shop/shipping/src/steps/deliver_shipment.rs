@@ -7,7 +7,7 @@ use ballet::{Failure, Never, Tx, done};
 use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
 
 use crate::carrier::{Carrier, Delivered, NoAnswer, Parcel};
-use crate::state::State;
+use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
 /// Waits until the carrier has delivered the parcel.
@@ -38,7 +38,8 @@ impl CallStep for DeliverShipment {
         Delivered: Delivered,
     ) -> CallStepResult<Self> {
         let (order_id, delivered_at) = (parcel.order_id, tx.now());
-        let shipment_id = store::advance(tx.db(), order_id, State::Delivered, delivered_at).await?;
+        let shipment_id =
+            store::advance(tx.db(), order_id, ShipmentState::Delivered, delivered_at).await?;
         done(ShipmentDelivered { order_id, shipment_id, delivered_at })
     }
 }

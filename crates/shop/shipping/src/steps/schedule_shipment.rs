@@ -13,7 +13,7 @@ use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
 use crate::carrier::{Book, Booking, Cancelled, Carrier, NOT_TAKEN, NoAnswer, Parcel};
-use crate::state::State;
+use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
 /// Books a carrier for the parcel, once the money is held.
@@ -97,7 +97,7 @@ impl CallCompensate for ScheduleShipment {
         Cancelled: Cancelled,
     ) -> CallCompensateResult<Self> {
         let (order_id, now) = (request.order_id, tx.now());
-        let shipment_id = store::advance(tx.db(), order_id, State::Cancelled, now).await?;
+        let shipment_id = store::advance(tx.db(), order_id, ShipmentState::Cancelled, now).await?;
         compensated(ShipmentCancelled { order_id, shipment_id })
     }
 }

@@ -12,7 +12,7 @@ use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::carrier::{Book, Booking, Parcel};
-use crate::state::State;
+use crate::state::ShipmentState;
 
 /// An order's shipment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub(crate) struct Shipment {
     /// The shipment.
     pub(crate) shipment_id: ShipmentId,
     /// The state of the shipment.
-    pub(crate) state: State,
+    pub(crate) state: ShipmentState,
     /// The delivery address.
     pub(crate) ship_to: Address,
     /// The carrier's tracking number. Absent if the carrier refused the parcel.
@@ -56,8 +56,8 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let (state, tracking, reason) = match answer {
-        Booking::Booked { tracking } => (State::Scheduled, Some(tracking), None),
-        Booking::Refused { reason } => (State::Rejected, None, Some(reason)),
+        Booking::Booked { tracking } => (ShipmentState::Scheduled, Some(tracking), None),
+        Booking::Refused { reason } => (ShipmentState::Rejected, None, Some(reason)),
     };
     sqlx::query(
         "insert into shipment
@@ -80,7 +80,7 @@ pub(crate) async fn insert(
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    to: State,
+    to: ShipmentState,
     now: Timestamp,
 ) -> Result<ShipmentId, Failure> {
     let shipment_id: Option<Uuid> = sqlx::query_scalar(
