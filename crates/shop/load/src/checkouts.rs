@@ -34,14 +34,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The times of one order, from the time at which its checkout was due.
 #[derive(Debug, Clone, Copy)]
-struct Took {
+struct OrderTimes {
     answered: Duration,
     confirmed: Duration,
 }
 
 /// The times of all orders, sorted.
 #[derive(Debug)]
-pub struct Checkouts {
+pub struct CheckoutTimes {
     time: Duration,
     answered: Vec<Duration>,
     confirmed: Vec<Duration>,
@@ -52,7 +52,7 @@ pub struct Checkouts {
 /// # Errors
 ///
 /// Returns an error if the shop refuses an order, or does not confirm it.
-pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
+pub async fn measure(shop: &OpenShop, time: Duration) -> Result<CheckoutTimes> {
     let (gateway, merchant) = (&shop.gateway, &shop.merchant);
     products::publish_all(&merchant.http, &merchant.shop).await?;
     let mut customers = Vec::new();
@@ -88,11 +88,11 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     }
     answered.sort_unstable();
     confirmed.sort_unstable();
-    Ok(Checkouts { time, answered, confirmed })
+    Ok(CheckoutTimes { time, answered, confirmed })
 }
 
 /// Fills a cart, checks it out when it is due, and reads the order until it is confirmed.
-async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took> {
+async fn order(customer: &Customer, number: usize, due: Instant) -> Result<OrderTimes> {
     let checkout = customer.checkout(&GOOD, number)?;
     let (status, cart) = sent(customer.post_json("/carts", &cart_of(&checkout))).await?;
     if status != StatusCode::CREATED {
@@ -109,7 +109,7 @@ async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took>
         let (status, order) = sent(customer.get(&path)).await?;
         match (status, order["status"].as_str()) {
             (StatusCode::OK, Some("confirmed" | "completed")) => {
-                return Ok(Took { answered, confirmed: due.elapsed() });
+                return Ok(OrderTimes { answered, confirmed: due.elapsed() });
             }
             // The order of a checkout exists a moment later.
             (StatusCode::NOT_FOUND, _) | (StatusCode::OK, Some("placed")) => {}
@@ -128,7 +128,7 @@ async fn sent(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-impl fmt::Display for Checkouts {
+impl fmt::Display for CheckoutTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { time, answered, confirmed } = self;
         let header = ["from the due checkout", "p50 ms", "p99 ms", "slowest"];
@@ -159,8 +159,11 @@ mod tests {
     #[test]
     fn the_table_has_both_times() {
         let times = |first: u64| (first..first + 100).map(Duration::from_millis).collect();
-        let took =
-            Checkouts { time: Duration::from_secs(60), answered: times(1), confirmed: times(101) };
+        let took = CheckoutTimes {
+            time: Duration::from_secs(60),
+            answered: times(1),
+            confirmed: times(101),
+        };
         let rows: Vec<Vec<String>> = took
             .to_string()
             .lines()

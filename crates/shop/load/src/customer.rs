@@ -13,7 +13,7 @@ use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::cases::{self, Case, End};
+use crate::cases::{self, ExpectedEnd, OrderCase};
 use ballet_trials::{Gateway, send_until_answered};
 
 /// The scopes of a customer.
@@ -74,7 +74,7 @@ impl Customer {
     }
 
     /// Returns this customer's checkout for the order with this number.
-    pub(crate) fn checkout(&self, case: &Case, number: usize) -> Result<CartCheckedOut> {
+    pub(crate) fn checkout(&self, case: &OrderCase, number: usize) -> Result<CartCheckedOut> {
         cases::checkout(case, number, self.id)
     }
 
@@ -193,7 +193,7 @@ impl Customer {
     }
 
     /// Waits until an order has ended, and checks its end.
-    pub(crate) async fn ends(&self, order: Uuid, end: End) -> Result<()> {
+    pub(crate) async fn ends(&self, order: Uuid, end: ExpectedEnd) -> Result<()> {
         let right = end.status();
         let what = format!("order {order} to be {right}");
         let ended = wait_until(&what, ENDED, || async {

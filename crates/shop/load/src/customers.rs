@@ -13,7 +13,7 @@ use shop_events::shipping::ShipmentScheduled;
 use uuid::Uuid;
 
 use crate::carts;
-use crate::cases::{self, Cancel, Case, End, Goods};
+use crate::cases::{self, CancelMoment, ExpectedEnd, Goods, OrderCase};
 use crate::customer::Customer;
 
 /// The shop front: a foreign producer that the shop declares.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Places an order through the gateway. Orders that the catalog does not know are published by the shop front
 /// instead.
 pub(crate) async fn order_through_gateway(
-    case: &Case,
+    case: &OrderCase,
     number: usize,
     site: &Site,
     customer: &Customer,
@@ -37,7 +37,7 @@ pub(crate) async fn order_through_gateway(
         return Ok(Begun { saga, end: case.end.expected(None) });
     }
     let saga = customer.place(&checkout, || site.gave_up()).await?;
-    let End::CustomerCancels(when) = case.end else {
+    let ExpectedEnd::CustomerCancels(when) = case.end else {
         return Ok(Begun { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;
@@ -46,16 +46,16 @@ pub(crate) async fn order_through_gateway(
 }
 
 /// Waits for the moment at which a customer cancels.
-async fn in_time(when: Cancel, saga: Uuid, site: &Site) {
+async fn in_time(when: CancelMoment, saga: Uuid, site: &Site) {
     match when {
-        Cancel::AtOnce => {}
-        Cancel::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
-        Cancel::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
+        CancelMoment::AtOnce => {}
+        CancelMoment::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
+        CancelMoment::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
     }
 }
 
 /// Places an order.
-pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Begun> {
+pub(crate) async fn order(case: &OrderCase, number: usize, site: &Site) -> Result<Begun> {
     let checkout = cases::checkout(case, number, site.new_id())?;
     if !case.is_placed_over_http(number) {
         let saga = site.new_id();
@@ -67,7 +67,7 @@ pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Beg
     } else {
         place(site, number, &checkout).await?
     };
-    let End::CustomerCancels(when) = case.end else {
+    let ExpectedEnd::CustomerCancels(when) = case.end else {
         return Ok(Begun { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;

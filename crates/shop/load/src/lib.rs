@@ -22,4 +22,4 @@ mod trial;
 
 pub use open_shop::OpenShop;
 pub use system::{served, subject};
-pub use trial::Shop;
+pub use trial::ShopTrial;

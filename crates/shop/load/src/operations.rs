@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cases::{Cancel, End, GOOD};
+use crate::cases::{CancelMoment, ExpectedEnd, GOOD};
 use crate::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
 
 /// The limit for an operation that hangs; nothing depends on the pace.
@@ -20,15 +20,15 @@ const LONG: Duration = Duration::from_secs(300);
 
 /// A quantity in a cart.
 #[derive(Debug, Serialize)]
-struct Quantity {
+struct CartQuantity {
     quantity: u32,
 }
 
-const ONE: Quantity = Quantity { quantity: 1 };
+const ONE: CartQuantity = CartQuantity { quantity: 1 };
 
 /// The clients that try the operations.
 #[derive(Debug)]
-struct Visitor {
+struct ShopClients {
     customer: Customer,
     merchant: Customer,
     /// Somebody behind the shop, who may read the payment and the shipment of any order.
@@ -41,12 +41,12 @@ struct Visitor {
 
 /// Returns all operations, for clients of this gateway.
 pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
-    let visitor = Rc::new(Visitor::new(site, gateway).await?);
-    let asks = |name, needs, request: fn(&Visitor) -> RequestBuilder| {
-        let visitor = Rc::clone(&visitor);
-        Operation::asks(name, needs, move || request(&visitor))
+    let clients = Rc::new(ShopClients::new(site, gateway).await?);
+    let asks = |name, needs, request: fn(&ShopClients) -> RequestBuilder| {
+        let clients = Rc::clone(&clients);
+        Operation::asks(name, needs, move || request(&clients))
     };
-    let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&visitor));
+    let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&clients));
     Ok(vec![
         asks("search for a product", "catalog", |v| v.customer.get("/products/search?q=teapto")),
         asks("see a product's page", "catalog", |v| v.customer.get("/pages/product/mug"))
@@ -84,7 +84,7 @@ pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Ope
     ])
 }
 
-impl Visitor {
+impl ShopClients {
     async fn new(site: &Site, gateway: &Gateway) -> Result<Self> {
         let customer = Customer::new(gateway, BUYS, PATIENCE).await?;
         let order = customer.buy(&customer.checkout(&GOOD, 0)?).await?;
@@ -132,39 +132,39 @@ async fn open_cart(customer: &Customer) -> Result<(Seen, Value)> {
 }
 
 /// Fills a cart and checks it out, at the prices that it shows.
-async fn checks_out(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let Visitor { customer, cart, .. } = &*visitor;
+async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let ShopClients { customer, cart, .. } = &*clients;
     let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = open_cart(customer).await?;
     let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
     Ok(placed(seen(customer.check_out(&cart, &checkout)).await?))
 }
 
-async fn places(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let customer = &visitor.customer;
+async fn places(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let customer = &clients.customer;
     let checkout = customer.checkout(&GOOD, 0)?;
     Ok(placed(seen(customer.post_json("/orders", &checkout)).await?))
 }
 
 /// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
 /// counts as an answer as well.
-async fn cancels(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let customer = &visitor.customer;
+async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let customer = &clients.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;
     "card_slow".clone_into(&mut checkout.card_token);
     let placed = placed(seen(customer.post_json("/orders", &checkout)).await?);
-    let order = placed.begun.as_ref().map_or(visitor.order, |begun| begun.saga);
+    let order = placed.begun.as_ref().map_or(clients.order, |begun| begun.saga);
     let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
     let too_late = matches!(&cancelled, Seen::Other(what) if what.starts_with("409"));
-    let end = End::CustomerCancels(Cancel::AtOnce);
+    let end = ExpectedEnd::CustomerCancels(CancelMoment::AtOnce);
     let end = end.expected(too_late.then_some(StatusCode::CONFLICT));
     let begun = placed.begun.map(|begun| Begun { end, ..begun });
     Ok(Attempt { seen: if too_late { Seen::Works } else { cancelled }, begun })
 }
 
 /// Waits for the first change of the order's status.
-async fn watches(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let Visitor { customer, order, .. } = &*visitor;
+async fn watches(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let ShopClients { customer, order, .. } = &*clients;
     let request = customer.get(&format!("/orders/{order}/events"));
     let Ok(mut answer) = request.send().await else { return Ok(Seen::Nothing.into()) };
     let kind = answer.headers().get(CONTENT_TYPE).cloned();

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use ballet_trials::{Subject, served as service_of};
 
-use crate::trial::Shop;
+use crate::trial::ShopTrial;
 
 /// The services of the shop.
 pub(crate) static SERVICES: LazyLock<Vec<&'static str>> = LazyLock::new(|| subject().services());
@@ -13,7 +13,7 @@ pub(crate) static SERVICES: LazyLock<Vec<&'static str>> = LazyLock::new(|| subje
 /// Returns the shop as the subject of trials.
 #[must_use]
 pub fn subject() -> Arc<Subject> {
-    Subject::new(Shop::default())
+    Subject::new(ShopTrial::default())
 }
 
 /// Runs this process if it belongs to a trial: as a service, or as the gateway.

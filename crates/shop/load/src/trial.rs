@@ -22,7 +22,7 @@ const DEADLINE_DAYS: u32 = 30;
 
 /// The shop as a trial.
 #[derive(Debug, Default)]
-pub struct Shop {
+pub struct ShopTrial {
     merchant: Merchant,
     /// The products as they were published.
     published: Mutex<Published>,
@@ -38,8 +38,8 @@ pub(crate) fn gateway() -> Front {
     }
 }
 
-impl Trial for Shop {
-    type Case = cases::Case;
+impl Trial for ShopTrial {
+    type Case = cases::OrderCase;
 
     const NAME: &'static str = "shop";
     const COMPLETED: &'static [EventType] = &[OrderCompleted::TYPE];
@@ -49,11 +49,11 @@ impl Trial for Shop {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<cases::Case>> {
+    fn cases(&self) -> Vec<Case<cases::OrderCase>> {
         CASES.iter().map(|case| Case::new(case.name, case.share, *case)).collect()
     }
 
-    async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, case: &cases::OrderCase, number: usize, site: &Site) -> Result<Begun> {
         match (site.gateway(), self.customers.get()) {
             (Some(_), Some(customers)) => {
                 let customer = &customers[number % customers.len()];
@@ -139,7 +139,7 @@ impl Trial for Shop {
         (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
     }
 
-    fn cases_of_days(&self) -> Vec<Case<cases::Case>> {
+    fn cases_of_days(&self) -> Vec<Case<cases::OrderCase>> {
         vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
     }
 
@@ -164,10 +164,10 @@ mod tests {
 
     #[test]
     fn an_order_ends_completed_or_cancelled_for_a_reason() {
-        let shop = Subject::new(Shop::default());
+        let shop = Subject::new(ShopTrial::default());
         assert_eq!(shop.end(OrderCompleted::TYPE.name(), &json!({})), Some(End::Completed));
         let cancelled = json!({ "reason": "out_of_stock" });
-        let expected = cases::End::Cancelled(CancelReason::OutOfStock).expected(None);
+        let expected = cases::ExpectedEnd::Cancelled(CancelReason::OutOfStock).expected(None);
         assert_eq!(shop.end(OrderCancelled::TYPE.name(), &cancelled), Some(expected));
         assert_eq!(shop.end("orders.order_placed.v1", &json!({})), None);
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::cases::{self, LATE};
-use crate::demo::orders::Orders;
+use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
@@ -24,7 +24,7 @@ const DEADLINE_SECONDS: &str = "2";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Places one order that times out while shipping is stopped.
-pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &Orders) -> Result<()> {
+pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &DemoOrders) -> Result<()> {
     ui::say(&format!(
         "one order has a deadline of {DEADLINE_SECONDS} seconds, and shipping is stopped meanwhile"
     ));

@@ -17,7 +17,7 @@ use futures_util::future::OptionFuture;
 
 use crate::cases;
 use crate::demo::crowd::Crowd;
-use crate::demo::orders::Orders;
+use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use crate::products;
@@ -88,7 +88,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoCons
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
     // The tap has to see every version of a product.
     products::publish_all(&shop.merchant.http, &shop.merchant.shop).await?;
-    let orders = Orders::default();
+    let orders = DemoOrders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
     if late > 0 {

@@ -10,8 +10,8 @@ use ballet_ops::audit::{BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::cases::Case;
-use crate::demo::orders::Orders;
+use crate::cases::OrderCase;
+use crate::demo::orders::DemoOrders;
 use crate::demo::placing::Placer;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
@@ -28,7 +28,7 @@ const QUIET: Duration = Duration::from_millis(500);
 
 /// The quiescent state, and the report of its audit.
 #[derive(Debug)]
-pub(crate) struct Quiescent {
+pub(crate) struct QuiescentShop {
     pub(crate) report: Report,
     /// The queues that still hold messages.
     pub(crate) waiting: Vec<String>,
@@ -37,7 +37,7 @@ pub(crate) struct Quiescent {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Counts {
+struct OrderCounts {
     placed: usize,
     completed: usize,
     cancelled: usize,
@@ -49,16 +49,16 @@ pub(crate) async fn wait(
     subject: &Subject,
     shop: &mut OpenShop,
     tap: &Tap,
-    orders: &Orders,
-    cases: &[Case],
+    orders: &DemoOrders,
+    cases: &[OrderCase],
     with_python: bool,
-) -> Result<Quiescent> {
+) -> Result<QuiescentShop> {
     let placer = Placer::new(shop, tap.clone(), orders.clone()).await?;
     let begun = Instant::now();
     let mut placing = Box::pin(placer.place(cases, with_python));
     let mut all_placed = false;
     let progress = Progress::told(cases.len() as u64);
-    let (mut last, mut moved) = (Counts::default(), Instant::now());
+    let (mut last, mut moved) = (OrderCounts::default(), Instant::now());
     loop {
         tokio::select! {
             result = &mut placing, if !all_placed => {
@@ -94,10 +94,11 @@ pub(crate) async fn wait(
     settle(subject, shop, tap, took).await
 }
 
-fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
+fn count(tap: &Tap, orders: &DemoOrders) -> Result<OrderCounts> {
     let all = orders.all();
     tap.journal(|journal| {
-        let mut counts = Counts { placed: all.len(), events: journal.events, ..Counts::default() };
+        let mut counts =
+            OrderCounts { placed: all.len(), events: journal.events, ..OrderCounts::default() };
         for order in all.keys() {
             match journal.ended(*order) {
                 Some(End::Completed) => counts.completed += 1,
@@ -110,7 +111,7 @@ fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
 }
 
 /// Names the orders that have not ended, each with its last event.
-fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
+fn hanging(tap: &Tap, orders: &DemoOrders) -> Result<String> {
     const SHOWN: usize = 10;
     let mut open: Vec<(Uuid, &str, String)> = tap.journal(|journal| {
         let open = orders.all().into_iter().filter(|(id, _)| journal.ended(*id).is_none());
@@ -140,7 +141,7 @@ async fn settle(
     shop: &mut OpenShop,
     tap: &Tap,
     took: Duration,
-) -> Result<Quiescent> {
+) -> Result<QuiescentShop> {
     ui::say("checking that nothing moves any more");
     let broker = RabbitMq::new(shop.stage.env.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
@@ -162,7 +163,7 @@ async fn settle(
                 session.close().await;
                 let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                 let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
-                return Ok(Quiescent { report, waiting: waiting.collect(), took });
+                return Ok(QuiescentShop { report, waiting: waiting.collect(), took });
             }
         }
         tokio::time::sleep(TICK).await;
