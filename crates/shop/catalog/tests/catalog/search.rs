@@ -1,6 +1,6 @@
 //! Searches in a small shop, and the products that they must find, in order.
 
-use crate::world::{World, product, skus};
+use crate::test_catalog::{TestCatalog, product, skus};
 
 const SHOP: &[(&str, &str, &str)] = &[
     ("kettle", "Kettle", "Boils a litre in two minutes."),
@@ -21,24 +21,24 @@ const SHOP: &[(&str, &str, &str)] = &[
     ("enamel-1", "Coffee pot", "Enamel."),
 ];
 
-async fn stocked(name: &str) -> World {
-    let world = World::new(name).await;
+async fn stocked(name: &str) -> TestCatalog {
+    let service = TestCatalog::new(name).await;
     for (sku, title, description) in SHOP {
         let mut product = product(sku, title, description);
         product["tags"] = serde_json::json!(["household"]);
-        world.published(&product).await;
+        service.published(&product).await;
     }
-    world
+    service
 }
 
-async fn found(world: &World, q: &str) -> Vec<String> {
-    let page = world.read(&format!("/products/search?q={q}")).await;
+async fn found(service: &TestCatalog, q: &str) -> Vec<String> {
+    let page = service.read(&format!("/products/search?q={q}")).await;
     skus(&page).into_iter().map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn what_people_type_is_found_the_best_first() {
-    let world = stocked("typed").await;
+    let service = stocked("typed").await;
     for (q, expected) in [
         // Exact words rank before longer ones, and those before similar ones; short products rank before long ones.
         ("kettle", &["kettle", "descaler", "kettel"][..]),
@@ -105,48 +105,48 @@ async fn what_people_type_is_found_the_best_first() {
         ("unicorn", &[]),
         ("kettle unicorn", &[]),
     ] {
-        assert_eq!(found(&world, q).await, expected, "{q}");
+        assert_eq!(found(&service, q).await, expected, "{q}");
     }
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn pages_of_a_search_have_each_product_once_and_in_order() {
-    let world = stocked("pages").await;
-    let all = found(&world, "household").await;
+    let service = stocked("pages").await;
+    let all = found(&service, "household").await;
     assert_eq!(all.len(), SHOP.len());
     for q in ["household", "steel", "kettle"] {
         let (mut paged, mut after) = (Vec::new(), String::new());
         loop {
-            let page = world.read(&format!("/products/search?q={q}&limit=2{after}")).await;
+            let page = service.read(&format!("/products/search?q={q}&limit=2{after}")).await;
             paged.extend(skus(&page).into_iter().map(str::to_owned));
             match page["next"].as_str() {
                 Some(next) => after = format!("&after={next}"),
                 None => break,
             }
         }
-        assert_eq!(paged, found(&world, q).await, "{q}");
+        assert_eq!(paged, found(&service, q).await, "{q}");
     }
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_product_is_found_from_its_publication_to_its_withdrawal() {
-    let world = World::new("found").await;
-    assert_eq!(found(&world, "mug").await, [""; 0]);
-    world.published(&product("mug", "Mug", "")).await;
-    assert_eq!(found(&world, "mug").await, ["mug"]);
-    world.set_price("mug", Some("\"1\""), 1).await;
-    assert_eq!(found(&world, "mug").await, ["mug"]);
-    world.withdraw("mug", Some("\"2\"")).await;
-    assert_eq!(found(&world, "mug").await, [""; 0]);
-    world.close().await;
+    let service = TestCatalog::new("found").await;
+    assert_eq!(found(&service, "mug").await, [""; 0]);
+    service.published(&product("mug", "Mug", "")).await;
+    assert_eq!(found(&service, "mug").await, ["mug"]);
+    service.set_price("mug", Some("\"1\""), 1).await;
+    assert_eq!(found(&service, "mug").await, ["mug"]);
+    service.withdraw("mug", Some("\"2\"")).await;
+    assert_eq!(found(&service, "mug").await, [""; 0]);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_product_whose_description_has_no_spaces_is_published_and_found() {
-    let world = World::new("no_spaces").await;
-    world.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
-    assert_eq!(found(&world, "茶碗").await, ["bowl"]);
-    world.close().await;
+    let service = TestCatalog::new("no_spaces").await;
+    service.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
+    assert_eq!(found(&service, "茶碗").await, ["bowl"]);
+    service.close().await;
 }

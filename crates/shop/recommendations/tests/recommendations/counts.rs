@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::{Message, ORDERS, Order, PAIRS, PRODUCTS, World};
+use crate::test_recommendations::{Message, ORDERS, Order, PAIRS, PRODUCTS, TestRecommendations};
 
 /// Returns the ids of the orders that count.
-async fn counted(world: &World) -> BTreeSet<String> {
-    let orders = world.all(ORDERS).await;
+async fn counted(service: &TestRecommendations) -> BTreeSet<String> {
+    let orders = service.all(ORDERS).await;
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
 }
 
@@ -18,7 +18,7 @@ fn ids<'a>(orders: impl IntoIterator<Item = &'a Order>) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it_is_cancelled() {
-    let world = World::new("order").await;
+    let service = TestRecommendations::new("order").await;
     type Event = fn(&Order) -> Message;
     let (placed, confirmed, cancelled): (Event, Event, Event) =
         (Order::placed, Order::confirmed, Order::cancelled);
@@ -37,33 +37,33 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
     ] {
         let order = Order::of(["mug", "spoon"]);
         let messages: Vec<Message> = events.iter().map(|event| event(&order)).collect();
-        world.take_in_order(messages.iter().cloned()).await;
+        service.take_in_order(messages.iter().cloned()).await;
         // The broker repeats a message, and a producer an event, later and in another order.
-        world.take_in_order(messages.iter().rev().cloned()).await;
-        world.take_in_order(messages.iter().rev().map(Message::repeated)).await;
+        service.take_in_order(messages.iter().rev().cloned()).await;
+        service.take_in_order(messages.iter().rev().map(Message::repeated)).await;
         if counts { sold.push(order) } else { nothing.push(order) }
     }
-    assert_eq!(counted(&world).await, ids(&sold));
+    assert_eq!(counted(&service).await, ids(&sold));
     let orders = sold.len();
     let products =
         [json!({ "sku": "mug", "orders": orders }), json!({ "sku": "spoon", "orders": orders })];
-    assert_eq!(world.all(PRODUCTS).await, products);
+    assert_eq!(service.all(PRODUCTS).await, products);
     let pair = json!({ "sku": "mug", "other": "spoon", "orders": orders });
-    assert_eq!(world.all(PAIRS).await, [pair]);
+    assert_eq!(service.all(PAIRS).await, [pair]);
     assert_eq!(nothing.len(), 8);
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
-    let world = World::new("unlearn").await;
+    let service = TestRecommendations::new("unlearn").await;
     let stay = [
         Order::of(["mug", "spoon", "tea"]),
         Order::of(["mug", "tea"]).placed_at("2026-03-04T05:06:07Z"),
         Order::of(["lamp"]),
     ];
-    world.take(stay.iter().flat_map(Order::sold)).await;
-    let before = world.counts().await;
+    service.take(stay.iter().flat_map(Order::sold)).await;
+    let before = service.counts().await;
     assert_eq!(before.len(), 1 + 4 + 3);
     // Some share products with the others, some have new ones, some are large.
     let mut go: Vec<Order> = (0..20)
@@ -71,30 +71,30 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
         .collect();
     go.push(Order::of((0..100).map(|n| format!("many-{n}"))));
     go.push(Order::of(["mug", "spoon"]).placed_at("2025-02-03T04:05:06Z"));
-    world.take(go.iter().flat_map(Order::sold)).await;
-    assert_eq!(counted(&world).await, ids(stay.iter().chain(&go)));
-    assert_ne!(world.counts().await, before);
-    world.take(go.iter().map(Order::cancelled)).await;
-    assert_eq!(world.counts().await, before);
-    assert_eq!(counted(&world).await, ids(&stay));
-    world.close().await;
+    service.take(go.iter().flat_map(Order::sold)).await;
+    assert_eq!(counted(&service).await, ids(stay.iter().chain(&go)));
+    assert_ne!(service.counts().await, before);
+    service.take(go.iter().map(Order::cancelled)).await;
+    assert_eq!(service.counts().await, before);
+    assert_eq!(counted(&service).await, ids(&stay));
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
-    let world = World::new("large").await;
-    world.take(Order::of((0..100).map(|n| format!("p{n}"))).sold()).await;
-    let orders = world.all(ORDERS).await;
+    let service = TestRecommendations::new("large").await;
+    service.take(Order::of((0..100).map(|n| format!("p{n}"))).sold()).await;
+    let orders = service.all(ORDERS).await;
     assert_eq!(orders[0]["skus"].as_array().map(Vec::len), Some(25));
-    assert_eq!(world.all(PRODUCTS).await.len(), 25);
-    assert_eq!(world.all(PAIRS).await.len(), 25 * 24 / 2);
-    world.close().await;
+    assert_eq!(service.all(PRODUCTS).await.len(), 25);
+    assert_eq!(service.all(PAIRS).await.len(), 25 * 24 / 2);
+    service.close().await;
 }
 
 /// Every order has the same products, so all lanes need the same rows.
 #[tokio::test]
 async fn replicas_and_lanes_count_each_order_once() {
-    let world = World::with("lanes", 2, 3).await;
+    let service = TestRecommendations::with("lanes", 2, 3).await;
     let skus = |n: usize| (0..4).map(move |at| format!("p{}", (n * 7 + at * 3) % 6));
     let orders: Vec<Order> = (0..150).map(|n| Order::of(skus(n))).collect();
     let messages = orders.iter().enumerate().flat_map(|(n, order)| {
@@ -105,10 +105,10 @@ async fn replicas_and_lanes_count_each_order_once() {
         }
         messages
     });
-    world.take(messages).await;
+    service.take(messages).await;
     let sold: Vec<&Order> =
         orders.iter().enumerate().filter(|(n, _)| n % 3 != 0).map(|(_, order)| order).collect();
-    assert_eq!(counted(&world).await, ids(sold.iter().copied()));
+    assert_eq!(counted(&service).await, ids(sold.iter().copied()));
     let (mut products, mut pairs) = (BTreeMap::<&str, i64>::new(), BTreeMap::<_, i64>::new());
     for order in &sold {
         let skus: BTreeSet<&str> = order.skus.iter().map(String::as_str).collect();
@@ -121,18 +121,18 @@ async fn replicas_and_lanes_count_each_order_once() {
     }
     let products: Vec<Value> =
         products.iter().map(|(sku, orders)| json!({ "sku": sku, "orders": orders })).collect();
-    assert_eq!(world.all(PRODUCTS).await, products);
+    assert_eq!(service.all(PRODUCTS).await, products);
     let pair = |((sku, other), orders): (&(&str, &str), &i64)| json!({ "sku": sku, "other": other, "orders": orders });
-    assert_eq!(world.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
-    world.close().await;
+    assert_eq!(service.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
+    service.close().await;
 }
 
 #[tokio::test]
 async fn no_index_is_kept_that_no_query_uses() {
-    let world = World::new("indexes").await;
+    let service = TestRecommendations::new("indexes").await;
     let indexes = "select to_jsonb(indexname::text) from pg_indexes \
                    where schemaname = 'public' and tablename = 'customer_order' order by indexname";
     let expected = [json!("customer_order_by_customer"), json!("customer_order_pkey")];
-    assert_eq!(world.all(indexes).await, expected);
-    world.close().await;
+    assert_eq!(service.all(indexes).await, expected);
+    service.close().await;
 }

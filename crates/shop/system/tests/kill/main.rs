@@ -5,4 +5,4 @@ mod frozen;
 mod outside;
 mod process;
 mod services;
-mod world;
+mod shop_processes;

@@ -24,12 +24,12 @@ pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count orde
 /// The number of messages that are published at a time.
 const SIDE_BY_SIDE: usize = 16;
 
-pub(crate) struct World {
+pub(crate) struct TestRecommendations {
     system: TestSystem,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestRecommendations {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -128,7 +128,7 @@ fn product(sku: &str, version: u32) -> Value {
         "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" })
 }
 
-impl World {
+impl TestRecommendations {
     pub(crate) async fn new(name: &str) -> Self {
         Self::with(name, 1, 1).await
     }
@@ -239,7 +239,7 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "others in the world outside")]
+#[expect(clippy::disallowed_methods, reason = "the other services of the shop")]
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }

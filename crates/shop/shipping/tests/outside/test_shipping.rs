@@ -19,11 +19,11 @@ use uuid::Uuid;
 
 const SECRET: &str = "the-secret-of-the-tests";
 
-pub(crate) struct World {
+pub(crate) struct TestShipping {
     rig: Rig,
 }
 
-impl Deref for World {
+impl Deref for TestShipping {
     type Target = Rig;
 
     fn deref(&self) -> &Rig {
@@ -44,7 +44,7 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl World {
+impl TestShipping {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = Remote::new(connection(&partner)).expect("a carrier");

@@ -13,13 +13,13 @@ use uuid::Uuid;
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
-pub(crate) struct World {
+pub(crate) struct TestCart {
     system: TestSystem,
     url: String,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestCart {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -27,15 +27,15 @@ impl Deref for World {
     }
 }
 
-impl World {
+impl TestCart {
     /// A cart service that knows a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
         let system = TestSystem::new(name, vec![cart::service(CartSettings::default())]).await;
         let (url, client) = (system.url("cart"), Client::new());
-        let world = Self { system, url, client };
-        world.costs("mug", 1, euros(1_250)).await;
-        world.costs("pot", 1, euros(3_000)).await;
-        world
+        let service = Self { system, url, client };
+        service.costs("mug", 1, euros(1_250)).await;
+        service.costs("pot", 1, euros(3_000)).await;
+        service
     }
 
     /// Publishes an event to the exchange for events.
@@ -237,7 +237,7 @@ pub(crate) fn terms(card_token: &str) -> Value {
         "postal_code": "D02", "city": "Dublin", "country": "IE" } })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a producer in the world outside")]
+#[expect(clippy::disallowed_methods, reason = "a producer outside of the service")]
 pub(crate) fn new_id() -> String {
     Uuid::now_v7().to_string()
 }

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
 
-pub(crate) struct World {
+pub(crate) struct TestCatalog {
     pub(crate) system: TestSystem,
     url: String,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestCatalog {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -24,7 +24,7 @@ impl Deref for World {
     }
 }
 
-impl World {
+impl TestCatalog {
     /// Starts a catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
         Self::of(TestSystem::new(name, vec![catalog::service()]).await)

@@ -14,12 +14,12 @@ use crate::process::Process;
 use crate::services::{SOON, Services, said};
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct ShopProcesses {
     pub(crate) env: TestEnv,
     pub(crate) services: Services,
 }
 
-impl World {
+impl ShopProcesses {
     /// Creates what all services need. None of them runs.
     pub(crate) async fn new(name: &str) -> Self {
         let system = shop::system();

@@ -23,11 +23,11 @@ use uuid::Uuid;
 pub(crate) const NEW_SECRET: &str = "the-new-secret-of-the-tests";
 pub(crate) const OLD_SECRET: &str = "the-old-secret-of-the-tests";
 
-pub(crate) struct World {
+pub(crate) struct TestPayments {
     rig: Rig,
 }
 
-impl Deref for World {
+impl Deref for TestPayments {
     type Target = Rig;
 
     fn deref(&self) -> &Rig {
@@ -49,7 +49,7 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl World {
+impl TestPayments {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = Remote::new(connection(&partner)).expect("a processor");
