@@ -8,7 +8,7 @@ use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
     Audit, Begun, Case, Front, Operation, Overdue, Report, Sandbox, ServiceProgram, Site, Trial,
 };
-use shop::audit::Published;
+use shop::audit::PublishedProducts;
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ const DEADLINE_DAYS: u32 = 30;
 pub struct ShopTrial {
     merchant: Merchant,
     /// The products as they were published.
-    published: Mutex<Published>,
+    published: Mutex<PublishedProducts>,
     /// The customers at the gateway, if there is one.
     customers: OnceLock<Vec<Customer>>,
 }

@@ -17,7 +17,7 @@ steps!(payments: authorize_payment, capture_payment);
 fn payments() -> Suite {
     Suite::new(&payments::participant(Sandbox::default()), |settings, outside| {
         let sandbox = Sandbox::new(settings.database_url().expect("a database"));
-        payments::service(Watched { sandbox, outside: outside.clone() })
+        payments::service(WatchedProvider { sandbox, outside: outside.clone() })
     })
     .effects(
         "money held",
@@ -70,12 +70,12 @@ fn scheduled(saga: SagaId) -> Vec<Published> {
 
 /// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
-struct Watched {
+struct WatchedProvider {
     sandbox: Sandbox,
     outside: Outside,
 }
 
-impl Watched {
+impl WatchedProvider {
     fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
     where
         T: Send + 'a,
@@ -87,7 +87,7 @@ impl Watched {
     }
 }
 
-impl Provider for Watched {
+impl Provider for WatchedProvider {
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
         self.ask(key, self.sandbox.authorize(key, request))
     }

@@ -20,7 +20,7 @@ pub const KEY: &str = "the-key-of-the-tests";
 
 /// How the API misbehaves with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum Misbehaviour {
     /// The connection stays open, and nothing happens.
     Hangs,
     /// It acts, and the answer never comes.
@@ -49,7 +49,7 @@ pub enum Mood {
 
 /// An operation under a key.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub struct PartnerOperation {
     pub path: String,
     pub order_id: String,
     pub answer: Value,
@@ -59,23 +59,23 @@ pub struct Done {
 }
 
 #[derive(Debug, Default)]
-struct Memory {
-    done: BTreeMap<Uuid, Done>,
-    moods: BTreeMap<String, VecDeque<Mood>>,
+struct PartnerMemory {
+    done: BTreeMap<Uuid, PartnerOperation>,
+    moods: BTreeMap<String, VecDeque<Misbehaviour>>,
 }
 
 /// Decides the result of an operation from its path, key and request.
-pub type Decides = fn(&str, Uuid, &Value) -> Value;
+pub type Decide = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
 pub struct Partner {
     pub url: String,
-    decides: Decides,
-    memory: Arc<Mutex<Memory>>,
+    decides: Decide,
+    memory: Arc<Mutex<PartnerMemory>>,
 }
 
 impl Partner {
-    pub async fn start(decides: Decides) -> Self {
+    pub async fn start(decides: Decide) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let partner = Self { url, decides, memory: Arc::default() };
@@ -87,21 +87,21 @@ impl Partner {
         partner
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, PartnerMemory> {
         self.memory.lock().expect("not poisoned")
     }
 
     /// Sets the moods of the next requests at a path. Later requests have none.
-    pub fn is(&self, path: &str, moods: &[Mood]) {
+    pub fn is(&self, path: &str, moods: &[Misbehaviour]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }
 
-    fn mood(&self, path: &str) -> Option<Mood> {
+    fn mood(&self, path: &str) -> Option<Misbehaviour> {
         self.memory().moods.get_mut(path)?.pop_front()
     }
 
     /// Returns the operations for an order at a path, each with its key.
-    pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
+    pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =
             memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
@@ -114,7 +114,7 @@ impl Partner {
     }
 
     /// Acts once for each key, and returns the operation under it.
-    fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> Done {
+    fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> PartnerOperation {
         let mut answer = (self.decides)(path, key, request);
         answer["idempotency_key"] = json!(key);
         for field in ["order_id", "amount"] {
@@ -123,7 +123,8 @@ impl Partner {
             }
         }
         let order_id = request["order_id"].as_str().expect("an order").to_owned();
-        let new = Done { path: path.to_owned(), order_id, answer, is_finished, asked: 0 };
+        let new =
+            PartnerOperation { path: path.to_owned(), order_id, answer, is_finished, asked: 0 };
         let mut memory = self.memory();
         let done = memory.done.entry(key).or_insert(new);
         assert_eq!(done.path, path, "a key for two operations");
@@ -147,17 +148,17 @@ async fn requested(
     let request: Value = serde_json::from_slice(&body).expect("JSON");
     let mood = partner.mood(path);
     match mood {
-        Some(Mood::Hangs) => std::future::pending().await,
-        Some(Mood::Says(status)) => return says(status),
+        Some(Misbehaviour::Hangs) => std::future::pending().await,
+        Some(Misbehaviour::Says(status)) => return says(status),
         _ => {}
     }
-    let done = partner.act(path, key, &request, mood != Some(Mood::Later));
+    let done = partner.act(path, key, &request, mood != Some(Misbehaviour::Later));
     if let Some(mood) = mood { in_mood(mood, done).await } else { told(&done) }
 }
 
 async fn known(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
     match partner.mood("/operations") {
-        Some(Mood::Says(status)) => return says(status),
+        Some(Misbehaviour::Says(status)) => return says(status),
         Some(_) => std::future::pending().await,
         None => {}
     }
@@ -165,42 +166,42 @@ async fn known(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Respons
     done.map_or_else(|| says(404), |done| told(&done))
 }
 
-async fn in_mood(mood: Mood, mut done: Done) -> Response {
+async fn in_mood(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
     let text = done.answer.to_string();
     match mood {
-        Mood::Hangs | Mood::ActsAndHangs => std::future::pending().await,
-        Mood::Says(status) | Mood::ActsAndSays(status) => says(status),
-        Mood::ActsAndBreaks => {
+        Misbehaviour::Hangs | Misbehaviour::ActsAndHangs => std::future::pending().await,
+        Misbehaviour::Says(status) | Misbehaviour::ActsAndSays(status) => says(status),
+        Misbehaviour::ActsAndBreaks => {
             let broken = std::io::Error::other("broken");
             let pieces = [Ok(text[..9].to_owned()), Err(broken)];
             Body::from_stream(stream::iter(pieces)).into_response()
         }
-        Mood::ActsAndTrickles => {
+        Misbehaviour::ActsAndTrickles => {
             let spaces = stream::repeat(" ").then(|space| async move {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Ok::<_, Infallible>(space)
             });
             Body::from_stream(spaces).into_response()
         }
-        Mood::ActsAndBabbles => "<html>It works!</html>".into_response(),
-        Mood::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
-        Mood::OtherKey => {
+        Misbehaviour::ActsAndBabbles => "<html>It works!</html>".into_response(),
+        Misbehaviour::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
+        Misbehaviour::OtherKey => {
             done.answer["idempotency_key"] = json!(Uuid::from_u128(7));
             told(&done)
         }
-        Mood::OtherOrder => {
+        Misbehaviour::OtherOrder => {
             done.answer["order_id"] = json!(Uuid::from_u128(7));
             told(&done)
         }
-        Mood::OtherAmount => {
+        Misbehaviour::OtherAmount => {
             done.answer["amount"]["amount_minor"] = json!(1);
             told(&done)
         }
-        Mood::Later => told(&done),
+        Misbehaviour::Later => told(&done),
     }
 }
 
-fn told(done: &Done) -> Response {
+fn told(done: &PartnerOperation) -> Response {
     let status = match (done.is_finished, done.answer["result"].as_str()) {
         (false, _) => return (StatusCode::ACCEPTED, [("retry-after", "3600")]).into_response(),
         (true, Some("declined")) => StatusCode::PAYMENT_REQUIRED,

@@ -19,7 +19,7 @@ steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
 fn shipping() -> Suite {
     Suite::new(&shipping::participant(Sandbox::default()), |_, outside| {
         let sandbox = Sandbox::new(Duration::ZERO);
-        shipping::service(Watched { sandbox, outside: outside.clone() })
+        shipping::service(WatchedCarrier { sandbox, outside: outside.clone() })
     })
     .effects(
         "booked",
@@ -76,12 +76,12 @@ fn confirmed(saga: SagaId) -> Vec<Published> {
 
 /// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
-struct Watched {
+struct WatchedCarrier {
     sandbox: Sandbox,
     outside: Outside,
 }
 
-impl Watched {
+impl WatchedCarrier {
     fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
     where
         T: Send + 'a,
@@ -93,7 +93,7 @@ impl Watched {
     }
 }
 
-impl Carrier for Watched {
+impl Carrier for WatchedCarrier {
     fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
         self.ask(key, self.sandbox.book(key, request))
     }

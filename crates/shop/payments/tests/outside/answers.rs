@@ -4,19 +4,19 @@ use crate::test_payments::TestPayments;
 use serde_json::json;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-use shop_rig::partner::Mood;
+use shop_rig::partner::Misbehaviour;
 
 /// The ways to lose the outcome of a request.
-const LOST: [Mood; 9] = [
-    Mood::Hangs,
-    Mood::ActsAndHangs,
-    Mood::ActsAndBreaks,
-    Mood::ActsAndTrickles,
-    Mood::ActsAndSays(500),
-    Mood::Says(503),
-    Mood::Says(429),
-    Mood::ActsAndBabbles,
-    Mood::ActsAndFloods,
+const LOST: [Misbehaviour; 9] = [
+    Misbehaviour::Hangs,
+    Misbehaviour::ActsAndHangs,
+    Misbehaviour::ActsAndBreaks,
+    Misbehaviour::ActsAndTrickles,
+    Misbehaviour::ActsAndSays(500),
+    Misbehaviour::Says(503),
+    Misbehaviour::Says(429),
+    Misbehaviour::ActsAndBabbles,
+    Misbehaviour::ActsAndFloods,
 ];
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
     let service = TestPayments::new("lost_answers").await;
     for mood in LOST {
         // At first the look-up by the key fails as well.
-        service.partner.is("/operations", &[Mood::Says(503)]);
+        service.partner.is("/operations", &[Misbehaviour::Says(503)]);
         service.partner.is("/authorizations", &[mood, mood]);
         let order_id = service.order("card_approved").await;
         service.payment_is(order_id, "authorized").await;
@@ -43,7 +43,7 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
 async fn a_lost_answer_is_asked_for_by_its_key() {
     let service = TestPayments::new("asked_by_key").await;
     // No request is ever answered.
-    service.partner.is("/authorizations", &[Mood::ActsAndHangs; 100]);
+    service.partner.is("/authorizations", &[Misbehaviour::ActsAndHangs; 100]);
     let order_id = service.order("card_approved").await;
     service.payment_is(order_id, "authorized").await;
     service.only_effect("/authorizations", order_id);
@@ -54,10 +54,15 @@ async fn a_lost_answer_is_asked_for_by_its_key() {
 async fn capture_refund_and_void_happen_once_under_a_key_each() {
     let service = TestPayments::new("settled").await;
     for path in ["/captures", "/refunds", "/voids"] {
-        service.partner.is("/operations", &[Mood::Says(500)]);
-        service
-            .partner
-            .is(path, &[Mood::ActsAndHangs, Mood::ActsAndBreaks, Mood::ActsAndSays(502)]);
+        service.partner.is("/operations", &[Misbehaviour::Says(500)]);
+        service.partner.is(
+            path,
+            &[
+                Misbehaviour::ActsAndHangs,
+                Misbehaviour::ActsAndBreaks,
+                Misbehaviour::ActsAndSays(502),
+            ],
+        );
     }
     let (captured, held) =
         (service.order("card_approved").await, service.order("card_approved").await);
@@ -100,16 +105,16 @@ async fn a_declined_card_is_a_refusal_and_not_a_failure() {
 #[tokio::test]
 async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
     let service = TestPayments::new("not_taken").await;
-    service.partner.is("/authorizations", &[Mood::Says(400); 100]);
+    service.partner.is("/authorizations", &[Misbehaviour::Says(400); 100]);
     let order_id = service.order("card_unheard_of").await;
     let payment = service.payment_is(order_id, "declined").await;
     assert_eq!(payment["reason"], json!("request_not_taken"));
     assert_eq!(service.partner.done("/authorizations", &order_id.to_string()).len(), 0);
 
     // An earlier attempt was accepted, and its answer lost.
-    service.partner.is("/operations", &[Mood::Says(503)]);
-    let mut moods = vec![Mood::ActsAndHangs];
-    moods.extend([Mood::Says(422); 100]);
+    service.partner.is("/operations", &[Misbehaviour::Says(503)]);
+    let mut moods = vec![Misbehaviour::ActsAndHangs];
+    moods.extend([Misbehaviour::Says(422); 100]);
     service.partner.is("/authorizations", &moods);
     let order_id = service.order("card_approved").await;
     service.payment_is(order_id, "authorized").await;
@@ -121,12 +126,12 @@ async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
 async fn an_answer_that_is_not_ours_is_refused_and_said() {
     let service = TestPayments::new("foreign").await;
     for (mood, why) in [
-        (Mood::OtherKey, "its answer is not ours: we asked under the key"),
-        (Mood::OtherOrder, "its answer is not ours: it is about order"),
-        (Mood::OtherAmount, "its answer is not ours: it is about 1 EUR"),
-        (Mood::Says(409), "it refuses the request with 409: it is 409, ***"),
-        (Mood::Says(401), "it refuses the request with 401: it is 401, ***"),
-        (Mood::Says(404), "it refuses the request with 404"),
+        (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
+        (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
+        (Misbehaviour::OtherAmount, "its answer is not ours: it is about 1 EUR"),
+        (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
+        (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
+        (Misbehaviour::Says(404), "it refuses the request with 404"),
     ] {
         service.partner.is("/authorizations", &[mood; 1000]);
         let order_id = service.order("card_approved").await;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::test_recommendations::{Message, ORDERS, Order, PAIRS, PRODUCTS, TestRecommendations};
+use crate::test_recommendations::{
+    ORDERS, PAIRS, PRODUCTS, TestMessage, TestOrder, TestRecommendations,
+};
 
 /// Returns the ids of the orders that count.
 async fn counted(service: &TestRecommendations) -> BTreeSet<String> {
@@ -12,16 +14,16 @@ async fn counted(service: &TestRecommendations) -> BTreeSet<String> {
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn ids<'a>(orders: impl IntoIterator<Item = &'a Order>) -> BTreeSet<String> {
+fn ids<'a>(orders: impl IntoIterator<Item = &'a TestOrder>) -> BTreeSet<String> {
     orders.into_iter().map(|order| order.order_id.to_string()).collect()
 }
 
 #[tokio::test]
 async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it_is_cancelled() {
     let service = TestRecommendations::new("order").await;
-    type Event = fn(&Order) -> Message;
+    type Event = fn(&TestOrder) -> TestMessage;
     let (placed, confirmed, cancelled): (Event, Event, Event) =
-        (Order::placed, Order::confirmed, Order::cancelled);
+        (TestOrder::placed, TestOrder::confirmed, TestOrder::cancelled);
     let (mut sold, mut nothing) = (Vec::new(), Vec::new());
     for (events, counts) in [
         (vec![placed, confirmed], true),
@@ -35,12 +37,12 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
         (vec![cancelled, placed, confirmed], false),
         (vec![cancelled, confirmed, placed], false),
     ] {
-        let order = Order::of(["mug", "spoon"]);
-        let messages: Vec<Message> = events.iter().map(|event| event(&order)).collect();
+        let order = TestOrder::of(["mug", "spoon"]);
+        let messages: Vec<TestMessage> = events.iter().map(|event| event(&order)).collect();
         service.take_in_order(messages.iter().cloned()).await;
         // The broker repeats a message, and a producer an event, later and in another order.
         service.take_in_order(messages.iter().rev().cloned()).await;
-        service.take_in_order(messages.iter().rev().map(Message::repeated)).await;
+        service.take_in_order(messages.iter().rev().map(TestMessage::repeated)).await;
         if counts { sold.push(order) } else { nothing.push(order) }
     }
     assert_eq!(counted(&service).await, ids(&sold));
@@ -58,23 +60,23 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
 async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
     let service = TestRecommendations::new("unlearn").await;
     let stay = [
-        Order::of(["mug", "spoon", "tea"]),
-        Order::of(["mug", "tea"]).placed_at("2026-03-04T05:06:07Z"),
-        Order::of(["lamp"]),
+        TestOrder::of(["mug", "spoon", "tea"]),
+        TestOrder::of(["mug", "tea"]).placed_at("2026-03-04T05:06:07Z"),
+        TestOrder::of(["lamp"]),
     ];
-    service.take(stay.iter().flat_map(Order::sold)).await;
+    service.take(stay.iter().flat_map(TestOrder::sold)).await;
     let before = service.counts().await;
     assert_eq!(before.len(), 1 + 4 + 3);
     // Some share products with the others, some have new ones, some are large.
-    let mut go: Vec<Order> = (0..20)
-        .map(|n| Order::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
+    let mut go: Vec<TestOrder> = (0..20)
+        .map(|n| TestOrder::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
         .collect();
-    go.push(Order::of((0..100).map(|n| format!("many-{n}"))));
-    go.push(Order::of(["mug", "spoon"]).placed_at("2025-02-03T04:05:06Z"));
-    service.take(go.iter().flat_map(Order::sold)).await;
+    go.push(TestOrder::of((0..100).map(|n| format!("many-{n}"))));
+    go.push(TestOrder::of(["mug", "spoon"]).placed_at("2025-02-03T04:05:06Z"));
+    service.take(go.iter().flat_map(TestOrder::sold)).await;
     assert_eq!(counted(&service).await, ids(stay.iter().chain(&go)));
     assert_ne!(service.counts().await, before);
-    service.take(go.iter().map(Order::cancelled)).await;
+    service.take(go.iter().map(TestOrder::cancelled)).await;
     assert_eq!(service.counts().await, before);
     assert_eq!(counted(&service).await, ids(&stay));
     service.close().await;
@@ -83,7 +85,7 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
 #[tokio::test]
 async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
     let service = TestRecommendations::new("large").await;
-    service.take(Order::of((0..100).map(|n| format!("p{n}"))).sold()).await;
+    service.take(TestOrder::of((0..100).map(|n| format!("p{n}"))).sold()).await;
     let orders = service.all(ORDERS).await;
     assert_eq!(orders[0]["skus"].as_array().map(Vec::len), Some(25));
     assert_eq!(service.all(PRODUCTS).await.len(), 25);
@@ -96,7 +98,7 @@ async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
 async fn replicas_and_lanes_count_each_order_once() {
     let service = TestRecommendations::with("lanes", 2, 3).await;
     let skus = |n: usize| (0..4).map(move |at| format!("p{}", (n * 7 + at * 3) % 6));
-    let orders: Vec<Order> = (0..150).map(|n| Order::of(skus(n))).collect();
+    let orders: Vec<TestOrder> = (0..150).map(|n| TestOrder::of(skus(n))).collect();
     let messages = orders.iter().enumerate().flat_map(|(n, order)| {
         let mut messages = Vec::from(order.sold());
         messages.push(order.confirmed());
@@ -106,7 +108,7 @@ async fn replicas_and_lanes_count_each_order_once() {
         messages
     });
     service.take(messages).await;
-    let sold: Vec<&Order> =
+    let sold: Vec<&TestOrder> =
         orders.iter().enumerate().filter(|(n, _)| n % 3 != 0).map(|(_, order)| order).collect();
     assert_eq!(counted(&service).await, ids(sold.iter().copied()));
     let (mut products, mut pairs) = (BTreeMap::<&str, i64>::new(), BTreeMap::<_, i64>::new());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::test_recommendations::{
-    Message, Order, PAIRS, TestRecommendations, new_id, published, withdrawn,
+    PAIRS, TestMessage, TestOrder, TestRecommendations, new_id, published, withdrawn,
 };
 
 const SEED: u64 = 20_261_121;
@@ -38,7 +38,7 @@ fn noise(at: usize) -> String {
     format!("noise-{at}")
 }
 
-fn orders() -> Vec<Order> {
+fn orders() -> Vec<TestOrder> {
     let mut dice = Dice(SEED);
     let order = |_| {
         let mut skus = Vec::new();
@@ -48,12 +48,12 @@ fn orders() -> Vec<Order> {
         if dice.below(5) < 4 || skus.is_empty() {
             skus.push(BESTSELLER.to_owned());
         }
-        Order::of(skus)
+        TestOrder::of(skus)
     };
     (0..ORDERS).map(order).collect()
 }
 
-fn all_products() -> Vec<Message> {
+fn all_products() -> Vec<TestMessage> {
     let members = (0..CLUSTERS).flat_map(|c| (0..SIZE).map(move |at| member(c, at)));
     let all = members.chain((0..NOISE).map(noise)).chain([BESTSELLER.to_owned()]);
     all.map(|sku| published(&sku)).collect()
@@ -63,7 +63,7 @@ fn all_products() -> Vec<Message> {
 async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() {
     let service = TestRecommendations::with("structure", 1, 2).await;
     service.take(all_products()).await;
-    service.take(orders().iter().flat_map(Order::sold)).await;
+    service.take(orders().iter().flat_map(TestOrder::sold)).await;
 
     let pairs = service.all(PAIRS).await;
     let mut seduced = 0;
@@ -93,7 +93,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     let path = format!("/customers/{customer}/recommendations?limit=3");
     let (basis, popular) = service.recommended(&path).await;
     assert_eq!((basis.as_str(), popular[0].as_str()), ("popular", BESTSELLER));
-    service.take(Order::of([member(2, 0), BESTSELLER.to_owned()]).by(customer).sold()).await;
+    service.take(TestOrder::of([member(2, 0), BESTSELLER.to_owned()]).by(customer).sold()).await;
     let (basis, mut liked) = service.recommended(&path).await;
     liked.sort_unstable();
     assert_eq!(
@@ -127,17 +127,17 @@ fn most_often_with(pairs: &[Value], sku: &str) -> String {
 async fn what_sells_now_is_more_popular_than_what_sold_more_long_ago() {
     let service = TestRecommendations::new("decay").await;
     service.take(["old", "new", "gone", "unsold"].map(published)).await;
-    let of_last_year = || Order::of(["old"]).placed_at("2025-11-01T12:00:00Z");
-    let mut orders: Vec<Order> = (0..30).map(|_| of_last_year()).collect();
-    orders.extend((0..2).map(|_| Order::of(["new"])));
-    service.take(orders.iter().flat_map(Order::sold)).await;
+    let of_last_year = || TestOrder::of(["old"]).placed_at("2025-11-01T12:00:00Z");
+    let mut orders: Vec<TestOrder> = (0..30).map(|_| of_last_year()).collect();
+    orders.extend((0..2).map(|_| TestOrder::of(["new"])));
+    service.take(orders.iter().flat_map(TestOrder::sold)).await;
     let expected = ("popular".to_owned(), vec!["new".to_owned(), "old".to_owned()]);
     assert_eq!(service.recommended("/popular").await, expected);
     // A clock that is ahead has no advantage: both were placed "in the year 2999".
-    let gone: Vec<Order> = (0..3).map(|_| Order::of(["gone"])).collect();
-    service.take(gone.iter().flat_map(Order::sold)).await;
+    let gone: Vec<TestOrder> = (0..3).map(|_| TestOrder::of(["gone"])).collect();
+    service.take(gone.iter().flat_map(TestOrder::sold)).await;
     assert_eq!(service.recommended("/popular?limit=1").await.1, ["gone"]);
-    service.take(gone.iter().map(Order::cancelled)).await;
+    service.take(gone.iter().map(TestOrder::cancelled)).await;
     assert_eq!(service.recommended("/popular").await, expected);
     // A product that is not known here yet has no relations, which is no error.
     assert_eq!(service.recommended("/products/nobody-knows/related").await, expected);

@@ -39,14 +39,14 @@ impl Deref for TestRecommendations {
 
 /// A message to publish.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct TestMessage {
     event_type: &'static str,
     message_id: Uuid,
     saga_id: Option<Uuid>,
     body: Value,
 }
 
-impl Message {
+impl TestMessage {
     fn new<E: Event>(saga_id: Option<Uuid>, body: Value) -> Self {
         Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
     }
@@ -59,14 +59,14 @@ impl Message {
 
 /// An order of some customer.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct TestOrder {
     pub(crate) order_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) skus: Vec<String>,
     placed_at: String,
 }
 
-impl Order {
+impl TestOrder {
     /// Creates an order of today.
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
@@ -83,7 +83,7 @@ impl Order {
         Self { placed_at: time.to_owned(), ..self }
     }
 
-    pub(crate) fn placed(&self) -> Message {
+    pub(crate) fn placed(&self) -> TestMessage {
         let price = json!({ "amount_minor": 100, "currency": "EUR" });
         let line = |sku: &String| json!({ "sku": sku, "quantity": 1, "unit_price": price });
         let lines: Vec<Value> = self.skus.iter().map(line).collect();
@@ -93,33 +93,33 @@ impl Order {
             "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
                 "city": "Dublin", "country": "IE" },
         });
-        Message::new::<OrderPlaced>(Some(self.order_id), body)
+        TestMessage::new::<OrderPlaced>(Some(self.order_id), body)
     }
 
-    pub(crate) fn confirmed(&self) -> Message {
+    pub(crate) fn confirmed(&self) -> TestMessage {
         let total = json!({ "amount_minor": 100, "currency": "EUR" });
         let body = json!({ "order_id": self.order_id, "total": total });
-        Message::new::<OrderConfirmed>(Some(self.order_id), body)
+        TestMessage::new::<OrderConfirmed>(Some(self.order_id), body)
     }
 
-    pub(crate) fn cancelled(&self) -> Message {
+    pub(crate) fn cancelled(&self) -> TestMessage {
         let body = json!({ "order_id": self.order_id, "reason": "customer_cancelled" });
-        Message::new::<OrderCancelled>(Some(self.order_id), body)
+        TestMessage::new::<OrderCancelled>(Some(self.order_id), body)
     }
 
     /// The events that make an order count.
-    pub(crate) fn sold(&self) -> [Message; 2] {
+    pub(crate) fn sold(&self) -> [TestMessage; 2] {
         [self.placed(), self.confirmed()]
     }
 }
 
 /// Returns the event of a product that catalog publishes.
-pub(crate) fn published(sku: &str) -> Message {
-    Message::new::<ProductPublished>(None, product(sku, 1))
+pub(crate) fn published(sku: &str) -> TestMessage {
+    TestMessage::new::<ProductPublished>(None, product(sku, 1))
 }
 
-pub(crate) fn withdrawn(sku: &str) -> Message {
-    Message::new::<ProductWithdrawn>(None, product(sku, 2))
+pub(crate) fn withdrawn(sku: &str) -> TestMessage {
+    TestMessage::new::<ProductWithdrawn>(None, product(sku, 2))
 }
 
 fn product(sku: &str, version: u32) -> Value {
@@ -144,12 +144,12 @@ impl TestRecommendations {
     }
 
     /// Publishes messages, in no particular order, and waits until all are handled.
-    pub(crate) async fn take(&self, messages: impl IntoIterator<Item = Message>) {
+    pub(crate) async fn take(&self, messages: impl IntoIterator<Item = TestMessage>) {
         let management = self.env.management();
-        let messages: Vec<Message> = messages.into_iter().collect();
+        let messages: Vec<TestMessage> = messages.into_iter().collect();
         let ids: Vec<Uuid> = messages.iter().map(|message| message.message_id).collect();
-        let publish = async |message: Message| {
-            let Message { event_type, message_id, saga_id, body } = message;
+        let publish = async |message: TestMessage| {
+            let TestMessage { event_type, message_id, saga_id, body } = message;
             let mut properties = json!({ "type": event_type, "message_id": message_id,
                 "content_type": "application/json", "delivery_mode": 2 });
             if let Some(saga_id) = saga_id {
@@ -164,7 +164,7 @@ impl TestRecommendations {
     }
 
     /// Publishes messages one after the other, each when the one before is handled.
-    pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = Message>) {
+    pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = TestMessage>) {
         for message in messages {
             self.take([message]).await;
         }

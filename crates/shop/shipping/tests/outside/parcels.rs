@@ -4,24 +4,24 @@ use crate::test_shipping::TestShipping;
 use ballet_stage::wait_until;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-use shop_rig::partner::Mood;
+use shop_rig::partner::Misbehaviour;
 use shop_rig::rig::{SOON, finished};
 
 /// The ways to lose the outcome of a request.
-const LOST: [Mood; 6] = [
-    Mood::Hangs,
-    Mood::ActsAndHangs,
-    Mood::ActsAndBreaks,
-    Mood::ActsAndTrickles,
-    Mood::ActsAndSays(500),
-    Mood::ActsAndBabbles,
+const LOST: [Misbehaviour; 6] = [
+    Misbehaviour::Hangs,
+    Misbehaviour::ActsAndHangs,
+    Misbehaviour::ActsAndBreaks,
+    Misbehaviour::ActsAndTrickles,
+    Misbehaviour::ActsAndSays(500),
+    Misbehaviour::ActsAndBabbles,
 ];
 
 #[tokio::test]
 async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
     let service = TestShipping::new("booked_once").await;
     for mood in LOST {
-        service.partner.is("/operations", &[Mood::Says(503); 2]);
+        service.partner.is("/operations", &[Misbehaviour::Says(503); 2]);
         service.partner.is("/shipments", &[mood]);
         service.partner.is("/cancellations", &[mood]);
         let order_id = service.order("IE").await;
@@ -44,9 +44,9 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
     let shipment = service.shipment_is(refused, "rejected").await;
     assert_eq!(shipment["reason"], "no_service_to_country");
     for (mood, why) in [
-        (Mood::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
-        (Mood::OtherOrder, "the carrier: its answer is not ours: it is about order"),
-        (Mood::Says(409), "the carrier: it refuses the request with 409"),
+        (Misbehaviour::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
+        (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),
+        (Misbehaviour::Says(409), "the carrier: it refuses the request with 409"),
     ] {
         service.partner.is("/shipments", &[mood; 1000]);
         let order_id = service.order("IE").await;
@@ -68,7 +68,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
 #[tokio::test]
 async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_comes() {
     let service = TestShipping::new("delivered").await;
-    service.partner.is("/deliveries", &[Mood::Later]);
+    service.partner.is("/deliveries", &[Misbehaviour::Later]);
     let order_id = service.order("IE").await;
     service.shipment_is(order_id, "scheduled").await;
     service.confirm(order_id).await;

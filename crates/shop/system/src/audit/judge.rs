@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use shop_events::{OrderId, Sku};
 
 use crate::audit::learned::{check_counts, in_words, is_counted};
-use crate::audit::rows::{Operation, Order, Payment, Reservation, Snapshot, Stock};
+use crate::audit::rows::{
+    OperationRecord, OrderRecord, PaymentRecord, ReservationRecord, ShopSnapshot, StockRecord,
+};
 use crate::audit::{carts, prices};
 
 /// The provider's result for an authorisation that has ended by itself.
@@ -18,8 +20,12 @@ const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went
 
 /// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules about a service that is away
 /// are left out. If `framework` lists an order's saga, that explains why its rows are not at their ends.
-pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
-    let Snapshot {
+pub(super) fn judge(
+    snapshot: &ShopSnapshot,
+    quiescent_at: Timestamp,
+    framework: &Report,
+) -> Report {
+    let ShopSnapshot {
         read_at: _,
         away,
         orders,
@@ -59,7 +65,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
     // The sandbox has no authorisation of a provider's API. A shop may have changed from one to the other.
     let in_sandbox: HashSet<&str> =
         operations.iter().map(|operation| operation.reference.as_str()).collect();
-    let is_elsewhere = |payment: &Payment| {
+    let is_elsewhere = |payment: &PaymentRecord| {
         let reference = payment.reference.as_deref();
         reference.is_some_and(|reference| !in_sandbox.contains(reference))
     };
@@ -74,7 +80,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
     let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
     let mut uncounted = Vec::new();
     for order in orders {
-        let Order { order_id, status, changed_at, .. } = order;
+        let OrderRecord { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") {
             report.open.push(format!("order {order_id} is {status} since {changed_at}"));
             continue;
@@ -156,8 +162,8 @@ fn fits(what: &str, state: &str, status: &str) -> bool {
 }
 
 /// Per SKU: on hand + held + committed = received, and nothing is negative.
-fn check_stock(stock: &Stock, report: &mut Report) {
-    let Stock { sku, on_hand, held, committed, received } = stock;
+fn check_stock(stock: &StockRecord, report: &mut Report) {
+    let StockRecord { sku, on_hand, held, committed, received } = stock;
     if [on_hand, held, committed].iter().any(|count| **count < 0) {
         report.violations.push(format!(
             "stock {sku} is negative: {on_hand} on hand, {held} held, {committed} committed"
@@ -173,7 +179,7 @@ fn check_stock(stock: &Stock, report: &mut Report) {
 
 /// The money of an order at the provider.
 #[derive(Debug, Clone, Copy, Default)]
-struct AtProvider {
+struct ProviderMoney {
     /// The captured amount less the refunded one.
     kept: i64,
     /// Whether money was authorised, and neither captured nor released.
@@ -181,9 +187,12 @@ struct AtProvider {
 }
 
 /// Checks that the provider did nothing twice, under any keys. Returns the money that it has for each order.
-fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, AtProvider> {
-    let mut money: HashMap<OrderId, AtProvider> = HashMap::new();
-    let mut effects: BTreeMap<(OrderId, &str), Vec<&Operation>> = BTreeMap::new();
+fn check_provider(
+    operations: &[OperationRecord],
+    report: &mut Report,
+) -> HashMap<OrderId, ProviderMoney> {
+    let mut money: HashMap<OrderId, ProviderMoney> = HashMap::new();
+    let mut effects: BTreeMap<(OrderId, &str), Vec<&OperationRecord>> = BTreeMap::new();
     for operation in operations {
         let Some(result @ ("approved" | "captured" | "voided" | "refunded" | EXPIRED)) =
             operation.result.as_deref()
@@ -192,7 +201,7 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
         };
         effects.entry((operation.order_id, result)).or_default().push(operation);
         let amount = operation.amount.amount_minor;
-        let AtProvider { kept, .. } = money.entry(operation.order_id).or_default();
+        let ProviderMoney { kept, .. } = money.entry(operation.order_id).or_default();
         match result {
             "captured" => *kept += amount,
             "refunded" => *kept -= amount,
@@ -223,11 +232,11 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
 /// Checks an order's money: captured less refunded is the total of a completed order and zero of a cancelled one,
 /// in our rows and in the provider's, if they can be read; and nothing is held. Returns the violations.
 fn wrong_money(
-    order: &Order,
-    payment: Option<&Payment>,
-    at_provider: Option<AtProvider>,
+    order: &OrderRecord,
+    payment: Option<&PaymentRecord>,
+    at_provider: Option<ProviderMoney>,
 ) -> Vec<String> {
-    let Order { order_id, status, total, .. } = order;
+    let OrderRecord { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
         _ => 0,
@@ -257,8 +266,8 @@ fn wrong_money(
 }
 
 /// Checks that the goods sold to a completed order are those in its lines. Returns a violation.
-fn wrong_goods(order: &Order, reservation: Option<&Reservation>) -> Option<String> {
-    let Order { order_id, status, lines, .. } = order;
+fn wrong_goods(order: &OrderRecord, reservation: Option<&ReservationRecord>) -> Option<String> {
+    let OrderRecord { order_id, status, lines, .. } = order;
     let sold = reservation.filter(|_| status == "completed")?;
     let ordered = lines.iter().flatten().map(|line| (&line.sku, u64::from(line.quantity)));
     let ordered = merged(ordered);
@@ -282,7 +291,7 @@ fn merged<'a>(lines: impl Iterator<Item = (&'a Sku, u64)>) -> BTreeMap<&'a Sku, 
 }
 
 /// Checks the sums if nothing is open: the held and sold stock is what the orders hold and bought.
-fn check_sums(snapshot: &Snapshot, report: &mut Report) {
+fn check_sums(snapshot: &ShopSnapshot, report: &mut Report) {
     let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
     for reservation in &snapshot.reservations {
         for line in &reservation.lines {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::audit::made_up::{ORDER, learned, operation, row, shop, violations};
-use crate::audit::rows::{Learned, Shipment};
+use crate::audit::rows::{LearnedCounts, ShipmentRecord};
 
 #[test]
 fn a_sound_shop_has_no_violations() {
@@ -34,7 +34,7 @@ fn an_order_that_orders_does_not_know_is_open() {
 }
 
 /// Removes the rows of a service.
-type Clear = fn(&mut Snapshot);
+type Clear = fn(&mut ShopSnapshot);
 
 #[test]
 fn a_service_that_is_away_is_named_and_the_others_are_judged() {
@@ -47,7 +47,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
             ("shipping", |shop| shop.shipments.clear()),
             ("catalog", |shop| shop.prices.clear()),
             ("cart", |shop| (shop.carts, shop.checkouts) = Default::default()),
-            ("recommendations", |shop| shop.learned = Learned::default()),
+            ("recommendations", |shop| shop.learned = LearnedCounts::default()),
         ];
         for (service, clear) in without {
             let mut shop = whole.clone();
@@ -174,11 +174,11 @@ fn what_was_paid_at_the_sandbox_is_compared_with_it_after_the_move_to_an_api() {
     let other = "0193f7a0-0000-7000-8000-000000000002";
     let order_id: OrderId = other.parse().expect("an id");
     let mut both = shop("completed");
-    let order = Order { order_id, ..both.orders[0].clone() };
-    let reservation = Reservation { order_id, ..both.reservations[0].clone() };
-    let shipment = Shipment { order_id, ..both.shipments[0].clone() };
+    let order = OrderRecord { order_id, ..both.orders[0].clone() };
+    let reservation = ReservationRecord { order_id, ..both.reservations[0].clone() };
+    let shipment = ShipmentRecord { order_id, ..both.shipments[0].clone() };
     let reference = Some("psp_1".to_owned());
-    let payment = Payment { order_id, reference, ..both.payments[0].clone() };
+    let payment = PaymentRecord { order_id, reference, ..both.payments[0].clone() };
     both.orders.push(order);
     both.reservations.push(reservation);
     both.shipments.push(shipment);
@@ -207,7 +207,7 @@ fn only_what_was_sold_is_recommended() {
 
     // Recommendations is not part of the saga: it may get an event after the end.
     let mut late = shop("completed");
-    late.learned = Learned::default();
+    late.learned = LearnedCounts::default();
     let report = judge(&late, Timestamp::MAX, &Report::default());
     assert_eq!(
         report.open,

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, HashSet};
 use ballet_ops::audit::Report;
 use shop_events::{OrderId, Sku};
 
-use crate::audit::rows::{Learned, Order};
+use crate::audit::rows::{LearnedCounts, OrderRecord};
 
 /// The most orders that one sentence names.
 const MOST_NAMED: usize = 20;
 
 /// Whether recommendations counts an order that it must count. It may be late, because it is not part of the saga.
-pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut Report) -> bool {
-    let Order { order_id, status, .. } = order;
+pub(super) fn is_counted(
+    order: &OrderRecord,
+    counted: &HashSet<OrderId>,
+    report: &mut Report,
+) -> bool {
+    let OrderRecord { order_id, status, .. } = order;
     let is_completed = status == "completed";
     let counted = counted.contains(order_id);
     if counted && !is_completed {
@@ -41,8 +45,8 @@ pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
 }
 
 /// Checks that the counts of products and pairs are those of the orders, if nothing is open.
-pub(super) fn check_counts(learned: &Learned, report: &mut Report) {
-    let Learned { orders, products, pairs } = learned;
+pub(super) fn check_counts(learned: &LearnedCounts, report: &mut Report) {
+    let LearnedCounts { orders, products, pairs } = learned;
     // The counts, and the counts that follow from the orders.
     let mut counts: BTreeMap<(&Sku, Option<&Sku>), (i64, i64)> = BTreeMap::new();
     for product in products {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
-pub use published::{Published, unlike_published};
+pub use published::{PublishedProducts, unlike_published};
 pub use read::{products, received};
 
 /// Reads the shop and checks it together with the earlier result of [`ballet_ops::audit`]: an order whose saga

@@ -7,16 +7,16 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use shop_events::{Money, OrderLine, Sku};
 
-use crate::audit::rows::{Order, Price};
+use crate::audit::rows::{OrderRecord, PriceRecord};
 
 /// The time for which an order may still have a replaced price, because a copy was behind.
 const BEHIND: SignedDuration = SignedDuration::from_mins(15);
 
 /// Compares the prices in paid orders with the offers.
-pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
+pub(super) fn check(orders: &[OrderRecord], prices: &[PriceRecord], report: &mut Report) {
     let paid = orders.iter().filter(|order| matches!(&*order.status, "confirmed" | "completed"));
     let paid = paid.filter_map(|order| Some((order, order.lines.as_ref()?)));
-    let mut by_sku: HashMap<&Sku, Vec<&Price>> = HashMap::new();
+    let mut by_sku: HashMap<&Sku, Vec<&PriceRecord>> = HashMap::new();
     for price in prices {
         by_sku.entry(&price.sku).or_default().push(price);
     }

@@ -9,12 +9,12 @@ use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, Produ
 
 /// The products as their events describe them.
 #[derive(Debug, Clone, Default)]
-pub struct Published {
+pub struct PublishedProducts {
     products: BTreeMap<Sku, BTreeMap<i64, (MessageId, Product)>>,
     twice: Vec<String>,
 }
 
-impl Published {
+impl PublishedProducts {
     /// Whether there were no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -43,7 +43,7 @@ impl Published {
 /// Returns the differences between the products and their events: a version without an event or with two, or a last
 /// event that differs from the product in catalog.
 #[must_use]
-pub fn unlike_published(products: &[Product], published: &Published) -> Vec<String> {
+pub fn unlike_published(products: &[Product], published: &PublishedProducts) -> Vec<String> {
     let mut unlike = published.twice.clone();
     let nothing = BTreeMap::new();
     for product in products {
@@ -78,8 +78,8 @@ mod tests {
             "tags": [], "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" })
     }
 
-    fn published(events: &[(u128, Value)]) -> Published {
-        let mut published = Published::default();
+    fn published(events: &[(u128, Value)]) -> PublishedProducts {
+        let mut published = PublishedProducts::default();
         for (id, product) in events {
             let event_type = if product["version"] == 1 {
                 ProductPublished::TYPE

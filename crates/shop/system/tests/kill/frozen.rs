@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 
-use crate::process::Process;
+use crate::process::KillableService;
 use crate::shop_processes::{ShopProcesses, goods};
 
 const FROZEN: &str = "after_commit@done:reserve_stock";
@@ -18,7 +18,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     let place =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("frozen-{}", std::process::id()));
     let shop = ShopProcesses::new("frozen").await;
-    let process = |service| Process::new(service, &shop.env, &place);
+    let process = |service| KillableService::new(service, &shop.env, &place);
     let processes = shop.start(process).await;
     shop.fill().await;
     let at = processes.iter().position(|one| one.service == "inventory").expect("a service");
@@ -31,7 +31,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     .expect("frozen");
 
     let begun = Instant::now();
-    let mut other = Process::new("inventory", &shop.env, &place.join("other"));
+    let mut other = KillableService::new("inventory", &shop.env, &place.join("other"));
     other.start();
     shop.services.serves("inventory", other.serving().await);
     shop.ends(&order, "completed").await;

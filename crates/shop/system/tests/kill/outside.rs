@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::process::Process;
+use crate::process::KillableService;
 use crate::shop_processes::{ShopProcesses, goods};
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("outside-{}", std::process::id()));
     let shop = ShopProcesses::new("outside").await;
     let partner = Partner::start(decides).await;
-    let process = |service| Process::new(service, &shop.env, &place).calling(&partner.url);
+    let process = |service| KillableService::new(service, &shop.env, &place).calling(&partner.url);
     let mut processes = shop.start(process).await;
     shop.fill().await;
     let at = processes.iter().position(|one| one.service == "payments").expect("a service");

@@ -22,7 +22,7 @@ const PROVIDER: &str = "SHOP_SERVICE_PROVIDER_URL";
 
 /// A service's process, and the directory in which it notes its fault points.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct KillableService {
     pub(crate) service: &'static str,
     place: PathBuf,
     amqp_url: String,
@@ -31,7 +31,7 @@ pub(crate) struct Process {
     running: Option<OwnProcess>,
 }
 
-impl Process {
+impl KillableService {
     /// Creates the process of a service, with its own directory. It is not started yet.
     pub(crate) fn new(service: &'static str, env: &TestEnv, place: &Path) -> Self {
         let place = place.join(service);
@@ -93,8 +93,9 @@ impl Process {
     }
 }
 
-fn spawn(process: &Process) -> OwnProcess {
-    let Process { service, place, amqp_url, database_url, provider_url, running: _ } = process;
+fn spawn(process: &KillableService) -> OwnProcess {
+    let KillableService { service, place, amqp_url, database_url, provider_url, running: _ } =
+        process;
     let process = OwnProcess::start("process::service", |command| {
         command
             .env(SERVICE, service)

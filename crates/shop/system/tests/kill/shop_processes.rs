@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 
-use crate::process::Process;
+use crate::process::KillableService;
 use crate::services::{SOON, Services, said};
 
 #[derive(Debug)]
@@ -31,10 +31,13 @@ impl ShopProcesses {
     }
 
     /// Starts a process of each service.
-    pub(crate) async fn start(&self, process: impl Fn(&'static str) -> Process) -> Vec<Process> {
+    pub(crate) async fn start(
+        &self,
+        process: impl Fn(&'static str) -> KillableService,
+    ) -> Vec<KillableService> {
         let services = shop::system().parts.into_iter().map(|part| part.service);
-        let mut processes: Vec<Process> = services.map(process).collect();
-        processes.iter_mut().for_each(Process::start);
+        let mut processes: Vec<KillableService> = services.map(process).collect();
+        processes.iter_mut().for_each(KillableService::start);
         for process in &mut processes {
             self.services.serves(process.service, process.serving().await);
         }

@@ -5,7 +5,7 @@ use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
 #[tokio::test]
 async fn a_cart_is_bought_at_the_price_that_it_showed() {
@@ -52,7 +52,7 @@ async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
 
 #[tokio::test]
 async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
-    let shop = Shop::with("gw_not_yet", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_not_yet", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let clock = Clock::system();

@@ -7,7 +7,7 @@ use sqlx::Connection;
 
 use crate::carts::sold;
 use crate::gateway::Gateway;
-use crate::shop::{CUSTOMER, Opened, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
 /// Another customer.
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
@@ -61,7 +61,7 @@ fn requests(
 
 #[tokio::test]
 async fn what_belongs_to_another_customer_does_not_exist() {
-    let shop = Shop::with("gw_whose", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_whose", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let provider = shop.silent_provider().await;
@@ -118,7 +118,7 @@ async fn what_belongs_to_another_customer_does_not_exist() {
 
 #[tokio::test]
 async fn nothing_is_placed_for_somebody_else() {
-    let shop = Shop::with("gw_foreign", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_foreign", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let other = gateway(&shop).customer(OTHER).await;
     let cart = json!({ "customer_id": CUSTOMER, "items": [] });
@@ -136,7 +136,7 @@ async fn nothing_is_placed_for_somebody_else() {
 
 #[tokio::test]
 async fn those_behind_the_shop_see_and_change_everything() {
-    let shop = Shop::with("gw_support", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_support", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let support = &shop.support;
@@ -182,7 +182,7 @@ async fn those_behind_the_shop_see_and_change_everything() {
 
 #[tokio::test]
 async fn credentials_of_no_customer_are_refused_with_what_to_do() {
-    let shop = Shop::with("gw_nobody", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_nobody", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let ada = gateway(&shop).client("ada", "orders:read orders:write").await;
     for request in requests(&ada, &door, NOTHING, NOTHING, NOTHING)

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, line, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
 
 /// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
 /// for another one with its key, and for a connection. Then the service says that it is busy, and the request is
@@ -28,7 +28,7 @@ async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCo
 
 #[tokio::test]
 async fn a_key_is_one_order_however_often_and_wherever_it_is_sent() {
-    let shop = Shop::with("keys", Opened { replicas: 2, ..USUAL }).await;
+    let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
     let urls = shop.replicas("orders");
     let checkout = mugs(1, "card_approved");
     // All at once, at both replicas.
@@ -84,7 +84,7 @@ async fn another_order_under_the_same_key_is_refused() {
 
 #[tokio::test]
 async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
-    let shop = Shop::with("gw_keys", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_keys", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let (status, first) = place(&shop, &door, "1", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::CREATED);
@@ -102,7 +102,7 @@ async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
 
 #[tokio::test]
 async fn a_product_that_is_not_known_yet_uses_no_key_up() {
-    let shop = Shop::with("gw_early", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_early", ShopOptions { gateway: true, ..USUAL }).await;
     let send = async |method: Method, path: &str, body: &Value| {
         let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
         let request = request.header("Idempotency-Key", format!("of:{path}"));

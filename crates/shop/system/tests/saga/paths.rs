@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{Opened, Shop, USUAL, line, mugs};
+use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
 
 #[tokio::test]
 async fn an_order_goes_to_the_door() {
@@ -176,7 +176,7 @@ async fn f1_f2_f3_f4_f9_f10_an_order_that_fails_or_is_tried_again_leaves_nothing
 
 #[tokio::test]
 async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_there_is() {
-    let shop = Shop::with("oversold", Opened { lanes: 4, ..USUAL }).await;
+    let shop = Shop::with("oversold", ShopOptions { lanes: 4, ..USUAL }).await;
     let mut order_ids = Vec::new();
     for number in 0..24 {
         let mut checkout = mugs(1, "card_approved");

@@ -10,7 +10,7 @@ use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::copied_prices::rebuild;
-use crate::shop::{Opened, SOON, Shop, USUAL, line, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, line, mugs};
 
 /// Returns a checkout of this line.
 pub(crate) fn of(line: &Value) -> Value {
@@ -171,7 +171,7 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
 #[tokio::test]
 async fn t202_what_was_captured_is_what_the_order_costs() {
     let without = &["cart", "payments", "recommendations"];
-    let shop = Shop::with("t202paid", Opened { without, ..USUAL }).await;
+    let shop = Shop::with("t202paid", ShopOptions { without, ..USUAL }).await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let captured =
         json!({ "order_id": order_id, "amount": { "amount_minor": 1, "currency": "EUR" } });

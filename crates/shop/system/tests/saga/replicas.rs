@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
 /// The header of repeated events, so that they are not repeated for ever.
 const COPY: &str = "x-copy";
@@ -62,7 +62,7 @@ async fn send_everything_twice(shop: &Shop, sent: &Arc<AtomicUsize>) -> JoinHand
 }
 
 async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, lanes: u16) {
-    let shop = Shop::with(name, Opened { replicas, lanes, ..USUAL }).await;
+    let shop = Shop::with(name, ShopOptions { replicas, lanes, ..USUAL }).await;
     shop.receive("mug", "note-2", 990).await;
     let sent = Arc::default();
     let copies = send_everything_twice(&shop, &sent).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::carts::sold;
 use crate::gateway::EVERYTHING;
-use crate::shop::{ORDERS_ALONE, Opened, Shop, USUAL, mugs};
+use crate::shop::{ORDERS_ALONE, Shop, ShopOptions, USUAL, mugs};
 
 /// The seed of all requests: it reproduces a finding.
 const SEED: u64 = 9457;
@@ -57,7 +57,7 @@ async fn all_others_do_what_their_documents_say() {
 
 #[tokio::test]
 async fn the_gateway_does_what_its_document_says() {
-    let mut shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with("document", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let completed = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&completed, "completed").await;

@@ -28,7 +28,7 @@ pub(crate) struct Shop {
     /// Somebody behind the shop.
     pub(crate) support: Client,
     urls: BTreeMap<&'static str, String>,
-    opened: Opened,
+    opened: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
     collector: Option<Collector>,
@@ -37,7 +37,7 @@ pub(crate) struct Shop {
 
 /// The options of a shop.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Opened {
+pub(crate) struct ShopOptions {
     /// The number of replicas of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
@@ -50,13 +50,14 @@ pub(crate) struct Opened {
 }
 
 /// One replica of each service.
-pub(crate) const USUAL: Opened =
-    Opened { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
+pub(crate) const USUAL: ShopOptions =
+    ShopOptions { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
 /// Orders, with the services that it needs to accept an order.
-pub(crate) const ORDERS_ALONE: Opened =
-    Opened { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
+pub(crate) const ORDERS_ALONE: ShopOptions =
+    ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
 /// The services that take part in an order, and catalog.
-pub(crate) const FOR_ORDERS: Opened = Opened { without: &["cart", "recommendations"], ..USUAL };
+pub(crate) const FOR_ORDERS: ShopOptions =
+    ShopOptions { without: &["cart", "recommendations"], ..USUAL };
 /// The time that the provider takes for a slow card.
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -67,7 +68,7 @@ impl Shop {
     }
 
     /// Creates a shop without running services.
-    pub(crate) async fn asleep(name: &str, opened: Opened) -> Self {
+    pub(crate) async fn asleep(name: &str, opened: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
@@ -86,7 +87,7 @@ impl Shop {
     }
 
     /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
-    pub(crate) async fn with(name: &str, opened: Opened) -> Self {
+    pub(crate) async fn with(name: &str, opened: ShopOptions) -> Self {
         let mut shop = Self::asleep(name, opened).await;
         for _ in 0..opened.replicas {
             for part in shop::system().parts {

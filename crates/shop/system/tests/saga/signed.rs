@@ -5,7 +5,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::gateway::SECRET;
-use crate::shop::{CUSTOMER, Opened, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
 async fn refused(request: RequestBuilder, why: &str) {
     let answer = request.send().await.expect("an answer");
@@ -18,7 +18,7 @@ async fn refused(request: RequestBuilder, why: &str) {
 
 #[tokio::test]
 async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() {
-    let mut shop = Shop::with("signed", Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with("signed", ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in
         [("orders", orders::service(orders::config::DEADLINE)), ("inventory", inventory::service())]
     {

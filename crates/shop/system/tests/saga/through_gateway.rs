@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 use tokio::sync::watch;
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 use crate::watching::{Watch, changes};
 use crate::{deadlines, paths, stuck};
 
 async fn behind_its_gateway(name: &str) -> Shop {
-    Shop::with(name, Opened { gateway: true, ..USUAL }).await
+    Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await
 }
 
 #[tokio::test]

@@ -7,14 +7,14 @@ use ballet_testkit::Collected;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
 /// The last span of `order_fulfillment`: no service consumes this event.
 const LAST: &str = "publish orders.order_completed.v1";
 
 #[tokio::test]
 async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_event() {
-    let shop = Shop::with("traced", Opened { traced: true, ..USUAL }).await;
+    let shop = Shop::with("traced", ShopOptions { traced: true, ..USUAL }).await;
     let order_id = shop.placed(&mugs(2, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;

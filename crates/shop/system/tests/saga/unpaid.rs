@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
 /// The bound in these tests.
@@ -55,7 +55,7 @@ fn names_the_limit((_, problem): &Answer) {
 
 /// Opens a shop with a silent card processor and bound customers.
 async fn bound(name: &str) -> Shop {
-    let mut shop = Shop::with(name, Opened { without: &["cart", "orders"], ..USUAL }).await;
+    let mut shop = Shop::with(name, ShopOptions { without: &["cart", "orders"], ..USUAL }).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("orders", orders::service(settings)).await;

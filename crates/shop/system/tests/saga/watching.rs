@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, FOR_ORDERS, Opened, SOON, Shop, mugs};
+use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
 
 /// A client's stream of events.
 pub(crate) struct Watch {
@@ -77,7 +77,7 @@ pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
-    let shop = Shop::with("watch", Opened { replicas: 2, ..FOR_ORDERS }).await;
+    let shop = Shop::with("watch", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     let mut watches = Vec::new();
@@ -98,7 +98,7 @@ async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
 
 #[tokio::test]
 async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
-    let shop = Shop::with("resume", Opened { replicas: 2, ..FOR_ORDERS }).await;
+    let shop = Shop::with("resume", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shop::{Opened, Shop, USUAL, mugs};
+use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
 use cards::Remote;
 use outside::{Connection, Secrets, Webhooks};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use shop_rig::partner::{KEY, Mood, Partner};
+use shop_rig::partner::{KEY, Misbehaviour, Partner};
 use uuid::Uuid;
 
 const SECRET: &str = "the-secret-of-the-tests";
@@ -30,7 +30,7 @@ fn secrets(text: &str) -> Secrets {
 
 /// Opens a shop behind its gateway whose payments calls a provider's API.
 async fn with_provider(name: &str) -> (Shop, Partner) {
-    let mut shop = Shop::with(name, Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
     let remote = Remote::new(Connection {
@@ -69,7 +69,7 @@ async fn webhooks(shop: &Shop) -> i64 {
 async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replayed_ones_are_refused()
 {
     let (shop, partner) = with_provider("gw_webhook").await;
-    partner.is("/authorizations", &[Mood::Later]);
+    partner.is("/authorizations", &[Misbehaviour::Later]);
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
     // The provider has no outcome yet, and asks for a pause of an hour.
     let waits = "select count(*) = 1 from ballet.call where last_error like '%no outcome yet%'";
@@ -116,7 +116,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
 
 #[tokio::test]
 async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token() {
-    let shop = Shop::with("gw_closed", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_closed", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("payments").to_owned();
     let client = Client::new();
     for (path, of_get, of_post) in [
