@@ -23,7 +23,7 @@ use crate::order::{Order, OrderStatus};
 use crate::prices::{self, PricedCheckout};
 use crate::refusals::{impossible, not_offered, too_much, unknown};
 use crate::requests::{NewOrder, example};
-use crate::{cancel, checkout, once, pages, store};
+use crate::{cancel, checkout, idempotency, pages, store};
 
 /// The state of the handlers.
 #[derive(Debug, Clone)]
@@ -133,7 +133,7 @@ async fn place(
     caller.may_act_for(checkout.customer_id, Place::body(["customer_id"]))?;
     let text = key.text().map(|_| text(&checkout)).transpose()?;
     let request = key.text().zip(text.as_deref());
-    let request = request.map(|(key, checkout)| once::KeyedRequest { key, checkout });
+    let request = request.map(|(key, checkout)| idempotency::KeyedRequest { key, checkout });
     let order_id = handle.new_id::<OrderId>();
     let order =
         checkout::place(order_id, checkout, handle.now()).map_err(|wrong| impossible(&wrong))?;
@@ -167,10 +167,10 @@ fn placed(order_id: OrderId) -> Created<PlacedOrder> {
 /// Returns the answer to a request whose key was used.
 async fn placed_before(
     db: &mut PgConnection,
-    request: once::KeyedRequest<'_>,
+    request: idempotency::KeyedRequest<'_>,
 ) -> Result<Created<PlacedOrder>, Problem> {
-    match once::find(db, request).await? {
-        Some(once::EarlierOrder { order_id, is_same: true }) => Ok(placed(order_id)),
+    match idempotency::find(db, request).await? {
+        Some(idempotency::EarlierOrder { order_id, is_same: true }) => Ok(placed(order_id)),
         Some(_) => Err(IdempotencyKey::taken()),
         // Orders are never deleted.
         None => {

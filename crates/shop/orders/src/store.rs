@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::history::OrderHistory;
-use crate::once::KeyedRequest;
+use crate::idempotency::KeyedRequest;
 use crate::order::{Order, OrderStatus};
 
 /// Stores a new order, unless the client's key was used before. Returns whether it was stored. A request waits

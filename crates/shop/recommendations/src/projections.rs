@@ -6,7 +6,7 @@ use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
 
 use crate::basket;
 use crate::popularity::weight;
-use crate::store::learned::{self, OrderFacts};
+use crate::store::order_facts::{self, OrderFacts};
 
 /// Stores the products and the customer of an order.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Projection for PlacedOrders {
         let skus = basket::of(order_id, lines);
         // A clock that is ahead does not make a product more popular.
         let weight = weight(placed_at.min(tx.now()));
-        let facts = learned::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
+        let facts = order_facts::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
         learn(tx, facts).await
     }
 }
@@ -35,7 +35,7 @@ impl Projection for ConfirmedOrders {
     type On = OrderConfirmed;
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
-        let facts = learned::confirmed(tx.db(), order.order_id).await?;
+        let facts = order_facts::confirmed(tx.db(), order.order_id).await?;
         learn(tx, facts).await
     }
 }
@@ -49,15 +49,15 @@ impl Projection for CancelledOrders {
     type On = OrderCancelled;
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
-        let facts = learned::cancelled(tx.db(), order.order_id).await?;
+        let facts = order_facts::cancelled(tx.db(), order.order_id).await?;
         learn(tx, facts).await
     }
 }
 
 async fn learn(tx: &mut Tx<'_>, facts: OrderFacts) -> Result<(), Failure> {
     match (facts.counted, facts.counts) {
-        (false, true) => learned::count(tx.db(), facts.order_id).await?,
-        (true, false) => learned::uncount(tx.db(), facts.order_id).await?,
+        (false, true) => order_facts::count(tx.db(), facts.order_id).await?,
+        (true, false) => order_facts::uncount(tx.db(), facts.order_id).await?,
         (true, true) | (false, false) => {}
     }
     Ok(())

@@ -10,7 +10,7 @@ use shop_events::catalog::Product;
 use shop_events::{CustomerId, Money, Sku, Slug};
 use sqlx::PgConnection;
 
-use crate::store::recommended::{bought, partners, popular};
+use crate::store::candidates::{bought, partners, popular};
 
 /// The most products that are weighed for one product, from either side of its pairs.
 const WEIGHED_FOR_ONE: i64 = 500;

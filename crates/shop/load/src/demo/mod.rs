@@ -1,10 +1,10 @@
 //! The demo: the whole shop at work, with orders of all kinds and their ends.
 
-mod around;
 mod crowd;
-mod late;
+mod guide;
+mod late_order;
 mod orders;
-mod placing;
+mod placer;
 mod quiescence;
 mod stage;
 mod summary;
@@ -25,7 +25,7 @@ use crate::system;
 use ballet_terminal::ui;
 use ballet_trials::{DemoConsole, Stop};
 
-pub use crate::demo::around::HINTS;
+pub use crate::demo::guide::HINTS;
 pub use crate::demo::stage::{open, packages};
 
 /// The options of the demo.
@@ -83,7 +83,7 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
 
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
 async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoConsole>)> {
-    let with_python = placing::has_pika().await;
+    let with_python = placer::has_pika().await;
     let subject = system::subject();
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
     // The tap has to see every version of a product.
@@ -92,7 +92,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoCons
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
     if late > 0 {
-        late::play(shop, &tap, &orders).await?;
+        late_order::play(shop, &tap, &orders).await?;
     }
     if args.orders > 0 && !with_python {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
@@ -101,7 +101,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoCons
     let held = summary::show(&tap, &orders, &quiescent)?;
     // Printed last, so that it is still on the screen when the user reads.
     if !args.once {
-        return Ok((held, around::show(shop).await?));
+        return Ok((held, guide::show(shop).await?));
     }
     Ok((held, None))
 }

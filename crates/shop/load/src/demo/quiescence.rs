@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::cases::OrderCase;
 use crate::demo::orders::DemoOrders;
-use crate::demo::placing::Placer;
+use crate::demo::placer::Placer;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use ballet_terminal::{Progress, ui};

@@ -6,7 +6,7 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::{OrderId, Sku};
 
-use crate::audit::learned::{check_counts, in_words, is_counted};
+use crate::audit::recommendations::{check_counts, in_words, is_counted};
 use crate::audit::rows::{
     OperationRecord, OrderRecord, PaymentRecord, ReservationRecord, ShopSnapshot, StockRecord,
 };

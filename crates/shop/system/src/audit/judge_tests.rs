@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::audit::made_up::{ORDER, learned, operation, row, shop, violations};
 use crate::audit::rows::{LearnedCounts, ShipmentRecord};
+use crate::audit::samples::{ORDER, learned, operation, row, shop, violations};
 
 #[test]
 fn a_sound_shop_has_no_violations() {

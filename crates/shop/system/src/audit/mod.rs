@@ -7,20 +7,20 @@
 
 mod carts;
 mod judge;
-mod learned;
-#[cfg(test)]
-mod made_up;
 mod prices;
-mod published;
+mod published_products;
 mod read;
+mod recommendations;
 mod rows;
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
-pub use published::{PublishedProducts, unlike_published};
+pub use published_products::{PublishedProducts, unlike_published};
 pub use read::{products, received};
 
 /// Reads the shop and checks it together with the earlier result of [`ballet_ops::audit`]: an order whose saga
