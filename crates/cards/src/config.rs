@@ -8,7 +8,7 @@ use clap::Args;
 use outside::{BaseUrl, Connection, Secrets, WrongSetting};
 
 use crate::provider::Provider;
-use crate::remote::Remote;
+use crate::remote::RemoteProvider;
 use crate::sandbox::Sandbox;
 
 /// The card processor, and how to reach it.
@@ -72,7 +72,7 @@ impl ProviderSettings {
             let why = "set PAYMENT_PROVIDER_KEY or PAYMENT_PROVIDER_KEY_FILE";
             WrongSetting(format!("PAYMENT_PROVIDER_URL is set without a key: {why}"))
         })?;
-        let remote = Remote::new(Connection {
+        let remote = RemoteProvider::new(Connection {
             url,
             key,
             ca_file: self.payment_provider_ca_file.clone(),

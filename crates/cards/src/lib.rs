@@ -10,7 +10,8 @@ pub mod sandbox;
 
 pub use config::ProviderSettings;
 pub use provider::{
-    Authorization, Authorize, Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Reply, Settle, Void,
+    Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Refund, Reply, Settle,
+    Void,
 };
-pub use remote::Remote;
+pub use remote::RemoteProvider;
 pub use sandbox::Sandbox;

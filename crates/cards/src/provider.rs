@@ -54,15 +54,16 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 }
 
 fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
-    Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
+    Box::pin(async { Err(ProviderError::Unavailable("it cannot be asked what it did".to_owned())) })
 }
 
 /// A future answer.
-pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
+pub type Reply<'a, Answer> =
+    Pin<Box<dyn Future<Output = Result<Answer, ProviderError>> + Send + 'a>>;
 
 /// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
+pub enum ProviderError {
     /// The provider cannot answer now, or its answer is not understood.
     #[error("the payment provider did not answer: {0}")]
     Unavailable(String),
@@ -74,7 +75,7 @@ pub enum NoAnswer {
     Lost(outside::NoAnswer),
 }
 
-impl NoAnswer {
+impl ProviderError {
     /// Returns the failure of the call.
     #[must_use]
     pub fn failure(self) -> Failure {

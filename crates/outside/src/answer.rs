@@ -16,7 +16,7 @@ const LONGEST_DETAIL: usize = 200;
 
 /// The member of an operation that identifies its request.
 #[derive(Deserialize)]
-struct Named {
+struct OperationKey {
     idempotency_key: String,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn operation<T: DeserializeOwned>(
 fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result<T, NoAnswer> {
     let garbage =
         |error: serde_json::Error| NoAnswer::NotUnderstood(without(secret, &error.to_string()));
-    let Named { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
+    let OperationKey { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
     if !idempotency_key.eq_ignore_ascii_case(&key.to_string()) {
         return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::typo::may_be_meant;
-use crate::words::{LONGEST, Word, words};
+use crate::words::{FoldedWord, LONGEST, words};
 
 /// The highest position of a word that a `tsvector` stores.
 const LAST: usize = 16_383;
 
 /// The words of a thing. The first two are each a `tsvector` as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
+pub struct SearchDocument {
     /// Each word of the heading, at its first position, with the weight of its text.
     pub heading: String,
     /// Each word of all texts.
@@ -21,12 +21,12 @@ pub struct Document {
 }
 
 /// A text of a heading, with the weight of its words.
-pub type Weighted<'a> = (char, &'a str);
+pub type WeightedText<'a> = (char, &'a str);
 
-impl Document {
+impl SearchDocument {
     /// Reads the texts of a thing: those of its heading, the most important first, and the rest.
     #[must_use]
-    pub fn new<'a>(heading: impl IntoIterator<Item = Weighted<'a>>, rest: &str) -> Self {
+    pub fn new<'a>(heading: impl IntoIterator<Item = WeightedText<'a>>, rest: &str) -> Self {
         let mut places: BTreeMap<String, (usize, char)> = BTreeMap::new();
         let mut position = 0;
         let mut joined: BTreeSet<String> = BTreeSet::new();
@@ -65,7 +65,7 @@ fn pairs(text: &str) -> impl Iterator<Item = String> {
 fn read(text: &str, mut found: impl FnMut(String, bool)) {
     for chunk in text.split_whitespace() {
         let parts = words(chunk);
-        for Word { plain, spelt } in &parts {
+        for FoldedWord { plain, spelt } in &parts {
             found(plain.clone(), true);
             if let Some(spelt) = spelt {
                 found(spelt.clone(), false);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_word_has_the_weight_of_its_first_place() {
-        let document = Document::new(
+        let document = SearchDocument::new(
             [('A', "Blue T-Shirt"), ('B', "cotton"), ('C', "shirt-7")],
             "A shirt of cotton, for Müller",
         );
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_text_without_spaces_makes_no_word_longer_than_others() {
-        let document = Document::new([('A', &*"tea-".repeat(50))], &"茶碗，".repeat(600));
+        let document = SearchDocument::new([('A', &*"tea-".repeat(50))], &"茶碗，".repeat(600));
         let longest = document.words.split(' ').map(|word| word.trim_matches('\'').chars().count());
         assert_eq!(longest.max(), Some(LONGEST), "{}", document.words);
         // The query is cut to the same length, so the word is found.

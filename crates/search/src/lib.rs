@@ -11,6 +11,6 @@ mod typo;
 mod vocabulary;
 mod words;
 
-pub use document::{Document, Weighted};
-pub use query::{Query, Similar, TIERS, Wanted};
+pub use document::{SearchDocument, WeightedText};
+pub use query::{Query, SimilarWords, TIERS, TierQuery};
 pub use vocabulary::{LEARN, SIMILAR, WORDS};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::typo::{errors, errors_at_beginning, forgiven};
-use crate::words::{Word, words};
+use crate::words::{FoldedWord, words};
 
 /// The most words of a query. A pasted page finds the things with its first words.
 const MAX_WORDS: usize = 16;
@@ -17,18 +17,18 @@ const INFLECTED: usize = 6;
 /// The words of a search. A thing must have all of them, in any order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    words: Vec<Word>,
+    words: Vec<FoldedWord>,
 }
 
 /// A word of the query, and a similar word of some thing.
-pub type Similar = (String, String);
+pub type SimilarWords = (String, String);
 
 /// The number of tiers, see [`Query::in_tier`].
 pub const TIERS: i16 = 4;
 
 /// A query for all of the words, each a `tsquery` as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct TierQuery {
     /// Finds the things that have all words.
     pub all: String,
     /// Finds the things that have any of the words: these rank the things that `all` finds.
@@ -62,7 +62,7 @@ impl Query {
     /// the things with the words in their titles, the last those with similar words somewhere. Only the last tier
     /// needs the words that are similar to the [unsure](Self::unsure) ones.
     #[must_use]
-    pub fn in_tier(&self, tier: i16, similar: &[Similar]) -> (Wanted, Option<String>) {
+    pub fn in_tier(&self, tier: i16, similar: &[SimilarWords]) -> (TierQuery, Option<String>) {
         match tier {
             0 => (self.in_title(), None),
             1 => (self.begin_in_title(), Some(self.in_title().all)),
@@ -72,23 +72,23 @@ impl Query {
     }
 
     /// All words are in the title as they are.
-    fn in_title(&self) -> Wanted {
+    fn in_title(&self) -> TierQuery {
         self.wanted(|_, word| lexemes(word.spellings(), "A"))
     }
 
     /// Words of the title begin with all words.
-    fn begin_in_title(&self) -> Wanted {
+    fn begin_in_title(&self) -> TierQuery {
         self.wanted(|_, word| self.beginnings(word, "A"))
     }
 
     /// Words of the thing begin with all words.
-    fn begin(&self) -> Wanted {
+    fn begin(&self) -> TierQuery {
         self.wanted(|_, word| self.beginnings(word, ""))
     }
 
     /// The thing has words that begin with all words or are similar to them. `similar` has the words of things that
     /// are similar to the unsure ones. A word and its neighbour may be one word of the thing.
-    fn alike(&self, similar: &[Similar]) -> Wanted {
+    fn alike(&self, similar: &[SimilarWords]) -> TierQuery {
         self.wanted(|at, word| {
             let is_last = at + 1 == self.words.len();
             let corrections = corrections(&word.plain, is_last, similar);
@@ -101,14 +101,14 @@ impl Query {
     }
 
     /// A query for all words, each by any of its alternatives.
-    fn wanted(&self, alternatives: impl Fn(usize, &Word) -> Vec<String>) -> Wanted {
+    fn wanted(&self, alternatives: impl Fn(usize, &FoldedWord) -> Vec<String>) -> TierQuery {
         let words = self.words.iter().enumerate().map(|(at, word)| alternatives(at, word));
         let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();
-        Wanted { all: words.join(" & "), any: words.join(" | ") }
+        TierQuery { all: words.join(" & "), any: words.join(" | ") }
     }
 
     /// A single letter does not count as a beginning: most things have a word that begins with it.
-    fn beginnings(&self, word: &Word, weight: &str) -> Vec<String> {
+    fn beginnings(&self, word: &FoldedWord, weight: &str) -> Vec<String> {
         let letters = self.words.iter().map(|word| word.plain.chars().count());
         if letters.max() > Some(1) {
             lexemes(word.spellings(), &format!("*{weight}"))
@@ -125,7 +125,7 @@ fn lexemes<'a>(words: impl Iterator<Item = &'a str>, weight: &str) -> Vec<String
 
 /// Returns the similar words that differ only by typing errors, the likeliest first. The last word may be
 /// unfinished.
-fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [Similar]) -> Vec<&'a str> {
+fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [SimilarWords]) -> Vec<&'a str> {
     let errors = if is_last { errors_at_beginning } else { errors };
     let candidates = similar.iter().filter(|(of, _)| of == typed).map(|(_, word)| word.as_str());
     let counted = candidates.map(|word| (errors(typed, word), word));

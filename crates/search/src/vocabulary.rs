@@ -8,5 +8,5 @@ pub const WORDS: &str = include_str!("../../../migrations/search/0001_word.sql")
 pub const LEARN: &str = "insert into word select word from unnest($1::text[]) as word
     order by word collate \"C\" on conflict (word) do nothing";
 
-/// Returns the known words that are similar to these, each a [`Similar`](crate::Similar).
+/// Returns the known words that are similar to these, each a [`SimilarWords`](crate::SimilarWords).
 pub const SIMILAR: &str = "select typed, known from similar_words($1)";

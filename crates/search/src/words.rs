@@ -8,7 +8,7 @@ pub(super) const LONGEST: usize = 40;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct FoldedWord {
     /// The word without diacritics: `muller` of `Müller`.
     pub(super) plain: String,
     /// The word as it is written on keyboards without such letters: `mueller` of `Müller`.
@@ -18,7 +18,7 @@ pub(super) struct Word {
 /// The fewest letters of two joined words. A shorter word would be the beginning of too many others.
 const JOINED: usize = 4;
 
-impl Word {
+impl FoldedWord {
     /// Joins this word with the next.
     pub(super) fn joined(&self, next: &Self) -> Option<String> {
         let joined = format!("{}{}", self.plain, next.plain);
@@ -32,12 +32,14 @@ impl Word {
 }
 
 /// Returns the words of a text, in order. An apostrophe does not end a word: `men's` is `mens`.
-pub(super) fn words(text: &str) -> Vec<Word> {
+pub(super) fn words(text: &str) -> Vec<FoldedWord> {
     // A letter is spelt out only as letters, so both texts have the same words.
     let spelt = split(&fold(text.nfc().flat_map(spell)));
     let plain = split(&fold(text.chars()));
     let words = plain.into_iter().zip(spelt);
-    words.map(|(plain, spelt)| Word { spelt: (spelt != plain).then_some(spelt), plain }).collect()
+    words
+        .map(|(plain, spelt)| FoldedWord { spelt: (spelt != plain).then_some(spelt), plain })
+        .collect()
 }
 
 fn split(folded: &str) -> Vec<String> {
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn umlauts_have_two_spellings() {
-        let word = |plain: &str, spelt: Option<&str>| Word {
+        let word = |plain: &str, spelt: Option<&str>| FoldedWord {
             plain: plain.to_owned(),
             spelt: spelt.map(str::to_owned),
         };

@@ -10,7 +10,7 @@ use values::Money;
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum OperationKind {
     /// Hold money.
     Authorize,
     /// Capture the money that is held.
@@ -23,8 +23,8 @@ pub(super) enum Kind {
 
 /// A requested operation.
 #[derive(Debug)]
-pub(super) struct Operation<'a> {
-    pub(super) kind: Kind,
+pub(super) struct SandboxOperation<'a> {
+    pub(super) kind: OperationKind,
     pub(super) order_id: Uuid,
     pub(super) reference: &'a str,
     pub(super) card_token: &'a str,
@@ -33,7 +33,7 @@ pub(super) struct Operation<'a> {
 
 /// The number of requests under one key, and the result if the operation has taken effect.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct OperationAttempt {
     pub(super) number: i32,
     pub(super) result: Option<String>,
 }
@@ -42,8 +42,8 @@ pub(super) struct Attempt {
 pub(super) async fn begin(
     memory: &PgPool,
     key: CallKey,
-    operation: &Operation<'_>,
-) -> sqlx::Result<Attempt> {
+    operation: &SandboxOperation<'_>,
+) -> sqlx::Result<OperationAttempt> {
     let (number, result) = sqlx::query_as(
         "insert into sandbox_operation
              (idempotency_key, kind, order_id, reference, card_token, amount_minor, currency)
@@ -60,7 +60,7 @@ pub(super) async fn begin(
     .bind(operation.amount.currency.as_str())
     .fetch_one(memory)
     .await?;
-    Ok(Attempt { number, result })
+    Ok(OperationAttempt { number, result })
 }
 
 /// Records the result, unless a repeated request did so meanwhile. Returns the result that counts.

@@ -9,14 +9,14 @@ const PIECES: u32 = 1_000;
 
 /// The bound of one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
-pub struct Unpaid {
+pub struct UnpaidLimit {
     /// The most pieces, of all products together, in the orders of one customer that are not paid. A further order
     /// is answered with 429. Callers that act for customers are not bound.
     #[arg(long, env = "UNPAID_PIECES_OF_ONE", default_value_t = PIECES, value_name = "PIECES", value_parser = clap::value_parser!(u32).range(1..))]
     pub unpaid_pieces_of_one: u32,
 }
 
-impl Default for Unpaid {
+impl Default for UnpaidLimit {
     fn default() -> Self {
         Self { unpaid_pieces_of_one: PIECES }
     }
@@ -24,7 +24,7 @@ impl Default for Unpaid {
 
 /// The reason why an order of a customer is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TooMuch {
+pub enum TooManyPieces {
     /// The order alone is too large.
     #[error(
         "the order has {ordered} pieces, and {most} is the limit of one customer before payment \
@@ -49,21 +49,21 @@ pub enum TooMuch {
     },
 }
 
-impl Unpaid {
+impl UnpaidLimit {
     /// Judges an order of a customer who has `others` pieces in other unpaid orders.
     ///
     /// # Errors
     ///
     /// Returns an error if the order is too large.
-    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), TooMuch> {
+    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), TooManyPieces> {
         let most = self.unpaid_pieces_of_one;
         let ordered: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
         if ordered > i64::from(most) {
-            return Err(TooMuch::Alone { ordered, most });
+            return Err(TooManyPieces::Alone { ordered, most });
         }
         let unpaid = ordered.saturating_add(others);
         if unpaid > i64::from(most) {
-            return Err(TooMuch::Together { unpaid, most });
+            return Err(TooManyPieces::Together { unpaid, most });
         }
         Ok(())
     }

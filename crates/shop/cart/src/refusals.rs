@@ -5,7 +5,7 @@ use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_access::Caller;
-use shop_access::unpaid::TooMuch;
+use shop_access::unpaid::TooManyPieces;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
 use crate::cart::{Cart, CartStatus, ChangedLine, OrderObstacle};
@@ -82,10 +82,10 @@ pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
 }
 
 /// The customer would have too much that is not paid.
-pub(crate) fn too_much(why: &TooMuch) -> Problem {
+pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
-        TooMuch::Alone { .. } => Problem::conflict(why.to_string()),
-        TooMuch::Together { .. } => {
+        TooManyPieces::Alone { .. } => Problem::conflict(why.to_string()),
+        TooManyPieces::Together { .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
         }
     }

@@ -4,7 +4,10 @@
 use ballet::Clock;
 use ballet::calls::CallKey;
 use jiff::{SignedDuration, Timestamp};
-use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 use shipping::sandbox::Sandbox;
 
 /// The slow country: Greenland.
@@ -25,23 +28,23 @@ impl SlowCarrier {
 }
 
 impl Carrier for SlowCarrier {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         let asked = begun(key);
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
             return Box::pin(async {
-                Err(NoAnswer::Unavailable("the ship has not sailed".to_owned()))
+                Err(CarrierError::Unavailable("the ship has not sailed".to_owned()))
             });
         }
         self.sandbox.book(key, request)
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         self.sandbox.cancel(key, request)
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         self.sandbox.delivered(key, request)
     }
 }

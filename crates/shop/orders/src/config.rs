@@ -3,7 +3,7 @@
 use ballet_openapi::Limits;
 use clap::Args;
 use jiff::SignedDuration;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
@@ -25,7 +25,7 @@ pub struct OrderSettings {
 
     /// The bound on the stock in one customer's unpaid orders.
     #[command(flatten)]
-    pub unpaid: Unpaid,
+    pub unpaid: UnpaidLimit,
 }
 
 impl From<SignedDuration> for OrderSettings {
@@ -35,7 +35,7 @@ impl From<SignedDuration> for OrderSettings {
             order_deadline_seconds: deadline.as_secs(),
             order_watchers: Limits::DEFAULT.all,
             order_watchers_of_one: Limits::DEFAULT.owner,
-            unpaid: Unpaid::default(),
+            unpaid: UnpaidLimit::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_access::Caller;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
@@ -30,7 +30,7 @@ use crate::{cancel, checkout, idempotency, pages, store};
 pub(crate) struct OrdersState {
     handle: Handle,
     watchers: Watchers<OrderHistory>,
-    unpaid: Unpaid,
+    unpaid: UnpaidLimit,
 }
 
 pub(crate) fn routes(handle: Handle, settings: OrderSettings) -> Router {

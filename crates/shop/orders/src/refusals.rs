@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use ballet::core::id;
 use ballet::http::{Place, Problem};
 use jiff::{SignedDuration, Timestamp};
-use shop_access::unpaid::TooMuch;
+use shop_access::unpaid::TooManyPieces;
 use shop_events::OrderId;
 
 use crate::checkout::InvalidCheckout;
@@ -34,10 +34,12 @@ pub(crate) fn impossible(wrong: &InvalidCheckout) -> Problem {
     }
 }
 
-pub(crate) fn too_much(why: &TooMuch) -> Problem {
+pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
-        TooMuch::Alone { .. } => Problem::unprocessable(why.to_string()).at(Place::body(["lines"])),
-        TooMuch::Together { .. } => {
+        TooManyPieces::Alone { .. } => {
+            Problem::unprocessable(why.to_string()).at(Place::body(["lines"]))
+        }
+        TooManyPieces::Together { .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
         }
     }

@@ -5,7 +5,9 @@ use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use cards::Sandbox;
-use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
+use cards::{
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
+};
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
@@ -81,7 +83,7 @@ impl WatchedProvider {
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(ProviderError::Unavailable("lost on the way".to_owned()));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }

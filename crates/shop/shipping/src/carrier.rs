@@ -17,11 +17,11 @@ pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 /// repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Books the collection and delivery of a parcel.
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking>;
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking>;
     /// Cancels a booking.
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled>;
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled>;
     /// Waits until a parcel is delivered. No answer means that it is still on its way.
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered>;
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered>;
     /// Whether the carrier can be asked for the outcome of a request.
     fn looks_up(&self) -> bool {
         false
@@ -31,9 +31,11 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn look_up_booking<'a>(
         &'a self,
         _key: CallKey,
-        _request: &'a Book,
+        _request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
-        Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
+        Box::pin(async {
+            Err(CarrierError::Unavailable("it cannot be asked what it did".to_owned()))
+        })
     }
     /// Returns for how long the carrier remembers a key; `None` if for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
@@ -42,11 +44,12 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A future answer.
-pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
+pub type Reply<'a, Answer> =
+    Pin<Box<dyn Future<Output = Result<Answer, CarrierError>> + Send + 'a>>;
 
 /// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
+pub enum CarrierError {
     /// The carrier cannot answer now.
     #[error("the carrier did not answer: {0}")]
     Unavailable(String),
@@ -55,7 +58,7 @@ pub enum NoAnswer {
     Lost(outside::NoAnswer),
 }
 
-impl NoAnswer {
+impl CarrierError {
     /// Returns the failure of the call.
     pub(crate) fn failure(self) -> Failure {
         match self {
@@ -67,7 +70,7 @@ impl NoAnswer {
 
 /// A request to collect a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Book {
+pub struct BookingRequest {
     /// The order, which the carrier prints on the label as our reference.
     pub order_id: OrderId,
     /// The parcel.
@@ -103,8 +106,8 @@ pub enum Booking {
 
 /// The booking is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cancelled;
+pub struct BookingCancelled;
 
 /// The parcel is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivered;
+pub struct ParcelDelivered;

@@ -8,7 +8,7 @@ use clap::Args;
 use outside::{BaseUrl, Connection, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
-use crate::remote::Remote;
+use crate::remote::RemoteCarrier;
 use crate::sandbox::Sandbox;
 
 /// The fewest characters of a webhook secret.
@@ -83,7 +83,7 @@ impl CarrierSettings {
             let why = "set CARRIER_KEY or CARRIER_KEY_FILE";
             WrongSetting(format!("CARRIER_URL is set without a key: {why}"))
         })?;
-        let remote = Remote::new(Connection {
+        let remote = RemoteCarrier::new(Connection {
             url,
             key,
             ca_file: self.carrier_ca_file.clone(),

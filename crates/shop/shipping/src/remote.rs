@@ -7,7 +7,10 @@ use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use crate::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 
 /// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
 /// is earlier.
@@ -15,7 +18,7 @@ const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct Remote(Client);
+pub struct RemoteCarrier(Client);
 
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -36,7 +39,7 @@ struct CarrierOperation {
     reason: Option<Word>,
 }
 
-impl Remote {
+impl RemoteCarrier {
     /// Creates a carrier with this connection.
     ///
     /// # Errors
@@ -94,8 +97,8 @@ fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
     }
 }
 
-impl Carrier for Remote {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+impl Carrier for RemoteCarrier {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         Box::pin(async move {
             let operation = self.operate("/shipments", key, request, request.order_id).await?;
             Ok(booking(operation)?)
@@ -109,7 +112,7 @@ impl Carrier for Remote {
     fn look_up_booking<'a>(
         &'a self,
         key: CallKey,
-        request: &'a Book,
+        request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
         Box::pin(async move {
             let known: Option<CarrierOperation> = self.0.look_up(key).await?;
@@ -118,14 +121,14 @@ impl Carrier for Remote {
         })
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         Box::pin(async move {
             self.handle("/cancellations", key, request, CarrierResult::Cancelled).await?;
-            Ok(Cancelled)
+            Ok(BookingCancelled)
         })
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         Box::pin(async move {
             match self.handle("/deliveries", key, request, CarrierResult::Delivered).await {
                 Err(Lost::NotYet { after: None }) => {
@@ -133,14 +136,14 @@ impl Carrier for Remote {
                 }
                 handled => {
                     handled?;
-                    Ok(Delivered)
+                    Ok(ParcelDelivered)
                 }
             }
         })
     }
 }
 
-impl From<Lost> for NoAnswer {
+impl From<Lost> for CarrierError {
     fn from(lost: Lost) -> Self {
         Self::Lost(lost)
     }

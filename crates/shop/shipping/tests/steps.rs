@@ -6,7 +6,10 @@ use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
-use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 use shipping::sandbox::Sandbox;
 use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
@@ -87,22 +90,22 @@ impl WatchedCarrier {
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(CarrierError::Unavailable("lost on the way".to_owned()));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }
 }
 
 impl Carrier for WatchedCarrier {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         self.ask(key, self.sandbox.book(key, request))
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         self.ask(key, self.sandbox.cancel(key, request))
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         self.ask(key, self.sandbox.delivered(key, request))
     }
 }

@@ -2,13 +2,13 @@
 
 use axum::extract::FromRef;
 use ballet::Handle;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 
 /// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct CartsState {
     pub(crate) handle: Handle,
-    pub(crate) unpaid: Unpaid,
+    pub(crate) unpaid: UnpaidLimit,
 }
 
 impl FromRef<CartsState> for Handle {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ballet::Failure;
 use paging::Limit;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use search::{Query, Similar, TIERS};
+use search::{Query, SimilarWords, TIERS};
 use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::catalog::Product;
@@ -112,7 +112,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failure> {
+async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<SimilarWords>, Failure> {
     if unsure.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! The words by which products are found.
 
 use ballet::Failure;
-use search::Document;
+use search::SearchDocument;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
@@ -11,7 +11,8 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     let tags = product.tags.iter().map(|tag| ('B', tag.as_str()));
     let title = [('A', product.title.as_str()), ('B', product.category.as_str())];
     let heading = title.into_iter().chain(tags).chain([('C', product.sku.as_str())]);
-    let Document { heading, words, vocabulary } = Document::new(heading, &product.description);
+    let SearchDocument { heading, words, vocabulary } =
+        SearchDocument::new(heading, &product.description);
     sqlx::query(
         "insert into product_words (sku, heading, words) values ($1, $2::tsvector, $3::tsvector)",
     )

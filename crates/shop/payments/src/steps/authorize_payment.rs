@@ -15,7 +15,7 @@ use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
 use crate::state::PaymentState;
 use crate::store::payment as store;
-use cards::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
+use cards::{Authorization, Authorize, NOT_TAKEN, Provider, ProviderError, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl CallStep for AuthorizePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        self.0.authorize(key, request).await.map_err(NoAnswer::failure)
+        self.0.authorize(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -51,7 +51,7 @@ impl CallStep for AuthorizePayment {
         key: CallKey,
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
-        self.0.look_up_authorization(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
@@ -102,7 +102,7 @@ impl CallCompensate for AuthorizePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
-        self.0.void(key, request).await.map_err(NoAnswer::failure)
+        self.0.void(key, request).await.map_err(ProviderError::failure)
     }
 
     /// An authorisation that had already ended counts as voided.

@@ -14,7 +14,7 @@ use shop_events::shipping::ShipmentScheduled;
 
 use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
-use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
+use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl CallStep for CapturePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        self.0.capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -48,7 +48,7 @@ impl CallStep for CapturePayment {
     }
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
-        self.0.look_up_capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
@@ -95,7 +95,7 @@ impl CallCompensate for CapturePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
-        self.0.refund(key, request).await.map_err(NoAnswer::failure)
+        self.0.refund(key, request).await.map_err(ProviderError::failure)
     }
 
     async fn compensate_answered(

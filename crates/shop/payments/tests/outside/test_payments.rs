@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet::SagaId;
 use ballet_stage::wait_until;
-use cards::Remote;
+use cards::RemoteProvider;
 use cards::Sandbox;
 use outside::Webhooks;
 use reqwest::Response;
@@ -52,7 +52,7 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
 impl TestPayments {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
-        let remote = Remote::new(connection(&partner)).expect("a processor");
+        let remote = RemoteProvider::new(connection(&partner)).expect("a processor");
         let signed = secrets(&format!("{NEW_SECRET},{OLD_SECRET}"));
         let webhooks = Webhooks::signed_with(Some(signed), "PAYMENT_WEBHOOK_SECRETS");
         let service = payments::service_with(Arc::new(remote), webhooks);

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::carrier::{Book, Booking, Parcel};
+use crate::carrier::{Booking, BookingRequest, Parcel};
 use crate::state::ShipmentState;
 
 /// An order's shipment.
@@ -51,7 +51,7 @@ impl Shipment {
 /// Stores the carrier's answer to a request to collect a parcel.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    request: &Book,
+    request: &BookingRequest,
     answer: &Booking,
     now: Timestamp,
 ) -> Result<(), Failure> {

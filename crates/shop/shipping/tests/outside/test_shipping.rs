@@ -7,7 +7,7 @@ use ballet::SagaId;
 use ballet_stage::wait_until;
 use outside::Webhooks;
 use serde_json::{Value, json};
-use shipping::remote::Remote;
+use shipping::remote::RemoteCarrier;
 use shipping::sandbox::Sandbox;
 use shop_events::OrderId;
 use shop_events::orders::OrderConfirmed;
@@ -47,7 +47,7 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
 impl TestShipping {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
-        let remote = Remote::new(connection(&partner)).expect("a carrier");
+        let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
         let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "CARRIER_WEBHOOK_SECRETS");
         let service = shipping::service_with(Arc::new(remote), webhooks);
         let part = shipping::participant(Sandbox::default()).part();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
-use cards::Remote;
+use cards::RemoteProvider;
 use cart::config::CartSettings;
 use outside::{Connection, Secrets};
 use rustix::process::{Pid, Signal, kill_process};
@@ -150,9 +150,9 @@ fn by_name(name: &str, database_url: String) -> Service {
 }
 
 /// Returns a payment provider behind an API.
-fn remote(url: &str) -> Remote {
+fn remote(url: &str) -> RemoteProvider {
     let key = Secrets::of("A_KEY", Some(partner::KEY), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
     let timeout = Duration::from_secs(5);
-    Remote::new(Connection { url, key, ca_file: None, timeout }).expect("a provider")
+    RemoteProvider::new(Connection { url, key, ca_file: None, timeout }).expect("a provider")
 }

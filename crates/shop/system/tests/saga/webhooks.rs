@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
-use cards::Remote;
+use cards::RemoteProvider;
 use outside::{Connection, Secrets, Webhooks};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn with_provider(name: &str) -> (Shop, Partner) {
     let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
-    let remote = Remote::new(Connection {
+    let remote = RemoteProvider::new(Connection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
         ca_file: None,
