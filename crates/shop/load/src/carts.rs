@@ -22,11 +22,13 @@ pub(crate) async fn buy(
     let CartCheckedOut { customer_id, lines, card_token, ship_to, .. } = checkout;
     let items = lines.iter().map(|line| json!({ "sku": line.sku, "quantity": line.quantity }));
     let new = json!({ "customer_id": customer_id, "items": items.collect::<Value>() });
-    let opened =
-        answered(async || Ok(http.post(format!("{}/carts", cart_url().await?)).json(&new))).await?;
+    let opened = repeat_until_done(async || {
+        Ok(http.post(format!("{}/carts", cart_url().await?)).json(&new))
+    })
+    .await?;
     let cart_id = opened["cart_id"].as_str().context("a cart without an id")?;
     let terms = json!({ "card_token": card_token, "ship_to": ship_to });
-    let bought = answered(async || {
+    let bought = repeat_until_done(async || {
         let request = http.post(format!("{}/carts/{cart_id}/checkout", cart_url().await?));
         Ok(request.header("If-Match", "\"1\"").json(&terms))
     });
@@ -35,7 +37,7 @@ pub(crate) async fn buy(
 }
 
 /// Repeats a request until the service has done it.
-async fn answered(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<Value> {
+async fn repeat_until_done(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<Value> {
     let begun = Instant::now();
     loop {
         let attempt = async {

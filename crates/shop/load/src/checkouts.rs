@@ -94,19 +94,19 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<CheckoutTimes> {
 /// Fills a cart, checks it out when it is due, and reads the order until it is confirmed.
 async fn order(customer: &Customer, number: usize, due: Instant) -> Result<OrderTimes> {
     let checkout = customer.checkout(&GOOD, number)?;
-    let (status, cart) = sent(customer.post_json("/carts", &cart_of(&checkout))).await?;
+    let (status, cart) = send(customer.post_json("/carts", &cart_of(&checkout))).await?;
     if status != StatusCode::CREATED {
         bail!("a cart was answered with {status}: {cart}");
     }
     tokio::time::sleep_until(due.into()).await;
-    let (status, placed) = sent(customer.check_out(&cart, &checkout)).await?;
+    let (status, placed) = send(customer.check_out(&cart, &checkout)).await?;
     let answered = due.elapsed();
     let order = placed["order_id"].as_str().filter(|_| status.is_success());
     let order =
         order.with_context(|| format!("a checkout was answered with {status}: {placed}"))?;
     let path = format!("/orders/{order}");
     loop {
-        let (status, order) = sent(customer.get(&path)).await?;
+        let (status, order) = send(customer.get(&path)).await?;
         match (status, order["status"].as_str()) {
             (StatusCode::OK, Some("confirmed" | "completed")) => {
                 return Ok(OrderTimes { answered, confirmed: due.elapsed() });
@@ -122,7 +122,7 @@ async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Order
     }
 }
 
-async fn sent(request: RequestBuilder) -> Result<(StatusCode, Value)> {
+async fn send(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     let answer = request.send().await?;
     let (status, text) = (answer.status(), answer.text().await?);
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))

@@ -88,7 +88,7 @@ impl ShopClients {
     async fn new(site: &Site, gateway: &Gateway) -> Result<Self> {
         let customer = Customer::new(gateway, BUYS, PATIENCE).await?;
         let order = customer.buy(&customer.checkout(&GOOD, 0)?).await?;
-        site.began("a visitor's order", begun(order));
+        site.began("a visitor's order", order_to_complete(order));
         customer.ends(order, GOOD.end).await?;
         let cart = wait_until("a cart, once cart knows the products", LONG, || async {
             let (seen, cart) = open_cart(&customer).await?;
@@ -103,14 +103,14 @@ impl ShopClients {
 }
 
 /// Describes an order that has to be completed.
-fn begun(order: Uuid) -> Begun {
+fn order_to_complete(order: Uuid) -> Begun {
     Begun { saga: order, end: GOOD.end.expected(None) }
 }
 
 /// Describes the attempt of an order that this answer has placed.
-fn placed((seen, body): (Seen, Value)) -> Attempt {
+fn placed_order((seen, body): (Seen, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
-    Attempt { seen, begun: order.map(begun) }
+    Attempt { seen, begun: order.map(order_to_complete) }
 }
 
 fn publish(merchant: &Customer) -> RequestBuilder {
@@ -137,13 +137,13 @@ async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
     let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = open_cart(customer).await?;
     let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
-    Ok(placed(seen(customer.check_out(&cart, &checkout)).await?))
+    Ok(placed_order(seen(customer.check_out(&cart, &checkout)).await?))
 }
 
 async fn places(clients: Rc<ShopClients>) -> Result<Attempt> {
     let customer = &clients.customer;
     let checkout = customer.checkout(&GOOD, 0)?;
-    Ok(placed(seen(customer.post_json("/orders", &checkout)).await?))
+    Ok(placed_order(seen(customer.post_json("/orders", &checkout)).await?))
 }
 
 /// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
@@ -152,7 +152,7 @@ async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
     let customer = &clients.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;
     "card_slow".clone_into(&mut checkout.card_token);
-    let placed = placed(seen(customer.post_json("/orders", &checkout)).await?);
+    let placed = placed_order(seen(customer.post_json("/orders", &checkout)).await?);
     let order = placed.begun.as_ref().map_or(clients.order, |begun| begun.saga);
     let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
     let too_late = matches!(&cancelled, Seen::Other(what) if what.starts_with("409"));

@@ -52,7 +52,7 @@ pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64)
         "price": euros(price), "category": "home", "tags": ["demo"] });
     let request = http.post(format!("{catalog}/products")).json(&product);
     let answer = send_until_answered(request).await?;
-    ended(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
+    expect_done(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
 }
 
 /// Changes the price of this version of a product. A newer version is left as it is.
@@ -66,8 +66,8 @@ pub(crate) async fn reprice(
     let request = http.put(format!("{catalog}/products/{sku}/price")).json(&euros(price));
     let request = request.header(header::IF_MATCH, format!("\"{version}\""));
     let answer = send_until_answered(request).await?;
-    let ended = ended(answer, StatusCode::PRECONDITION_FAILED).await;
-    ended.with_context(|| format!("cannot change the price of {sku}"))
+    let done = expect_done(answer, StatusCode::PRECONDITION_FAILED).await;
+    done.with_context(|| format!("cannot change the price of {sku}"))
 }
 
 /// Withdraws this version of a product. A newer version is left as it is.
@@ -75,11 +75,11 @@ pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i
     let request = http.delete(format!("{catalog}/products/{sku}"));
     let request = request.header(header::IF_MATCH, format!("\"{version}\""));
     let answer = send_until_answered(request).await?;
-    ended(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
+    expect_done(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
 }
 
 /// Checks that a change is done, or was done by an earlier request whose answer was lost.
-async fn ended(answer: Response, before: StatusCode) -> Result<()> {
+async fn expect_done(answer: Response, before: StatusCode) -> Result<()> {
     let status = answer.status();
     if status.is_success() || status == before {
         return Ok(());

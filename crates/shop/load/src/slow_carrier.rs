@@ -29,7 +29,7 @@ impl SlowCarrier {
 
 impl Carrier for SlowCarrier {
     fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
-        let asked = begun(key);
+        let asked = began_at(key);
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
@@ -51,7 +51,7 @@ impl Carrier for SlowCarrier {
 
 /// Returns the time at which the saga of a call began. The key begins with it
 /// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
-fn begun(key: CallKey) -> Timestamp {
+fn began_at(key: CallKey) -> Timestamp {
     let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }

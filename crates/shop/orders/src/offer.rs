@@ -43,7 +43,7 @@ pub(crate) async fn note(
          )
          insert into offer (sku, version, price_minor, currency, since)
          select * from new
-         -- Most of what a copy is filled with is known: no row is locked for it.
+         -- Most rows of a fill are stored already: no row is locked for them.
          where not exists (
              select from offer as known
              where (known.sku, known.version) = (new.sku, new.version) and known.since >= new.since

@@ -18,32 +18,32 @@ use uuid::Uuid;
 
 pub const KEY: &str = "the-key-of-the-tests";
 
-/// How the API misbehaves with one request.
+/// A misbehaviour of the API at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misbehaviour {
     /// The connection stays open, and nothing happens.
     Hangs,
-    /// It acts, and the answer never comes.
+    /// The API acts, and the answer never comes.
     ActsAndHangs,
-    /// It acts, and the connection breaks in the middle of the answer.
+    /// The API acts, and the connection breaks in the middle of the answer.
     ActsAndBreaks,
-    /// It acts, and the answer comes too slowly ever to end.
+    /// The API acts, and the answer comes too slowly ever to end.
     ActsAndTrickles,
-    /// It acts, and answers this status.
+    /// The API acts, and answers this status.
     ActsAndSays(u16),
-    /// It does not act, and answers this status.
+    /// The API does not act, and answers this status.
     Says(u16),
-    /// It acts, and answers with something else.
+    /// The API acts, and answers with something else.
     ActsAndBabbles,
-    /// It acts, and answers with a megabyte.
+    /// The API acts, and answers with a megabyte.
     ActsAndFloods,
-    /// It acts, and answers under another key.
+    /// The API acts, and answers under another key.
     OtherKey,
-    /// It acts, and answers for another order.
+    /// The API acts, and answers for another order.
     OtherOrder,
-    /// It acts, and answers for another amount.
+    /// The API acts, and answers for another amount.
     OtherAmount,
-    /// It takes the request, and has no outcome until it is finished.
+    /// The API accepts the request, and has no outcome until it is finished.
     Later,
 }
 
@@ -80,8 +80,8 @@ impl Partner {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let partner = Self { url, decides, memory: Arc::default() };
         let routes = Router::new()
-            .route("/operations/{key}", get(known))
-            .route("/{path}", post(requested))
+            .route("/operations/{key}", get(read_operation))
+            .route("/{path}", post(request_operation))
             .with_state(partner.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         partner
@@ -92,7 +92,7 @@ impl Partner {
     }
 
     /// Sets the moods of the next requests at a path. Later requests have none.
-    pub fn is(&self, path: &str, moods: &[Misbehaviour]) {
+    pub fn misbehave(&self, path: &str, moods: &[Misbehaviour]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }
 
@@ -101,7 +101,7 @@ impl Partner {
     }
 
     /// Returns the operations for an order at a path, each with its key.
-    pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
+    pub fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =
             memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
@@ -133,7 +133,7 @@ impl Partner {
     }
 }
 
-async fn requested(
+async fn request_operation(
     State(partner): State<Partner>,
     uri: Uri,
     headers: HeaderMap,
@@ -149,28 +149,28 @@ async fn requested(
     let mood = partner.mood(path);
     match mood {
         Some(Misbehaviour::Hangs) => std::future::pending().await,
-        Some(Misbehaviour::Says(status)) => return says(status),
+        Some(Misbehaviour::Says(status)) => return status_response(status),
         _ => {}
     }
     let done = partner.act(path, key, &request, mood != Some(Misbehaviour::Later));
-    if let Some(mood) = mood { in_mood(mood, done).await } else { told(&done) }
+    if let Some(mood) = mood { respond_badly(mood, done).await } else { operation_response(&done) }
 }
 
-async fn known(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
+async fn read_operation(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
     match partner.mood("/operations") {
-        Some(Misbehaviour::Says(status)) => return says(status),
+        Some(Misbehaviour::Says(status)) => return status_response(status),
         Some(_) => std::future::pending().await,
         None => {}
     }
     let done = partner.memory().done.get(&key).cloned();
-    done.map_or_else(|| says(404), |done| told(&done))
+    done.map_or_else(|| status_response(404), |done| operation_response(&done))
 }
 
-async fn in_mood(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
+async fn respond_badly(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
     let text = done.answer.to_string();
     match mood {
         Misbehaviour::Hangs | Misbehaviour::ActsAndHangs => std::future::pending().await,
-        Misbehaviour::Says(status) | Misbehaviour::ActsAndSays(status) => says(status),
+        Misbehaviour::Says(status) | Misbehaviour::ActsAndSays(status) => status_response(status),
         Misbehaviour::ActsAndBreaks => {
             let broken = std::io::Error::other("broken");
             let pieces = [Ok(text[..9].to_owned()), Err(broken)];
@@ -187,21 +187,21 @@ async fn in_mood(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
         Misbehaviour::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
         Misbehaviour::OtherKey => {
             done.answer["idempotency_key"] = json!(Uuid::from_u128(7));
-            told(&done)
+            operation_response(&done)
         }
         Misbehaviour::OtherOrder => {
             done.answer["order_id"] = json!(Uuid::from_u128(7));
-            told(&done)
+            operation_response(&done)
         }
         Misbehaviour::OtherAmount => {
             done.answer["amount"]["amount_minor"] = json!(1);
-            told(&done)
+            operation_response(&done)
         }
-        Misbehaviour::Later => told(&done),
+        Misbehaviour::Later => operation_response(&done),
     }
 }
 
-fn told(done: &PartnerOperation) -> Response {
+fn operation_response(done: &PartnerOperation) -> Response {
     let status = match (done.is_finished, done.answer["result"].as_str()) {
         (false, _) => return (StatusCode::ACCEPTED, [("retry-after", "3600")]).into_response(),
         (true, Some("declined")) => StatusCode::PAYMENT_REQUIRED,
@@ -210,7 +210,7 @@ fn told(done: &PartnerOperation) -> Response {
     (status, done.answer.to_string()).into_response()
 }
 
-fn says(status: u16) -> Response {
+fn status_response(status: u16) -> Response {
     let body = json!({ "detail": format!("it is {status}, {KEY}") }).to_string();
     let status = StatusCode::from_u16(status).expect("a status");
     (status, [("retry-after", "1")], body).into_response()

@@ -66,7 +66,7 @@ impl Rig {
 
     /// Returns the key of the only operation at a path for an order.
     pub fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
-        let done = self.partner.done(path, &order_id.to_string());
+        let done = self.partner.operations(path, &order_id.to_string());
         assert_eq!(done.len(), 1, "{path} of {order_id}: {done:?}");
         done[0].0
     }

@@ -1,7 +1,7 @@
 //! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere except to
 //! Antarctica (`AQ`).
 //!
-//! It stores nothing: its answers follow from the request and the key.
+//! The carrier stores nothing: its answers follow from the request and the key.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::test_cart::{TestCart, body, detail, euros, id, new_id, problem, tag, 
 #[tokio::test]
 async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() {
     let service = TestCart::new("once").await;
-    let cart = service.opened(&[("mug", 2), ("pot", 1)]).await;
+    let cart = service.open_cart(&[("mug", 2), ("pot", 1)]).await;
     let cart_id = id(&cart);
     let first = service.check_out(cart_id, 1).await;
     assert_eq!(first.status(), StatusCode::CREATED);
@@ -19,7 +19,7 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
     assert_eq!((&checkout["total"], &checkout["status"]), (&euros(5_500), &json!("placed")));
 
     // The client believes that it got no answer.
-    service.costs("mug", 2, euros(1)).await;
+    service.publish_price("mug", 2, euros(1)).await;
     let again = service.check_out(cart_id, 1).await;
     assert_eq!(again.status(), StatusCode::OK);
     assert_eq!(again.headers()["location"].to_str().expect("text"), location);
@@ -64,10 +64,10 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
 #[tokio::test]
 async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
     let service = TestCart::new("prices").await;
-    let cart = service.opened(&[("mug", 2), ("pot", 1)]).await;
+    let cart = service.open_cart(&[("mug", 2), ("pot", 1)]).await;
     let cart_id = id(&cart);
-    service.costs("mug", 2, euros(1_300)).await;
-    service.withdrawn("pot", 2).await;
+    service.publish_price("mug", 2, euros(1_300)).await;
+    service.withdraw_product("pot", 2).await;
     let refused = service.check_out(cart_id, 1).await;
     assert_eq!((refused.status(), tag(&refused)), (StatusCode::CONFLICT, "\"2\""));
     let refused = problem(refused).await;
@@ -91,7 +91,7 @@ async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
     assert_eq!(still["lines"], json!([pot]), "the price is accepted, the pot is not");
     assert_eq!(service.cart(cart_id).await["version"], 2, "there is nothing new to show");
     service.delete(&format!("/carts/{cart_id}/items/pot")).await;
-    service.ordered(cart_id, 3).await;
+    service.check_out_order(cart_id, 3).await;
     let event = body(&service.events("cart.checked_out.v1", 1).await[0]);
     assert_eq!(event["lines"][0]["unit_price"], euros(1_300));
     service.close().await;
@@ -100,7 +100,7 @@ async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
 #[tokio::test]
 async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
     let service = TestCart::new("none").await;
-    let cart = service.opened(&[]).await;
+    let cart = service.open_cart(&[]).await;
     let cart_id = id(&cart);
     let empty = service.check_out(cart_id, 1).await;
     assert_eq!(empty.status(), StatusCode::CONFLICT);
@@ -132,7 +132,7 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
     // The product now has another currency.
     service.put(cart_id, "mug", 1).await;
     service.put(cart_id, "pot", 1).await;
-    service.costs("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;
+    service.publish_price("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;
     assert_eq!(service.check_out(cart_id, 3).await.status(), StatusCode::CONFLICT);
     let mixed = service.check_out(cart_id, 4).await;
     assert_eq!(mixed.status(), StatusCode::CONFLICT);
@@ -144,28 +144,28 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn a_checkout_waits_for_a_copy_that_is_filled_anew() {
     let service = TestCart::new("refilled").await;
-    let cart = service.opened(&[("mug", 1)]).await;
-    service.forgets("mug").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
+    service.remove_from_copy("mug").await;
     let refused = service.check_out(id(&cart), 1).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
     assert!(detail(refused).await.starts_with("the price of mug is not known at the moment"));
-    service.costs("mug", 1, euros(1_250)).await;
-    service.ordered(id(&cart), 1).await;
+    service.publish_price("mug", 1, euros(1_250)).await;
+    service.check_out_order(id(&cart), 1).await;
     service.close().await;
 }
 
 #[tokio::test]
 async fn what_is_for_sale_again_is_shown_before_it_is_charged() {
     let service = TestCart::new("again").await;
-    let cart = service.opened(&[("mug", 1), ("pot", 1)]).await;
+    let cart = service.open_cart(&[("mug", 1), ("pot", 1)]).await;
     let cart_id = id(&cart);
-    service.withdrawn("pot", 2).await;
+    service.withdraw_product("pot", 2).await;
     assert_eq!(service.check_out(cart_id, 1).await.status(), StatusCode::CONFLICT);
     assert_eq!(service.cart(cart_id).await["total"], euros(1_250));
     // The catalog was restored from a backup before the withdrawal, and the copy is filled anew.
-    service.forgets("pot").await;
-    service.costs("pot", 1, euros(3_000)).await;
+    service.remove_from_copy("pot").await;
+    service.publish_price("pot", 1, euros(3_000)).await;
     let refused = service.check_out(cart_id, 2).await;
     assert_eq!((refused.status(), tag(&refused)), (StatusCode::CONFLICT, "\"3\""));
     let refused = problem(refused).await;

@@ -8,7 +8,7 @@ use crate::test_cart::{TestCart, body, detail, id, new_id};
 #[tokio::test]
 async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancelled() {
     let service = TestCart::new("mended").await;
-    let cart = service.opened(&[("mug", 1)]).await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
     let reasons = [
         "payment_declined",
@@ -21,8 +21,8 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
     let mut orders = Vec::new();
     let mut version = 1;
     for reason in reasons {
-        let order_id = service.ordered(cart_id, version).await;
-        service.cancelled(&order_id, reason).await;
+        let order_id = service.check_out_order(cart_id, version).await;
+        service.cancel_order(&order_id, reason).await;
         let open = service.cart_is(cart_id, "open").await;
         version = open["version"].as_i64().expect("a number");
         assert_eq!(open["lines"], cart["lines"], "{reason}");
@@ -49,34 +49,34 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
 #[tokio::test]
 async fn late_events_of_an_order_change_nothing_of_the_next() {
     let service = TestCart::new("late").await;
-    let cart = service.opened(&[("mug", 1)]).await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
-    let first = service.ordered(cart_id, 1).await;
-    service.cancelled(&first, "payment_declined").await;
+    let first = service.check_out_order(cart_id, 1).await;
+    service.cancel_order(&first, "payment_declined").await;
     service.cart_is(cart_id, "open").await;
-    let second = service.ordered(cart_id, 3).await;
+    let second = service.check_out_order(cart_id, 3).await;
     assert_ne!(first, second);
     let now = service.cart(cart_id).await;
     for _ in 0..2 {
-        service.cancelled(&first, "payment_declined").await;
-        service.cancelled(&first, "customer_cancelled").await;
-        service.confirmed(&first).await;
+        service.cancel_order(&first, "payment_declined").await;
+        service.cancel_order(&first, "customer_cancelled").await;
+        service.confirm_order(&first).await;
     }
     // Orders that do not come from a cart.
-    service.confirmed(&new_id()).await;
-    service.cancelled(&new_id(), "out_of_stock").await;
-    service.has_heard().await;
+    service.confirm_order(&new_id()).await;
+    service.cancel_order(&new_id(), "out_of_stock").await;
+    service.wait_until_handled().await;
     assert_eq!(service.cart(cart_id).await, now);
     service.events("cart.reopened.v1", 1).await;
 
-    service.confirmed(&second).await;
+    service.confirm_order(&second).await;
     let closed = service.cart_is(cart_id, "closed").await;
     assert_eq!(closed["lines"], json!([]));
     // Repeated, and in the other order.
-    service.confirmed(&second).await;
-    service.cancelled(&second, "payment_declined").await;
-    service.cancelled(&first, "payment_declined").await;
-    service.has_heard().await;
+    service.confirm_order(&second).await;
+    service.cancel_order(&second, "payment_declined").await;
+    service.cancel_order(&first, "payment_declined").await;
+    service.wait_until_handled().await;
     assert_eq!(service.cart(cart_id).await, closed);
     service.events("cart.reopened.v1", 1).await;
     let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);
@@ -101,9 +101,9 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
 #[tokio::test]
 async fn a_cart_whose_order_its_customer_cancelled_is_cleared() {
     let service = TestCart::new("unwanted").await;
-    let cart = service.opened(&[("mug", 1)]).await;
-    let order_id = service.ordered(id(&cart), 1).await;
-    service.cancelled(&order_id, "customer_cancelled").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
+    let order_id = service.check_out_order(id(&cart), 1).await;
+    service.cancel_order(&order_id, "customer_cancelled").await;
     let closed = service.cart_is(id(&cart), "closed").await;
     assert_eq!(closed["lines"], json!([]));
     let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);

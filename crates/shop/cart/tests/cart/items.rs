@@ -8,7 +8,7 @@ use crate::test_cart::{TestCart, body, detail, euros, id, lines, new_id, problem
 #[tokio::test]
 async fn a_cart_keeps_the_price_that_it_showed_until_it_shows_another() {
     let service = TestCart::new("shown").await;
-    let cart = service.opened(&[("mug", 2)]).await;
+    let cart = service.open_cart(&[("mug", 2)]).await;
     let (cart_id, path) = (id(&cart), format!("/carts/{}", id(&cart)));
     let mug = |quantity, price| {
         json!({ "sku": "mug", "title": "A mug", "quantity": quantity,
@@ -18,9 +18,9 @@ async fn a_cart_keeps_the_price_that_it_showed_until_it_shows_another() {
     assert_eq!((&cart["version"], &cart["total"]), (&json!(1), &euros(2_500)));
     assert_eq!(service.get(&path, Some("\"1\"")).await.status(), StatusCode::NOT_MODIFIED);
 
-    service.costs("mug", 2, euros(1_300)).await;
+    service.publish_price("mug", 2, euros(1_300)).await;
     // An old version, which comes too late.
-    service.costs("mug", 1, euros(9)).await;
+    service.publish_price("mug", 1, euros(9)).await;
     assert_eq!(service.cart(cart_id).await, cart, "what was shown stands");
     let put = service.put(cart_id, "mug", 2).await;
     assert_eq!((put.status(), tag(&put)), (StatusCode::OK, "\"2\""));
@@ -47,9 +47,9 @@ async fn a_cart_keeps_the_price_that_it_showed_until_it_shows_another() {
 #[tokio::test]
 async fn what_cannot_be_in_a_cart_is_refused_with_a_sentence() {
     let service = TestCart::new("refused").await;
-    service.costs("jug", 1, json!({ "amount_minor": 1, "currency": "USD" })).await;
-    service.withdrawn("vase", 1).await;
-    let cart = service.opened(&[("mug", 1)]).await;
+    service.publish_price("jug", 1, json!({ "amount_minor": 1, "currency": "USD" })).await;
+    service.withdraw_product("vase", 1).await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
     for (sku, status, why) in [
         ("cup", StatusCode::NOT_FOUND, "there is no product cup"),
@@ -70,7 +70,7 @@ async fn what_cannot_be_in_a_cart_is_refused_with_a_sentence() {
     }
     let why = detail(service.put(cart_id, "mug", "two").await).await;
     assert!(why.contains("a whole number from 1 to 10000 is wanted"), "{why}");
-    let twice = service.opened(&[("mug", 1), ("pot", 1), ("mug", 2)]).await;
+    let twice = service.open_cart(&[("mug", 1), ("pot", 1), ("mug", 2)]).await;
     assert_eq!(
         (&twice["lines"][0]["quantity"], &twice["lines"][1]["quantity"]),
         (&json!(3), &json!(1))

@@ -10,7 +10,7 @@ use crate::test_cart::{TestCart, body, euros, id, terms};
 async fn of_checkouts_at_the_same_time_one_makes_the_order() {
     let service = TestCart::new("race").await;
     for (round, cards) in (1..).zip([1, 1, 4, 4]) {
-        let cart = service.opened(&[("mug", 1)]).await;
+        let cart = service.open_cart(&[("mug", 1)]).await;
         let terms: Vec<Value> = (0..8).map(|n| terms(&format!("card_{}", n % cards))).collect();
         let requests =
             terms.iter().map(|terms| service.check_out_as(id(&cart), Some("\"1\""), terms));
@@ -39,11 +39,11 @@ async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_wa
     let service = TestCart::new("changing").await;
     let (mut ordered, mut refused) = (0, 0);
     for round in 0..ROUNDS {
-        let cart = service.opened(&[("mug", 1)]).await;
+        let cart = service.open_cart(&[("mug", 1)]).await;
         let version = i64::try_from(round).expect("a few") + 2;
         let checkout = service.check_out(id(&cart), 1);
         let answer = if round % 2 == 0 {
-            join(checkout, service.costs("mug", version, euros(1_000 + version))).await.0
+            join(checkout, service.publish_price("mug", version, euros(1_000 + version))).await.0
         } else {
             join(checkout, service.put(id(&cart), "pot", 1)).await.0
         };

@@ -33,13 +33,13 @@ impl TestCart {
         let system = TestSystem::new(name, vec![cart::service(CartSettings::default())]).await;
         let (url, client) = (system.url("cart"), Client::new());
         let service = Self { system, url, client };
-        service.costs("mug", 1, euros(1_250)).await;
-        service.costs("pot", 1, euros(3_000)).await;
+        service.publish_price("mug", 1, euros(1_250)).await;
+        service.publish_price("pot", 1, euros(3_000)).await;
         service
     }
 
     /// Publishes an event to the exchange for events.
-    pub(crate) async fn tell(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
+    pub(crate) async fn drop_event(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
         let mut properties = json!({ "type": event_type, "message_id": new_id(),
             "content_type": "application/json" });
         if let Some(saga_id) = saga_id {
@@ -49,13 +49,13 @@ impl TestCart {
     }
 
     /// Publishes a version of a product with this price, and waits until the copy has it.
-    pub(crate) async fn costs(&self, sku: &str, version: i64, price: Value) {
+    pub(crate) async fn publish_price(&self, sku: &str, version: i64, price: Value) {
         let what = if version == 1 { "published" } else { "price_changed" };
         self.product(what, sku, version, price).await;
     }
 
     /// Withdraws a product, and waits until the copy knows it.
-    pub(crate) async fn withdrawn(&self, sku: &str, version: i64) {
+    pub(crate) async fn withdraw_product(&self, sku: &str, version: i64) {
         self.product("withdrawn", sku, version, euros(1)).await;
     }
 
@@ -63,7 +63,7 @@ impl TestCart {
         let product = json!({ "sku": sku, "version": version, "title": format!("A {sku}"),
             "description": "", "price": price, "category": "home", "tags": [],
             "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" });
-        self.tell(&format!("catalog.product_{what}.v1"), None, &product).await;
+        self.drop_event(&format!("catalog.product_{what}.v1"), None, &product).await;
         let known = format!(
             "select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version}"
         );
@@ -71,18 +71,18 @@ impl TestCart {
     }
 
     /// Removes a product from the copy.
-    pub(crate) async fn forgets(&self, sku: &str) {
+    pub(crate) async fn remove_from_copy(&self, sku: &str) {
         self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
     /// Waits until the service has handled all earlier messages.
-    pub(crate) async fn has_heard(&self) {
+    pub(crate) async fn wait_until_handled(&self) {
         // There is one lane, so this message is handled after all earlier ones.
-        self.costs(&new_id(), 1, euros(1)).await;
+        self.publish_price(&new_id(), 1, euros(1)).await;
     }
 
     /// Opens a cart with these quantities.
-    pub(crate) async fn opened(&self, items: &[(&str, u32)]) -> Value {
+    pub(crate) async fn open_cart(&self, items: &[(&str, u32)]) -> Value {
         let response = self.open(&json!({ "customer_id": CUSTOMER, "items": lines(items) })).await;
         let status = response.status();
         let location = response.headers().get("location").cloned();
@@ -147,7 +147,7 @@ impl TestCart {
     }
 
     /// Checks out a version of a cart, which has to become an order. Returns the order's id.
-    pub(crate) async fn ordered(&self, cart_id: &str, version: i64) -> String {
+    pub(crate) async fn check_out_order(&self, cart_id: &str, version: i64) -> String {
         let response = self.check_out(cart_id, version).await;
         let status = response.status();
         let checkout: Value = response.json().await.expect("JSON");
@@ -156,15 +156,15 @@ impl TestCart {
     }
 
     /// Publishes that an order is cancelled for a reason.
-    pub(crate) async fn cancelled(&self, order_id: &str, reason: &str) {
+    pub(crate) async fn cancel_order(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
-        self.tell("orders.order_cancelled.v1", Some(order_id), &event).await;
+        self.drop_event("orders.order_cancelled.v1", Some(order_id), &event).await;
     }
 
     /// Publishes that an order is paid.
-    pub(crate) async fn confirmed(&self, order_id: &str) {
+    pub(crate) async fn confirm_order(&self, order_id: &str) {
         let event = json!({ "order_id": order_id, "total": euros(1_250) });
-        self.tell("orders.order_confirmed.v1", Some(order_id), &event).await;
+        self.drop_event("orders.order_confirmed.v1", Some(order_id), &event).await;
     }
 
     /// Waits until a cart has a status.

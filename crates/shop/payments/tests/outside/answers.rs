@@ -24,15 +24,18 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
     let service = TestPayments::new("lost_answers").await;
     for mood in LOST {
         // At first the look-up by the key fails as well.
-        service.partner.is("/operations", &[Misbehaviour::Says(503)]);
-        service.partner.is("/authorizations", &[mood, mood]);
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
+        service.partner.misbehave("/authorizations", &[mood, mood]);
         let order_id = service.order("card_approved").await;
         service.payment_is(order_id, "authorized").await;
         let key = service.only_effect("/authorizations", order_id);
-        eprintln!("{mood:?}: {:?}", service.partner.done("/authorizations", &order_id.to_string()));
+        eprintln!(
+            "{mood:?}: {:?}",
+            service.partner.operations("/authorizations", &order_id.to_string())
+        );
         assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
-        service.partner.is("/authorizations", &[]);
-        service.partner.is("/operations", &[]);
+        service.partner.misbehave("/authorizations", &[]);
+        service.partner.misbehave("/operations", &[]);
     }
     let events = service.events(LOST.len()).await;
     assert_eq!(events.len(), LOST.len(), "{events:?}");
@@ -43,7 +46,7 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
 async fn a_lost_answer_is_asked_for_by_its_key() {
     let service = TestPayments::new("asked_by_key").await;
     // No request is ever answered.
-    service.partner.is("/authorizations", &[Misbehaviour::ActsAndHangs; 100]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs; 100]);
     let order_id = service.order("card_approved").await;
     service.payment_is(order_id, "authorized").await;
     service.only_effect("/authorizations", order_id);
@@ -54,8 +57,8 @@ async fn a_lost_answer_is_asked_for_by_its_key() {
 async fn capture_refund_and_void_happen_once_under_a_key_each() {
     let service = TestPayments::new("settled").await;
     for path in ["/captures", "/refunds", "/voids"] {
-        service.partner.is("/operations", &[Misbehaviour::Says(500)]);
-        service.partner.is(
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(500)]);
+        service.partner.misbehave(
             path,
             &[
                 Misbehaviour::ActsAndHangs,
@@ -87,7 +90,7 @@ async fn capture_refund_and_void_happen_once_under_a_key_each() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 5, "each operation has a key of its own");
-    assert_eq!(service.partner.done("/voids", &captured.to_string()).len(), 0);
+    assert_eq!(service.partner.operations("/voids", &captured.to_string()).len(), 0);
     service.close().await;
 }
 
@@ -105,17 +108,17 @@ async fn a_declined_card_is_a_refusal_and_not_a_failure() {
 #[tokio::test]
 async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
     let service = TestPayments::new("not_taken").await;
-    service.partner.is("/authorizations", &[Misbehaviour::Says(400); 100]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Says(400); 100]);
     let order_id = service.order("card_unheard_of").await;
     let payment = service.payment_is(order_id, "declined").await;
     assert_eq!(payment["reason"], json!("request_not_taken"));
-    assert_eq!(service.partner.done("/authorizations", &order_id.to_string()).len(), 0);
+    assert_eq!(service.partner.operations("/authorizations", &order_id.to_string()).len(), 0);
 
     // An earlier attempt was accepted, and its answer lost.
-    service.partner.is("/operations", &[Misbehaviour::Says(503)]);
+    service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
     let mut moods = vec![Misbehaviour::ActsAndHangs];
     moods.extend([Misbehaviour::Says(422); 100]);
-    service.partner.is("/authorizations", &moods);
+    service.partner.misbehave("/authorizations", &moods);
     let order_id = service.order("card_approved").await;
     service.payment_is(order_id, "authorized").await;
     service.only_effect("/authorizations", order_id);
@@ -133,11 +136,11 @@ async fn an_answer_that_is_not_ours_is_refused_and_said() {
         (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
         (Misbehaviour::Says(404), "it refuses the request with 404"),
     ] {
-        service.partner.is("/authorizations", &[mood; 1000]);
+        service.partner.misbehave("/authorizations", &[mood; 1000]);
         let order_id = service.order("card_approved").await;
         service.is_stuck(order_id, why).await;
         assert_eq!(service.payment(order_id).await["status"], 404, "{mood:?}: nothing is recorded");
-        service.partner.is("/authorizations", &[]);
+        service.partner.misbehave("/authorizations", &[]);
         service.payment_is(order_id, "authorized").await;
         service.only_effect("/authorizations", order_id);
     }

@@ -95,7 +95,7 @@ impl TestPayments {
     /// Waits until the processor got a request at a path for an order. Returns its key.
     pub(crate) async fn is_asked(&self, path: &str, order_id: Uuid) -> Uuid {
         wait_until("the processor to be asked", SOON, || async {
-            let done = self.partner.done(path, &order_id.to_string());
+            let done = self.partner.operations(path, &order_id.to_string());
             Ok::<_, String>(done.first().map(|(key, _)| *key))
         })
         .await

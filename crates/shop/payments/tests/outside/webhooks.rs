@@ -21,7 +21,7 @@ fn ended(event_id: &str, order_id: Uuid, reference: &str) -> Value {
 #[tokio::test]
 async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_often() {
     let service = TestPayments::new("late_outcome").await;
-    service.partner.is("/authorizations", &[Misbehaviour::Later]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
     // The processor asks for a pause of an hour, and this is no error.
@@ -46,7 +46,7 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
 #[tokio::test]
 async fn a_webhook_before_the_answer_and_one_of_another_order_change_nothing_twice() {
     let service = TestPayments::new("early_webhook").await;
-    service.partner.is("/authorizations", &[Misbehaviour::ActsAndHangs]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
     // The request is still in progress.
@@ -75,7 +75,7 @@ async fn f9_money_of_an_authorisation_that_has_ended_is_not_asked_for() {
     service.ship(order_id).await;
     let payment = service.payment_is(order_id, "capture_failed").await;
     assert_eq!(payment["reason"], "authorization_expired");
-    assert_eq!(service.partner.done("/captures", &order_id.to_string()).len(), 0);
+    assert_eq!(service.partner.operations("/captures", &order_id.to_string()).len(), 0);
     let events: Vec<String> = service.events(2).await.into_iter().map(|(name, _)| name).collect();
     let expected = ["payments.payment_authorized.v1", "payments.payment_capture_failed.v1"];
     assert_eq!(events, expected);
@@ -85,7 +85,7 @@ async fn f9_money_of_an_authorisation_that_has_ended_is_not_asked_for() {
 #[tokio::test]
 async fn f9_the_end_of_an_authorisation_may_be_told_before_its_beginning() {
     let service = TestPayments::new("expired_early").await;
-    service.partner.is("/authorizations", &[Misbehaviour::Later]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
     assert_eq!(service.webhook(&ended("end", order_id, &format!("auth_{key}"))).await, 204);

@@ -21,9 +21,9 @@ const LOST: [Misbehaviour; 6] = [
 async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
     let service = TestShipping::new("booked_once").await;
     for mood in LOST {
-        service.partner.is("/operations", &[Misbehaviour::Says(503); 2]);
-        service.partner.is("/shipments", &[mood]);
-        service.partner.is("/cancellations", &[mood]);
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(503); 2]);
+        service.partner.misbehave("/shipments", &[mood]);
+        service.partner.misbehave("/cancellations", &[mood]);
         let order_id = service.order("IE").await;
         service.shipment_is(order_id, "scheduled").await;
         let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
@@ -48,7 +48,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
         (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),
         (Misbehaviour::Says(409), "the carrier: it refuses the request with 409"),
     ] {
-        service.partner.is("/shipments", &[mood; 1000]);
+        service.partner.misbehave("/shipments", &[mood; 1000]);
         let order_id = service.order("IE").await;
         wait_until(why, SOON, || async {
             let stuck = service.stuck().await;
@@ -58,7 +58,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
         .await
         .expect("stuck");
         assert_eq!(service.shipment(order_id).await["status"], 404, "{mood:?}");
-        service.partner.is("/shipments", &[]);
+        service.partner.misbehave("/shipments", &[]);
         service.shipment_is(order_id, "scheduled").await;
         service.only_effect("/shipments", order_id);
     }
@@ -68,7 +68,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
 #[tokio::test]
 async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_comes() {
     let service = TestShipping::new("delivered").await;
-    service.partner.is("/deliveries", &[Misbehaviour::Later]);
+    service.partner.misbehave("/deliveries", &[Misbehaviour::Later]);
     let order_id = service.order("IE").await;
     service.shipment_is(order_id, "scheduled").await;
     service.confirm(order_id).await;

@@ -58,18 +58,18 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
         };
         let order = shop.place(&order).await;
         payments.died().await;
-        let left = partner.done(path, &order).len();
+        let left = partner.operations(path, &order).len();
         assert_eq!(left, usize::from(!aim.starts_with("before_call")), "{aim}");
         payments.start();
         shop.services.serves("payments", payments.serving().await);
         shop.ends(&order, end).await;
         for path in paths {
             wait_until("the provider to be asked", SOON, || async {
-                Ok::<_, String>((!partner.done(path, &order).is_empty()).then_some(()))
+                Ok::<_, String>((!partner.operations(path, &order).is_empty()).then_some(()))
             })
             .await
             .expect("a request");
-            let done = partner.done(path, &order);
+            let done = partner.operations(path, &order);
             assert_eq!(done.len(), 1, "{aim}: {path} of {order}: {done:?}");
         }
         // The rest of this order must not reach the next fault point.

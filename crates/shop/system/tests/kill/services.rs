@@ -35,7 +35,7 @@ impl Services {
     }
 
     pub(crate) async fn get(&self, service: &str, path: &str) -> Result<Response, String> {
-        self.client.get(format!("{}/{path}", self.url(service))).send().await.map_err(said)
+        self.client.get(format!("{}/{path}", self.url(service))).send().await.map_err(error_text)
     }
 
     pub(crate) async fn post(
@@ -45,10 +45,10 @@ impl Services {
         body: &Value,
     ) -> Result<Response, String> {
         let url = format!("{}/{path}", self.url(service));
-        self.client.post(url).json(body).send().await.map_err(said)
+        self.client.post(url).json(body).send().await.map_err(error_text)
     }
 }
 
-pub(crate) fn said(error: impl Display) -> String {
+pub(crate) fn error_text(error: impl Display) -> String {
     error.to_string()
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 
 use crate::process::KillableService;
-use crate::services::{SOON, Services, said};
+use crate::services::{SOON, Services, error_text};
 
 #[derive(Debug)]
 pub(crate) struct ShopProcesses {
@@ -62,7 +62,7 @@ impl ShopProcesses {
         let placed = wait_until("an order to be placed", SOON, || async {
             let response = self.services.post("orders", "orders", checkout).await?;
             match response.status() {
-                StatusCode::CREATED => response.json::<Value>().await.map(Some).map_err(said),
+                StatusCode::CREATED => response.json::<Value>().await.map(Some).map_err(error_text),
                 // The service has no connection to its database for a moment, or another service got its port.
                 status => Err(status.to_string()),
             }
@@ -76,7 +76,7 @@ impl ShopProcesses {
         let what = format!("order {order_id} to be {end}");
         let ended = wait_until(&what, SOON, || async {
             let response = self.services.get("orders", &format!("orders/{order_id}")).await?;
-            let order: Value = response.json().await.map_err(said)?;
+            let order: Value = response.json().await.map_err(error_text)?;
             if order["status"] == end { Ok(Some(())) } else { Err(order.to_string()) }
         });
         ended.await.expect("its end");
@@ -106,7 +106,7 @@ impl ShopProcesses {
         let all: Vec<_> = databases.clone().into_iter().collect();
         let quiescent_after = SignedDuration::ZERO;
         let sound = wait_until("a quiescent shop without violations", SOON, || async {
-            let broker = self.env.management().audited(20).await.map_err(said)?;
+            let broker = self.env.management().audited(20).await.map_err(error_text)?;
             let framework = ballet_ops::audit::audit(&system, &all, &broker, quiescent_after).await;
             if !framework.is_settled() {
                 return Err(framework.to_string());
@@ -128,12 +128,12 @@ impl ShopProcesses {
     pub(crate) async fn is_quiet(&self) {
         let management = self.env.management();
         let quiet = wait_until("empty queues", SOON, || async {
-            for queue in management.queues().await.map_err(said)? {
+            for queue in management.queues().await.map_err(error_text)? {
                 // A stream keeps its messages.
                 if queue == "journal" {
                     continue;
                 }
-                let depth = management.depth(&queue).await.map_err(said)?;
+                let depth = management.depth(&queue).await.map_err(error_text)?;
                 if depth.ready + depth.unacked > 0 {
                     return Err(format!("{queue} has {depth:?}"));
                 }
@@ -154,7 +154,7 @@ impl ShopProcesses {
         let line = format!(r#"ballet_messages_total{{type="{event_type}",outcome="duplicate"}}"#);
         let dropped = wait_until("a duplicate", SOON, || async {
             let metrics = self.services.get(service, "metrics").await?;
-            let metrics = metrics.text().await.map_err(said)?;
+            let metrics = metrics.text().await.map_err(error_text)?;
             Ok::<_, String>(metrics.contains(&line).then_some(()))
         });
         dropped.await.expect("a duplicate");

@@ -38,7 +38,7 @@ fn said(report: &Report, words: &str) -> bool {
 #[tokio::test]
 async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     let shop = Shop::open("away").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     let idle = || async { shop.idle_broker().await.map(Some) };
@@ -93,7 +93,7 @@ async fn an_order_that_is_completed_is_not_open_in_the_audit() {
     let mut shop = Shop::open("completed").await;
     // Recommendations counts orders, and takes no part in them.
     shop.stop("recommendations").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     let (nothing, hour) = (Report::default(), SignedDuration::from_hours(1));
     let lately = audit_beside(&nothing, &shop.databases(), hour).await;

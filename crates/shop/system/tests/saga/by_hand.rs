@@ -37,7 +37,7 @@ async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &st
 /// Places an order that is paid but not decided, because shipping is away.
 async fn authorised(shop: &mut Shop) -> String {
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     wait_until("the authorisation", SOON, || async {
         let payment = shop.payment(&order_id).await;
         if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }

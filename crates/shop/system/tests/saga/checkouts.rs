@@ -54,7 +54,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are() {
         ["ffffffff-ffff-4fff-bfff-ffffffffffff", "", "00000000-0000-4000-8000-000000000001", ""]
     {
         let order_id = if id.is_empty() {
-            shop.placed(&mugs(1, "card_approved")).await
+            shop.place_order(&mugs(1, "card_approved")).await
         } else {
             shop.drop_checkout(&properties(id), &mugs(1, "card_approved")).await;
             id.to_owned()
@@ -121,7 +121,7 @@ async fn an_impossible_checkout_is_cancelled_at_once() {
 #[tokio::test]
 async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
     let shop = Shop::open("taken").await;
-    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    let order_id = shop.place_order(&mugs(1, "card_slow")).await;
     let mut impossible = mugs(1, "card_approved");
     impossible["lines"] = json!([]);
     for (checkout, message_id) in [(mugs(2, "card_approved"), "another"), (impossible, "wrong")] {

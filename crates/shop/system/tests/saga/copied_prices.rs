@@ -64,7 +64,7 @@ async fn set(shop: &Shop, service: &str, sql: &'static str) {
 }
 
 /// Returns the status of an order for a mug at this price.
-async fn answered(shop: &Shop, amount_minor: i64) -> StatusCode {
+async fn order_status(shop: &Shop, amount_minor: i64) -> StatusCode {
     shop.place(&of(&line("mug", 1, amount_minor))).await.status()
 }
 
@@ -83,23 +83,23 @@ async fn comes_late(shop: &Shop, product: &Value) {
 #[tokio::test]
 async fn t202_a_price_that_catalog_lost_with_a_restore_counts_no_more() {
     let shop = Shop::open("t202lost").await;
-    shop.costs("mug", 1, 100).await;
+    shop.reprice("mug", 1, 100).await;
     let lost = shop.client.get(format!("{}/products/mug", shop.url("catalog"))).send().await;
     let lost: Value = lost.expect("an answer").json().await.expect("JSON");
     set(&shop, "catalog", SET_BACK).await;
     rebuild(&shop, true).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
     comes_late(&shop, &lost).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
 
     // The next price gets the version of the lost one.
-    shop.costs("mug", 1, 1_300).await;
+    shop.reprice("mug", 1, 1_300).await;
     comes_late(&shop, &lost).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
-    assert_eq!(answered(&shop, 1_250).await, StatusCode::CONFLICT);
-    let order_id = shop.placed(&of(&line("mug", 1, 1_300))).await;
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 1_250).await, StatusCode::CONFLICT);
+    let order_id = shop.place_order(&of(&line("mug", 1, 1_300))).await;
     shop.order_is(&order_id, "completed").await;
-    shop.costs("mug", 2, 1_400).await;
+    shop.reprice("mug", 2, 1_400).await;
     let mut seen = line("mug", 1, 100);
     seen["product_version"] = json!(2);
     let order_id = dropped(&shop, id_of(SignedDuration::ZERO), &of(&seen)).await;
@@ -113,13 +113,13 @@ async fn t202_a_price_ends_also_if_only_a_rebuild_brings_what_came_after_it() {
     let shop = Shop::open("t202rebuilt").await;
     set(&shop, "catalog", NEW_PRICE).await;
     rebuild(&shop, false).await;
-    assert_eq!(answered(&shop, 1_250).await, StatusCode::CONFLICT);
-    let order_id = shop.placed(&of(&line("mug", 1, 1_300))).await;
+    assert_eq!(order_status(&shop, 1_250).await, StatusCode::CONFLICT);
+    let order_id = shop.place_order(&of(&line("mug", 1, 1_300))).await;
     shop.order_is(&order_id, "completed").await;
     set(&shop, "catalog", WITHDRAWAL).await;
     rebuild(&shop, false).await;
     for price in [1_250, 1_300] {
-        assert_eq!(answered(&shop, price).await, StatusCode::UNPROCESSABLE_ENTITY, "{price}");
+        assert_eq!(order_status(&shop, price).await, StatusCode::UNPROCESSABLE_ENTITY, "{price}");
     }
     shop.is_sound().await;
     shop.close().await;
@@ -132,7 +132,7 @@ async fn t202_a_price_that_only_a_fill_brought_counts_for_a_checkout_of_its_time
     // A new database, which has only the data that the copy is filled with.
     set(&shop, "orders", "delete from offer").await;
     rebuild(&shop, true).await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     let checkout = mugs(1, "card_approved");
     let late = dropped(&shop, id_of(SignedDuration::from_mins(30)), &checkout).await;
     shop.order_is(&late, "completed").await;

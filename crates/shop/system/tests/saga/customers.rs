@@ -65,7 +65,7 @@ async fn what_belongs_to_another_customer_does_not_exist() {
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     // As old as the order, because the answer about a missing order depends on the age of its id.
     let clock = Clock::system();
     let nothing = clock.new_id(clock.now()).to_string();
@@ -141,7 +141,7 @@ async fn those_behind_the_shop_see_and_change_everything() {
     let door = shop.door("orders").to_owned();
     let support = &shop.support;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     for path in ["orders", "payments", "shipments", "carts"] {
         let (status, all) = answer(support.get(format!("{door}/{path}"))).await;
         assert_eq!(status, 200, "{path}: {all}");

@@ -59,7 +59,7 @@ async fn becomes_due(shop: &Shop, order_id: &str) {
 pub(crate) async fn participant_is_silent(shop: &mut Shop) {
     let before = shop.stock("mug").await;
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     payment_is(shop, &order_id, "authorized").await;
     becomes_due(shop, &order_id).await;
     ends_overdue(shop, &order_id).await;
@@ -83,7 +83,7 @@ async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
 async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
     let shop = Shop::open("f6_late").await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     provider_is_asked(&shop, &order_id, "authorize_payment").await;
     becomes_due(&shop, &order_id).await;
     ends_overdue(&shop, &order_id).await;
@@ -119,7 +119,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
     let mut shop = Shop::open("f6_pivot").await;
     // The capture comes after the shipment.
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     payment_is(&shop, &order_id, "authorized").await;
     let provider = shop.silent_provider().await;
     shop.start("shipping").await;
@@ -136,7 +136,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
 #[tokio::test]
 async fn an_order_that_is_paid_in_time_has_no_deadline_left() {
     let shop = Shop::with("in_time", FOR_ORDERS).await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     let (left,): (i64,) = sqlx::query_as("select count(*) from ballet.deadline")
         .fetch_one(&mut shop.database("orders").await)

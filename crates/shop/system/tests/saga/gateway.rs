@@ -95,8 +95,8 @@ impl Gateway {
     async fn token(&self, subject: &str, scopes: &str) -> String {
         let whose = ["--subject", subject, "--scopes", scopes];
         let token = ["token", "shop.toml", "--keys", KEYS, "--valid", VALID];
-        let said = said(&self.place, &[&token[..], &whose].concat()).await;
-        let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
+        let output = output_of(&self.place, &[&token[..], &whose].concat()).await;
+        let token = output.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
         token.expect("a token").to_owned()
     }
 
@@ -148,7 +148,7 @@ impl Gateway {
 async fn make_keys(place: &Path) {
     let folder = place.join(KEYS);
     let made = KEY_FILES.get_or_init(|| async {
-        said(place, &["keys", KEYS]).await;
+        output_of(place, &["keys", KEYS]).await;
         let files = std::fs::read_dir(&folder).expect("the keys").map(|file| {
             let file = file.expect("a key");
             (file.file_name(), std::fs::read(file.path()).expect("a key"))
@@ -178,7 +178,7 @@ fn gateway(place: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a command of the gateway, and returns its output.
-async fn said(place: &Path, arguments: &[&str]) -> String {
+async fn output_of(place: &Path, arguments: &[&str]) -> String {
     let output = gateway(place, arguments).output().await.expect("a process");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));

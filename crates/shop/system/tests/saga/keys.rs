@@ -119,8 +119,8 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
     let cart = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "bowl", "quantity": 1 }] });
     let (status, waits, problem) = send(Method::POST, "/carts", &cart).await;
     assert_eq!((status, waits), (422, true), "{problem}");
-    shop.costs("mug", 1, 1_400).await;
-    shop.offered("bowl", 500).await;
+    shop.reprice("mug", 1, 1_400).await;
+    shop.offer("bowl", 500).await;
     let (status, _, placed) = send(Method::POST, "/orders", &early).await;
     assert_eq!(status, 201, "{placed}");
     let (status, _, cart) = send(Method::POST, "/carts", &cart).await;
@@ -129,7 +129,7 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
     let one = json!({ "quantity": 1 });
     let (status, waits, problem) = send(Method::PUT, &item, &one).await;
     assert_eq!((status, waits), (404, true), "{problem}");
-    shop.offered("jar", 700).await;
+    shop.offer("jar", 700).await;
     let (status, _, cart) = send(Method::PUT, &item, &one).await;
     assert_eq!(status, 200, "{cart}");
     shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;

@@ -14,7 +14,7 @@ async fn an_order_goes_to_the_door() {
     let shop = Shop::open("door").await;
     let mut checkout = mugs(2, "card_approved");
     checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
-    let order_id = shop.placed(&checkout).await;
+    let order_id = shop.place_order(&checkout).await;
     let order = shop.order_is(&order_id, "completed").await;
     assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
     shop.is_sound().await;
@@ -35,7 +35,7 @@ async fn alone(name: &str, scenario: impl AsyncFnOnce(&mut Shop)) {
 /// Checks that an order ends as cancelled with this reason, and nothing stays held.
 async fn fails(shop: &Shop, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
     let before = shop.stock("mug").await;
-    let order_id = shop.placed(checkout).await;
+    let order_id = shop.place_order(checkout).await;
     let order = shop.order_is(&order_id, "cancelled").await;
     assert_eq!(order["reason"], reason, "{order}");
     assert_eq!(order["failed_step"], failed_step, "{order}");
@@ -73,7 +73,7 @@ pub(crate) async fn capture_fails(shop: &mut Shop) {
 pub(crate) async fn customer_cancels_in_time(shop: &mut Shop) {
     let before = shop.stock("mug").await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(3, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(3, "card_approved")).await;
     let cancelled = shop.cancel(&order_id).await;
     assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
     let order: Value = cancelled.json().await.expect("JSON");
@@ -96,7 +96,7 @@ async fn f5_the_customer_cancels_in_time() {
 pub(crate) async fn cancel_races_capture(shop: &mut Shop) {
     let mut outcomes = Vec::new();
     for _ in 0..10 {
-        outcomes.push((shop.placed(&mugs(1, "card_slow")).await, "unknown"));
+        outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
     }
     for (order_id, outcome) in &mut outcomes {
         // Spreads the cancels over the time in which the slow card is authorised and captured.
@@ -132,7 +132,7 @@ pub(crate) async fn abort_before_step(shop: &mut Shop) {
     let properties = properties(&order_id, "cart.checked_out.v1");
     shop.drop_checkout(&properties, &mugs(3, "card_approved")).await;
     // Inventory handles its queue in order: it has handled the first order when the second is done.
-    let other = shop.placed(&mugs(1, "card_approved")).await;
+    let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     shop.order_is(&order_id, "placed").await;
     let stock = shop.stock("mug").await;
@@ -156,7 +156,7 @@ pub(crate) async fn authorisation_expires(shop: &mut Shop) {
 
 /// F10: answers of the provider get lost.
 pub(crate) async fn transient_errors(shop: &mut Shop) {
-    let order_id = shop.placed(&mugs(1, "card_flaky")).await;
+    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
 }
@@ -182,7 +182,7 @@ async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_the
         let mut checkout = mugs(1, "card_approved");
         let (mug, pen) = (line("mug", 1, 1250), line("pen", 1, 199));
         checkout["lines"] = if number % 2 == 0 { json!([mug, pen]) } else { json!([pen, mug]) };
-        order_ids.push(shop.placed(&checkout).await);
+        order_ids.push(shop.place_order(&checkout).await);
     }
     shop.is_sound().await;
     let mut completed = 0;

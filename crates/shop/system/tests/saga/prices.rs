@@ -67,11 +67,11 @@ fn wrong_lines() -> Vec<(Value, u16, &'static str, &'static str)> {
 #[tokio::test]
 async fn t202_whoever_checks_out_pays_what_catalog_offers() {
     let shop = Shop::open("t202").await;
-    shop.offered("vase", 900).await;
+    shop.offer("vase", 900).await;
     let vase = shop.client.delete(format!("{}/products/vase", shop.url("catalog")));
     let gone = vase.header("If-Match", "\"1\"").send().await.expect("an answer");
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
-    shop.known("vase", 2).await;
+    shop.wait_until_known("vase", 2).await;
     for (line, status, pointer, words) in wrong_lines() {
         let refused = shop.place(&of(&line)).await;
         assert_eq!(refused.status(), status, "{line}");
@@ -117,9 +117,9 @@ async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let mut catalog = shop.database("catalog").await;
     let aged = "update product_price set since = since - interval '1 hour'";
     catalog.execute(aged).await.expect("aged");
-    let key = shop.placed(&mugs(1, "card_approved")).await;
+    let key = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&key, "completed").await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     let late =
         dropped(&shop, id_of(SignedDuration::from_mins(30)), &mugs(1, "card_approved")).await;
     shop.order_is(&late, "completed").await;
@@ -146,7 +146,7 @@ async fn t202_a_request_that_comes_again_gets_its_order_whatever_the_price_is_no
         answer.json::<Value>().await.expect("JSON")
     };
     let first = place().await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     assert_eq!(place().await, first);
     shop.is_sound().await;
     shop.close().await;
@@ -162,7 +162,7 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
     let order_id = dropped(&shop, id_of(SignedDuration::ZERO), &of(&bowl)).await;
     let waits = format!("select count(*) > 0 from ballet.failure where saga_id = '{order_id}'");
     shop.until("orders", &waits).await;
-    shop.costs("pen", 1, 250).await;
+    shop.reprice("pen", 1, 250).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     shop.close().await;
@@ -172,7 +172,7 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
 async fn t202_what_was_captured_is_what_the_order_costs() {
     let without = &["cart", "payments", "recommendations"];
     let shop = Shop::with("t202paid", ShopOptions { without, ..USUAL }).await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let captured =
         json!({ "order_id": order_id, "amount": { "amount_minor": 1, "currency": "EUR" } });
     let properties = json!({ "type": "payments.payment_captured.v1", "message_id": id_of(SignedDuration::ZERO),
@@ -196,7 +196,7 @@ async fn t216_a_body_of_another_shape_is_refused_with_its_path() {
     for name in ["inventory", "orders"] {
         shop.start(name).await;
     }
-    shop.counted_in("mug", 10).await;
+    shop.receive_goods("mug", 10).await;
     let receive = format!("{}/stock/mug/receive", shop.url("inventory"));
     let mut typo = mugs(1, "card_approved");
     typo["lines"][0]["quantiti"] = json!(7);

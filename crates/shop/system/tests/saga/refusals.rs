@@ -57,13 +57,13 @@ async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_hel
 async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
     let shop = Shop::open("t116").await;
     let provider = shop.silent_provider().await;
-    let holder = shop.placed(&mugs(10, "card_approved")).await;
-    let refused = shop.placed(&mugs(1, "card_approved")).await;
+    let holder = shop.place_order(&mugs(10, "card_approved")).await;
+    let refused = shop.place_order(&mugs(1, "card_approved")).await;
     assert_eq!(shop.cancel(&holder).await.status(), StatusCode::ACCEPTED);
     provider.close().await.expect("it answers");
     assert_eq!(shop.order_is(&refused, "cancelled").await["reason"], "out_of_stock");
     shop.is_sound().await;
-    let next = shop.placed(&mugs(10, "card_approved")).await;
+    let next = shop.place_order(&mugs(10, "card_approved")).await;
     shop.order_is(&next, "completed").await;
     shop.is_sound().await;
     shop.close().await;

@@ -78,7 +78,7 @@ async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, la
         };
         let mut checkout = mugs(1, card);
         checkout["ship_to"]["country"] = json!(country);
-        placed.push((shop.placed(&checkout).await, expected));
+        placed.push((shop.place_order(&checkout).await, expected));
     }
     for (order_id, expected) in &mut placed {
         if *expected == "either" {

@@ -95,7 +95,7 @@ async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     let mut shop = Shop::with("blind_copy", FOR_ORDERS).await;
     // The order must not be paid.
     shop.stop("payments").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut headers = FieldTable::default();
     let bcc = vec![AMQPValue::LongString("orders".into())];
     headers.insert("BCC".into(), AMQPValue::FieldArray(bcc.into()));

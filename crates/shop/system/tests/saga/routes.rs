@@ -21,8 +21,8 @@ async fn do_what_they_say(test: &str, services: &[&str]) {
     if services.contains(&"cart") {
         sold(&shop, "mug", 1_250).await;
     }
-    let completed = shop.placed(&mugs(1, "card_approved")).await;
-    let cancelled = shop.placed(&mugs(1, "card_declined")).await;
+    let completed = shop.place_order(&mugs(1, "card_approved")).await;
+    let cancelled = shop.place_order(&mugs(1, "card_declined")).await;
     shop.order_is(&completed, "completed").await;
     shop.order_is(&cancelled, "cancelled").await;
     for service in services {
@@ -59,14 +59,14 @@ async fn all_others_do_what_their_documents_say() {
 async fn the_gateway_does_what_its_document_says() {
     let mut shop = Shop::with("document", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
-    let completed = shop.placed(&mugs(1, "card_approved")).await;
+    let completed = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&completed, "completed").await;
     // Some orders that can still be cancelled.
     shop.stop("payments").await;
     let sandbox = Sandbox::new(shop.env.database_url("payments")).slow(Duration::from_secs(15));
     shop.start_as("payments", payments::service(sandbox)).await;
     for _ in 0..3 {
-        shop.placed(&mugs(1, "card_slow")).await;
+        shop.place_order(&mugs(1, "card_slow")).await;
     }
     let gateway = shop.gateway.as_ref().expect("a gateway");
     // The scopes behind the shop reach every route; a customer's do not.

@@ -103,15 +103,15 @@ impl Shop {
             shop.support = gateway.client("support", EVERYTHING).await;
             shop.gateway = Some(gateway);
         }
-        shop.counted_in("mug", 10).await;
-        shop.counted_in("pen", 5).await;
-        shop.offered("mug", 1_250).await;
-        shop.offered("pen", 199).await;
+        shop.receive_goods("mug", 10).await;
+        shop.receive_goods("pen", 5).await;
+        shop.offer("mug", 1_250).await;
+        shop.offer("pen", 199).await;
         shop
     }
 
     /// Publishes a product, and waits until the services that sell it know it.
-    pub(crate) async fn offered(&self, sku: &str, amount_minor: i64) {
+    pub(crate) async fn offer(&self, sku: &str, amount_minor: i64) {
         let url = format!("{}/products", self.url("catalog"));
         let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
             "price": { "amount_minor": amount_minor, "currency": "EUR" } });
@@ -123,12 +123,12 @@ impl Shop {
         })
         .await
         .expect("a product");
-        self.known(sku, 1).await;
+        self.wait_until_known(sku, 1).await;
     }
 
     /// Waits until the services that sell a product know this version of it, and have a complete copy of the
     /// products.
-    pub(crate) async fn known(&self, sku: &str, version: i64) {
+    pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
         for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
             let url = self.env.database_url(reader);
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
@@ -146,17 +146,17 @@ impl Shop {
     }
 
     /// Gives this version of a product another price.
-    pub(crate) async fn costs(&self, sku: &str, version: i64, amount_minor: i64) {
+    pub(crate) async fn reprice(&self, sku: &str, version: i64, amount_minor: i64) {
         let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
         let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
         let change = change.header("If-Match", format!("\"{version}\""));
         let changed = change.json(&price).send().await.expect("an answer");
         assert_eq!(changed.status(), StatusCode::OK);
-        self.known(sku, version + 1).await;
+        self.wait_until_known(sku, version + 1).await;
     }
 
     /// Receives goods. The request may be repeated on a busy machine: a receipt counts once.
-    pub(crate) async fn counted_in(&self, sku: &str, quantity: u64) {
+    pub(crate) async fn receive_goods(&self, sku: &str, quantity: u64) {
         wait_until(&format!("{sku} in stock"), SOON, || async {
             let answer = self.receive(sku, "note-1", quantity).await;
             let status = answer.status();
@@ -264,12 +264,12 @@ impl Shop {
 
     /// Places an order that has to be accepted, and returns its id. If the service has no connection to its
     /// database for a moment, the same request is sent again, under the same key.
-    pub(crate) async fn placed(&self, checkout: &Value) -> String {
-        self.placed_under(&new_key(), checkout).await
+    pub(crate) async fn place_order(&self, checkout: &Value) -> String {
+        self.place_order_under(&new_key(), checkout).await
     }
 
-    /// Like `placed`, under this key: a client repeats the request while it cannot be accepted.
-    pub(crate) async fn placed_under(&self, key: &str, checkout: &Value) -> String {
+    /// Like `place_order`, under this key: a client repeats the request while it cannot be accepted.
+    pub(crate) async fn place_order_under(&self, key: &str, checkout: &Value) -> String {
         let url = format!("{}/orders", self.door("orders"));
         let response = wait_until("an order to be taken", SOON, || async {
             let response = self.post_under(key, &url, checkout).await;

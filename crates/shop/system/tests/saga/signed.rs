@@ -29,7 +29,7 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
         shop.start_with(name, service, Settings { listen, gateway_secret, ..settings }).await;
     }
     // Through the gateway nothing changes.
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     assert!(shop.receive("mug", "note-2", 1).await.status().is_success());
     let client = Client::new();

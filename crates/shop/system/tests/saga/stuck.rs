@@ -33,7 +33,7 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
-async fn listed(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
+async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
     let url = shop.env.database_url(service);
     let mut db = shop.looks.session(url).await?;
     let stuck = stuck::list(&mut db, 100).await?;
@@ -43,7 +43,7 @@ async fn listed(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
 
 /// Returns the stuck work of inventory.
 async fn stuck(shop: &Shop) -> Vec<Stuck> {
-    listed(shop, "inventory").await.expect("a list")
+    list_stuck(shop, "inventory").await.expect("a list")
 }
 
 /// Waits until inventory lists the order as stuck in a handler, because of an event.
@@ -65,12 +65,12 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
 pub(crate) async fn compensation_fails(shop: &mut Shop) {
     let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
     forbid(shop, "released").await;
-    let order_id = shop.placed(&mugs(2, "card_declined")).await;
+    let order_id = shop.place_order(&mugs(2, "card_declined")).await;
     is_stuck(shop, &order_id, OrderCancelled::TYPE, "abort").await;
     shop.order_is(&order_id, "cancelled").await;
     assert_eq!(shop.stock("mug").await["held"], 2, "not released yet");
     // Other orders are not held up.
-    let other = shop.placed(&mugs(1, "card_approved")).await;
+    let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     allow(shop).await;
     shop.is_sound().await;
@@ -92,7 +92,7 @@ pub(crate) async fn failure_after_the_pivot(shop: &mut Shop) {
     // Unlike a compensation it is given up in the end, and a busy machine has to see it waiting before that.
     shop.retries_take(Duration::from_secs(3)).await;
     forbid(shop, "committed").await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     is_stuck(shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
     shop.order_is(&order_id, "confirmed").await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::CONFLICT);
@@ -127,7 +127,7 @@ async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
 /// Waits until a service lists the reason why a message is not handled.
 async fn reason(shop: &Shop, service: &str) -> (String, u32) {
     let listed = wait_until("a message to wait", SOON, || async {
-        Ok::<_, sqlx::Error>(listed(shop, service).await?.into_iter().next())
+        Ok::<_, sqlx::Error>(list_stuck(shop, service).await?.into_iter().next())
     });
     let stuck = listed.await.expect("a message that waits");
     (stuck.reason, stuck.attempts)
@@ -148,7 +148,7 @@ async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() 
     assert_eq!(reason(&shop, "shipping").await, ("not_yet".to_owned(), 1));
     // After a restore, orders may get the end again before the decision.
     shop.stop("payments").await;
-    let placed = shop.placed(&mugs(1, "card_approved")).await;
+    let placed = shop.place_order(&mugs(1, "card_approved")).await;
     let saga = SagaId(placed.parse().expect("an id"));
     let (order_id, delivered_at) = (OrderId(saga.0), clock.now());
     overtakes(&shop, saga, &StockCommitted { order_id, lines: Vec::new() }).await;

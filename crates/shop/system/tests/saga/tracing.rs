@@ -15,7 +15,7 @@ const LAST: &str = "publish orders.order_completed.v1";
 #[tokio::test]
 async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_event() {
     let shop = Shop::with("traced", ShopOptions { traced: true, ..USUAL }).await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     // The checkout came without a trace, so it has the saga's id.

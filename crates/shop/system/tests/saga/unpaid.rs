@@ -17,7 +17,7 @@ const PIECES: u32 = 5;
 type Answer = (StatusCode, Value);
 
 /// Sends a request as the gateway does for a caller with these scopes.
-async fn sent(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
+async fn send_as(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
     let request = request.header("x-ballet-subject", subject).header("x-ballet-scopes", scopes);
     let answer = request.send().await.expect("an answer");
     let waits = answer.headers().contains_key("retry-after");
@@ -27,7 +27,7 @@ async fn sent(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
 
 /// Orders mugs for a customer.
 async fn orders(shop: &Shop, customer: &str, quantity: u32) -> Answer {
-    sent(order(shop, customer, quantity), customer, "orders:write").await
+    send_as(order(shop, customer, quantity), customer, "orders:write").await
 }
 
 fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
@@ -40,12 +40,12 @@ fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
 async fn checks_out(shop: &Shop, quantity: u32) -> Answer {
     let url = format!("{}/carts", shop.url("cart"));
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": quantity }] });
-    let (status, cart) = sent(shop.client.post(&url).json(&new), CUSTOMER, "orders:write").await;
+    let (status, cart) = send_as(shop.client.post(&url).json(&new), CUSTOMER, "orders:write").await;
     assert_eq!(status, StatusCode::CREATED, "{cart}");
     let cart_id = cart["cart_id"].as_str().expect("an id");
     let terms = json!({ "card_token": "card_approved", "ship_to": mugs(1, "")["ship_to"] });
     let request = shop.client.post(format!("{url}/{cart_id}/checkout")).header("If-Match", "\"1\"");
-    sent(request.json(&terms), CUSTOMER, "orders:write").await
+    send_as(request.json(&terms), CUSTOMER, "orders:write").await
 }
 
 fn names_the_limit((_, problem): &Answer) {
@@ -54,7 +54,7 @@ fn names_the_limit((_, problem): &Answer) {
 }
 
 /// Opens a shop with a silent card processor and bound customers.
-async fn bound(name: &str) -> Shop {
+async fn open_bounded(name: &str) -> Shop {
     let mut shop = Shop::with(name, ShopOptions { without: &["cart", "orders"], ..USUAL }).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
@@ -62,13 +62,13 @@ async fn bound(name: &str) -> Shop {
     let mut settings = CartSettings::default();
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("cart", cart::service(settings)).await;
-    shop.known("mug", 1).await;
+    shop.wait_until_known("mug", 1).await;
     shop
 }
 
 #[tokio::test]
 async fn t203_one_customer_cannot_hold_all_of_the_stock() {
-    let shop = bound("unpaid").await;
+    let shop = open_bounded("unpaid").await;
     let provider = shop.silent_provider().await;
     let answers = tokio::join!(
         orders(&shop, CUSTOMER, 2),
@@ -86,7 +86,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     names_the_limit(&alone);
     // The bound is for each customer, and not for callers that act for them.
     assert_eq!(orders(&shop, OTHER, 1).await.0, StatusCode::CREATED);
-    let for_them = sent(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
+    let for_them = send_as(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
     assert_eq!(for_them.0, StatusCode::CREATED, "{for_them:?}");
     assert_eq!(orders(&shop, CUSTOMER, 1).await.0, StatusCode::TOO_MANY_REQUESTS);
 
@@ -104,7 +104,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
 
 #[tokio::test]
 async fn t203_nor_can_the_carts_of_one_customer() {
-    let shop = bound("unpaid_carts").await;
+    let shop = open_bounded("unpaid_carts").await;
     let provider = shop.silent_provider().await;
     let alone = checks_out(&shop, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");

@@ -79,7 +79,7 @@ pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
     let shop = Shop::with("watch", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut watches = Vec::new();
     for url in shop.replicas("orders") {
         let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
@@ -101,7 +101,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     let shop = Shop::with("resume", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut watch = Watch::begin(&shop, &first, &order_id, None).await;
     let (seen, _) = watch.next().await.expect("the status now");
     drop(watch);
@@ -121,7 +121,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
 #[tokio::test]
 async fn a_cancelled_order_ends_the_stream_with_its_reason() {
     let shop = Shop::with("watchend", FOR_ORDERS).await;
-    let order_id = shop.placed(&mugs(1, "card_declined")).await;
+    let order_id = shop.place_order(&mugs(1, "card_declined")).await;
     let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
     let (id, data) = watch.next().await.expect("the end");
@@ -143,7 +143,7 @@ async fn a_cancelled_order_ends_the_stream_with_its_reason() {
 async fn a_stop_ends_the_streams_properly() {
     let mut shop = Shop::with("watchdrain", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
     watch.next().await.expect("the status now");
@@ -161,7 +161,7 @@ async fn a_stop_ends_the_streams_properly() {
 async fn watchers_are_bounded_and_hold_no_database_connection() {
     let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let most = 60;
     let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
     shop.stop("orders").await;
@@ -202,7 +202,7 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
 async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
     let mut shop = Shop::with("watchone", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let settings = OrderSettings {
         order_watchers: 4,
         order_watchers_of_one: 2,

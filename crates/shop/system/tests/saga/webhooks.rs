@@ -69,12 +69,12 @@ async fn webhooks(shop: &Shop) -> i64 {
 async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replayed_ones_are_refused()
 {
     let (shop, partner) = with_provider("gw_webhook").await;
-    partner.is("/authorizations", &[Misbehaviour::Later]);
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    partner.misbehave("/authorizations", &[Misbehaviour::Later]);
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     // The provider has no outcome yet, and asks for a pause of an hour.
     let waits = "select count(*) = 1 from ballet.call where last_error like '%no outcome yet%'";
     shop.until("payments", waits).await;
-    let key = partner.done("/authorizations", &order_id)[0].0;
+    let key = partner.operations("/authorizations", &order_id)[0].0;
     partner.finish(key);
 
     // Spaces and the order of the members are signed, too: nothing on the way may change them.
@@ -106,7 +106,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     assert_eq!(send(&shop, &good, &body).await.status(), 204);
     assert_eq!(webhooks(&shop).await, 1);
     for path in ["/authorizations", "/captures"] {
-        assert_eq!(partner.done(path, &order_id).len(), 1, "{path}");
+        assert_eq!(partner.operations(path, &order_id).len(), 1, "{path}");
     }
     // The provider's operations cannot be read from here, and the audit says so.
     let report = shop.is_sound().await;
