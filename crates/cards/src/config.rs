@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{BaseUrl, Connection, Secrets, WrongSetting};
+use outside::{ApiConnection, BaseUrl, Secrets, WrongSetting};
 
 use crate::provider::Provider;
 use crate::remote::RemoteProvider;
@@ -72,7 +72,7 @@ impl ProviderSettings {
             let why = "set PAYMENT_PROVIDER_KEY or PAYMENT_PROVIDER_KEY_FILE";
             WrongSetting(format!("PAYMENT_PROVIDER_URL is set without a key: {why}"))
         })?;
-        let remote = RemoteProvider::new(Connection {
+        let remote = RemoteProvider::new(ApiConnection {
             url,
             key,
             ca_file: self.payment_provider_ca_file.clone(),

@@ -1,7 +1,7 @@
 //! A card processor behind an HTTP API, as docs/providers.md specifies it.
 
 use ballet::calls::CallKey;
-use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use values::Money;
@@ -12,7 +12,7 @@ use crate::provider::{
 
 /// A card processor behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct RemoteProvider(Client);
+pub struct RemoteProvider(ApiClient);
 
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,8 +43,8 @@ impl RemoteProvider {
     /// # Errors
     ///
     /// Returns an error if the connection's settings cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
-        Client::new(connection).map(Self)
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order and our money.

@@ -32,7 +32,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// The settings of a connection to an API.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct ApiConnection {
     /// The address of the API.
     pub url: BaseUrl,
     /// Our key at the API.
@@ -48,18 +48,18 @@ pub struct Connection {
 /// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET /operations/{key}` asks for its
 /// outcome. Both answer with the operation and its `idempotency_key`.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct ApiClient {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    connection: Connection,
+    connection: ApiConnection,
 }
 
-impl Client {
+impl ApiClient {
     /// Creates a client, which connects with the first request.
     ///
     /// # Errors
     ///
     /// Returns an error if the file with CA certificates cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::CallKey;
 use ballet_stage::{Authority, Identity};
-use outside::{Client, Connection, NoAnswer, Secrets};
+use outside::{ApiClient, ApiConnection, NoAnswer, Secrets};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -65,7 +65,8 @@ async fn asked(url: &str, authority: Option<&Authority>) -> Result<Value, NoAnsw
     });
     let key = Secrets::of("A_KEY", Some("secret"), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
-    let client = Client::new(Connection { url, key, ca_file, timeout: LONG }).expect("a client");
+    let client =
+        ApiClient::new(ApiConnection { url, key, ca_file, timeout: LONG }).expect("a client");
     client.operate("/captures", KEY, &json!({})).await
 }
 

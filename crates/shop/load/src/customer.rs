@@ -132,8 +132,8 @@ impl Customer {
             .json(&json!({ "card_token": card_token, "ship_to": ship_to }))
     }
 
-    /// Sends one order until it is placed: the same request under the same key. After the gateway that had the
-    /// request was killed, the order was given up, and is sent anew.
+    /// Sends one order until it is placed: the same request under the same key. If the gateway that had the request
+    /// was killed, the order is given up, and sent anew.
     pub(crate) async fn place(
         &self,
         checkout: &CartCheckedOut,

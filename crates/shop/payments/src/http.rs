@@ -7,7 +7,7 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use jiff::Timestamp;
-use outside::{Door, Signed, Webhooks};
+use outside::{SignedJson, WebhookReceiver, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 
@@ -22,7 +22,7 @@ pub(crate) struct PaymentsState {
     pub(crate) webhooks: Webhooks,
 }
 
-impl Door for PaymentsState {
+impl WebhookReceiver for PaymentsState {
     fn webhooks(&self) -> &Webhooks {
         &self.webhooks
     }
@@ -89,7 +89,7 @@ async fn read(
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
     State(PaymentsState { handle, .. }): State<PaymentsState>,
-    Signed(webhook): Signed<PaymentWebhook>,
+    SignedJson(webhook): SignedJson<PaymentWebhook>,
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
     let mut tx = unit.tx();

@@ -7,7 +7,7 @@ use ballet::core::Part;
 use ballet::{Clock, Service};
 use ballet_store::inbox::stuck::{self, Stuck};
 use ballet_testkit::TestSystem;
-use outside::{Connection, Secrets};
+use outside::{ApiConnection, Secrets};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
@@ -88,8 +88,8 @@ impl Rig {
 }
 
 /// Returns the settings with which a service reaches the partner.
-pub fn connection(partner: &Partner) -> Connection {
-    Connection {
+pub fn connection(partner: &Partner) -> ApiConnection {
+    ApiConnection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
         ca_file: None,

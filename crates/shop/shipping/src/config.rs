@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{BaseUrl, Connection, Secrets, Webhooks, WrongSetting};
+use outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
 use crate::remote::RemoteCarrier;
@@ -83,7 +83,7 @@ impl CarrierSettings {
             let why = "set CARRIER_KEY or CARRIER_KEY_FILE";
             WrongSetting(format!("CARRIER_URL is set without a key: {why}"))
         })?;
-        let remote = RemoteCarrier::new(Connection {
+        let remote = RemoteCarrier::new(ApiConnection {
             url,
             key,
             ca_file: self.carrier_ca_file.clone(),

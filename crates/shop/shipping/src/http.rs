@@ -8,7 +8,7 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use jiff::Timestamp;
-use outside::{Door, Signed, Webhooks};
+use outside::{SignedJson, WebhookReceiver, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 
@@ -23,7 +23,7 @@ pub(crate) struct ShippingState {
     pub(crate) webhooks: Webhooks,
 }
 
-impl Door for ShippingState {
+impl WebhookReceiver for ShippingState {
     fn webhooks(&self) -> &Webhooks {
         &self.webhooks
     }
@@ -94,7 +94,7 @@ async fn read(
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
     State(ShippingState { handle, .. }): State<ShippingState>,
-    Signed(webhook): Signed<CarrierWebhook>,
+    SignedJson(webhook): SignedJson<CarrierWebhook>,
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
     let mut tx = unit.tx();

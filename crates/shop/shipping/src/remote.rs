@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
 
@@ -18,7 +18,7 @@ const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct RemoteCarrier(Client);
+pub struct RemoteCarrier(ApiClient);
 
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -45,8 +45,8 @@ impl RemoteCarrier {
     /// # Errors
     ///
     /// Returns an error if the connection's settings cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
-        Client::new(connection).map(Self)
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order.

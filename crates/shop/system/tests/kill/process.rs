@@ -9,7 +9,7 @@ use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
 use cards::RemoteProvider;
 use cart::config::CartSettings;
-use outside::{Connection, Secrets};
+use outside::{ApiConnection, Secrets};
 use rustix::process::{Pid, Signal, kill_process};
 use shop_rig::partner;
 use tracing_subscriber::filter::LevelFilter;
@@ -154,5 +154,5 @@ fn remote(url: &str) -> RemoteProvider {
     let key = Secrets::of("A_KEY", Some(partner::KEY), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
     let timeout = Duration::from_secs(5);
-    RemoteProvider::new(Connection { url, key, ca_file: None, timeout }).expect("a provider")
+    RemoteProvider::new(ApiConnection { url, key, ca_file: None, timeout }).expect("a provider")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
 use cards::RemoteProvider;
-use outside::{Connection, Secrets, Webhooks};
+use outside::{ApiConnection, Secrets, Webhooks};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use shop_rig::partner::{KEY, Misbehaviour, Partner};
@@ -33,7 +33,7 @@ async fn with_provider(name: &str) -> (Shop, Partner) {
     let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
-    let remote = RemoteProvider::new(Connection {
+    let remote = RemoteProvider::new(ApiConnection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
         ca_file: None,

@@ -16,7 +16,7 @@ use crate::webhooks::Webhooks;
 const LONGEST: usize = 64 * 1024;
 
 /// The state of routes that take webhooks.
-pub trait Door {
+pub trait WebhookReceiver {
     /// Returns the check of webhooks' signatures.
     fn webhooks(&self) -> &Webhooks;
     /// Returns the time.
@@ -25,12 +25,12 @@ pub trait Door {
 
 /// The JSON body of a webhook. Its signature is checked before anything in it is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<T>(pub T);
+pub struct SignedJson<T>(pub T);
 
-impl<T, S> FromRequest<S> for Signed<T>
+impl<T, S> FromRequest<S> for SignedJson<T>
 where
     T: DeserializeOwned,
-    S: Door + Send + Sync,
+    S: WebhookReceiver + Send + Sync,
 {
     type Rejection = Problem;
 
@@ -56,7 +56,7 @@ fn only(headers: &HeaderMap) -> Option<&str> {
     all.next().is_none().then_some(first)
 }
 
-impl<T: JsonSchema> Takes for Signed<T> {
+impl<T: JsonSchema> Takes for SignedJson<T> {
     fn describe(draft: &mut Draft<'_>) {
         let signature = json!({
             "type": "string",
