@@ -28,7 +28,7 @@ pub(crate) struct Shop {
     /// Somebody behind the shop.
     pub(crate) support: Client,
     urls: BTreeMap<&'static str, String>,
-    opened: ShopOptions,
+    options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
     collector: Option<Collector>,
@@ -68,7 +68,7 @@ impl Shop {
     }
 
     /// Creates a shop without running services.
-    pub(crate) async fn asleep(name: &str, opened: ShopOptions) -> Self {
+    pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
@@ -78,25 +78,25 @@ impl Shop {
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (client, support) = (Client::new(), Client::new());
         let (urls, services) = (BTreeMap::new(), Vec::new());
-        let collector = match opened.traced {
+        let collector = match options.traced {
             true => Some(Collector::start().await.expect("a collector")),
             false => None,
         };
         let (looks, gateway) = (Looks::default(), None);
-        Self { looks, env, client, support, urls, opened, carrier, services, collector, gateway }
+        Self { looks, env, client, support, urls, options, carrier, services, collector, gateway }
     }
 
     /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
-    pub(crate) async fn with(name: &str, opened: ShopOptions) -> Self {
-        let mut shop = Self::asleep(name, opened).await;
-        for _ in 0..opened.replicas {
+    pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
+        let mut shop = Self::asleep(name, options).await;
+        for _ in 0..options.replicas {
             for part in shop::system().parts {
-                if !opened.without.contains(&part.service) {
+                if !options.without.contains(&part.service) {
                     shop.start(part.service).await;
                 }
             }
         }
-        if opened.gateway {
+        if options.gateway {
             let urls = shop.urls.iter().map(|(name, url)| (*name, url.as_str()));
             let gateway = Gateway::start(urls).await;
             shop.client = gateway.customer(CUSTOMER).await;
@@ -189,7 +189,7 @@ impl Shop {
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
-        let mut settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
+        let mut settings = Settings { lanes: self.options.lanes, otlp_endpoint, ..settings };
         if self.gateway.is_some() {
             // The gateway looks for the service here.
             settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
