@@ -1,17 +1,17 @@
-//! The settings of a service that is paid through a card processor.
+//! The settings of a service that takes payments through a card processor.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{BaseUrl, Connection, Secrets, WrongSetting};
+use outside::{ApiConnection, BaseUrl, Secrets, WrongSetting};
 
 use crate::provider::Provider;
-use crate::remote::Remote;
+use crate::remote::RemoteProvider;
 use crate::sandbox::Sandbox;
 
-/// Which card processor is called, and how.
+/// The card processor, and how to reach it.
 #[derive(Clone, Args)]
 pub struct ProviderSettings {
     /// The payment provider's API. Without it the sandbox is used.
@@ -31,7 +31,7 @@ pub struct ProviderSettings {
     )]
     pub payment_provider_key_file: Option<PathBuf>,
 
-    /// CA certificates that the payment provider's may be signed with, besides the public ones.
+    /// CA certificates to trust for the payment provider, in addition to the public ones.
     #[arg(long, env = "PAYMENT_PROVIDER_CA_FILE", value_name = "FILE")]
     pub payment_provider_ca_file: Option<PathBuf>,
 
@@ -45,11 +45,11 @@ pub struct ProviderSettings {
 }
 
 impl ProviderSettings {
-    /// The payment provider: the sandbox, or the API if there is one.
+    /// Returns the payment provider: the API if there is one, or else the sandbox.
     ///
     /// # Errors
     ///
-    /// If a setting of the API is missing or cannot be used.
+    /// Returns an error if a setting of the API is missing or cannot be used.
     pub fn provider(&self, settings: &ballet::Settings) -> Result<Arc<dyn Provider>, WrongSetting> {
         let key = Secrets::key(
             "PAYMENT_PROVIDER_KEY",
@@ -72,7 +72,7 @@ impl ProviderSettings {
             let why = "set PAYMENT_PROVIDER_KEY or PAYMENT_PROVIDER_KEY_FILE";
             WrongSetting(format!("PAYMENT_PROVIDER_URL is set without a key: {why}"))
         })?;
-        let remote = Remote::new(Connection {
+        let remote = RemoteProvider::new(ApiConnection {
             url,
             key,
             ca_file: self.payment_provider_ca_file.clone(),
@@ -81,10 +81,10 @@ impl ProviderSettings {
         Ok(Arc::new(remote))
     }
 
-    /// The sandbox.
+    /// Returns the sandbox.
     #[must_use]
     pub fn sandbox(&self, settings: &ballet::Settings) -> Sandbox {
-        // Without a URL the service does not start and reports it.
+        // Without a URL the service does not start, and reports why.
         let database_url = settings.database_url().unwrap_or_default();
         Sandbox::new(database_url).slow(Duration::from_millis(self.sandbox_slow_millis))
     }

@@ -1,5 +1,5 @@
-//! A card processor, as the shop and the rides are paid through it: what it is asked, the one behind an HTTP API, and
-//! the sandbox that stands for it in demos and tests. What is asked when is said by the services' steps.
+//! A card processor for the shop and the rides: its interface, the client of an HTTP API, and a sandbox for demos
+//! and tests. The steps of the services decide when to call it.
 
 #![warn(missing_docs)]
 
@@ -10,7 +10,8 @@ pub mod sandbox;
 
 pub use config::ProviderSettings;
 pub use provider::{
-    Authorization, Authorize, Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Reply, Settle, Void,
+    Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Refund, Reply, Settle,
+    Void,
 };
-pub use remote::Remote;
+pub use remote::RemoteProvider;
 pub use sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! The interface to a card processor. What is paid is an `order_id` to it, whatever it is called with us.
+//! The interface to a card processor. It calls whatever is paid for an order, and its id `order_id`.
 
 use std::fmt;
 use std::future::Future;
@@ -11,25 +11,26 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use values::Money;
 
-/// The reason for a "no" of ours: the provider does not take the request.
+/// The reason of a refusal that we made ourselves: the provider does not accept the request.
 pub const NOT_TAKEN: &str = "request_not_taken";
 
-/// A card processor. Each request has an idempotency key: it takes effect once and has one answer,
-/// however often it is repeated.
+/// A card processor. Each request has an idempotency key: it takes effect once and has one answer, however often it
+/// is repeated.
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Holds the money.
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization>;
-    /// Captures money that is held: all of it, or less. What is left is released.
+    /// Captures money that is held: all of it, or less. The rest is released.
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture>;
     /// Releases the money that is held.
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;
-    /// Refunds the money that was taken.
+    /// Refunds the captured money.
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund>;
-    /// Whether it can be asked what became of a request.
+    /// Whether the provider can be asked for the outcome of a request.
     fn looks_up(&self) -> bool {
         false
     }
-    /// What became of a request to hold money; `None` if nothing was done, and nothing is under way.
+    /// Returns the outcome of a request to hold money, or `None` if the provider has done nothing and nothing is in
+    /// progress.
     fn look_up_authorization<'a>(
         &'a self,
         _key: CallKey,
@@ -37,7 +38,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ) -> Reply<'a, Option<Authorization>> {
         cannot_look_up()
     }
-    /// What became of a request to capture money; `None` if nothing was done, and nothing is under way.
+    /// Returns the outcome of a request to capture money, or `None` if the provider has done nothing and nothing is
+    /// in progress.
     fn look_up_capture<'a>(
         &'a self,
         _key: CallKey,
@@ -45,22 +47,23 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ) -> Reply<'a, Option<Capture>> {
         cannot_look_up()
     }
-    /// How long it remembers a key; `None` for as long as we may ask.
+    /// Returns for how long the provider remembers a key; `None` if for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
 }
 
 fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
-    Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
+    Box::pin(async { Err(ProviderError::Unavailable("it cannot be asked what it did".to_owned())) })
 }
 
 /// A future answer.
-pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
+pub type Reply<'a, Answer> =
+    Pin<Box<dyn Future<Output = Result<Answer, ProviderError>> + Send + 'a>>;
 
 /// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
+pub enum ProviderError {
     /// The provider cannot answer now, or its answer is not understood.
     #[error("the payment provider did not answer: {0}")]
     Unavailable(String),
@@ -72,8 +75,8 @@ pub enum NoAnswer {
     Lost(outside::NoAnswer),
 }
 
-impl NoAnswer {
-    /// The failure of the call.
+impl ProviderError {
+    /// Returns the failure of the call.
     #[must_use]
     pub fn failure(self) -> Failure {
         match self {
@@ -86,7 +89,7 @@ impl NoAnswer {
 /// A request to hold money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorize {
-    /// What is paid: an order, a ride.
+    /// The id of the order or ride that is paid for.
     pub order_id: Uuid,
     /// The amount.
     pub amount: Money,
@@ -97,11 +100,11 @@ pub struct Authorize {
 /// A request about an authorisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
-    /// What is paid: an order, a ride.
+    /// The id of the order or ride that is paid for.
     pub order_id: Uuid,
     /// The provider's reference for the authorisation.
     pub reference: String,
-    /// The whole authorised amount; of a capture, what is taken of it.
+    /// The whole authorised amount; for a capture, the amount to capture.
     pub amount: Money,
 }
 

@@ -1,23 +1,23 @@
-//! A card processor behind an HTTP API. docs/providers.md says what it owes.
+//! A card processor behind an HTTP API, as docs/providers.md specifies it.
 
 use ballet::calls::CallKey;
-use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use values::Money;
 
 use crate::provider::{
-    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
 };
 
 /// A card processor behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct Remote(Client);
+pub struct RemoteProvider(ApiClient);
 
-/// What the processor did.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OperationResult {
+enum ProcessorResult {
     Approved,
     Declined,
     Captured,
@@ -27,24 +27,24 @@ enum OperationResult {
     Refunded,
 }
 
-/// An operation, as the processor tells it.
+/// An operation, as the processor reports it.
 #[derive(Debug, Deserialize)]
-struct Operation {
+struct ProcessorOperation {
     order_id: Uuid,
     amount: Money,
-    result: OperationResult,
+    result: ProcessorResult,
     reference: Option<Word>,
     reason: Option<Word>,
 }
 
-impl Remote {
-    /// A processor that is reached like this.
+impl RemoteProvider {
+    /// Creates a processor with this connection.
     ///
     /// # Errors
     ///
-    /// If the connection's settings cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
-        Client::new(connection).map(Self)
+    /// Returns an error if the connection's settings cannot be used.
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order and our money.
@@ -55,29 +55,38 @@ impl Remote {
         request: &(impl Serialize + Sync),
         order_id: Uuid,
         amount: Money,
-    ) -> Result<Operation, Lost> {
+    ) -> Result<ProcessorOperation, Lost> {
         checked(self.0.operate(path, key, request).await?, order_id, amount)
     }
 
-    /// What became of a request, if anything did.
+    /// Returns the operation under a key, if there is one.
     async fn look_up(
         &self,
         key: CallKey,
         order_id: Uuid,
         amount: Money,
-    ) -> Result<Option<Operation>, Lost> {
-        let known: Option<Operation> = self.0.look_up(key).await?;
+    ) -> Result<Option<ProcessorOperation>, Lost> {
+        let known: Option<ProcessorOperation> = self.0.look_up(key).await?;
         known.map(|operation| checked(operation, order_id, amount)).transpose()
     }
 
-    async fn settle(&self, path: &str, key: CallKey, request: &Settle) -> Result<Operation, Lost> {
+    async fn settle(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &Settle,
+    ) -> Result<ProcessorOperation, Lost> {
         let Settle { order_id, amount, .. } = request;
         settled(self.operate(path, key, request, *order_id, *amount).await?, request)
     }
 }
 
-/// An operation about our order and our money.
-fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operation, Lost> {
+/// Returns the operation if it is about our order and our money.
+fn checked(
+    operation: ProcessorOperation,
+    order_id: Uuid,
+    amount: Money,
+) -> Result<ProcessorOperation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     if operation.amount != amount {
         let (other, ours) = (operation.amount, amount);
@@ -89,8 +98,8 @@ fn checked(operation: Operation, order_id: Uuid, amount: Money) -> Result<Operat
     Ok(operation)
 }
 
-/// An operation about our authorisation.
-fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
+/// Returns the operation if it is about our authorisation.
+fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
     match &operation.reference {
         Some(other) if other.as_str() != request.reference.as_str() => {
             Err(Lost::Foreign("it is about another authorisation of the order".to_owned()))
@@ -99,29 +108,29 @@ fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
     }
 }
 
-fn authorization(operation: Operation) -> Result<Authorization, Lost> {
+fn authorization(operation: ProcessorOperation) -> Result<Authorization, Lost> {
     match operation.result {
-        OperationResult::Approved => Ok(Authorization::Approved {
+        ProcessorResult::Approved => Ok(Authorization::Approved {
             reference: Word::wanted("reference", operation.reference)?,
         }),
-        OperationResult::Declined => {
+        ProcessorResult::Declined => {
             Ok(Authorization::Declined { reason: Word::wanted("reason", operation.reason)? })
         }
         other => Err(Lost::unexpected("/authorizations", other)),
     }
 }
 
-fn capture(operation: Operation) -> Result<Capture, Lost> {
+fn capture(operation: ProcessorOperation) -> Result<Capture, Lost> {
     match operation.result {
-        OperationResult::Captured => Ok(Capture::Captured),
-        OperationResult::Failed => {
+        ProcessorResult::Captured => Ok(Capture::Captured),
+        ProcessorResult::Failed => {
             Ok(Capture::Failed { reason: Word::wanted("reason", operation.reason)? })
         }
         other => Err(Lost::unexpected("/captures", other)),
     }
 }
 
-impl Provider for Remote {
+impl Provider for RemoteProvider {
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
         Box::pin(async move {
             let Authorize { order_id, amount, card_token: _ } = request;
@@ -169,8 +178,8 @@ impl Provider for Remote {
         Box::pin(async move {
             let path = "/voids";
             match self.settle(path, key, request).await?.result {
-                OperationResult::Voided => Ok(Void::Voided),
-                OperationResult::EndedBefore => Ok(Void::EndedBefore),
+                ProcessorResult::Voided => Ok(Void::Voided),
+                ProcessorResult::EndedBefore => Ok(Void::EndedBefore),
                 other => Err(Lost::unexpected(path, other).into()),
             }
         })
@@ -180,14 +189,14 @@ impl Provider for Remote {
         Box::pin(async move {
             let path = "/refunds";
             match self.settle(path, key, request).await?.result {
-                OperationResult::Refunded => Ok(Refund::Refunded),
+                ProcessorResult::Refunded => Ok(Refund::Refunded),
                 other => Err(Lost::unexpected(path, other).into()),
             }
         })
     }
 }
 
-impl From<Lost> for NoAnswer {
+impl From<Lost> for ProviderError {
     fn from(lost: Lost) -> Self {
         Self::Lost(lost)
     }

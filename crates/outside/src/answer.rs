@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::no_answer::NoAnswer;
 
-/// The longest text of the other side that is repeated, in characters.
+/// The longest text of the other side that is quoted, in characters.
 const LONGEST_DETAIL: usize = 200;
 
-/// The part of an operation that names its request.
+/// The member of an operation that identifies its request.
 #[derive(Deserialize)]
-struct Named {
+struct OperationKey {
     idempotency_key: String,
 }
 
-/// Reads the operation that was requested under `key`. `secret` is not repeated.
+/// Reads the operation that was requested under `key`. Errors do not quote `secret`.
 pub(crate) fn operation<T: DeserializeOwned>(
     key: CallKey,
     status: StatusCode,
@@ -30,7 +30,7 @@ pub(crate) fn operation<T: DeserializeOwned>(
 ) -> Result<T, NoAnswer> {
     let after = retry_after(headers);
     match status {
-        // A "no" of the card's bank has a status of its own.
+        // A refusal of the card's bank has a status of its own.
         StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => {
             read(key, body, secret)
         }
@@ -47,20 +47,20 @@ pub(crate) fn operation<T: DeserializeOwned>(
 fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result<T, NoAnswer> {
     let garbage =
         |error: serde_json::Error| NoAnswer::NotUnderstood(without(secret, &error.to_string()));
-    let Named { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
+    let OperationKey { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
     if !idempotency_key.eq_ignore_ascii_case(&key.to_string()) {
         return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
     }
     serde_json::from_slice(body).map_err(garbage)
 }
 
-/// A number of seconds. A date would need the other side's clock.
+/// Returns the number of seconds to wait. A date would need the other side's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// The text of a refusal, without what must not be logged.
+/// Returns the text of a refusal, without anything that must not be logged.
 fn detail(body: &Bytes, secret: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let value: Option<Value> = serde_json::from_str(&text).ok();
@@ -70,7 +70,7 @@ fn detail(body: &Bytes, secret: &str) -> String {
     without(secret, said.unwrap_or_default())
 }
 
-/// A text of the other side that may be shown.
+/// Makes a text of the other side safe to show.
 fn without(secret: &str, text: &str) -> String {
     let text = text.replace(secret, "***");
     text.chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect()

@@ -23,43 +23,43 @@ use crate::answer::operation;
 use crate::no_answer::NoAnswer;
 use crate::url::BaseUrl;
 
-/// How long a connection may take.
+/// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long a connection without requests stays open: shorter than most servers keep theirs.
+/// The time for which an idle connection stays open: shorter than most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
 /// The longest body of an answer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// How an API is reached.
+/// The settings of a connection to an API.
 #[derive(Debug, Clone)]
-pub struct Connection {
-    /// Its address.
+pub struct ApiConnection {
+    /// The address of the API.
     pub url: BaseUrl,
-    /// Our key.
+    /// Our key at the API.
     pub key: Secrets,
     /// CA certificates to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
-    /// The limit of one request with its answer. A call makes up to two.
+    /// The limit for one request with its answer. A call makes up to two.
     pub timeout: Duration,
 }
 
-/// An API of another company.
+/// A client of another company's API.
 ///
-/// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET
-/// /operations/{key}` asks what became of it. Both answer the operation with its `idempotency_key`.
+/// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET /operations/{key}` asks for its
+/// outcome. Both answer with the operation and its `idempotency_key`.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct ApiClient {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    connection: Connection,
+    connection: ApiConnection,
 }
 
-impl Client {
-    /// A client, which connects with the first request.
+impl ApiClient {
+    /// Creates a client, which connects with the first request.
     ///
     /// # Errors
     ///
-    /// If the file with CA certificates cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
+    /// Returns an error if the file with CA certificates cannot be used.
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -76,12 +76,11 @@ impl Client {
         Ok(Self { http, connection })
     }
 
-    /// Requests an operation and returns it. If the answer is lost, the API is asked once what became
-    /// of the operation.
+    /// Requests an operation and returns it. If the answer is lost, the client asks the API once for the outcome.
     ///
     /// # Errors
     ///
-    /// If there is no answer that counts.
+    /// Returns an error if there is no answer that counts.
     pub async fn operate<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -105,11 +104,11 @@ impl Client {
         }
     }
 
-    /// Asks what became of the operation under a key; `None` if there is none.
+    /// Returns the operation under a key, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// If there is no answer that counts.
+    /// Returns an error if there is no answer that counts.
     pub async fn look_up<T: DeserializeOwned>(&self, key: CallKey) -> Result<Option<T>, NoAnswer> {
         match self.ask(Method::GET, &format!("/operations/{key}"), key, Bytes::new()).await {
             Err(NoAnswer::NoOperation) => Ok(None),
@@ -166,7 +165,7 @@ impl Client {
             }
         })?;
         let body = body.to_bytes();
-        // A page of something in between, which does not know the API, is not its answer.
+        // A page of a server in between, which does not know the API, is not the API's answer.
         let is_told =
             || serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body).is_ok();
         if is_question && head.status == StatusCode::NOT_FOUND && is_told() {
@@ -176,7 +175,7 @@ impl Client {
     }
 }
 
-/// The error at the bottom, which says what happened.
+/// Returns the innermost error, which says what happened.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -1,49 +1,49 @@
-//! Why a request has no answer that counts.
+//! The reasons why a request has no answer that counts.
 
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use ballet::Failure;
 
-/// A request without an answer that counts. It is made again under the same key.
+/// A request without an answer that counts. It is repeated under the same key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// Nothing was sent.
     #[error("cannot connect: {0}")]
     Unreachable(String),
-    /// The time is up. What became of the request is not known.
+    /// The time is over. The outcome of the request is unknown.
     #[error("no whole answer within {0:?}")]
     TooSlow(Duration),
-    /// The connection broke. What became of the request is not known.
+    /// The connection broke. The outcome of the request is unknown.
     #[error("the connection broke: {0}")]
     Cut(String),
-    /// The other side cannot answer now. What became of the request is not known.
+    /// The other side cannot answer now. The outcome of the request is unknown.
     #[error("it answers {status}")]
     Unavailable {
         /// The status.
         status: u16,
-        /// How long it asks to wait.
+        /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// The answer is not what the API answers. What became of the request is not known.
+    /// The answer does not have the API's form. The outcome of the request is unknown.
     #[error("its answer is not understood: {0}")]
     NotUnderstood(String),
-    /// The other side works on the request, and has no outcome yet.
+    /// The other side is working on the request, and has no outcome yet.
     #[error("it has no outcome yet")]
     NotYet {
-        /// How long it asks to wait.
+        /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// It knows of no operation under the key.
+    /// The other side has no operation under the key.
     #[error("it knows of no operation under the key")]
     NoOperation,
     /// There are too many requests.
     #[error("it answers 429: too many requests")]
     TooMany {
-        /// How long it asks to wait.
+        /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// The request is at fault, or our account is. Somebody has to look.
+    /// The request is at fault, or our account is. A person has to look.
     #[error("it refuses the request with {status}{}{detail}", if .detail.is_empty() { "" } else { ": " })]
     Refused {
         /// The status.
@@ -60,17 +60,17 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
-    /// An operation with a result that those on this path do not have.
+    /// An operation whose result is impossible for its path.
     #[must_use]
     pub fn unexpected(path: &str, result: impl Debug) -> Self {
         Self::NotUnderstood(format!("{path} with the result {result:?}"))
     }
 
-    /// Fails if an operation is about another order than the one that was asked about.
+    /// Fails if an operation is about another order than ours.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer::Foreign`].
+    /// Returns [`NoAnswer::Foreign`] if the orders differ.
     pub fn unless_about<Id: Display + PartialEq>(ours: &Id, theirs: &Id) -> Result<(), Self> {
         if theirs == ours {
             return Ok(());
@@ -94,12 +94,12 @@ impl NoAnswer {
         }
     }
 
-    /// The failure of the call, with the pause that the other side asks for. `who` is the other side.
+    /// Returns the failure of the call, with the pause that the other side asks for. `who` names the other side.
     #[must_use]
     pub fn failure(self, who: &str) -> Failure {
         let text = format!("{who}: {self}");
         let (failure, after) = match self {
-            // It will not take this request. The other statuses are about our account, or pass.
+            // The other side will not accept this request. The other statuses are about our account, or temporary.
             Self::Refused { status: 400 | 413 | 422, .. } => return Failure::permanent(text),
             Self::NotYet { after } => (Failure::not_yet(text), after),
             Self::TooMany { after } | Self::Unavailable { after, .. } => {

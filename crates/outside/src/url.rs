@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
-/// The address of an API: `https://host/path`. Plain `http` is for this machine only, since the API's
-/// key goes with each request.
+/// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since each request
+/// carries the API's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// The address of a thing below it.
+    /// Returns the address of a path below it.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
         format!("{}{path}", self.0).parse()
     }

@@ -1,11 +1,11 @@
-//! Whose webhooks are believed.
+//! The check of webhooks' signatures.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
 use ballet_signature::Secrets;
 use jiff::Timestamp;
 
-/// The secrets of those who may send webhooks.
+/// The secrets of the senders of webhooks.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     secrets: Option<Secrets>,
@@ -13,14 +13,14 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Webhooks that one of these secrets has signed. Without secrets none is believed. `setting`
-    /// is where the secrets come from.
+    /// Accepts webhooks that one of these secrets has signed, and none without secrets. `setting` is where the
+    /// secrets come from.
     #[must_use]
     pub const fn signed_with(secrets: Option<Secrets>, setting: &'static str) -> Self {
         Self { secrets, setting }
     }
 
-    /// Refuses a body that is not signed as it should be, with 401.
+    /// Refuses a body without a valid signature, with 401.
     pub(crate) async fn check(
         &self,
         header: Option<&str>,

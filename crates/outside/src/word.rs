@@ -11,23 +11,23 @@ use crate::no_answer::NoAnswer;
 /// The longest word, in characters.
 const LONGEST: usize = 200;
 
-/// A name or a code that the other side gives: 1 to 200 visible ASCII characters.
+/// A name or a code from the other side: 1 to 200 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Word(String);
 
 impl Word {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text of a word that an answer has to have. `what` is its name.
+    /// Returns the text of a word that an answer must have. `what` is its name.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer::NotUnderstood`] if it is missing.
+    /// Returns [`NoAnswer::NotUnderstood`] if the word is missing.
     pub fn wanted(what: &str, word: Option<Self>) -> Result<String, NoAnswer> {
         word.map(String::from).ok_or_else(|| NoAnswer::NotUnderstood(format!("it has no {what}")))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::CallKey;
 use ballet_stage::{Authority, Identity};
-use outside::{Client, Connection, NoAnswer, Secrets};
+use outside::{ApiClient, ApiConnection, NoAnswer, Secrets};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,10 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 const KEY: CallKey = CallKey(Uuid::from_u128(7));
-/// For hangs only.
+/// The limit for requests that hang.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server that answers everything with an operation, once it has seen a whole request head.
+/// Starts a server that answers everything with an operation, once it has read a whole request head.
 async fn server(identity: &Identity) -> String {
     let certificate = CertificateDer::from_pem_slice(identity.certificate().as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key().as_bytes()).expect("a key");
@@ -65,7 +65,8 @@ async fn asked(url: &str, authority: Option<&Authority>) -> Result<Value, NoAnsw
     });
     let key = Secrets::of("A_KEY", Some("secret"), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
-    let client = Client::new(Connection { url, key, ca_file, timeout: LONG }).expect("a client");
+    let client =
+        ApiClient::new(ApiConnection { url, key, ca_file, timeout: LONG }).expect("a client");
     client.operate("/captures", KEY, &json!({})).await
 }
 

@@ -65,12 +65,12 @@ impl<const MAX: u16, const DEFAULT: u16> TryFrom<u16> for Limit<MAX, DEFAULT> {
 pub const CURSOR: &str = "send the `next` of the page before as it came, or leave `after` out to begin \
                           with the first page";
 
-/// Reads an `after`, for serde's `deserialize_with`. What cannot be read is no cursor, whatever a cursor
-/// of this list is made of.
+/// Reads an `after`, for serde's `deserialize_with`. An unreadable value is no cursor, whatever cursors of this
+/// list look like.
 ///
 /// # Errors
 ///
-/// A sentence that says what to do.
+/// Returns an error with a sentence that says what to do.
 pub fn cursor<'de, D, Key>(deserializer: D) -> Result<Option<Key>, D::Error>
 where
     D: Deserializer<'de>,

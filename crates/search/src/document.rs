@@ -1,32 +1,32 @@
-//! What is stored of a thing so that it is found.
+//! The search document of a thing: its words, as they are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::typo::may_be_meant;
-use crate::words::{LONGEST, Word, words};
+use crate::words::{FoldedWord, LONGEST, words};
 
-/// The last position of a word that a `tsvector` stores.
+/// The highest position of a word that a `tsvector` stores.
 const LAST: usize = 16_383;
 
 /// The words of a thing. The first two are each a `tsvector` as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// Each word of the heading, where it is first, with the weight of that text.
+pub struct SearchDocument {
+    /// Each word of the heading, at its first position, with the weight of its text.
     pub heading: String,
     /// Each word of all texts.
     pub words: String,
-    /// The words that may be meant by one that is typed wrongly, in order.
+    /// The words that a mistyped word may stand for, in order.
     pub vocabulary: Vec<String>,
 }
 
 /// A text of a heading, with the weight of its words.
-pub type Weighted<'a> = (char, &'a str);
+pub type WeightedText<'a> = (char, &'a str);
 
-impl Document {
+impl SearchDocument {
     /// Reads the texts of a thing: those of its heading, the most important first, and the rest.
     #[must_use]
-    pub fn new<'a>(heading: impl IntoIterator<Item = Weighted<'a>>, rest: &str) -> Self {
+    pub fn new<'a>(heading: impl IntoIterator<Item = WeightedText<'a>>, rest: &str) -> Self {
         let mut places: BTreeMap<String, (usize, char)> = BTreeMap::new();
         let mut position = 0;
         let mut joined: BTreeSet<String> = BTreeSet::new();
@@ -41,8 +41,7 @@ impl Document {
         read(rest, |word, _| {
             all.insert(word);
         });
-        // Words are letters and digits, so nothing in them has to be escaped. Writing to a string
-        // does not fail.
+        // Words are letters and digits, so nothing in them has to be escaped. Writing to a string does not fail.
         let (mut heading, mut words) = (String::new(), String::new());
         for (word, (position, weight)) in &places {
             write!(heading, "'{word}':{position}{weight} ").ok();
@@ -55,18 +54,18 @@ impl Document {
     }
 }
 
-/// The neighbours of a text as one word each: `tea pot` is found as `teapot`, too.
+/// Joins each word of a text with the next: `tea pot` is found as `teapot`, too.
 fn pairs(text: &str) -> impl Iterator<Item = String> {
     let words = words(text);
     let pairs: Vec<String> = words.windows(2).filter_map(|pair| pair[0].joined(&pair[1])).collect();
     pairs.into_iter()
 }
 
-/// Gives every spelling of every word of a text, and whether it is of the next word.
+/// Passes every spelling of every word of a text to `found`, and whether the next spelling is of the next word.
 fn read(text: &str, mut found: impl FnMut(String, bool)) {
     for chunk in text.split_whitespace() {
         let parts = words(chunk);
-        for Word { plain, spelt } in &parts {
+        for FoldedWord { plain, spelt } in &parts {
             found(plain.clone(), true);
             if let Some(spelt) = spelt {
                 found(spelt.clone(), false);
@@ -74,7 +73,7 @@ fn read(text: &str, mut found: impl FnMut(String, bool)) {
         }
         // `t-shirt` is found as `tshirt`, too.
         if parts.len() > 1 {
-            // A text without spaces is one chunk, and Postgres takes no word of a page's length.
+            // A text without spaces is one chunk, and Postgres accepts no word as long as a page.
             let joined = parts.iter().flat_map(|part| part.plain.chars());
             found(joined.take(LONGEST).collect(), false);
         }
@@ -88,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_word_has_the_weight_of_its_first_place() {
-        let document = Document::new(
+        let document = SearchDocument::new(
             [('A', "Blue T-Shirt"), ('B', "cotton"), ('C', "shirt-7")],
             "A shirt of cotton, for Müller",
         );
@@ -106,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_text_without_spaces_makes_no_word_longer_than_others() {
-        let document = Document::new([('A', &*"tea-".repeat(50))], &"茶碗，".repeat(600));
+        let document = SearchDocument::new([('A', &*"tea-".repeat(50))], &"茶碗，".repeat(600));
         let longest = document.words.split(' ').map(|word| word.trim_matches('\'').chars().count());
         assert_eq!(longest.max(), Some(LONGEST), "{}", document.words);
-        // What is typed is cut as well, so it is found.
+        // The query is cut to the same length, so the word is found.
         let typed = Query::read(&"tea".repeat(50)).in_tier(0, &[]).0.all;
         let whole = &typed[2..][..LONGEST];
         assert!(document.heading.contains(&format!("'{whole}':")), "{typed}: {}", document.heading);

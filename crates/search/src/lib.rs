@@ -1,8 +1,7 @@
-//! Search: the words of a text, what is stored of a thing's, and what is asked for. No I/O: a service has
-//! the rows.
+//! Search: the words of a text, the document of a thing, and queries. No I/O: a service has the rows.
 //!
-//! Texts are folded here and not by Postgres, because its `lower`, `unaccent` and dictionaries
-//! depend on the locale of the database, and a wrong one shows only in what is not found.
+//! Texts are folded here and not by Postgres, because its `lower`, `unaccent` and dictionaries depend on the locale
+//! of the database, and the only sign of a wrong locale is that things are not found.
 
 #![warn(missing_docs)]
 
@@ -12,6 +11,6 @@ mod typo;
 mod vocabulary;
 mod words;
 
-pub use document::{Document, Weighted};
-pub use query::{Query, Similar, TIERS, Wanted};
+pub use document::{SearchDocument, WeightedText};
+pub use query::{Query, SimilarWords, TIERS, TierQuery};
 pub use vocabulary::{LEARN, SIMILAR, WORDS};

@@ -1,43 +1,42 @@
-//! What is asked for, as queries for Postgres.
+//! Queries for Postgres, from the words that a person typed.
 
 use std::collections::BTreeSet;
 
 use crate::typo::{errors, errors_at_beginning, forgiven};
-use crate::words::{Word, words};
+use crate::words::{FoldedWord, words};
 
-/// The most words that are looked for. Whoever pastes a page gets what its first words find.
+/// The most words of a query. A pasted page finds the things with its first words.
 const MAX_WORDS: usize = 16;
-/// The most words in which typing errors are forgiven: each is compared with many words of things, by whoever searches.
+/// The most words in which typing errors are forgiven. Each is compared with many words of things.
 const MAX_UNSURE: usize = 6;
-/// The most words of things that are tried for one that may be typed wrongly.
+/// The most words of things that replace a word that may be mistyped.
 const CORRECTIONS: usize = 8;
-/// A word of this length or longer also finds the word without its last two letters: `dishes` finds
-/// `dish`.
+/// A word of at least this length also finds the word without its last two letters: `dishes` finds `dish`.
 const INFLECTED: usize = 6;
 
-/// The words that are looked for. A thing has to have all of them, in any order.
+/// The words of a search. A thing must have all of them, in any order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    words: Vec<Word>,
+    words: Vec<FoldedWord>,
 }
 
-/// A word of the query, and one of some thing that is similar.
-pub type Similar = (String, String);
+/// A word of the query, and a similar word of some thing.
+pub type SimilarWords = (String, String);
 
 /// The number of tiers, see [`Query::in_tier`].
 pub const TIERS: i16 = 4;
 
 /// A query for all of the words, each a `tsquery` as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Finds things that have all words.
+pub struct TierQuery {
+    /// Finds the things that have all words.
     pub all: String,
-    /// Finds things that have any of them: these rank the things that `all` finds.
+    /// Finds the things that have any of the words: these rank the things that `all` finds.
     pub any: String,
 }
 
 impl Query {
-    /// Reads what a person typed. What is neither a letter nor a digit only separates words.
+    /// Reads a search as a person typed it. Characters other than letters and digits only separate words.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut words = words(text);
@@ -45,13 +44,13 @@ impl Query {
         Self { words }
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether the query has no words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// The words in which a typing error is forgiven: the first of the long ones, each once.
+    /// Returns the words in which a typing error is forgiven: the first of the long ones, each once.
     #[must_use]
     pub fn unsure(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();
@@ -59,11 +58,11 @@ impl Query {
         unsure.filter(|word| seen.insert(*word)).take(MAX_UNSURE).cloned().collect()
     }
 
-    /// What a tier finds, and the query of the tier before, whose things it leaves out. Tiers go from things that
-    /// have the words in their titles to those that have similar ones somewhere. Only the last needs words
-    /// that are similar to the [unsure](Self::unsure) ones.
+    /// Returns the query of a tier, and the query of the tier before, whose things it excludes. The first tier has
+    /// the things with the words in their titles, the last those with similar words somewhere. Only the last tier
+    /// needs the words that are similar to the [unsure](Self::unsure) ones.
     #[must_use]
-    pub fn in_tier(&self, tier: i16, similar: &[Similar]) -> (Wanted, Option<String>) {
+    pub fn in_tier(&self, tier: i16, similar: &[SimilarWords]) -> (TierQuery, Option<String>) {
         match tier {
             0 => (self.in_title(), None),
             1 => (self.begin_in_title(), Some(self.in_title().all)),
@@ -73,23 +72,23 @@ impl Query {
     }
 
     /// All words are in the title as they are.
-    fn in_title(&self) -> Wanted {
+    fn in_title(&self) -> TierQuery {
         self.wanted(|_, word| lexemes(word.spellings(), "A"))
     }
 
     /// Words of the title begin with all words.
-    fn begin_in_title(&self) -> Wanted {
+    fn begin_in_title(&self) -> TierQuery {
         self.wanted(|_, word| self.beginnings(word, "A"))
     }
 
     /// Words of the thing begin with all words.
-    fn begin(&self) -> Wanted {
+    fn begin(&self) -> TierQuery {
         self.wanted(|_, word| self.beginnings(word, ""))
     }
 
-    /// The thing has words that begin with all words or are like them, given the words of
-    /// things that are similar to the unsure ones. A word and its neighbour may be one there.
-    fn alike(&self, similar: &[Similar]) -> Wanted {
+    /// The thing has words that begin with all words or are similar to them. `similar` has the words of things that
+    /// are similar to the unsure ones. A word and its neighbour may be one word of the thing.
+    fn alike(&self, similar: &[SimilarWords]) -> TierQuery {
         self.wanted(|at, word| {
             let is_last = at + 1 == self.words.len();
             let corrections = corrections(&word.plain, is_last, similar);
@@ -101,15 +100,15 @@ impl Query {
         })
     }
 
-    /// All words, each by any of its alternatives.
-    fn wanted(&self, alternatives: impl Fn(usize, &Word) -> Vec<String>) -> Wanted {
+    /// A query for all words, each by any of its alternatives.
+    fn wanted(&self, alternatives: impl Fn(usize, &FoldedWord) -> Vec<String>) -> TierQuery {
         let words = self.words.iter().enumerate().map(|(at, word)| alternatives(at, word));
         let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();
-        Wanted { all: words.join(" & "), any: words.join(" | ") }
+        TierQuery { all: words.join(" & "), any: words.join(" | ") }
     }
 
-    /// A single letter begins nothing: most things have a word that begins with it.
-    fn beginnings(&self, word: &Word, weight: &str) -> Vec<String> {
+    /// A single letter does not count as a beginning: most things have a word that begins with it.
+    fn beginnings(&self, word: &FoldedWord, weight: &str) -> Vec<String> {
         let letters = self.words.iter().map(|word| word.plain.chars().count());
         if letters.max() > Some(1) {
             lexemes(word.spellings(), &format!("*{weight}"))
@@ -124,9 +123,9 @@ fn lexemes<'a>(words: impl Iterator<Item = &'a str>, weight: &str) -> Vec<String
     words.map(|word| format!("'{word}':{weight}")).collect()
 }
 
-/// The similar words that differ by typing errors only, the likeliest first. The last word may be
+/// Returns the similar words that differ only by typing errors, the likeliest first. The last word may be
 /// unfinished.
-fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [Similar]) -> Vec<&'a str> {
+fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [SimilarWords]) -> Vec<&'a str> {
     let errors = if is_last { errors_at_beginning } else { errors };
     let candidates = similar.iter().filter(|(of, _)| of == typed).map(|(_, word)| word.as_str());
     let counted = candidates.map(|word| (errors(typed, word), word));

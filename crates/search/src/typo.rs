@@ -1,6 +1,7 @@
-//! Typing errors: how far a word is from another.
+//! Typing errors: the distance between two words.
 
-/// The typing errors that are forgiven in a word. In a short one, or a number, every letter counts.
+/// Returns the number of typing errors that are forgiven in a word. In a short word or a number, every letter
+/// counts.
 pub(super) fn forgiven(word: &str) -> usize {
     if word.chars().any(char::is_numeric) {
         return 0;
@@ -12,23 +13,23 @@ pub(super) fn forgiven(word: &str) -> usize {
     }
 }
 
-/// Whether a word may be meant by one with typing errors.
+/// Whether a mistyped word may stand for this word.
 pub(super) fn may_be_meant(word: &str) -> bool {
     word.chars().nth(2).is_some() && !word.chars().any(char::is_numeric)
 }
 
-/// The typing errors that make `typed` of a word: letters that are wrong, missing, too many, or
+/// Returns the number of typing errors that turn `word` into `typed`: letters that are wrong, missing, too many, or
 /// swapped with their neighbour.
 pub(super) fn errors(typed: &str, word: &str) -> usize {
     last_row(typed, word).pop().unwrap_or_default()
 }
 
-/// The same, where `typed` is the beginning of a word.
+/// Like `errors`, where `typed` is the beginning of a word.
 pub(super) fn errors_at_beginning(typed: &str, word: &str) -> usize {
     last_row(typed, word).into_iter().min().unwrap_or_default()
 }
 
-/// The optimal string alignment distances from `typed` to each beginning of `word`.
+/// Returns the optimal string alignment distances from `typed` to each beginning of `word`.
 fn last_row(typed: &str, word: &str) -> Vec<usize> {
     let word: Vec<char> = word.chars().collect();
     let mut above_last: Vec<usize> = Vec::new();

@@ -1,11 +1,12 @@
-//! The words of all things, among which those are looked for that were meant by a misspelt one: their table, and what is asked of it.
+//! The vocabulary: the table of the words of all things, in which the words are found that a mistyped word may
+//! stand for.
 
-/// Makes the table and its function: one of the service's migrations.
+/// Creates the table and its function. It is one of the service's migrations.
 pub const WORDS: &str = include_str!("../../../migrations/search/0001_word.sql");
 
-/// Adds words. In order, so that of two things with the same new words one waits for the other, and not each for the other.
+/// Adds words. They are sorted, so that two things with the same new words wait for each other and do not deadlock.
 pub const LEARN: &str = "insert into word select word from unnest($1::text[]) as word
     order by word collate \"C\" on conflict (word) do nothing";
 
-/// The known words that are similar to these, each a [`Similar`](crate::Similar).
+/// Returns the known words that are similar to these, each a [`SimilarWords`](crate::SimilarWords).
 pub const SIMILAR: &str = "select typed, known from similar_words($1)";

@@ -3,41 +3,43 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// The longest word, in characters. The rest of a longer one is not looked at.
+/// The longest word, in characters. The rest of a longer word is ignored.
 pub(super) const LONGEST: usize = 40;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct FoldedWord {
     /// The word without diacritics: `muller` of `Müller`.
     pub(super) plain: String,
-    /// The word as it is written where there are no such letters: `mueller` of `Müller`.
+    /// The word as it is written on keyboards without such letters: `mueller` of `Müller`.
     pub(super) spelt: Option<String>,
 }
 
-/// The fewest letters of two words as one. Fewer begin too many words.
+/// The fewest letters of two joined words. A shorter word would be the beginning of too many others.
 const JOINED: usize = 4;
 
-impl Word {
-    /// This word and the next as one.
+impl FoldedWord {
+    /// Joins this word with the next.
     pub(super) fn joined(&self, next: &Self) -> Option<String> {
         let joined = format!("{}{}", self.plain, next.plain);
         (joined.chars().count() >= JOINED).then(|| joined.chars().take(LONGEST).collect())
     }
 
-    /// Its spellings, one or two.
+    /// Returns the spellings, one or two.
     pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.plain.as_str()).chain(self.spelt.as_deref())
     }
 }
 
-/// The words of a text, in order. An apostrophe does not end a word: `men's` is `mens`.
-pub(super) fn words(text: &str) -> Vec<Word> {
-    // Letters are spelt out only into letters, so both have the same words.
+/// Returns the words of a text, in order. An apostrophe does not end a word: `men's` is `mens`.
+pub(super) fn words(text: &str) -> Vec<FoldedWord> {
+    // A letter is spelt out only as letters, so both texts have the same words.
     let spelt = split(&fold(text.nfc().flat_map(spell)));
     let plain = split(&fold(text.chars()));
     let words = plain.into_iter().zip(spelt);
-    words.map(|(plain, spelt)| Word { spelt: (spelt != plain).then_some(spelt), plain }).collect()
+    words
+        .map(|(plain, spelt)| FoldedWord { spelt: (spelt != plain).then_some(spelt), plain })
+        .collect()
 }
 
 fn split(folded: &str) -> Vec<String> {
@@ -46,8 +48,8 @@ fn split(folded: &str) -> Vec<String> {
     words.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
-/// In small letters, without diacritics and apostrophes; ligatures, wide letters and the like as the
-/// letters that they stand for.
+/// Folds a text to small letters, without diacritics and apostrophes. Ligatures, wide letters and the like become
+/// the letters that they stand for.
 fn fold(text: impl Iterator<Item = char>) -> String {
     let letters = text.nfkd().filter(|c| !is_diacritic(*c) && !is_apostrophe(*c));
     let small = letters.flat_map(char::to_lowercase).filter(|c| !is_diacritic(*c));
@@ -61,8 +63,8 @@ fn fold(text: impl Iterator<Item = char>) -> String {
     folded
 }
 
-/// Diacritics of European scripts, and what chooses between two forms of a sign. Other marks are parts
-/// of their words.
+/// Whether this is a diacritic of a European script, or a selector between two forms of a sign. Other marks belong
+/// to their words.
 fn is_diacritic(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}')
 }
@@ -71,7 +73,7 @@ fn is_apostrophe(letter: char) -> bool {
     matches!(letter, '\'' | '’' | 'ʼ')
 }
 
-/// Letters that Unicode does not take apart.
+/// Decomposes letters that Unicode does not.
 fn undecomposed(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ß' => "ss",
@@ -82,13 +84,13 @@ fn undecomposed(letter: char) -> Option<&'static str> {
         'đ' | 'ð' => "d",
         'þ' => "th",
         'ı' => "i",
-        // At the end of a word it is written so.
+        // The form at the end of a word.
         'ς' => "σ",
         _ => return None,
     })
 }
 
-/// A letter as Germans, Danes, Norwegians and Swedes write it on a foreign keyboard.
+/// Spells a letter as Germans, Danes, Norwegians and Swedes do on a foreign keyboard.
 fn spell(letter: char) -> impl Iterator<Item = char> {
     let (letter, other) = match letter {
         'ä' | 'Ä' => ('a', Some('e')),
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn umlauts_have_two_spellings() {
-        let word = |plain: &str, spelt: Option<&str>| Word {
+        let word = |plain: &str, spelt: Option<&str>| FoldedWord {
             plain: plain.to_owned(),
             spelt: spelt.map(str::to_owned),
         };

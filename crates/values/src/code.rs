@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// A code of `N` capital letters. That such a currency or country exists is not checked.
+/// A code of `N` capital letters. Whether the currency or country exists is not checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Code<const N: usize>([u8; N]);
@@ -30,7 +30,7 @@ impl<const N: usize> Code<N> {
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Capital letters are UTF-8, so the default is never taken.
+        // Capital letters are UTF-8, so the default is never used.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! Values that several systems have in their events and requests: codes, money, slugs, times, bounded texts. Each checks
-//! its form when it is parsed, so the code that gets one can rely on it.
+//! Values in the events and requests of several systems: codes, money, slugs, times, bounded texts. Each checks its
+//! form when it is parsed, so the code that gets one can rely on it.
 
 #![warn(missing_docs)]
 

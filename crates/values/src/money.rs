@@ -15,14 +15,14 @@ pub struct Money {
 }
 
 impl Money {
-    /// The sum. `None` if the currencies differ or the sum is out of range.
+    /// Returns the sum, or `None` if the currencies differ or the sum is out of range.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let amount_minor = self.amount_minor.checked_add(other.amount_minor)?;
         (self.currency == other.currency).then_some(Self { amount_minor, ..self })
     }
 
-    /// The price of a quantity. `None` if it is out of range.
+    /// Returns the price of a quantity, or `None` if it is out of range.
     #[must_use]
     pub fn times(self, quantity: u32) -> Option<Self> {
         let amount_minor = self.amount_minor.checked_mul(i64::from(quantity))?;

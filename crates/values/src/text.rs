@@ -1,18 +1,18 @@
-//! Texts that people send: what is wrong with one.
+//! Checks of texts that people send.
 
 /// The longest text, in characters.
 const MAX_TEXT: usize = 200;
 
-/// What is wrong with a text.
+/// The error of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WrongText {
-    /// It is required.
+    /// The text is required.
     #[error("is empty")]
     Empty,
-    /// It is too long.
+    /// The text is too long.
     #[error("is longer than {MAX_TEXT} characters")]
     TooLong,
-    /// It has characters that cannot be stored or printed.
+    /// The text has characters that cannot be stored or printed.
     #[error("has control characters")]
     ControlCharacters,
 }
@@ -21,14 +21,14 @@ pub enum WrongText {
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns the error of the text.
 pub fn check_text(text: &str) -> Result<(), WrongText> {
     if text.trim().is_empty() {
         Err(WrongText::Empty)
     } else if text.chars().nth(MAX_TEXT).is_some() {
         Err(WrongText::TooLong)
     } else if text.chars().any(char::is_control) {
-        // Among them NUL, which Postgres cannot store.
+        // NUL, which Postgres cannot store, is among them.
         Err(WrongText::ControlCharacters)
     } else {
         Ok(())

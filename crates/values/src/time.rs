@@ -1,4 +1,4 @@
-//! Times that somebody else names, and that are stored.
+//! Times that others send, and that are stored.
 
 use std::borrow::Cow;
 
@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-/// The first moment that Postgres has, in 4714 BC.
+/// The earliest time that Postgres can store, in 4714 BC.
 const EARLIEST: Timestamp = Timestamp::constant(-210_866_803_200, 0);
 
-/// A time that Postgres has, too: what can be written as a time goes back to 9999 BC, and a statement with one that
+/// A time that Postgres can store. A time in a request may go back to 9999 BC, and a statement with a time that
 /// Postgres does not have fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Timestamp")]
 pub struct StorableTime(Timestamp);
 
-/// A time that Postgres does not have.
+/// A time that is too early for Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} cannot be stored: send a time from {EARLIEST} on")]
 pub struct TooEarly(Timestamp);

@@ -2,7 +2,7 @@
 //!
 //! The service that begins a saga owns it. Its row decides how the saga ends: of a refusal and the decision, the
 //! first that is committed wins. Nobody conducts: the box office does not know the snack bar.
-//! A request that is sent again is another order here; orders of the shop (`once.rs`) take an `Idempotency-Key`.
+//! A request that is sent again is another order here; orders of the shop (`idempotency.rs`) take an `Idempotency-Key`.
 
 use axum::Router;
 use axum::extract::State;

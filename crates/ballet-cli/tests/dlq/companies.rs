@@ -6,8 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
-use shipping::carrier::{self, Book, Booking, Cancelled, Carrier, Delivered, Parcel};
+use cards::{
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
+};
+use shipping::carrier::{
+    self, Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
+};
 
 /// An act under a key: the act, its order, and its subject.
 type CompanyAct = (&'static str, String, String);
@@ -55,8 +59,8 @@ impl Companies {
     }
 }
 
-fn refuses(why: &str) -> NoAnswer {
-    NoAnswer::Unavailable(why.to_owned())
+fn refuses(why: &str) -> ProviderError {
+    ProviderError::Unavailable(why.to_owned())
 }
 
 impl Provider for Companies {
@@ -103,7 +107,11 @@ impl Provider for Companies {
 }
 
 impl Carrier for Companies {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> carrier::Reply<'a, Booking> {
+    fn book<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a BookingRequest,
+    ) -> carrier::Reply<'a, Booking> {
         Box::pin(async move {
             let shipment = request.shipment_id.to_string();
             self.act(key, "book", &request.order_id, &shipment);
@@ -111,21 +119,29 @@ impl Carrier for Companies {
         })
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> carrier::Reply<'a, Cancelled> {
+    fn cancel<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Parcel,
+    ) -> carrier::Reply<'a, BookingCancelled> {
         Box::pin(async move {
             self.act(key, "cancel", &request.order_id, &request.tracking);
-            Ok(Cancelled)
+            Ok(BookingCancelled)
         })
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> carrier::Reply<'a, Delivered> {
+    fn delivered<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Parcel,
+    ) -> carrier::Reply<'a, ParcelDelivered> {
         Box::pin(async move {
             if self.holds_deliveries.load(Ordering::SeqCst) {
                 let on_its_way = outside::NoAnswer::NotYet { after: Some(Duration::from_hours(1)) };
-                return Err(carrier::NoAnswer::Lost(on_its_way));
+                return Err(carrier::CarrierError::Lost(on_its_way));
             }
             self.act(key, "deliver", &request.order_id, &request.tracking);
-            Ok(Delivered)
+            Ok(ParcelDelivered)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The behaviour of each test card.
 
-use crate::provider::NoAnswer;
-use crate::sandbox::memory::Kind;
+use crate::provider::ProviderError;
+use crate::sandbox::memory::OperationKind;
 
 pub(super) const APPROVED: &str = "approved";
 pub(super) const CAPTURED: &str = "captured";
@@ -36,11 +36,15 @@ impl Card {
         }
     }
 
-    /// The result of an operation, given the earlier results for the authorisation.
-    pub(super) fn decide(self, kind: Kind, past: &[String]) -> Result<&'static str, NoAnswer> {
+    /// Returns the result of an operation, given the earlier results for the authorisation.
+    pub(super) fn decide(
+        self,
+        kind: OperationKind,
+        past: &[String],
+    ) -> Result<&'static str, ProviderError> {
         let was = |result: &str| past.iter().any(|past| past == result);
         Ok(match kind {
-            Kind::Authorize => match self {
+            OperationKind::Authorize => match self {
                 Self::Declined => "card_declined",
                 Self::InsufficientFunds => "insufficient_funds",
                 Self::Unknown => "unknown_card",
@@ -48,17 +52,17 @@ impl Card {
                     APPROVED
                 }
             },
-            Kind::Capture if self == Self::CaptureFails => "capture_refused",
-            Kind::Capture | Kind::Void if self == Self::Expires => EXPIRED,
-            Kind::Capture if was(VOIDED) => "authorization_voided",
-            Kind::Capture => CAPTURED,
-            Kind::Void if was(CAPTURED) => {
-                return Err(NoAnswer::Unavailable("captured: refund it instead".to_owned()));
+            OperationKind::Capture if self == Self::CaptureFails => "capture_refused",
+            OperationKind::Capture | OperationKind::Void if self == Self::Expires => EXPIRED,
+            OperationKind::Capture if was(VOIDED) => "authorization_voided",
+            OperationKind::Capture => CAPTURED,
+            OperationKind::Void if was(CAPTURED) => {
+                return Err(ProviderError::Unavailable("captured: refund it instead".to_owned()));
             }
-            Kind::Void => VOIDED,
-            Kind::Refund if was(CAPTURED) => REFUNDED,
-            Kind::Refund => {
-                return Err(NoAnswer::Unavailable("nothing was captured".to_owned()));
+            OperationKind::Void => VOIDED,
+            OperationKind::Refund if was(CAPTURED) => REFUNDED,
+            OperationKind::Refund => {
+                return Err(ProviderError::Unavailable("nothing was captured".to_owned()));
             }
         })
     }
@@ -74,19 +78,22 @@ mod tests {
             let past: Vec<String> = past.iter().map(|&past| past.to_owned()).collect();
             Card::of(card).decide(kind, &past).ok()
         };
-        assert_eq!(decide("card_approved", Kind::Authorize, &[]), Some("approved"));
-        assert_eq!(decide("4111111111111111", Kind::Authorize, &[]), Some("unknown_card"));
+        assert_eq!(decide("card_approved", OperationKind::Authorize, &[]), Some("approved"));
+        assert_eq!(decide("4111111111111111", OperationKind::Authorize, &[]), Some("unknown_card"));
         assert_eq!(
-            decide("card_capture_fails", Kind::Capture, &[APPROVED]),
+            decide("card_capture_fails", OperationKind::Capture, &[APPROVED]),
             Some("capture_refused")
         );
-        assert_eq!(decide("card_expires", Kind::Void, &[APPROVED]), Some(EXPIRED));
+        assert_eq!(decide("card_expires", OperationKind::Void, &[APPROVED]), Some(EXPIRED));
         assert_eq!(
-            decide("card_approved", Kind::Capture, &[APPROVED, VOIDED]),
+            decide("card_approved", OperationKind::Capture, &[APPROVED, VOIDED]),
             Some("authorization_voided")
         );
-        assert_eq!(decide("card_approved", Kind::Void, &[APPROVED, CAPTURED]), None);
-        assert_eq!(decide("card_approved", Kind::Refund, &[APPROVED]), None);
-        assert_eq!(decide("card_approved", Kind::Refund, &[APPROVED, CAPTURED]), Some(REFUNDED));
+        assert_eq!(decide("card_approved", OperationKind::Void, &[APPROVED, CAPTURED]), None);
+        assert_eq!(decide("card_approved", OperationKind::Refund, &[APPROVED]), None);
+        assert_eq!(
+            decide("card_approved", OperationKind::Refund, &[APPROVED, CAPTURED]),
+            Some(REFUNDED)
+        );
     }
 }

@@ -10,21 +10,21 @@ use values::Money;
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum OperationKind {
     /// Hold money.
     Authorize,
-    /// Take the money that is held.
+    /// Capture the money that is held.
     Capture,
     /// Release the money that is held.
     Void,
-    /// Give back the money that was taken.
+    /// Refund the captured money.
     Refund,
 }
 
 /// A requested operation.
 #[derive(Debug)]
-pub(super) struct Operation<'a> {
-    pub(super) kind: Kind,
+pub(super) struct SandboxOperation<'a> {
+    pub(super) kind: OperationKind,
     pub(super) order_id: Uuid,
     pub(super) reference: &'a str,
     pub(super) card_token: &'a str,
@@ -33,7 +33,7 @@ pub(super) struct Operation<'a> {
 
 /// The number of requests under one key, and the result if the operation has taken effect.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct OperationAttempt {
     pub(super) number: i32,
     pub(super) result: Option<String>,
 }
@@ -42,8 +42,8 @@ pub(super) struct Attempt {
 pub(super) async fn begin(
     memory: &PgPool,
     key: CallKey,
-    operation: &Operation<'_>,
-) -> sqlx::Result<Attempt> {
+    operation: &SandboxOperation<'_>,
+) -> sqlx::Result<OperationAttempt> {
     let (number, result) = sqlx::query_as(
         "insert into sandbox_operation
              (idempotency_key, kind, order_id, reference, card_token, amount_minor, currency)
@@ -60,10 +60,10 @@ pub(super) async fn begin(
     .bind(operation.amount.currency.as_str())
     .fetch_one(memory)
     .await?;
-    Ok(Attempt { number, result })
+    Ok(OperationAttempt { number, result })
 }
 
-/// Records the result, unless a repeated request did so meanwhile, and returns the one that counts.
+/// Records the result, unless a repeated request did so meanwhile. Returns the result that counts.
 pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
     let (result,) = sqlx::query_as(
         "update sandbox_operation set result = coalesce(result, $2)
@@ -77,7 +77,7 @@ pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx:
     Ok(result)
 }
 
-/// The results of all operations on an authorisation.
+/// Returns the results of all operations on an authorisation.
 pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select result from sandbox_operation where reference = $1 and result is not null",
@@ -87,7 +87,7 @@ pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Ve
     .await
 }
 
-/// The card of an authorisation.
+/// Returns the card of an authorisation.
 pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select card_token from sandbox_operation where reference = $1 and kind = 'authorize'",

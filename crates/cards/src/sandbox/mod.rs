@@ -10,9 +10,9 @@
 //! | `card_flaky` | of each operation, the first request and then the first answer is lost |
 //! | any other | not authorised: `unknown_card` |
 //!
-//! It records its operations in its own table, outside of the service's transactions, as if it had
-//! a database of its own. It allows what the service must not do, such as two captures under two
-//! keys, so that the table shows it.
+//! The sandbox records its operations in its own table, outside of the service's transactions, as if it had a
+//! database of its own. It allows mistakes of the service, such as two captures under two keys, so that the table
+//! shows them.
 
 mod card;
 mod memory;
@@ -26,10 +26,10 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::provider::{
-    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
 };
 use crate::sandbox::card::Card;
-use crate::sandbox::memory::{Kind, Operation};
+use crate::sandbox::memory::{OperationKind, SandboxOperation};
 
 /// The sandbox's table, in the database of the service that calls it.
 pub const MIGRATION: Migration = Migration {
@@ -37,8 +37,7 @@ pub const MIGRATION: Migration = Migration {
     sql: include_str!("../../../../migrations/cards/0002_sandbox.sql"),
 };
 
-/// A card processor inside this process. The default one has no database, so it can be declared but
-/// not called.
+/// A card processor inside this process. The default has no database, so it can be declared but not called.
 #[derive(Debug, Default)]
 pub struct Sandbox {
     database_url: String,
@@ -47,20 +46,20 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox with its table in the database of the service that is paid. It connects with the first request.
+    /// Creates a sandbox with its table in the database of the service. It connects with the first request.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         let slow = Duration::from_millis(1_500);
         Self { database_url: database_url.into(), slow, pool: OnceLock::new() }
     }
 
-    /// Sets how long an answer for `card_slow` takes.
+    /// Sets the delay of answers for `card_slow`.
     #[must_use]
     pub fn slow(self, slow: Duration) -> Self {
         Self { slow, ..self }
     }
 
-    /// Its own connections, because the service's transactions must not include its table.
+    /// Returns the sandbox's own connections, because the service's transactions must not include its table.
     fn memory(&self) -> sqlx::Result<&PgPool> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
@@ -73,10 +72,10 @@ impl Sandbox {
         &self,
         key: CallKey,
         request: &Authorize,
-    ) -> Result<Authorization, NoAnswer> {
+    ) -> Result<Authorization, ProviderError> {
         let reference = format!("auth_{key}");
-        let operation = Operation {
-            kind: Kind::Authorize,
+        let operation = SandboxOperation {
+            kind: OperationKind::Authorize,
             order_id: request.order_id,
             reference: &reference,
             card_token: &request.card_token,
@@ -92,14 +91,14 @@ impl Sandbox {
     async fn settled(
         &self,
         key: CallKey,
-        kind: Kind,
+        kind: OperationKind,
         request: &Settle,
-    ) -> Result<String, NoAnswer> {
+    ) -> Result<String, ProviderError> {
         let Settle { order_id, reference, amount } = request;
         let card_token = memory::card_of(self.memory()?, reference).await?.ok_or_else(|| {
-            NoAnswer::Unavailable(format!("{reference} is not a known authorisation"))
+            ProviderError::Unavailable(format!("{reference} is not a known authorisation"))
         })?;
-        let operation = Operation {
+        let operation = SandboxOperation {
             kind,
             order_id: *order_id,
             reference,
@@ -109,14 +108,18 @@ impl Sandbox {
         self.operate(key, &operation).await
     }
 
-    async fn operate(&self, key: CallKey, operation: &Operation<'_>) -> Result<String, NoAnswer> {
+    async fn operate(
+        &self,
+        key: CallKey,
+        operation: &SandboxOperation<'_>,
+    ) -> Result<String, ProviderError> {
         let card = Card::of(operation.card_token);
         if card == Card::Slow {
             tokio::time::sleep(self.slow).await;
         }
         let attempt = memory::begin(self.memory()?, key, operation).await?;
         if card == Card::Flaky && attempt.number == 1 {
-            return Err(NoAnswer::Unavailable("the request was lost".to_owned()));
+            return Err(ProviderError::Unavailable("the request was lost".to_owned()));
         }
         let result = match attempt.result {
             Some(result) => result,
@@ -127,7 +130,7 @@ impl Sandbox {
             }
         };
         if card == Card::Flaky && attempt.number == 2 {
-            return Err(NoAnswer::Unavailable("the answer was lost".to_owned()));
+            return Err(ProviderError::Unavailable("the answer was lost".to_owned()));
         }
         Ok(result)
     }
@@ -140,7 +143,7 @@ impl Provider for Sandbox {
 
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
         Box::pin(async move {
-            let result = self.settled(key, Kind::Capture, request).await?;
+            let result = self.settled(key, OperationKind::Capture, request).await?;
             Ok(match result.as_str() {
                 card::CAPTURED => Capture::Captured,
                 _ => Capture::Failed { reason: result },
@@ -150,7 +153,7 @@ impl Provider for Sandbox {
 
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
         Box::pin(async move {
-            let result = self.settled(key, Kind::Void, request).await?;
+            let result = self.settled(key, OperationKind::Void, request).await?;
             Ok(match result.as_str() {
                 card::EXPIRED => Void::EndedBefore,
                 _ => Void::Voided,
@@ -160,7 +163,7 @@ impl Provider for Sandbox {
 
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
         Box::pin(async move {
-            self.settled(key, Kind::Refund, request).await?;
+            self.settled(key, OperationKind::Refund, request).await?;
             Ok(Refund::Refunded)
         })
     }

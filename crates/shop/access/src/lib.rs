@@ -1,5 +1,5 @@
-//! Who sees and changes what in the shop. Carts and orders belong to a customer. Each service judges
-//! its own requests, because it has the rows.
+//! Decides who may see and change a customer's carts and orders. Each service judges its own requests, because it
+//! has the rows.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,5 @@
-//! What the orders of one customer may have of the shop's stock before they are paid. Each service that takes orders
-//! from customers has the bound, and counts what it took.
+//! The bound on the stock in one customer's unpaid orders. Each service that takes orders from customers enforces
+//! it over the orders that it took itself.
 
 use clap::Args;
 use shop_events::OrderLine;
@@ -9,23 +9,23 @@ const PIECES: u32 = 1_000;
 
 /// The bound of one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
-pub struct Unpaid {
-    /// The most pieces, of all products together, in the orders of one customer that are not paid. A further order is
-    /// answered with 429. Who acts for customers is not bound.
+pub struct UnpaidLimit {
+    /// The most pieces, of all products together, in the orders of one customer that are not paid. A further order
+    /// is answered with 429. Callers that act for customers are not bound.
     #[arg(long, env = "UNPAID_PIECES_OF_ONE", default_value_t = PIECES, value_name = "PIECES", value_parser = clap::value_parser!(u32).range(1..))]
     pub unpaid_pieces_of_one: u32,
 }
 
-impl Default for Unpaid {
+impl Default for UnpaidLimit {
     fn default() -> Self {
         Self { unpaid_pieces_of_one: PIECES }
     }
 }
 
-/// Why an order of a customer is too much.
+/// The reason why an order of a customer is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TooMuch {
-    /// The order alone is.
+pub enum TooManyPieces {
+    /// The order alone is too large.
     #[error(
         "the order has {ordered} pieces, and {most} is the limit of one customer before payment \
          (UNPAID_PIECES_OF_ONE): order less"
@@ -33,37 +33,37 @@ pub enum TooMuch {
     Alone {
         /// The pieces of the order.
         ordered: i64,
-        /// The most that there may be.
+        /// The limit.
         most: u32,
     },
-    /// It is with the customer's other orders.
+    /// The order is too large together with the customer's other orders.
     #[error(
         "with this order, those of yours that are not paid would have {unpaid} pieces, and {most} is the \
          limit of one customer (UNPAID_PIECES_OF_ONE): cancel one, or wait until one is paid"
     )]
     Together {
-        /// The pieces of all of them.
+        /// The pieces of all these orders.
         unpaid: i64,
-        /// The most that there may be.
+        /// The limit.
         most: u32,
     },
 }
 
-impl Unpaid {
-    /// Judges an order of a customer, who has others with this number of pieces that are not paid.
+impl UnpaidLimit {
+    /// Judges an order of a customer who has `others` pieces in other unpaid orders.
     ///
     /// # Errors
     ///
-    /// It is too much.
-    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), TooMuch> {
+    /// Returns an error if the order is too large.
+    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), TooManyPieces> {
         let most = self.unpaid_pieces_of_one;
         let ordered: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
         if ordered > i64::from(most) {
-            return Err(TooMuch::Alone { ordered, most });
+            return Err(TooManyPieces::Alone { ordered, most });
         }
         let unpaid = ordered.saturating_add(others);
         if unpaid > i64::from(most) {
-            return Err(TooMuch::Together { unpaid, most });
+            return Err(TooManyPieces::Together { unpaid, most });
         }
         Ok(())
     }

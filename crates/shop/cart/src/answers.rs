@@ -22,18 +22,18 @@ impl Tagged for Cart {
     }
 }
 
-/// What became of the request to check out a cart.
+/// The result of a request to check out a cart.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum CheckoutOutcome {
     /// 201: the cart is checked out.
     New(Checkout),
-    /// 200: an earlier request of the same has checked it out.
+    /// 200: an earlier, identical request has checked it out.
     Before(Checkout),
-    /// 409 or 412: it is not, and has this version.
+    /// 409 or 412: the cart is not checked out, and has this version.
     Refused(Problem, i64),
 }
 
-impl IntoResponse for Outcome {
+impl IntoResponse for CheckoutOutcome {
     fn into_response(self) -> Response {
         let (status, checkout) = match self {
             Self::New(checkout) => (StatusCode::CREATED, checkout),
@@ -51,7 +51,7 @@ impl IntoResponse for Outcome {
     }
 }
 
-impl Answers for Outcome {
+impl Answers for CheckoutOutcome {
     fn describe(draft: &mut Draft<'_>) {
         let schema = json!({ "type": "string", "format": "uri-reference" });
         for (status, when) in [

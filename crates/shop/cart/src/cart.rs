@@ -19,10 +19,10 @@ pub(crate) struct Cart {
     /// 1 when the cart is opened, and 1 more with each change of it: its ETag.
     pub(crate) version: i64,
     /// The status of the cart.
-    pub(crate) status: Status,
-    /// What is in the cart, in the order in which it was put there.
+    pub(crate) status: CartStatus,
+    /// The lines, in the order in which they were added.
     #[schemars(length(max = MAX_LINES))]
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<CartLine>,
     /// The price of all lines that can be bought. Missing if there are none, or if they are in
     /// several currencies.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,11 +39,10 @@ pub(crate) struct Cart {
 /// The status of a cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "CartStatus")]
-pub(crate) enum Status {
-    /// It can be changed and checked out.
+pub(crate) enum CartStatus {
+    /// The cart can be changed and checked out.
     Open,
-    /// It is an order, which may still be cancelled.
+    /// The cart is an order, which may still be cancelled.
     CheckedOut,
     /// Its order is confirmed, or was cancelled by the customer.
     Closed,
@@ -51,8 +50,7 @@ pub(crate) enum Status {
 
 /// A quantity of a product at the price that the customer was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "CartLine")]
-pub(crate) struct Line {
+pub(crate) struct CartLine {
     /// The product.
     pub(crate) sku: Sku,
     /// Its title.
@@ -68,8 +66,7 @@ pub(crate) struct Line {
 
 /// A line that is not as the customer was shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "ChangedLine")]
-pub(crate) struct Change {
+pub(crate) struct ChangedLine {
     /// The product.
     pub(crate) sku: Sku,
     /// The price that the customer was shown.
@@ -79,14 +76,14 @@ pub(crate) struct Change {
     pub(crate) new_price: Option<Money>,
 }
 
-/// Why lines cannot be one order.
+/// The reason why lines cannot be one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoOrder {
+pub(crate) enum OrderObstacle {
     /// There is nothing to buy.
     Empty,
     /// This line has another currency than the first.
     OtherCurrency(Sku, Currency),
-    /// The total cannot be written.
+    /// The total is too large.
     TotalOutOfRange,
 }
 
@@ -96,7 +93,7 @@ impl Cart {
             cart_id,
             customer_id,
             version: 1,
-            status: Status::Open,
+            status: CartStatus::Open,
             lines: Vec::new(),
             total: None,
             order_id: None,
@@ -105,11 +102,11 @@ impl Cart {
         }
     }
 
-    /// Puts a quantity of a product in place of what there is of it. Returns whether that changes the
-    /// lines, or `None` if there is no room for another line.
+    /// Sets the quantity of a product. Returns whether that changes the lines, or `None` if there is no room for
+    /// another line.
     pub(crate) fn put(&mut self, product: Product, quantity: u32) -> Option<bool> {
         let Product { sku, title, price: unit_price, .. } = product;
-        let new = Line { sku, title, quantity, unit_price, withdrawn: false };
+        let new = CartLine { sku, title, quantity, unit_price, withdrawn: false };
         let is_full = self.lines.len() >= MAX_LINES;
         match self.lines.iter_mut().find(|line| line.sku == new.sku) {
             Some(line) if *line == new => return Some(false),
@@ -137,14 +134,13 @@ impl Cart {
         !was_empty
     }
 
-    /// Compares the lines with the products as the copy has them now, by SKU, and shows what is new.
-    /// Returns the lines that are not as they were shown; a withdrawn product is among them until it
-    /// is taken out, and one that is for sale again, because the catalog was restored, is among them
-    /// once.
+    /// Compares the lines with the products as the copy has them now, by SKU, and updates them. Returns the lines
+    /// that differ from what the customer was shown. A withdrawn product is among them until it is taken out. A
+    /// product that is for sale again, because the catalog was restored, is among them once.
     pub(crate) fn compare(
         &mut self,
         products: &HashMap<String, Versioned<Product>>,
-    ) -> Vec<Change> {
+    ) -> Vec<ChangedLine> {
         let mut changes = Vec::new();
         for line in &mut self.lines {
             let Some(version) = products.get(line.sku.as_str()) else { continue };
@@ -154,11 +150,11 @@ impl Cart {
                 Some(product) => {
                     line.unit_price = product.price;
                     line.withdrawn = false;
-                    changes.push(Change { sku, old_price, new_price: Some(product.price) });
+                    changes.push(ChangedLine { sku, old_price, new_price: Some(product.price) });
                 }
                 None => {
                     line.withdrawn = true;
-                    changes.push(Change { sku, old_price, new_price: None });
+                    changes.push(ChangedLine { sku, old_price, new_price: None });
                 }
             }
         }
@@ -166,10 +162,10 @@ impl Cart {
         changes
     }
 
-    /// The lines of the order, and their price.
-    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), NoOrder> {
+    /// Returns the lines of the order, and their price.
+    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), OrderObstacle> {
         let total = total(&self.lines)?;
-        let line = |Line { sku, quantity, unit_price, .. }: &Line| OrderLine {
+        let line = |CartLine { sku, quantity, unit_price, .. }: &CartLine| OrderLine {
             sku: sku.clone(),
             quantity: *quantity,
             unit_price: *unit_price,
@@ -179,17 +175,19 @@ impl Cart {
     }
 }
 
-/// The price of the lines that can be bought.
-pub(crate) fn total(lines: &[Line]) -> Result<Money, NoOrder> {
+/// Returns the price of the lines that can be bought.
+pub(crate) fn total(lines: &[CartLine]) -> Result<Money, OrderObstacle> {
     let mut lines = lines.iter().filter(|line| !line.withdrawn);
-    let first = lines.next().ok_or(NoOrder::Empty)?;
-    let price = |line: &Line| line.unit_price.times(line.quantity).ok_or(NoOrder::TotalOutOfRange);
+    let first = lines.next().ok_or(OrderObstacle::Empty)?;
+    let price = |line: &CartLine| {
+        line.unit_price.times(line.quantity).ok_or(OrderObstacle::TotalOutOfRange)
+    };
     lines.try_fold(price(first)?, |total, line| {
         let price = price(line)?;
         if price.currency != total.currency {
-            return Err(NoOrder::OtherCurrency(line.sku.clone(), price.currency));
+            return Err(OrderObstacle::OtherCurrency(line.sku.clone(), price.currency));
         }
-        total.plus(price).ok_or(NoOrder::TotalOutOfRange)
+        total.plus(price).ok_or(OrderObstacle::TotalOutOfRange)
     })
 }
 

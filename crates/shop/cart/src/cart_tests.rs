@@ -38,7 +38,7 @@ fn a_product_has_one_line() {
     assert!(cart.remove(&sku("mug")) && !cart.remove(&sku("mug")));
     assert_eq!(amount(&cart), Some(100));
     assert!(cart.clear() && !cart.clear());
-    assert_eq!(cart.order(), Err(NoOrder::Empty));
+    assert_eq!(cart.order(), Err(OrderObstacle::Empty));
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn lines_in_two_currencies_are_no_order() {
     cart.put(product("mug", 500, "EUR"), 1);
     cart.put(product("cup", 500, "USD"), 1);
     let dollars = "USD".parse().expect("a currency");
-    assert_eq!(cart.order(), Err(NoOrder::OtherCurrency(sku("cup"), dollars)));
+    assert_eq!(cart.order(), Err(OrderObstacle::OtherCurrency(sku("cup"), dollars)));
     assert_eq!(cart.total, None);
     cart.remove(&sku("cup"));
     cart.put(product("pot", i64::MAX, "EUR"), 1);
-    assert_eq!(cart.order(), Err(NoOrder::TotalOutOfRange));
+    assert_eq!(cart.order(), Err(OrderObstacle::TotalOutOfRange));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use shop_events::{CartId, Money, OrderId, OrderLine};
 /// A checkout: the order that was made from a version of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Checkout {
-    /// The order. It is there, in `orders`, a moment after the checkout.
+    /// The order. `orders` has it a moment after the checkout.
     pub(crate) order_id: OrderId,
     /// The cart.
     pub(crate) cart_id: CartId,
@@ -19,12 +19,12 @@ pub(crate) struct Checkout {
     pub(crate) lines: Vec<OrderLine>,
     /// The price of all lines.
     pub(crate) total: Money,
-    /// What became of the order, as far as the cart knows.
-    pub(crate) status: Status,
+    /// The status of the order, as far as the cart knows.
+    pub(crate) status: CheckoutStatus,
     /// Why the order was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<CancelReason>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact reason, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
     /// When the cart was checked out.
@@ -33,11 +33,10 @@ pub(crate) struct Checkout {
     pub(crate) changed_at: Timestamp,
 }
 
-/// What became of a checkout.
+/// The status of a checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "CheckoutStatus")]
-pub(crate) enum Status {
+pub(crate) enum CheckoutStatus {
     /// The order may still be cancelled.
     Placed,
     /// The order is paid.
@@ -46,18 +45,17 @@ pub(crate) enum Status {
     Cancelled,
 }
 
-/// Whether a customer can do something so that the next order of the cart is not cancelled for this
-/// reason.
+/// Whether the customer can do something so that the cart's next order is not cancelled for this reason.
 pub(crate) const fn can_be_mended(reason: CancelReason) -> bool {
     match reason {
-        // Take the line out; want less; send another card or address; try again.
+        // Remove the line; order less; use another card or address; try again.
         CancelReason::Invalid
         | CancelReason::OutOfStock
         | CancelReason::PaymentDeclined
         | CancelReason::CaptureFailed
         | CancelReason::ShipmentRejected
         | CancelReason::DeadlinePassed => true,
-        // It is what the customer wanted.
+        // The customer wanted it.
         CancelReason::CustomerCancelled => false,
     }
 }

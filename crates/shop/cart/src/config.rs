@@ -1,12 +1,12 @@
 //! The settings of the service `cart`.
 
 use clap::Args;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 
 /// The settings of cart, besides those of every service.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct CartSettings {
-    /// What the checkouts of one customer may have before they are paid.
+    /// The bound on the stock in one customer's unpaid checkouts.
     #[command(flatten)]
-    pub unpaid: Unpaid,
+    pub unpaid: UnpaidLimit,
 }

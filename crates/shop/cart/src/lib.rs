@@ -1,6 +1,6 @@
-//! Cart: what customers want to buy, at the prices that they were shown, and its checkouts. A checkout
-//! is decided once, under the lock of the cart's row, against the service's copy of the products: its
-//! prices are those of the order.
+//! Cart: the goods that customers want to buy, at the prices that they were shown, and the checkouts. A checkout is
+//! decided once, under the lock of the cart's row, against the service's copy of the products. The order has these
+//! prices.
 
 #![warn(missing_docs)]
 
@@ -20,11 +20,11 @@ use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
 use crate::config::CartSettings;
-use crate::http::state::Carts;
+use crate::http::state::CartsState;
 use crate::projections::{ClearCart, EndCheckout};
 
-/// Everything that cart does. Its checkouts start the saga; it takes no other part in it, and nothing
-/// waits for what it does afterwards.
+/// Returns the participant. Its checkouts start the saga; it takes no other part in it, and nothing waits for what
+/// it does afterwards.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("cart")
@@ -49,16 +49,16 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: CartSettings) -> Service {
     let CartSettings { unpaid } = settings;
     Service::new(participant())
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(Carts { handle, unpaid }))
+        .routes(move |handle| http::api().router(CartsState { handle, unpaid }))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

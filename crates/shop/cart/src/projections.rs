@@ -1,12 +1,12 @@
-//! What becomes of a cart when its order has ended. Of an order's ends only the first counts, and an
-//! order that was not checked out here is none of ours.
+//! Ends the checkout of a cart when its order has ended. Only the first end of an order counts. Orders that were
+//! not checked out here are ignored.
 
 use ballet::{Failure, Projection, Tx};
 use shop_events::cart::{CartCleared, CartReopened, ClearReason};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
 use shop_events::{CartId, OrderId};
 
-use crate::cart::{Cart, Status};
+use crate::cart::{Cart, CartStatus};
 use crate::checkout::{self, can_be_mended};
 use crate::store;
 
@@ -20,7 +20,8 @@ impl Projection for ClearCart {
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
         let (order_id, now) = (order.order_id, tx.now());
-        let end = store::checkout::End { status: checkout::Status::Confirmed, why: None };
+        let end =
+            store::checkout::OrderEnd { status: checkout::CheckoutStatus::Confirmed, why: None };
         match store::checkout::end(tx.db(), order_id, &end, now).await? {
             Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderConfirmed).await,
             None => Ok(()),
@@ -28,7 +29,7 @@ impl Projection for ClearCart {
     }
 }
 
-/// Reopens the cart of a cancelled order, or clears it if its customer wanted that.
+/// Reopens the cart of a cancelled order, or clears it if the customer cancelled.
 #[derive(Debug)]
 pub(crate) struct EndCheckout;
 
@@ -39,7 +40,7 @@ impl Projection for EndCheckout {
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
         let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
         let (why, now) = (Some((reason, detail)), tx.now());
-        let end = store::checkout::End { status: checkout::Status::Cancelled, why };
+        let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Cancelled, why };
         match store::checkout::end(tx.db(), order_id, &end, now).await? {
             Some(cart_id) if can_be_mended(reason) => reopen(tx, cart_id, order_id, reason).await,
             Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderCancelled).await,
@@ -55,7 +56,7 @@ async fn reopen(
     reason: CancelReason,
 ) -> Result<(), Failure> {
     let mut cart = of_order(tx, cart_id, order_id).await?;
-    cart.status = Status::Open;
+    cart.status = CartStatus::Open;
     let now = tx.now();
     store::cart::save(tx.db(), &mut cart, now).await?;
     let customer_id = cart.customer_id;
@@ -69,7 +70,7 @@ async fn close(
     reason: ClearReason,
 ) -> Result<(), Failure> {
     let mut cart = of_order(tx, cart_id, order_id).await?;
-    cart.status = Status::Closed;
+    cart.status = CartStatus::Closed;
     cart.clear();
     let now = tx.now();
     store::cart::save(tx.db(), &mut cart, now).await?;
@@ -77,10 +78,11 @@ async fn close(
     tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: Some(order_id) }).await
 }
 
-/// The cart whose checkout is this order, locked. It waits for the order's end in no other status.
+/// Locks and returns the cart whose checkout is this order. In any other status the cart does not wait for the
+/// order's end.
 async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
-    cart.filter(|cart| cart.status == Status::CheckedOut && cart.order_id == Some(order_id))
+    cart.filter(|cart| cart.status == CartStatus::CheckedOut && cart.order_id == Some(order_id))
         .ok_or_else(|| {
             Failure::permanent(format!("cart {cart_id} is not checked out as order {order_id}"))
         })

@@ -1,24 +1,24 @@
-//! What cannot be done with a cart, in a sentence each.
+//! The refusals of cart, each with a sentence for the client.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_access::Caller;
-use shop_access::unpaid::TooMuch;
+use shop_access::unpaid::TooManyPieces;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
-use crate::cart::{Cart, Change, NoOrder, Status};
+use crate::cart::{Cart, CartStatus, ChangedLine, OrderObstacle};
 
-/// What a refused checkout says besides.
+/// The additional member of a refused checkout.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ChangedLines {
-    /// The lines that are not as they were shown. The cart shows them as they are now.
+    /// The lines that differ from what the customer was shown. The cart shows them as they are now.
     #[serde(default)]
-    lines: Vec<Change>,
+    lines: Vec<ChangedLine>,
 }
 
-/// The cart, if there is one that the caller may see.
+/// Returns the cart, if there is one that the caller may see.
 pub(crate) fn own(cart: Option<Cart>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     cart.filter(|cart| caller.is_allowed(cart.customer_id))
         .ok_or_else(|| Problem::not_found(format!("there is no cart {cart_id}")))
@@ -29,8 +29,10 @@ pub(crate) fn not_open(cart: &Cart) -> Problem {
     let Cart { cart_id, status, .. } = cart;
     let order = cart.order_id.map_or_else(String::new, |order_id| format!(" {order_id}"));
     Problem::conflict(match status {
-        Status::Closed => format!("cart {cart_id} was bought as order{order}: open another one"),
-        Status::Open | Status::CheckedOut => format!(
+        CartStatus::Closed => {
+            format!("cart {cart_id} was bought as order{order}: open another one")
+        }
+        CartStatus::Open | CartStatus::CheckedOut => format!(
             "cart {cart_id} is checked out as order{order}: it can be changed again if that is \
              cancelled"
         ),
@@ -41,7 +43,7 @@ pub(crate) fn no_product(sku: &Sku) -> Problem {
     Problem::not_yet(no_product_words(sku))
 }
 
-/// The same of one of the products for a new cart.
+/// Like `no_product`, for one of the products of a new cart.
 pub(crate) fn no_product_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(no_product_words(sku)).at(place).try_again()
 }
@@ -54,7 +56,7 @@ pub(crate) fn withdrawn(sku: &Sku) -> Problem {
     Problem::new(StatusCode::GONE, withdrawn_words(sku))
 }
 
-/// The same of one of the products for a new cart.
+/// Like `withdrawn`, for one of the products of a new cart.
 pub(crate) fn withdrawn_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(withdrawn_words(sku)).at(place)
 }
@@ -67,23 +69,23 @@ pub(crate) fn full(cart_id: CartId) -> Problem {
     Problem::conflict(format!("cart {cart_id} has {MAX_LINES} products: take one out first"))
 }
 
-/// The cart cannot be one order.
-pub(crate) fn no_order(cart_id: CartId, why: &NoOrder) -> Problem {
+/// The cart cannot be an order.
+pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
     Problem::conflict(match why {
-        NoOrder::Empty => format!("cart {cart_id} is empty"),
-        NoOrder::OtherCurrency(sku, currency) => format!(
+        OrderObstacle::Empty => format!("cart {cart_id} is empty"),
+        OrderObstacle::OtherCurrency(sku, currency) => format!(
             "product {sku} costs {currency} and the cart's first product does not: an order has \
              one currency"
         ),
-        NoOrder::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
+        OrderObstacle::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
     })
 }
 
-/// The customer may not have this much before it is paid.
-pub(crate) fn too_much(why: &TooMuch) -> Problem {
+/// The customer would have too much that is not paid.
+pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
-        TooMuch::Alone { .. } => Problem::conflict(why.to_string()),
-        TooMuch::Together { .. } => {
+        TooManyPieces::Alone { .. } => Problem::conflict(why.to_string()),
+        TooManyPieces::Together { .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
         }
     }
@@ -96,7 +98,7 @@ pub(crate) fn changed(cart: &Cart) -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, detail).at(Place::header("If-Match"))
 }
 
-/// This version was checked out before, on other terms.
+/// This version was checked out before, with other terms.
 pub(crate) fn other_terms(order_id: OrderId) -> Problem {
     Problem::conflict(format!(
         "this version of the cart is checked out as order {order_id}, with another card or address"
@@ -109,9 +111,9 @@ pub(crate) fn price_unknown(sku: &Sku) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// The cart is not as the customer was shown it.
-pub(crate) fn not_as_shown(lines: Vec<Change>) -> Problem {
-    let words = lines.iter().map(|Change { sku, old_price, new_price }| match new_price {
+/// The cart differs from what the customer was shown.
+pub(crate) fn not_as_shown(lines: Vec<ChangedLine>) -> Problem {
+    let words = lines.iter().map(|ChangedLine { sku, old_price, new_price }| match new_price {
         Some(new) if new == old_price => {
             format!("{sku} is for sale again at {} {}", new.amount_minor, new.currency)
         }

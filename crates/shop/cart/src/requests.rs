@@ -1,4 +1,4 @@
-//! What customers send, and what is wrong with it.
+//! The bodies and paths of requests, and their checks.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use shop_events::{
     Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, check_text, read_quantity,
 };
 
-/// A cart that is to be opened.
+/// A request to open a cart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewCart {
     /// The customer.
     pub(crate) customer_id: CustomerId,
-    /// What is put into it at once. The quantities of a product add up.
+    /// The first items. The quantities of a product add up.
     #[serde(default)]
     #[schemars(length(max = MAX_LINES))]
     pub(crate) items: Vec<NewItem>,
@@ -31,16 +31,16 @@ pub(crate) struct NewItem {
     pub(crate) quantity: u32,
 }
 
-/// The product of a cart.
+/// The path of a product in a cart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub(crate) struct Item {
+pub(crate) struct ItemPath {
     /// The cart.
     pub(crate) cart_id: CartId,
     /// The product.
     pub(crate) sku: Sku,
 }
 
-/// How much of a product is in the cart.
+/// A request to set the quantity of a product in a cart.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Quantity {
     /// The quantity.
@@ -49,10 +49,10 @@ pub(crate) struct Quantity {
     quantity: u32,
 }
 
-/// How a cart is paid, and where it is sent.
+/// The card that pays for a cart, and the delivery address.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "NewCheckout")]
-pub(crate) struct Terms {
+pub(crate) struct CheckoutTerms {
     /// The payment provider's token for the card, never the card's number.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) card_token: String,
@@ -61,7 +61,7 @@ pub(crate) struct Terms {
 }
 
 impl NewCart {
-    /// Checks it. A product that is there twice is wanted as often as both say, as in an order.
+    /// Checks the request. Quantities of the same product add up, as in an order.
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let count = self.items.len();
         if count > MAX_LINES {
@@ -86,7 +86,7 @@ impl Quantity {
     }
 }
 
-impl Terms {
+impl CheckoutTerms {
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         check_text(&self.card_token).map_err(|wrong| {
             let problem = Problem::unprocessable(format!("card_token {wrong}"));

@@ -1,4 +1,4 @@
-//! A product's ETag, and the answer to those whose product has changed.
+//! The ETag of a product, and the answer to clients whose product has changed.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,7 +6,7 @@ use ballet::http::{Place, Problem};
 use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag};
 use shop_events::catalog::Product;
 
-/// Products, to those who change them.
+/// The resource `product`, as administrators change it.
 #[derive(Debug)]
 pub(crate) enum Products {}
 
@@ -25,9 +25,9 @@ impl Tagged for Products {
 
 /// 412: the product was changed after the client had read it.
 #[derive(Debug)]
-pub(crate) struct Changed(pub(crate) Product);
+pub(crate) struct VersionMismatch(pub(crate) Product);
 
-impl IntoResponse for Changed {
+impl IntoResponse for VersionMismatch {
     fn into_response(self) -> Response {
         let Product { sku, version, .. } = self.0;
         let detail = format!("product {sku} is at version {version} now: read it again");
@@ -37,7 +37,7 @@ impl IntoResponse for Changed {
     }
 }
 
-impl Answers for Changed {
+impl Answers for VersionMismatch {
     fn describe(draft: &mut Draft<'_>) {
         let status = StatusCode::PRECONDITION_FAILED;
         draft.refuses(status, "The product has another version.");

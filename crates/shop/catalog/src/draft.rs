@@ -1,4 +1,4 @@
-//! What an administrator sends to publish a product, and what is wrong with it.
+//! The draft of a product that an administrator publishes, and its checks.
 
 use axum::http::Uri;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 
-/// What follows `/products/` in the route of the search. A product of that name could not be read.
+/// The last segment of the route `/products/search`. A product with this SKU could not be read.
 const SEARCH: &str = "search";
 /// The longest title, in characters.
 const MAX_TITLE: usize = 200;
@@ -19,16 +19,16 @@ const MAX_URL: usize = 2_000;
 /// The highest price, in minor units.
 const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// A product that is to be published.
+/// A request to publish a product.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "NewProduct")]
-pub(crate) struct Draft {
+pub(crate) struct ProductDraft {
     /// The product's SKU, which no other product ever had.
     pub(crate) sku: Sku,
     /// The title, without control characters.
     #[schemars(length(min = 1, max = MAX_TITLE))]
     pub(crate) title: String,
-    /// The description. Of control characters it may have line breaks and tabs.
+    /// The description. The only control characters that it may have are line breaks and tabs.
     #[serde(default)]
     #[schemars(length(max = MAX_DESCRIPTION))]
     pub(crate) description: String,
@@ -46,18 +46,18 @@ pub(crate) struct Draft {
     pub(crate) image_url: Option<String>,
 }
 
-/// A field with a value that cannot be, and why not.
+/// An invalid field, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Invalid {
+pub(crate) struct InvalidField {
     pub(crate) field: &'static str,
     pub(crate) why: String,
 }
 
-impl Draft {
-    /// Checks it, and puts the tags in order.
-    pub(crate) fn checked(mut self) -> Result<Self, Vec<Invalid>> {
+impl ProductDraft {
+    /// Checks the draft, and sorts its tags.
+    pub(crate) fn checked(mut self) -> Result<Self, Vec<InvalidField>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, why| invalid.push(Invalid { field, why });
+        let mut wrong = |field, why| invalid.push(InvalidField { field, why });
         if self.sku.as_str() == SEARCH {
             wrong("sku", format!("{SEARCH} is no SKU: /products/{SEARCH} is another route"));
         }
@@ -83,7 +83,7 @@ impl Draft {
         if invalid.is_empty() { Ok(self) } else { Err(invalid) }
     }
 
-    /// Whether the product is as this draft wants it.
+    /// Whether the product has the contents of this draft.
     pub(crate) fn is_like(&self, product: &Product) -> bool {
         let Self { sku, title, description, price, category, tags, image_url } = self;
         (sku, title, description) == (&product.sku, &product.title, &product.description)
@@ -93,8 +93,8 @@ impl Draft {
 }
 
 /// Checks a new price.
-pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<Invalid>> {
-    let invalid = |why| vec![Invalid { field: "amount_minor", why }];
+pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<InvalidField>> {
+    let invalid = |why| vec![InvalidField { field: "amount_minor", why }];
     check_price(price).map(|()| price).map_err(invalid)
 }
 
@@ -110,7 +110,7 @@ fn check_text(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Res
     if text.chars().nth(longest).is_some() {
         Err(format!("it is longer than {longest} characters"))
     } else if text.chars().any(|c| c.is_control() && !allowed(c)) {
-        // Among them NUL, which Postgres cannot store.
+        // NUL, which Postgres cannot store, is among them.
         Err("it has control characters".to_owned())
     } else {
         Ok(())
@@ -128,8 +128,8 @@ fn is_address(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn draft() -> Draft {
-        Draft {
+    fn draft() -> ProductDraft {
+        ProductDraft {
             sku: "mug".parse().expect("a SKU"),
             title: "Mug".to_owned(),
             description: "Blue.\n\tFor tea.".to_owned(),

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::{Money, Sku, Slug};
 
-use crate::answers::{Changed, Products};
-use crate::draft::{Draft, Invalid, checked_price};
-use crate::store::product::{self, Listed, Stored};
+use crate::answers::{Products, VersionMismatch};
+use crate::draft::{InvalidField, ProductDraft, checked_price};
+use crate::store::product::{self, ProductFilter, StoredProduct};
 use crate::store::search;
 
 /// The longest text to search for, in characters.
@@ -91,15 +91,15 @@ fn example() -> ballet_openapi::Value {
     })
 }
 
-/// The products that a list shows.
+/// The query of a list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
-    /// Only those of this category.
+struct ProductsQuery {
+    /// Only products of this category.
     category: Option<Slug>,
-    /// Only those with this tag.
+    /// Only products with this tag.
     tag: Option<Slug>,
-    /// The withdrawn products in place of the others.
+    /// The withdrawn products instead of the others.
     #[serde(default)]
     withdrawn: bool,
     /// The `next` of the page before.
@@ -111,23 +111,23 @@ struct Filter {
 
 async fn list(
     State(handle): State<Handle>,
-    Query(filter): Query<Filter>,
+    Query(filter): Query<ProductsQuery>,
 ) -> Result<Json<Page<Product>>, Problem> {
-    let Filter { category, tag, withdrawn, after, limit } = filter;
-    let listed = Listed { category, tag, withdrawn };
+    let ProductsQuery { category, tag, withdrawn, after, limit } = filter;
+    let listed = ProductFilter { category, tag, withdrawn };
     let products = product::page(handle.db(), &listed, after.as_ref(), limit).await?;
     Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
 }
 
-/// What is looked for.
+/// The query of a search.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Search {
-    /// What somebody typed. The first 16 words count.
+struct SearchQuery {
+    /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
     /// The `next` of the page before.
-    after: Option<search::Place>,
+    after: Option<search::SearchCursor>,
     /// The most products on the page.
     #[serde(default)]
     limit: Limit,
@@ -135,12 +135,12 @@ struct Search {
 
 async fn find(
     State(handle): State<Handle>,
-    Query(Search { q, after, limit }): Query<Search>,
+    Query(SearchQuery { q, after, limit }): Query<SearchQuery>,
 ) -> Result<Json<Page<Product>>, Problem> {
     let query = read_query(&q)
         .map_err(|why| Problem::bad_request(format!("q: {why}")).and(Place::query("q"), why))?;
     let found = search::find(handle.db(), &query, after.as_ref(), limit).await?;
-    let Page { items, next } = Page::new(found, limit, search::Found::place);
+    let Page { items, next } = Page::new(found, limit, search::SearchHit::cursor);
     Ok(Json(Page { items: items.into_iter().map(|found| found.product).collect(), next }))
 }
 
@@ -168,10 +168,10 @@ async fn read(
     }
 }
 
-/// What was published like this before is not changed.
+/// Changes nothing if the same product was published before.
 async fn publish(
     State(handle): State<Handle>,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<ProductDraft>,
 ) -> Result<Either<New<Products>, Found<Products>>, Problem> {
     let draft = draft.checked().map_err(invalid)?;
     let mut unit = handle.unit().await?;
@@ -189,25 +189,25 @@ async fn publish(
     Ok(answer)
 }
 
-/// The product that has the draft's SKU, if it is what the draft wants.
-async fn published_before(tx: &mut Tx<'_>, draft: &Draft) -> Result<Product, Problem> {
+/// Returns the product with the draft's SKU, if it has the draft's contents.
+async fn published_before(tx: &mut Tx<'_>, draft: &ProductDraft) -> Result<Product, Problem> {
     let sku = &draft.sku;
     match product::find(tx.db(), sku).await? {
-        Some(Stored { withdrawn: true, .. }) => Err(Problem::conflict(format!(
+        Some(StoredProduct { withdrawn: true, .. }) => Err(Problem::conflict(format!(
             "product {sku} was withdrawn and does not come back: choose another SKU"
         ))),
-        Some(Stored { product, .. }) if draft.is_like(&product) => Ok(product),
+        Some(StoredProduct { product, .. }) if draft.is_like(&product) => Ok(product),
         _ => Err(Problem::conflict(format!("there is another product {sku}"))),
     }
 }
 
-/// The price that the product has changes nothing.
+/// Changes nothing if the product already has this price.
 async fn set_price(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     of: IfMatch,
     Json(price): Json<Money>,
-) -> Result<Either<Found<Products>, Changed>, Problem> {
+) -> Result<Either<Found<Products>, VersionMismatch>, Problem> {
     let price = checked_price(price).map_err(invalid)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -229,7 +229,7 @@ async fn withdraw(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     of: IfMatch,
-) -> Result<Either<NoContent, Changed>, Problem> {
+) -> Result<Either<NoContent, VersionMismatch>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -242,20 +242,20 @@ async fn withdraw(
     Ok(Either::This(NoContent))
 }
 
-/// Locks a product for a change, if the version that is to be changed is still the current one.
+/// Locks a product for a change, if the client has read its current version.
 async fn to_change(
     tx: &mut Tx<'_>,
     sku: &Sku,
     of: &IfMatch,
-) -> Result<Result<Product, Changed>, Problem> {
+) -> Result<Result<Product, VersionMismatch>, Problem> {
     let product = for_sale(sku, product::find_to_change(tx.db(), sku).await?)?;
-    Ok(if of.has(product.version) { Ok(product) } else { Err(Changed(product)) })
+    Ok(if of.has(product.version) { Ok(product) } else { Err(VersionMismatch(product)) })
 }
 
-fn for_sale(sku: &Sku, stored: Option<Stored>) -> Result<Product, Problem> {
+fn for_sale(sku: &Sku, stored: Option<StoredProduct>) -> Result<Product, Problem> {
     match stored {
-        Some(Stored { product, withdrawn: false }) => Ok(product),
-        Some(Stored { product, withdrawn: true }) => Err(Problem::new(
+        Some(StoredProduct { product, withdrawn: false }) => Ok(product),
+        Some(StoredProduct { product, withdrawn: true }) => Err(Problem::new(
             StatusCode::GONE,
             format!("product {sku} was withdrawn at {}", product.changed_at),
         )),
@@ -263,11 +263,11 @@ fn for_sale(sku: &Sku, stored: Option<Stored>) -> Result<Product, Problem> {
     }
 }
 
-/// All wrong fields of a body as one answer.
-fn invalid(invalid: Vec<Invalid>) -> Problem {
-    let fields = invalid.iter().map(|Invalid { field, why }| format!("{field}: {why}"));
+/// Returns all invalid fields of a body as one answer.
+fn invalid(invalid: Vec<InvalidField>) -> Problem {
+    let fields = invalid.iter().map(|InvalidField { field, why }| format!("{field}: {why}"));
     let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));
-    invalid.into_iter().fold(problem, |problem, Invalid { field, why }| {
+    invalid.into_iter().fold(problem, |problem, InvalidField { field, why }| {
         problem.and(Place::body(field.split('.')), why)
     })
 }

@@ -1,5 +1,5 @@
-//! Catalog: the products that the shop sells, and their prices. Others keep copies of them, so every
-//! change of a product is an event with the whole product and its next version.
+//! Catalog: the products that the shop sells, and their prices. Other services keep copies of them, so every change
+//! of a product is an event with the whole product and its next version.
 
 #![warn(missing_docs)]
 
@@ -12,7 +12,8 @@ use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
-/// Everything that catalog publishes, and the products that others copy. It takes part in no saga.
+/// Returns the participant: the events that catalog publishes, and the products that others copy. It takes part in
+/// no saga.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("catalog")
@@ -39,13 +40,13 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_word", sql: search::WORDS },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

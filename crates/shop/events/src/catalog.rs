@@ -1,5 +1,5 @@
-//! The events of catalog. Each has the whole product as it is after the change, so that others can
-//! keep copies: of two states of a product, the one with the higher version is the newer.
+//! The events of catalog. Each has the whole product after the change, so that other services can keep copies. The
+//! state with the higher version is the newer one.
 
 use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use values::{Money, Slug};
 use crate::keys::PRODUCT;
 use crate::values::sku::Sku;
 
-/// A product, whole, as it was after one change.
+/// A product after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Product {
     /// The product. No other product ever gets its SKU.

@@ -71,7 +71,7 @@ pub struct OrderCancelled {
     /// The step that refused, if a step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact reason, as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

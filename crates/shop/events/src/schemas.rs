@@ -6,8 +6,8 @@ use schemars::{Schema, schema_for};
 use crate::catalog::Product;
 use crate::{cart, catalog, inventory, orders, payments, shipping};
 
-/// Every event of the shop with its JSON schema, by service and then in the order of the saga. The
-/// requests for copies come last.
+/// Returns every event of the shop with its JSON schema, by service and then in the order of the saga. The requests
+/// for copies come last.
 #[must_use]
 pub fn schemas() -> Vec<(EventType, Schema)> {
     macro_rules! of {

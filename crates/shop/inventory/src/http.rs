@@ -11,7 +11,7 @@ use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::inventory::StockReceived;
 
-use crate::store::stock::{self, Received, Stock};
+use crate::store::stock::{self, ReceiptOutcome, Stock};
 
 /// The largest quantity of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
@@ -61,7 +61,7 @@ async fn read(State(handle): State<Handle>, Path(sku): Path<Sku>) -> Result<Json
     stock.map(Json).ok_or_else(|| Problem::not_found(format!("{sku} was never received")))
 }
 
-/// Goods that were delivered.
+/// A receipt of goods.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Receipt {
     /// The delivery note's number, without control characters.
@@ -95,9 +95,9 @@ async fn receive(
     let mut tx = unit.tx();
     let now = tx.now();
     match stock::receive(tx.db(), &received, now).await? {
-        Received::Now => tx.publish(&received).await?,
-        Received::Before => {}
-        Received::Differently { quantity } => {
+        ReceiptOutcome::Now => tx.publish(&received).await?,
+        ReceiptOutcome::Before => {}
+        ReceiptOutcome::Differently { quantity } => {
             return Err(Problem::conflict(format!(
                 "receipt {:?} was counted before with {quantity} of {}",
                 received.receipt, received.sku

@@ -1,5 +1,5 @@
-//! Inventory: the stock of each SKU. Every piece that was ever received is on hand, held for an
-//! order, or committed (sold). Constraints of the table ensure it.
+//! Inventory: the stock of each SKU. Every piece that was ever received is on hand, held for an order, or committed
+//! (sold). Constraints of the table ensure this.
 
 #![warn(missing_docs)]
 
@@ -14,7 +14,7 @@ use shop_events::inventory::StockReceived;
 
 use crate::steps::{CommitStock, ReserveStock};
 
-/// Everything that inventory does in a saga, and what it publishes besides.
+/// Returns the participant: the steps of inventory, and the events that it publishes besides.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("inventory")
@@ -28,13 +28,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/inventory/0001_stock.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -1,4 +1,4 @@
-//! Every step of inventory, tried by the suite for steps.
+//! The step suite for every step of inventory.
 
 use ballet::SagaId;
 use ballet_testkit::steps;
@@ -23,12 +23,12 @@ fn inventory() -> Suite {
         .records("reservation", "select * from reservation")
 }
 
-/// Holds goods, or says which are short.
+/// Holds the goods, or refuses if there are too few.
 fn reserve_stock() -> Case {
     Case::done_by(|saga| vec![wanted(saga, 2)])
         .refused_by(|saga| vec![wanted(saga, 2_000)])
         .aborted_by(cancelled)
-        // A row that is in the way of the order's own.
+        // A row with the key that the order's own row needs.
         .failing_on(
             |saga| {
                 format!("insert into reservation values ('{saga}', 'mug', 1, 'released', now())")
@@ -37,7 +37,7 @@ fn reserve_stock() -> Case {
         )
 }
 
-/// Sells what is held; without anything held it fails.
+/// Sells the goods that are held, and fails if there are none.
 fn commit_stock() -> Case {
     Case::done_by(confirmed)
         .after(|saga| vec![wanted(saga, 2)])

@@ -1,4 +1,4 @@
-//! The kinds of orders: what is special about each, and how it must end.
+//! The kinds of orders, each with its particular input and its expected end.
 
 use anyhow::Result;
 use ballet::core::id;
@@ -14,22 +14,22 @@ use crate::stock::{PLENTY, RARE, RARE_PRICE};
 
 /// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Case {
+pub struct OrderCase {
     /// The name in the summary.
     pub name: &'static str,
     /// The number of such orders in a hundred.
     pub share: u32,
     /// The token of the card.
     pub card: &'static str,
-    /// What is bought.
+    /// The goods that are ordered.
     pub goods: Goods,
-    /// Where it goes.
+    /// The country of delivery.
     pub country: &'static str,
-    /// How it must end.
-    pub end: End,
+    /// The expected end.
+    pub end: ExpectedEnd,
 }
 
-/// What is bought.
+/// The goods that are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goods {
     /// A product that never runs out.
@@ -42,20 +42,19 @@ pub enum Goods {
     None,
 }
 
-/// How an order must end.
+/// The expected end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// It is delivered.
+pub enum ExpectedEnd {
+    /// The order is delivered.
     Completed,
-    /// It is cancelled for this reason.
+    /// The order is cancelled for this reason.
     Cancelled(CancelReason),
-    /// The customer cancels. It ends as the answer said: cancelled, or completed because it was
-    /// too late.
-    CustomerCancels(Cancel),
+    /// The customer cancels. The order ends as the answer said: cancelled, or completed because it was too late.
+    CustomerCancels(CancelMoment),
 }
 
-impl End {
-    /// What the trial expects, after this answer to a customer who cancels. A cancellation that was confirmed
+impl ExpectedEnd {
+    /// Returns the end that the trial expects after this answer to a customer who cancels. A confirmed cancellation
     /// must hold.
     #[must_use]
     pub fn expected(self, answer: Option<StatusCode>) -> trials::End {
@@ -68,7 +67,7 @@ impl End {
         }
     }
 
-    /// The status of an order that has ended so. A customer may cancel too late.
+    /// Returns the status of an order with this end. A customer may cancel too late.
     #[must_use]
     pub const fn status(self) -> &'static str {
         match self {
@@ -78,31 +77,31 @@ impl End {
     }
 }
 
-/// The end of an order that is cancelled for this reason, as it is written in the event.
+/// Returns the end of an order that is cancelled for this reason, as the event spells it.
 #[must_use]
 pub(crate) fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
 
-/// When a customer cancels.
+/// The moment at which a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancel {
-    /// Before anything can have happened.
+pub enum CancelMoment {
+    /// Before any step can have run.
     AtOnce,
     /// While the money is being captured: this is the race.
     AtCapture,
-    /// After the owner has recorded the capture.
+    /// After orders has recorded the capture.
     TooLate,
 }
 
-impl Case {
+impl OrderCase {
     /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
     /// cancels needs the answer, which holds the order's id.
     #[must_use]
     pub fn is_placed_over_http(&self, number: usize) -> bool {
-        // HTTP refuses an order without lines, or of what catalog does not sell.
-        matches!(self.end, End::CustomerCancels(_))
+        // HTTP refuses an order without lines, or with products that catalog does not sell.
+        matches!(self.end, ExpectedEnd::CustomerCancels(_))
             || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
     }
 
@@ -114,88 +113,91 @@ impl Case {
 }
 
 /// An ordinary order.
-pub(crate) const GOOD: Case = Case {
+pub(crate) const GOOD: OrderCase = OrderCase {
     name: "a good card",
     share: 59,
     card: "card_approved",
     goods: Goods::Plenty,
     country: "DE",
-    end: End::Completed,
+    end: ExpectedEnd::Completed,
 };
 
-const fn refused(name: &'static str, share: u32, reason: CancelReason) -> Case {
-    Case { name, share, end: End::Cancelled(reason), ..GOOD }
+const fn refused(name: &'static str, share: u32, reason: CancelReason) -> OrderCase {
+    OrderCase { name, share, end: ExpectedEnd::Cancelled(reason), ..GOOD }
 }
 
-const fn cancelled(name: &'static str, share: u32, when: Cancel) -> Case {
-    Case { name, share, end: End::CustomerCancels(when), ..GOOD }
+const fn cancelled(name: &'static str, share: u32, when: CancelMoment) -> OrderCase {
+    OrderCase { name, share, end: ExpectedEnd::CustomerCancels(when), ..GOOD }
 }
 
 /// The case that `examples/producer.py` places besides good cards.
-pub(crate) const DECLINED: Case =
-    Case { card: "card_declined", ..refused("a declined card", 5, CancelReason::PaymentDeclined) };
+pub(crate) const DECLINED: OrderCase = OrderCase {
+    card: "card_declined",
+    ..refused("a declined card", 5, CancelReason::PaymentDeclined)
+};
 
 /// The case with the most compensations.
-pub(crate) const CAPTURE_FAILS: Case = Case {
+pub(crate) const CAPTURE_FAILS: OrderCase = OrderCase {
     card: "card_capture_fails",
     ..refused("the capture fails", 4, CancelReason::CaptureFailed)
 };
 
-/// One order besides the others: its carrier does not answer before the deadline has passed.
-pub(crate) const LATE: Case =
+/// One additional order, whose carrier does not answer before the deadline has passed.
+pub(crate) const LATE: OrderCase =
     refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
 
-/// The same, with a carrier that answers days after the deadline. Such an order takes days.
-pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, share: 1, ..LATE };
+/// Like `LATE`, with a carrier that answers days after the deadline. Such an order takes days.
+pub(crate) const SLOW_CARRIER: OrderCase =
+    OrderCase { country: slow_carrier::COUNTRY, share: 1, ..LATE };
 
-pub(crate) const CASES: [Case; 16] = [
+pub(crate) const CASES: [OrderCase; 16] = [
     GOOD,
-    Case { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
-    Case { name: "a slow payment provider", share: 2, card: "card_slow", ..GOOD },
-    Case { goods: Goods::Short, ..refused("more than there is", 5, CancelReason::OutOfStock) },
-    Case { goods: Goods::Unknown, ..refused("an unknown SKU", 3, CancelReason::Invalid) },
-    Case { goods: Goods::None, ..refused("no lines at all", 2, CancelReason::Invalid) },
+    OrderCase { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
+    OrderCase { name: "a slow payment provider", share: 2, card: "card_slow", ..GOOD },
+    OrderCase { goods: Goods::Short, ..refused("more than there is", 5, CancelReason::OutOfStock) },
+    OrderCase { goods: Goods::Unknown, ..refused("an unknown SKU", 3, CancelReason::Invalid) },
+    OrderCase { goods: Goods::None, ..refused("no lines at all", 2, CancelReason::Invalid) },
     DECLINED,
-    Case {
+    OrderCase {
         card: "card_insufficient_funds",
         ..refused("too little money", 2, CancelReason::PaymentDeclined)
     },
-    Case {
+    OrderCase {
         country: "AQ",
         ..refused("an address in Antarctica", 5, CancelReason::ShipmentRejected)
     },
-    Case {
+    OrderCase {
         country: "AQ",
         card: "card_flaky",
         ..refused("there, with a flaky payment provider", 1, CancelReason::ShipmentRejected)
     },
     CAPTURE_FAILS,
-    Case {
+    OrderCase {
         card: "card_expires",
         ..refused("the authorisation expires", 2, CancelReason::CaptureFailed)
     },
-    cancelled("cancelled at once", 2, Cancel::AtOnce),
-    cancelled("cancelled during the capture", 2, Cancel::AtCapture),
-    Case {
+    cancelled("cancelled at once", 2, CancelMoment::AtOnce),
+    cancelled("cancelled during the capture", 2, CancelMoment::AtCapture),
+    OrderCase {
         card: "card_flaky",
-        ..cancelled("the same with a flaky payment provider", 1, Cancel::AtCapture)
+        ..cancelled("the same with a flaky payment provider", 1, CancelMoment::AtCapture)
     },
-    cancelled("cancelled too late", 1, Cancel::TooLate),
+    cancelled("cancelled too late", 1, CancelMoment::TooLate),
 ];
 
-/// This many orders of all kinds, shuffled.
+/// Returns this many orders of all kinds, shuffled.
 #[must_use]
-pub(crate) fn cases(orders: u32) -> Vec<Case> {
+pub(crate) fn cases(orders: u32) -> Vec<OrderCase> {
     let shares = CASES.map(|case| case.share);
     trials::mix(&shares, orders).into_iter().map(|at| CASES[at]).collect()
 }
 
-/// The checkout of the order with this number.
+/// Returns the checkout of the order with this number.
 ///
 /// # Errors
 ///
-/// A value is none of the shop's.
-pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
+/// Returns an error if a value of the case is invalid.
+pub(crate) fn checkout(case: &OrderCase, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
     let (sku, price) = PLENTY[number % PLENTY.len()];
     let quantity = u32::try_from(number % 3 + 1)?;
     let line = |sku: &str, quantity, price, product_version| -> Result<OrderLine> {
@@ -205,7 +207,7 @@ pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<Car
     let lines = match case.goods {
         Goods::Plenty => {
             let mut lines = vec![line(sku, quantity, price, Some(1))?];
-            // What is right for one product may be wrong for the second.
+            // Valid for one product, this quantity may be too much for the second.
             if number % 3 == 2 {
                 let (other, price) = PLENTY[(number + 1) % PLENTY.len()];
                 lines.push(line(other, 1, price, Some(1))?);
@@ -253,7 +255,7 @@ mod tests {
         let mut of_two_products = 0;
         for (number, case) in cases(100).iter().enumerate() {
             let checkout = checkout(case, number, Uuid::nil()).expect("a checkout");
-            if case.end == End::Completed && checkout.lines.len() == 2 {
+            if case.end == ExpectedEnd::Completed && checkout.lines.len() == 2 {
                 of_two_products += 1;
             }
         }

@@ -17,49 +17,49 @@ use crate::stock::PLENTY;
 use ballet_terminal::ui;
 use ballet_trials::at_share;
 
-/// Orders a second.
+/// Orders per second.
 const RATE: u32 = 40;
-/// The gateway lets each of them write 60 times a minute.
+/// The number of customers. The gateway lets each of them write 60 times a minute.
 const CUSTOMERS: usize = 200;
-/// A cart is filled so long before its checkout is due.
+/// A cart is filled this long before its checkout is due.
 const AHEAD: Duration = Duration::from_secs(2);
-/// How long the first orders do not count.
+/// The time in which the first orders do not count.
 const WARM_UP: Duration = Duration::from_secs(5);
-/// The shortest pause before a customer looks again whether the order is confirmed. It is a twentieth of
-/// the time so far, so that slow orders do not use up what a customer may read.
+/// The shortest pause before a customer reads the order's status again. The pause is a twentieth of the time so
+/// far, so that slow orders do not use up the reads that a customer may make.
 const LOOK: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
-/// For what hangs.
+/// The limit for an order that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What one order took, from the time at which its checkout was due.
+/// The times of one order, from the time at which its checkout was due.
 #[derive(Debug, Clone, Copy)]
-struct Took {
+struct OrderTimes {
     answered: Duration,
     confirmed: Duration,
 }
 
-/// What all orders took, sorted.
+/// The times of all orders, sorted.
 #[derive(Debug)]
-pub struct Checkouts {
+pub struct CheckoutTimes {
     time: Duration,
     answered: Vec<Duration>,
     confirmed: Vec<Duration>,
 }
 
-/// Lets customers check out their carts for some time, whatever becomes of the orders before.
+/// Runs checkouts at the steady rate for this long, however long earlier orders take.
 ///
 /// # Errors
 ///
-/// The shop refuses an order, or does not confirm it.
-pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
+/// Returns an error if the shop refuses an order, or does not confirm it.
+pub async fn measure(shop: &OpenShop, time: Duration) -> Result<CheckoutTimes> {
     let (gateway, merchant) = (&shop.gateway, &shop.merchant);
     products::publish_all(&merchant.http, &merchant.shop).await?;
     let mut customers = Vec::new();
     for _ in 0..CUSTOMERS {
         customers.push(Customer::new(gateway, BUYS, PATIENCE).await?);
     }
-    // From then on cart knows all products.
+    // After these purchases cart knows all products.
     for (number, customer) in customers.iter().take(PLENTY.len()).enumerate() {
         let order = customer.buy_by_cart(&customer.checkout(&GOOD, number)?).await?;
         customer.ends(order, GOOD.end).await?;
@@ -88,28 +88,28 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<Checkouts> {
     }
     answered.sort_unstable();
     confirmed.sort_unstable();
-    Ok(Checkouts { time, answered, confirmed })
+    Ok(CheckoutTimes { time, answered, confirmed })
 }
 
-/// Fills a cart, checks it out when it is due, and looks at the order until it is confirmed.
-async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took> {
+/// Fills a cart, checks it out when it is due, and reads the order until it is confirmed.
+async fn order(customer: &Customer, number: usize, due: Instant) -> Result<OrderTimes> {
     let checkout = customer.checkout(&GOOD, number)?;
-    let (status, cart) = sent(customer.post_json("/carts", &cart_of(&checkout))).await?;
+    let (status, cart) = send(customer.post_json("/carts", &cart_of(&checkout))).await?;
     if status != StatusCode::CREATED {
         bail!("a cart was answered with {status}: {cart}");
     }
     tokio::time::sleep_until(due.into()).await;
-    let (status, placed) = sent(customer.check_out(&cart, &checkout)).await?;
+    let (status, placed) = send(customer.check_out(&cart, &checkout)).await?;
     let answered = due.elapsed();
     let order = placed["order_id"].as_str().filter(|_| status.is_success());
     let order =
         order.with_context(|| format!("a checkout was answered with {status}: {placed}"))?;
     let path = format!("/orders/{order}");
     loop {
-        let (status, order) = sent(customer.get(&path)).await?;
+        let (status, order) = send(customer.get(&path)).await?;
         match (status, order["status"].as_str()) {
             (StatusCode::OK, Some("confirmed" | "completed")) => {
-                return Ok(Took { answered, confirmed: due.elapsed() });
+                return Ok(OrderTimes { answered, confirmed: due.elapsed() });
             }
             // The order of a checkout exists a moment later.
             (StatusCode::NOT_FOUND, _) | (StatusCode::OK, Some("placed")) => {}
@@ -122,13 +122,13 @@ async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took>
     }
 }
 
-async fn sent(request: RequestBuilder) -> Result<(StatusCode, Value)> {
+async fn send(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     let answer = request.send().await?;
     let (status, text) = (answer.status(), answer.text().await?);
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-impl fmt::Display for Checkouts {
+impl fmt::Display for CheckoutTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { time, answered, confirmed } = self;
         let header = ["from the due checkout", "p50 ms", "p99 ms", "slowest"];
@@ -159,8 +159,11 @@ mod tests {
     #[test]
     fn the_table_has_both_times() {
         let times = |first: u64| (first..first + 100).map(Duration::from_millis).collect();
-        let took =
-            Checkouts { time: Duration::from_secs(60), answered: times(1), confirmed: times(101) };
+        let took = CheckoutTimes {
+            time: Duration::from_secs(60),
+            answered: times(1),
+            confirmed: times(101),
+        };
         let rows: Vec<Vec<String>> = took
             .to_string()
             .lines()

@@ -1,4 +1,4 @@
-//! A client of the gateway with a token of its own: a customer, or somebody behind the shop.
+//! A client of the gateway with its own token: a customer, or somebody behind the shop.
 
 use std::time::{Duration, Instant};
 
@@ -13,23 +13,23 @@ use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::cases::{self, Case, End};
+use crate::cases::{self, ExpectedEnd, OrderCase};
 use ballet_trials::{Gateway, send_until_answered};
 
-/// What a customer may do with what is their own.
+/// The scopes of a customer.
 pub(crate) const BUYS: &str = "orders:read orders:write";
-/// What those who sell may do.
+/// The scopes of merchants.
 pub(crate) const SELLS: &str = "products:write stock:write";
-/// What those may do who help customers.
+/// The scopes of customer support.
 pub(crate) const SUPPORTS: &str = "orders:all";
 
-/// For an answer.
+/// The limit for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// The number of people who buy through the gateway, which allows each of them 60 orders a minute.
+/// The number of customers at the gateway, which allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
-/// How long the way to the shop may be broken.
+/// The time for which the way to the shop may be broken.
 const BROKEN: Duration = Duration::from_secs(300);
-/// How long an order may take on a busy machine.
+/// The time that an order may take on a busy machine.
 const ENDED: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,7 +52,7 @@ impl Customer {
         Ok(Self { id, http, shop: gateway.url.clone(), clock })
     }
 
-    /// Several who buy.
+    /// Creates several customers.
     pub(crate) async fn several(gateway: &Gateway) -> Result<Vec<Self>> {
         let mut customers = Vec::new();
         for _ in 0..CUSTOMERS {
@@ -73,17 +73,17 @@ impl Customer {
         self.clock.new_id(self.clock.now())
     }
 
-    /// What this customer buys as the order with this number.
-    pub(crate) fn checkout(&self, case: &Case, number: usize) -> Result<CartCheckedOut> {
+    /// Returns this customer's checkout for the order with this number.
+    pub(crate) fn checkout(&self, case: &OrderCase, number: usize) -> Result<CartCheckedOut> {
         cases::checkout(case, number, self.id)
     }
 
-    /// A request that counts once, however often it is sent.
+    /// Returns a request that takes effect once, however often it is sent.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.post_under(&self.new_id(), path)
     }
 
-    /// The same under a key of the caller's choice.
+    /// Like `post`, under a key that the caller chooses.
     pub(crate) fn post_under(&self, key: &Uuid, path: &str) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.shop)).header("Idempotency-Key", key.to_string())
     }
@@ -92,7 +92,7 @@ impl Customer {
         self.post(path).json(body)
     }
 
-    /// Looks for a product as people type, and reads its page.
+    /// Searches for a product as people type, and reads its page.
     pub(crate) async fn browse(&self, sku: &str) -> Result<()> {
         for path in [format!("/products/search?q={sku}"), format!("/pages/product/{sku}")] {
             let (status, body) = patiently(|| self.get(&path)).await?;
@@ -103,13 +103,12 @@ impl Customer {
         Ok(())
     }
 
-    /// Fills a cart with what a checkout has, and checks it out at the prices that it shows. Returns
-    /// the order.
+    /// Fills a cart with the lines of a checkout, and checks it out at the prices that it shows. Returns the order.
     pub(crate) async fn buy_by_cart(&self, checkout: &CartCheckedOut) -> Result<Uuid> {
         let begun = Instant::now();
         let cart = loop {
             let (status, body) = patiently(|| self.post_json("/carts", &cart_of(checkout))).await?;
-            // A product that was published a moment ago may not be known to cart yet.
+            // Cart may not know a product yet that was published a moment ago.
             let unknown = status == StatusCode::UNPROCESSABLE_ENTITY && begun.elapsed() < BROKEN;
             match serde_json::from_str::<Value>(&body) {
                 Ok(cart) if status == StatusCode::CREATED => break cart,
@@ -124,7 +123,7 @@ impl Customer {
         order.with_context(|| format!("a checkout was answered with {status}: {body}"))
     }
 
-    /// Checks out a cart that was read.
+    /// Returns the request that checks out a cart as it was read.
     pub(crate) fn check_out(&self, cart: &Value, checkout: &CartCheckedOut) -> RequestBuilder {
         let path = format!("/carts/{}/checkout", cart["cart_id"].as_str().unwrap_or_default());
         let CartCheckedOut { card_token, ship_to, .. } = checkout;
@@ -133,8 +132,8 @@ impl Customer {
             .json(&json!({ "card_token": card_token, "ship_to": ship_to }))
     }
 
-    /// Sends one order until it is placed: the same request under the same key, and anew, after it was given
-    /// up, where the gateway that was killed had it.
+    /// Sends one order until it is placed: the same request under the same key. If the gateway that had the request
+    /// was killed, the order is given up, and sent anew.
     pub(crate) async fn place(
         &self,
         checkout: &CartCheckedOut,
@@ -147,7 +146,7 @@ impl Customer {
                     Ok(answer) => {
                         let wait = answer.headers().get(RETRY_AFTER);
                         let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
-                        // An answer that breaks off is one that did not come.
+                        // An answer that breaks off counts as none.
                         (Some(answer.status()), wait, answer.text().await.unwrap_or_default())
                     }
                     Err(_) => (None, None, String::new()),
@@ -157,11 +156,11 @@ impl Customer {
             match (status, placed) {
                 (Some(StatusCode::CREATED), Some(order)) => return Ok(order),
                 _ if begun.elapsed() > BROKEN => bail!("an order has no answer: {status:?} {text}"),
-                // Orders knows the key, if it got the request.
+                // Orders knows the key if it got the request.
                 (None | Some(StatusCode::CREATED), _)
                 | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _)
                 | (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {}
-                // It says when to ask again.
+                // The answer says when to ask again.
                 (Some(StatusCode::CONFLICT), _) if wait.is_some() => {}
                 (Some(StatusCode::CONFLICT), _) if text.contains("Idempotency-Key") => {
                     gives_up();
@@ -193,8 +192,8 @@ impl Customer {
         found.map(str::to_owned).with_context(|| format!("GET {path} answered {status}: {body}"))
     }
 
-    /// Waits until an order has ended, which must be the right end.
-    pub(crate) async fn ends(&self, order: Uuid, end: End) -> Result<()> {
+    /// Waits until an order has ended, and checks its end.
+    pub(crate) async fn ends(&self, order: Uuid, end: ExpectedEnd) -> Result<()> {
         let right = end.status();
         let what = format!("order {order} to be {right}");
         let ended = wait_until(&what, ENDED, || async {
@@ -215,15 +214,15 @@ impl Customer {
     }
 }
 
-/// A cart with the lines of a checkout.
+/// Returns the request for a cart with the lines of a checkout.
 pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
     let item = |line: &OrderLine| json!({ "sku": line.sku, "quantity": line.quantity });
     let items: Vec<_> = checkout.lines.iter().map(item).collect();
     json!({ "customer_id": checkout.customer_id, "items": items })
 }
 
-/// Sends a request anew when the way to the shop broke under it: a customer whose order has no
-/// answer orders again. Waits as long as the shop asks to. Returns the status and the body.
+/// Sends a request again when the way to the shop broke under it: a customer whose order has no answer orders
+/// again. Waits for as long as the shop asks. Returns the status and the body.
 async fn patiently(request: impl Fn() -> RequestBuilder) -> Result<(StatusCode, String)> {
     let begun = Instant::now();
     loop {
@@ -237,7 +236,7 @@ async fn patiently(request: impl Fn() -> RequestBuilder) -> Result<(StatusCode, 
             StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::BAD_GATEWAY
             | StatusCode::GATEWAY_TIMEOUT => PAUSE,
-            // The gateway was killed under this request, so nobody knows whether it took effect.
+            // The gateway was killed under this request, so it is not known whether it took effect.
             StatusCode::CONFLICT if body.contains("Idempotency-Key") => PAUSE,
             _ => return Ok((status, body)),
         };

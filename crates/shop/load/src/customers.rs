@@ -1,4 +1,4 @@
-//! The customers: over AMQP as a shop front, over HTTP from a cart or without one, and some cancel.
+//! The orders of customers: over AMQP from a shop front, or over HTTP with or without a cart. Some are cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,19 @@ use shop_events::shipping::ShipmentScheduled;
 use uuid::Uuid;
 
 use crate::carts;
-use crate::cases::{self, Cancel, Case, End, Goods};
+use crate::cases::{self, CancelMoment, ExpectedEnd, Goods, OrderCase};
 use crate::customer::Customer;
 
 /// The shop front: a foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";
-/// How long a customer asks for the cancellation.
+/// The time for which a customer asks for the cancellation.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One customer orders through the gateway. A shop front that knows nothing of the catalog still publishes.
+/// Places an order through the gateway. Orders that the catalog does not know are published by the shop front
+/// instead.
 pub(crate) async fn order_through_gateway(
-    case: &Case,
+    case: &OrderCase,
     number: usize,
     site: &Site,
     customer: &Customer,
@@ -36,7 +37,7 @@ pub(crate) async fn order_through_gateway(
         return Ok(BegunSaga { saga, end: case.end.expected(None) });
     }
     let saga = customer.place(&checkout, || site.gave_up()).await?;
-    let End::CustomerCancels(when) = case.end else {
+    let ExpectedEnd::CustomerCancels(when) = case.end else {
         return Ok(BegunSaga { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;
@@ -45,16 +46,16 @@ pub(crate) async fn order_through_gateway(
 }
 
 /// Waits for the moment at which a customer cancels.
-async fn in_time(when: Cancel, saga: Uuid, site: &Site) {
+async fn in_time(when: CancelMoment, saga: Uuid, site: &Site) {
     match when {
-        Cancel::AtOnce => {}
-        Cancel::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
-        Cancel::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
+        CancelMoment::AtOnce => {}
+        CancelMoment::AtCapture => site.wait_for(saga, ShipmentScheduled::TYPE).await,
+        CancelMoment::TooLate => site.wait_for(saga, OrderConfirmed::TYPE).await,
     }
 }
 
-/// One customer orders.
-pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<BegunSaga> {
+/// Places an order.
+pub(crate) async fn order(case: &OrderCase, number: usize, site: &Site) -> Result<BegunSaga> {
     let checkout = cases::checkout(case, number, site.new_id())?;
     if !case.is_placed_over_http(number) {
         let saga = site.new_id();
@@ -66,7 +67,7 @@ pub(crate) async fn order(case: &Case, number: usize, site: &Site) -> Result<Beg
     } else {
         place(site, number, &checkout).await?
     };
-    let End::CustomerCancels(when) = case.end else {
+    let ExpectedEnd::CustomerCancels(when) = case.end else {
         return Ok(BegunSaga { saga, end: case.end.expected(None) });
     };
     in_time(when, saga, site).await;

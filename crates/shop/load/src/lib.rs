@@ -1,6 +1,6 @@
-//! What the shop says about itself, so that it can be tried: its services, what its customers do and how
-//! often, how that must end, what must hold between its databases, and what a client can do. What only the shop
-//! has is here, too: its demo, and checkouts at a steady rate.
+//! The shop as a subject of trials: its services, its customers' orders with their shares and expected ends, the
+//! invariants between its databases, and the operations of a client. Its demo and the measurement of checkouts at a
+//! steady rate are here, too.
 
 #![warn(missing_docs)]
 
@@ -22,4 +22,4 @@ mod trial;
 
 pub use open_shop::OpenShop;
 pub use system::{served, subject};
-pub use trial::Shop;
+pub use trial::ShopTrial;

@@ -1,4 +1,4 @@
-//! The merchant: products that come, get another price and go, and goods that come in, at a steady pace.
+//! The merchant publishes, reprices and withdraws products, and receives goods, at a steady pace.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::stock;
 /// The pause after each product.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What comes in, under a delivery note each time.
+/// The product that is received, each time with a new delivery note.
 const GOODS: &str = "pen";
 const ON_A_NOTE: usize = 10;
 
@@ -25,11 +25,11 @@ pub(crate) struct Merchant {
 }
 
 impl Merchant {
-    /// Brings products until the time is over. One whose change is not answered stays as it is.
+    /// Publishes products until the time is over. A product whose change has no answer stays as it is.
     pub(crate) async fn run(&self, site: &Site, until: Instant) -> Result<()> {
         while Instant::now() < until {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            // Unanswered changes are no fault of the catalog. The oracle finds those that are lost.
+            // Unanswered changes are no fault of the catalog. The oracle finds lost ones.
             product(site, number).await.ok();
             if stock::receive(site, number, GOODS, ON_A_NOTE).await.is_ok() {
                 self.confirmed.fetch_add(1, Ordering::Relaxed);
@@ -39,8 +39,8 @@ impl Merchant {
         Ok(())
     }
 
-    /// Whether each delivery note has counted once, as the database of inventory has it: inventory itself may answer
-    /// nobody but its gateway. A note without an answer may have counted.
+    /// Returns a line unless each delivery note has counted once. The count is read from the database, because
+    /// inventory may answer only its gateway. A note without an answer may have counted.
     pub(crate) async fn audit(&self, databases: &BTreeMap<String, String>) -> Result<Vec<String>> {
         let (begun, confirmed) =
             (self.next.load(Ordering::Relaxed), self.confirmed.load(Ordering::Relaxed));
@@ -61,7 +61,7 @@ impl Merchant {
 
 async fn product(site: &Site, number: usize) -> Result<()> {
     let (http, sku) = (&site.http, format!("vase-{number}"));
-    // Another process may do each of the changes.
+    // Each change may reach another process.
     let url = async |at| site.url("catalog", at).await;
     publish(http, &url(number).await?, &sku, 1_000).await?;
     for version in 1..4 {
@@ -101,7 +101,7 @@ mod tests {
             let wrong = merchant.audit(&databases).await.expect("an answer");
             assert_eq!(!wrong.is_empty(), is_wrong, "{received}: {wrong:?}");
         }
-        // One that brought nothing asks nobody.
+        // A merchant without goods reads no database.
         let nowhere = BTreeMap::new();
         assert_eq!(Merchant::default().audit(&nowhere).await.expect("nothing"), [""; 0]);
         assert!(merchant.audit(&nowhere).await.is_err(), "it is said that nobody was asked");

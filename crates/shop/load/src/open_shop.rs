@@ -1,4 +1,4 @@
-//! The shop with its gateway, and those who use it.
+//! The running shop with its gateway and its users.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::trial::gateway;
 use ballet_terminal::ui;
 use ballet_trials::{ConfiguredProgram, Endpoints, GATEWAY, Gateway, SECRET, drawn_secret};
 
-/// How often the services are checked.
+/// The interval at which the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
 
-/// A shop that is open.
+/// A running shop.
 #[derive(Debug)]
 pub struct OpenShop {
-    /// The checkout.
+    /// The root of the repository.
     pub(crate) root: PathBuf,
     pub(crate) stage: Stage,
     pub(crate) gateway: Gateway,
     pub(crate) customers: Vec<Customer>,
-    /// Publishes products and counts goods in.
+    /// The user that publishes products and receives goods.
     pub(crate) merchant: Customer,
 }
 
@@ -59,13 +59,13 @@ impl OpenShop {
         Ok(Self { root, stage, gateway, customers, merchant })
     }
 
-    /// Where everything can be reached, for the audit.
+    /// Returns the addresses that the audit needs.
     pub(crate) fn endpoints(&self) -> Endpoints {
         let url = |name: &&'static str| ((*name).to_owned(), self.stage.url(name).to_owned());
         Endpoints::new(&self.stage.env, SERVICES.iter().map(url).collect())
     }
 
-    /// Starts everything again that has ended, for example because the user killed it.
+    /// Restarts every process that has ended, for example because the user killed it.
     pub(crate) async fn revive(&mut self) -> Result<()> {
         let news = self.stage.revive().await?;
         let news = news.into_iter().chain(self.gateway.revive(&self.stage.children).await?);
@@ -73,7 +73,7 @@ impl OpenShop {
         Ok(())
     }
 
-    /// Keeps everything running. Returns only with an error.
+    /// Keeps all processes running. Returns only with an error.
     pub(crate) async fn watch(&mut self) -> Result<()> {
         loop {
             self.revive().await?;
@@ -85,11 +85,11 @@ impl OpenShop {
         &self.stage.logs
     }
 
-    /// Ends everything.
+    /// Stops all processes and servers.
     ///
     /// # Errors
     ///
-    /// Something cannot be removed.
+    /// Returns an error if something cannot be removed.
     pub async fn close(self, keep_logs: bool) -> Result<()> {
         ui::say("stopping the services and the servers");
         if keep_logs {

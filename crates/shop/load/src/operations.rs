@@ -1,4 +1,4 @@
-//! What a client of the shop can do through the gateway, and which services that takes.
+//! The operations of the shop's clients through the gateway, and the services that each needs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cases::{Cancel, End, GOOD};
+use crate::cases::{CancelMoment, ExpectedEnd, GOOD};
 use crate::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
 
-/// For what hangs; nothing depends on the pace.
+/// The limit for an operation that hangs; nothing depends on the pace.
 const LONG: Duration = Duration::from_secs(300);
 
 /// A quantity in a cart.
 #[derive(Debug, Serialize)]
-struct Quantity {
+struct CartQuantity {
     quantity: u32,
 }
 
-const ONE: Quantity = Quantity { quantity: 1 };
+const ONE: CartQuantity = CartQuantity { quantity: 1 };
 
-/// Who tries the operations.
+/// The clients that try the operations.
 #[derive(Debug)]
-struct Visitor {
+struct ShopClients {
     customer: Customer,
     merchant: Customer,
     /// Somebody behind the shop, who may read the payment and the shipment of any order.
@@ -39,14 +39,14 @@ struct Visitor {
     cart: Uuid,
 }
 
-/// All of them, for clients of this gateway.
+/// Returns all operations, for clients of this gateway.
 pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
-    let visitor = Rc::new(Visitor::new(site, gateway).await?);
-    let asks = |name, needs, request: fn(&Visitor) -> RequestBuilder| {
-        let visitor = Rc::clone(&visitor);
-        Operation::asks(name, needs, move || request(&visitor))
+    let clients = Rc::new(ShopClients::new(site, gateway).await?);
+    let asks = |name, needs, request: fn(&ShopClients) -> RequestBuilder| {
+        let clients = Rc::clone(&clients);
+        Operation::asks(name, needs, move || request(&clients))
     };
-    let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&visitor));
+    let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&clients));
     Ok(vec![
         asks("search for a product", "catalog", |v| v.customer.get("/products/search?q=teapto")),
         asks("see a product's page", "catalog", |v| v.customer.get("/pages/product/mug"))
@@ -84,11 +84,11 @@ pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Ope
     ])
 }
 
-impl Visitor {
+impl ShopClients {
     async fn new(site: &Site, gateway: &Gateway) -> Result<Self> {
         let customer = Customer::new(gateway, BUYS, PATIENCE).await?;
         let order = customer.buy(&customer.checkout(&GOOD, 0)?).await?;
-        site.began("a visitor's order", begun(order));
+        site.began("a visitor's order", order_to_complete(order));
         customer.ends(order, GOOD.end).await?;
         let cart = wait_until("a cart, once cart knows the products", LONG, || async {
             let (seen, cart) = open_cart(&customer).await?;
@@ -102,15 +102,15 @@ impl Visitor {
     }
 }
 
-/// An order that has to be completed.
-fn begun(order: Uuid) -> BegunSaga {
+/// Describes an order that has to be completed.
+fn order_to_complete(order: Uuid) -> BegunSaga {
     BegunSaga { saga: order, end: GOOD.end.expected(None) }
 }
 
-/// What was seen of an order that is placed by this answer.
-fn placed((seen, body): (ClientAnswer, Value)) -> Attempt {
+/// Describes the attempt of an order that this answer has placed.
+fn placed_order((seen, body): (ClientAnswer, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
-    Attempt { seen, begun: order.map(begun) }
+    Attempt { seen, begun: order.map(order_to_complete) }
 }
 
 fn publish(merchant: &Customer) -> RequestBuilder {
@@ -132,40 +132,39 @@ async fn open_cart(customer: &Customer) -> Result<(ClientAnswer, Value)> {
 }
 
 /// Fills a cart and checks it out, at the prices that it shows.
-async fn checks_out(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let Visitor { customer, cart, .. } = &*visitor;
+async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let ShopClients { customer, cart, .. } = &*clients;
     let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = open_cart(customer).await?;
-    let cart =
-        if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
-    Ok(placed(seen(customer.check_out(&cart, &checkout)).await?))
+    let cart = if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
+    Ok(placed_order(seen(customer.check_out(&cart, &checkout)).await?))
 }
 
-async fn places(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let customer = &visitor.customer;
+async fn places(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let customer = &clients.customer;
     let checkout = customer.checkout(&GOOD, 0)?;
-    Ok(placed(seen(customer.post_json("/orders", &checkout)).await?))
+    Ok(placed_order(seen(customer.post_json("/orders", &checkout)).await?))
 }
 
-/// Places an order that takes its time, and cancels it. If it was faster the answer is 409: then it is
-/// paid, which is an answer as well.
-async fn cancels(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let customer = &visitor.customer;
+/// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
+/// counts as an answer as well.
+async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let customer = &clients.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;
     "card_slow".clone_into(&mut checkout.card_token);
-    let placed = placed(seen(customer.post_json("/orders", &checkout)).await?);
-    let order = placed.begun.as_ref().map_or(visitor.order, |begun| begun.saga);
+    let placed = placed_order(seen(customer.post_json("/orders", &checkout)).await?);
+    let order = placed.begun.as_ref().map_or(clients.order, |begun| begun.saga);
     let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
     let too_late = matches!(&cancelled, ClientAnswer::Other(what) if what.starts_with("409"));
-    let end = End::CustomerCancels(Cancel::AtOnce);
+    let end = ExpectedEnd::CustomerCancels(CancelMoment::AtOnce);
     let end = end.expected(too_late.then_some(StatusCode::CONFLICT));
     let begun = placed.begun.map(|begun| BegunSaga { end, ..begun });
     Ok(Attempt { seen: if too_late { ClientAnswer::Works } else { cancelled }, begun })
 }
 
 /// Waits for the first change of the order's status.
-async fn watches(visitor: Rc<Visitor>) -> Result<Attempt> {
-    let Visitor { customer, order, .. } = &*visitor;
+async fn watches(clients: Rc<ShopClients>) -> Result<Attempt> {
+    let ShopClients { customer, order, .. } = &*clients;
     let request = customer.get(&format!("/orders/{order}/events"));
     let Ok(mut answer) = request.send().await else { return Ok(ClientAnswer::Nothing.into()) };
     let kind = answer.headers().get(CONTENT_TYPE).cloned();

@@ -1,4 +1,4 @@
-//! The catalog's products: what the shop sells, published over HTTP.
+//! The catalog's products, published over HTTP.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use crate::cases;
 use crate::stock::{PLENTY, RARE, RARE_PRICE};
 
-/// How long a service may take to hear of a product.
+/// The time in which a service must learn of a product.
 const KNOWN: Duration = Duration::from_secs(120);
 
 /// Publishes all products, and reduces the price of the rare one.
 ///
 /// # Errors
 ///
-/// Catalog refuses one.
+/// Returns an error if catalog refuses one.
 pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
     let (version, price) = RARE_PRICE;
     for (sku, price) in PLENTY.into_iter().chain([(RARE.0, price + 1_000)]) {
@@ -29,8 +29,8 @@ pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
     reprice(http, catalog, RARE.0, version - 1, price).await
 }
 
-/// Waits until orders knows the product that was published last. It refuses a price of nothing with
-/// 409, and whatever it does not know otherwise. `place` is the request of a customer for an order.
+/// Waits until orders knows the product that was published last. Orders refuses a price of zero with 409, and an
+/// unknown product with another status. `place` returns a customer's request for an order.
 pub(crate) async fn known_to_orders(
     customer: Uuid,
     place: impl Fn(&CartCheckedOut) -> RequestBuilder,
@@ -52,10 +52,10 @@ pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64)
         "price": euros(price), "category": "home", "tags": ["demo"] });
     let request = http.post(format!("{catalog}/products")).json(&product);
     let answer = send_until_answered(request).await?;
-    ended(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
+    expect_done(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
 }
 
-/// Changes the price of a product's version. Nothing is changed if it has a newer one.
+/// Changes the price of this version of a product. A newer version is left as it is.
 pub(crate) async fn reprice(
     http: &Client,
     catalog: &str,
@@ -66,20 +66,20 @@ pub(crate) async fn reprice(
     let request = http.put(format!("{catalog}/products/{sku}/price")).json(&euros(price));
     let request = request.header(header::IF_MATCH, format!("\"{version}\""));
     let answer = send_until_answered(request).await?;
-    let ended = ended(answer, StatusCode::PRECONDITION_FAILED).await;
-    ended.with_context(|| format!("cannot change the price of {sku}"))
+    let done = expect_done(answer, StatusCode::PRECONDITION_FAILED).await;
+    done.with_context(|| format!("cannot change the price of {sku}"))
 }
 
-/// Withdraws a product's version. Nothing is changed if it has a newer one.
+/// Withdraws this version of a product. A newer version is left as it is.
 pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i64) -> Result<()> {
     let request = http.delete(format!("{catalog}/products/{sku}"));
     let request = request.header(header::IF_MATCH, format!("\"{version}\""));
     let answer = send_until_answered(request).await?;
-    ended(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
+    expect_done(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
 }
 
-/// A change is done, or was done by an earlier request whose answer was lost.
-async fn ended(answer: Response, before: StatusCode) -> Result<()> {
+/// Checks that a change is done, or was done by an earlier request whose answer was lost.
+async fn expect_done(answer: Response, before: StatusCode) -> Result<()> {
     let status = answer.status();
     if status.is_success() || status == before {
         return Ok(());

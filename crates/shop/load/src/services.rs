@@ -10,7 +10,7 @@ use shipping::config::CarrierSettings;
 use crate::slow_carrier::SlowCarrier;
 
 #[derive(Debug, Parser)]
-struct Cart {
+struct CartArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -18,7 +18,7 @@ struct Cart {
 }
 
 #[derive(Debug, Parser)]
-struct Orders {
+struct OrdersArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -26,7 +26,7 @@ struct Orders {
 }
 
 #[derive(Debug, Parser)]
-struct Payments {
+struct PaymentsArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -34,31 +34,34 @@ struct Payments {
 }
 
 #[derive(Debug, Parser)]
-struct Shipping {
+struct ShippingArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
     carrier: CarrierSettings,
 }
 
-/// All of them, each as its own program is.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) = (cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::with(cart::participant().part(), |args: Cart, clock| {
+        ServiceProgram::with(cart::participant().part(), |args: CartArgs, clock| {
             (args.ballet, cart::service(args.cart).clock(clock))
         }),
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::service),
-        ServiceProgram::with(orders::participant(DEADLINE).part(), |args: Orders, clock| {
+        ServiceProgram::with(orders::participant(DEADLINE).part(), |args: OrdersArgs, clock| {
             (args.ballet, orders::service(args.orders).clock(clock))
         }),
-        ServiceProgram::with(payments::participant(provider).part(), |args: Payments, clock| {
-            let provider = args.provider.sandbox(&args.ballet);
-            (args.ballet, payments::service(provider).clock(clock))
-        }),
+        ServiceProgram::with(
+            payments::participant(provider).part(),
+            |args: PaymentsArgs, clock| {
+                let provider = args.provider.sandbox(&args.ballet);
+                (args.ballet, payments::service(provider).clock(clock))
+            },
+        ),
         ServiceProgram::of(recommendations::service),
-        ServiceProgram::with(shipping::participant(carrier).part(), |args: Shipping, clock| {
+        ServiceProgram::with(shipping::participant(carrier).part(), |args: ShippingArgs, clock| {
             let carrier = SlowCarrier::new(clock.clone(), args.carrier.sandbox());
             (args.ballet, shipping::service(carrier).clock(clock))
         }),

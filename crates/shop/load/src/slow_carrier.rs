@@ -1,15 +1,18 @@
-//! A carrier that is quick, but for one country: there it answers only after weeks, by the clock of its
-//! process. A run in which time passes fast uses it for orders whose deadline passes.
+//! A carrier that is quick except in one country, where it answers only after weeks, by the clock of its process. A
+//! run in which time passes fast uses it for orders whose deadline passes.
 
 use ballet::Clock;
 use ballet::calls::CallKey;
 use jiff::{SignedDuration, Timestamp};
-use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 use shipping::sandbox::Sandbox;
 
-/// The country for which the carrier needs its time: Greenland.
+/// The slow country: Greenland.
 pub(crate) const COUNTRY: &str = "GL";
-/// How long it takes there. No deadline of an order is longer than 30 days.
+/// The time that a delivery takes there. No deadline of an order is longer than 30 days.
 const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 #[derive(Debug)]
@@ -25,30 +28,30 @@ impl SlowCarrier {
 }
 
 impl Carrier for SlowCarrier {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
-        let asked = begun(key);
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
+        let asked = began_at(key);
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
             return Box::pin(async {
-                Err(NoAnswer::Unavailable("the ship has not sailed".to_owned()))
+                Err(CarrierError::Unavailable("the ship has not sailed".to_owned()))
             });
         }
         self.sandbox.book(key, request)
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         self.sandbox.cancel(key, request)
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         self.sandbox.delivered(key, request)
     }
 }
 
-/// When the saga of a call began: its time stands in front of the key
+/// Returns the time at which the saga of a call began. The key begins with it
 /// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
-fn begun(key: CallKey) -> Timestamp {
+fn began_at(key: CallKey) -> Timestamp {
     let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }

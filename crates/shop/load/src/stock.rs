@@ -1,4 +1,4 @@
-//! What the shop sells, and how its shelves are filled.
+//! The stock of the shop, and how the shelves are filled.
 
 use anyhow::{Context, Result};
 use ballet_trials::{Site, send_until_answered};
@@ -20,13 +20,13 @@ const ENOUGH: u64 = 1_000_000;
 ///
 /// # Errors
 ///
-/// Inventory refuses it.
+/// Returns an error if inventory refuses it.
 pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
     let plenty = PLENTY.map(|(sku, _)| (sku, ENOUGH));
     for (sku, quantity) in plenty.into_iter().chain([RARE]) {
         let url = format!("{inventory}/stock/{sku}/receive");
         let note = json!({ "receipt": "opening", "quantity": quantity });
-        // A receipt counts once, however often a busy machine has to be asked.
+        // A receipt counts once, however often the request is repeated on a busy machine.
         let request = http.post(&url).header("Idempotency-Key", format!("opening-{sku}"));
         let answer = send_until_answered(request.json(&note)).await;
         answer
@@ -36,7 +36,7 @@ pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
     Ok(())
 }
 
-/// Goods come in under the delivery note with this number.
+/// Receives goods under the delivery note with this number.
 pub(crate) async fn receive(site: &Site, number: usize, sku: &str, quantity: usize) -> Result<()> {
     let url = format!("{}/stock/{sku}/receive", site.url("inventory", number).await?);
     let note = json!({ "receipt": format!("note-{number}"), "quantity": quantity });

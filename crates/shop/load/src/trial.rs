@@ -1,4 +1,4 @@
-//! The shop under trial.
+//! The shop as a trial.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
     ServiceProgram, Site, Trial,
 };
-use shop::audit::Published;
+use shop::audit::PublishedProducts;
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
@@ -18,16 +18,16 @@ use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::merchant::Merchant;
 use crate::{customers, operations, products, services, stock};
 
-/// The time within which an order must be paid when days pass in seconds: the longest that orders takes.
+/// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
 const DEADLINE_DAYS: u32 = 30;
 
-/// The shop.
+/// The shop as a trial.
 #[derive(Debug, Default)]
-pub struct Shop {
+pub struct ShopTrial {
     merchant: Merchant,
-    /// What was published of the products.
-    published: Mutex<Published>,
-    /// Those who buy through the gateway, if there is one.
+    /// The products as they were published.
+    published: Mutex<PublishedProducts>,
+    /// The customers at the gateway, if there is one.
     customers: OnceLock<Vec<Customer>>,
 }
 
@@ -39,8 +39,8 @@ pub(crate) fn gateway() -> GatewaySetup {
     }
 }
 
-impl Trial for Shop {
-    type Case = cases::Case;
+impl Trial for ShopTrial {
+    type Case = cases::OrderCase;
 
     const NAME: &'static str = "shop";
     const COMPLETED: &'static [EventType] = &[OrderCompleted::TYPE];
@@ -50,11 +50,11 @@ impl Trial for Shop {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<cases::Case>> {
+    fn cases(&self) -> Vec<Case<cases::OrderCase>> {
         CASES.iter().map(|case| Case::new(case.name, case.share, *case)).collect()
     }
 
-    async fn play(&self, case: &cases::Case, number: usize, site: &Site) -> Result<BegunSaga> {
+    async fn play(&self, case: &cases::OrderCase, number: usize, site: &Site) -> Result<BegunSaga> {
         match (site.gateway(), self.customers.get()) {
             (Some(_), Some(customers)) => {
                 let customer = &customers[number % customers.len()];
@@ -75,7 +75,7 @@ impl Trial for Shop {
                 let place = |checkout: &_| one.post_json("/orders", checkout);
                 products::known_to_orders(one.id, place).await?;
             }
-            // A run prepares once.
+            // `prepare` runs once per run.
             self.customers.set(customers).ok();
             return Ok(());
         }
@@ -98,7 +98,7 @@ impl Trial for Shop {
         let Audit { at, framework, quiescent_after } = audit;
         let mut report = shop::audit::audit_beside(framework, &at.databases, quiescent_after).await;
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Where nobody has read the journal there is nothing to compare.
+        // Without a reader of the journal there is nothing to compare.
         if !published.is_empty() {
             let products = shop::audit::products(&at.databases).await?;
             report.violations.extend(shop::audit::unlike_published(&products, &published));
@@ -140,7 +140,7 @@ impl Trial for Shop {
         (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
     }
 
-    fn cases_of_days(&self) -> Vec<Case<cases::Case>> {
+    fn cases_of_days(&self) -> Vec<Case<cases::OrderCase>> {
         vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
     }
 
@@ -148,8 +148,8 @@ impl Trial for Shop {
         vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
     }
 
-    /// A payment that was captured could still be refunded, so payments remembers it for a year
-    /// (docs/decisions/0016-the-database-tells-the-time.md). The others learn the end.
+    /// A captured payment could still be refunded, so payments keeps it for a year
+    /// (docs/decisions/0016-the-database-tells-the-time.md). The other services learn of the end.
     fn remembers_days(&self, service: &str) -> u32 {
         if service == "payments" { 365 } else { 90 }
     }
@@ -165,10 +165,10 @@ mod tests {
 
     #[test]
     fn an_order_ends_completed_or_cancelled_for_a_reason() {
-        let shop = Subject::new(Shop::default());
+        let shop = Subject::new(ShopTrial::default());
         assert_eq!(shop.end(OrderCompleted::TYPE.name(), &json!({})), Some(End::Completed));
         let cancelled = json!({ "reason": "out_of_stock" });
-        let expected = cases::End::Cancelled(CancelReason::OutOfStock).expected(None);
+        let expected = cases::ExpectedEnd::Cancelled(CancelReason::OutOfStock).expected(None);
         assert_eq!(shop.end(OrderCancelled::TYPE.name(), &cancelled), Some(expected));
         assert_eq!(shop.end("orders.order_placed.v1", &json!({})), None);
     }

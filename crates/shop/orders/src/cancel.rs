@@ -7,10 +7,10 @@ use shop_events::orders::{CancelReason, OrderCancelled, OrderDeadlinePassed};
 use shop_events::payments::{PaymentCaptureFailed, PaymentDeclined};
 use shop_events::shipping::ShipmentRejected;
 
-use crate::checkout::Impossible;
+use crate::checkout::InvalidCheckout;
 
 /// The checkout was invalid.
-pub(crate) fn impossible(order_id: OrderId, why: &Impossible) -> OrderCancelled {
+pub(crate) fn impossible(order_id: OrderId, why: &InvalidCheckout) -> OrderCancelled {
     by_step(order_id, CancelReason::Invalid, "accept_checkout", why.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Turns a checkout into an order, or says why it is invalid.
+//! Turns a checkout into an order, or finds out why it is invalid.
 
 use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
@@ -7,13 +7,13 @@ use shop_events::{
     Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
 };
 
-/// Why a checkout is invalid.
+/// The reason why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Impossible {
-    /// There is nothing to buy.
+pub(crate) enum InvalidCheckout {
+    /// There are no lines.
     #[error("there are no lines: an order has 1 to {MAX_LINES}")]
     NoLines,
-    /// There is too much to buy.
+    /// There are too many lines.
     #[error("there are {0} lines: an order has 1 to {MAX_LINES}")]
     TooManyLines(usize),
     /// A line's quantity is out of range.
@@ -65,24 +65,24 @@ pub(crate) enum Impossible {
         sku: Sku,
         /// Its price.
         price: Money,
-        /// The price that the line names.
+        /// The price in the line.
         named: Money,
     },
     /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
-    /// A text is wrong.
+    /// A text is invalid.
     #[error("{field} {wrong}")]
     Text {
         /// The text's field.
         field: String,
-        /// What is wrong with it.
+        /// The error of the text.
         wrong: WrongText,
     },
 }
 
-impl Impossible {
-    /// The names and indexes that lead to the wrong field of the checkout.
+impl InvalidCheckout {
+    /// Returns the names and indexes that lead to the invalid field of the checkout.
     pub(crate) fn field(&self) -> Vec<String> {
         let line = |line: usize, field: &str| {
             let field = field.split('.').map(str::to_owned);
@@ -107,40 +107,44 @@ impl Impossible {
     }
 }
 
-/// Makes an order from a checkout, if it has the shape of one. Its prices are judged apart.
+/// Makes an order from a checkout, if its form is valid. Its prices are judged separately.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,
     placed_at: Timestamp,
-) -> Result<OrderPlaced, Impossible> {
+) -> Result<OrderPlaced, InvalidCheckout> {
     let CartCheckedOut { cart_id: _, customer_id, lines, card_token, ship_to } = checkout;
     let total = total(&lines)?;
-    let wrong = |field, wrong| Impossible::Text { field, wrong };
+    let wrong = |field, wrong| InvalidCheckout::Text { field, wrong };
     check_text(&card_token).map_err(|why| wrong("card_token".to_owned(), why))?;
     ship_to.check().map_err(|(field, why)| wrong(format!("ship_to.{field}"), why))?;
     Ok(OrderPlaced { order_id, customer_id, lines, total, card_token, ship_to, placed_at })
 }
 
-fn total(lines: &[OrderLine]) -> Result<Money, Impossible> {
-    let currency = lines.first().ok_or(Impossible::NoLines)?.unit_price.currency;
+fn total(lines: &[OrderLine]) -> Result<Money, InvalidCheckout> {
+    let currency = lines.first().ok_or(InvalidCheckout::NoLines)?.unit_price.currency;
     if lines.len() > MAX_LINES {
-        return Err(Impossible::TooManyLines(lines.len()));
+        return Err(InvalidCheckout::TooManyLines(lines.len()));
     }
     let mut total = Money { amount_minor: 0, currency };
     for (line, number) in lines.iter().zip(1..) {
         let OrderLine { quantity, unit_price, .. } = line;
         if !(1..=MAX_QUANTITY).contains(quantity) {
-            return Err(Impossible::Quantity { line: number, quantity: *quantity });
+            return Err(InvalidCheckout::Quantity { line: number, quantity: *quantity });
         }
         if unit_price.amount_minor < 0 {
-            return Err(Impossible::NegativePrice(number));
+            return Err(InvalidCheckout::NegativePrice(number));
         }
         if unit_price.currency != currency {
             let found = unit_price.currency;
-            return Err(Impossible::MixedCurrencies { line: number, expected: currency, found });
+            return Err(InvalidCheckout::MixedCurrencies {
+                line: number,
+                expected: currency,
+                found,
+            });
         }
-        let price = unit_price.times(*quantity).ok_or(Impossible::TotalOutOfRange)?;
-        total = total.plus(price).ok_or(Impossible::TotalOutOfRange)?;
+        let price = unit_price.times(*quantity).ok_or(InvalidCheckout::TotalOutOfRange)?;
+        total = total.plus(price).ok_or(InvalidCheckout::TotalOutOfRange)?;
     }
     Ok(total)
 }

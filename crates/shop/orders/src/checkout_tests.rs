@@ -30,7 +30,7 @@ fn checkout(lines: Vec<OrderLine>) -> CartCheckedOut {
     }
 }
 
-fn place_now(checkout: CartCheckedOut) -> Result<OrderPlaced, Impossible> {
+fn place_now(checkout: CartCheckedOut) -> Result<OrderPlaced, InvalidCheckout> {
     let order_id = OrderId::from(Uuid::nil());
     place(order_id, checkout, Timestamp::UNIX_EPOCH)
 }
@@ -46,24 +46,24 @@ fn the_total_is_the_sum_of_all_lines() {
 fn what_cannot_be_bought_is_said_with_its_place() {
     let euro = price(100, "EUR");
     let cases = [
-        (vec![], Impossible::NoLines),
-        (vec![line(1, euro); 101], Impossible::TooManyLines(101)),
-        (vec![line(0, euro)], Impossible::Quantity { line: 1, quantity: 0 }),
+        (vec![], InvalidCheckout::NoLines),
+        (vec![line(1, euro); 101], InvalidCheckout::TooManyLines(101)),
+        (vec![line(0, euro)], InvalidCheckout::Quantity { line: 1, quantity: 0 }),
         (
             vec![line(1, euro), line(10_001, euro)],
-            Impossible::Quantity { line: 2, quantity: 10_001 },
+            InvalidCheckout::Quantity { line: 2, quantity: 10_001 },
         ),
-        (vec![line(1, price(-1, "EUR"))], Impossible::NegativePrice(1)),
+        (vec![line(1, price(-1, "EUR"))], InvalidCheckout::NegativePrice(1)),
         (
             vec![line(1, euro), line(1, price(100, "USD"))],
-            Impossible::MixedCurrencies {
+            InvalidCheckout::MixedCurrencies {
                 line: 2,
                 expected: euro.currency,
                 found: price(0, "USD").currency,
             },
         ),
-        (vec![line(2, price(i64::MAX, "EUR"))], Impossible::TotalOutOfRange),
-        (vec![line(1, price(i64::MAX, "EUR")); 2], Impossible::TotalOutOfRange),
+        (vec![line(2, price(i64::MAX, "EUR"))], InvalidCheckout::TotalOutOfRange),
+        (vec![line(1, price(i64::MAX, "EUR")); 2], InvalidCheckout::TotalOutOfRange),
     ];
     for (lines, expected) in cases {
         assert_eq!(place_now(checkout(lines)).expect_err("impossible"), expected);

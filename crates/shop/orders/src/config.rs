@@ -3,7 +3,7 @@
 use ballet_openapi::Limits;
 use clap::Args;
 use jiff::SignedDuration;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
@@ -15,27 +15,27 @@ pub struct OrderSettings {
     #[arg(long, env = "ORDER_DEADLINE_SECONDS", default_value_t = DEADLINE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=30 * 24 * 60 * 60))]
     pub order_deadline_seconds: i64,
 
-    /// The most clients that watch orders at a time. Others are answered with 503.
+    /// The most clients that watch orders at a time. Further ones are answered with 503.
     #[arg(long, env = "ORDER_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
     pub order_watchers: u16,
 
-    /// The most clients of one customer that watch orders at a time. Others are answered with 429.
+    /// The most clients of one customer that watch orders at a time. Further ones are answered with 429.
     #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub order_watchers_of_one: u16,
 
-    /// What the orders of one customer may have before they are paid.
+    /// The bound on the stock in one customer's unpaid orders.
     #[command(flatten)]
-    pub unpaid: Unpaid,
+    pub unpaid: UnpaidLimit,
 }
 
 impl From<SignedDuration> for OrderSettings {
-    /// The usual settings with this deadline.
+    /// Returns the default settings with this deadline.
     fn from(deadline: SignedDuration) -> Self {
         Self {
             order_deadline_seconds: deadline.as_secs(),
             order_watchers: Limits::DEFAULT.all,
             order_watchers_of_one: Limits::DEFAULT.owner,
-            unpaid: Unpaid::default(),
+            unpaid: UnpaidLimit::default(),
         }
     }
 }

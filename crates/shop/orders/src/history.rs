@@ -1,4 +1,4 @@
-//! What happened to an order so far: the changes of its status, each with a number.
+//! The history of an order: the changes of its status, each with a number.
 
 use ballet::TextEnum;
 use jiff::Timestamp;
@@ -10,16 +10,16 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, Row};
 
-use crate::order::{Cancelled, Status};
+use crate::order::{Cancellation, OrderStatus};
 
-/// What happened to an order so far. Its row says it all, because a status is left for few others.
+/// The history of an order so far. The order's row is enough, because a status leads to few others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct History {
+pub(crate) struct OrderHistory {
     pub(crate) order_id: OrderId,
-    pub(crate) status: Status,
-    /// Unknown if it was never placed.
+    pub(crate) status: OrderStatus,
+    /// `None` if the order was never placed.
     pub(crate) customer_id: Option<CustomerId>,
-    cancelled: Option<Cancelled>,
+    cancelled: Option<Cancellation>,
     created_at: Timestamp,
     confirmed_at: Option<Timestamp>,
     changed_at: Timestamp,
@@ -30,15 +30,15 @@ pub(crate) struct History {
 pub(crate) struct StatusChange {
     /// The order.
     order_id: OrderId,
-    /// The status from then on.
-    status: Status,
+    /// The new status.
+    status: OrderStatus,
     #[serde(flatten)]
-    cancelled: Option<Cancelled>,
+    cancelled: Option<Cancellation>,
     /// When the status changed.
     changed_at: Timestamp,
 }
 
-impl ballet_openapi::History for History {
+impl ballet_openapi::History for OrderHistory {
     type Id = OrderId;
     type Owners = Customers;
     type Change = StatusChange;
@@ -54,35 +54,35 @@ impl ballet_openapi::History for History {
     }
 
     fn has_ended(&self) -> bool {
-        matches!(self.status, Status::Completed | Status::Cancelled)
+        matches!(self.status, OrderStatus::Completed | OrderStatus::Cancelled)
     }
 
     /// An order has at most one change with each number.
     fn after(&self, number: u32) -> impl Iterator<Item = (u32, StatusChange)> {
         let change = |status, changed_at| {
-            let cancelled = self.cancelled.clone().filter(|_| status == Status::Cancelled);
+            let cancelled = self.cancelled.clone().filter(|_| status == OrderStatus::Cancelled);
             let change = StatusChange { order_id: self.order_id, status, cancelled, changed_at };
             (number_of(status), change)
         };
-        let placed = self.customer_id.map(|_| change(Status::Placed, self.created_at));
-        let confirmed = (self.status == Status::Completed)
-            .then(|| change(Status::Confirmed, self.confirmed_at.unwrap_or(self.changed_at)));
-        let now = (self.status != Status::Placed).then(|| change(self.status, self.changed_at));
+        let placed = self.customer_id.map(|_| change(OrderStatus::Placed, self.created_at));
+        let confirmed = (self.status == OrderStatus::Completed)
+            .then(|| change(OrderStatus::Confirmed, self.confirmed_at.unwrap_or(self.changed_at)));
+        let now =
+            (self.status != OrderStatus::Placed).then(|| change(self.status, self.changed_at));
         [placed, confirmed, now].into_iter().flatten().filter(move |(n, _)| *n > number)
     }
 }
 
-/// The number of the change to this status. Nothing follows on `Cancelled`, and a confirmed order is
-/// never cancelled.
-const fn number_of(status: Status) -> u32 {
+/// Returns the number of the change to this status. `Cancelled` is final, and a confirmed order is never cancelled.
+const fn number_of(status: OrderStatus) -> u32 {
     match status {
-        Status::Placed => 1,
-        Status::Confirmed | Status::Cancelled => 2,
-        Status::Completed => 3,
+        OrderStatus::Placed => 1,
+        OrderStatus::Confirmed | OrderStatus::Cancelled => 2,
+        OrderStatus::Completed => 3,
     }
 }
 
-impl FromRow<'_, PgRow> for History {
+impl FromRow<'_, PgRow> for OrderHistory {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(status) = row.try_get("status")?;
         let confirmed_at: Option<jiff_sqlx::Timestamp> = row.try_get("confirmed_at")?;
@@ -90,7 +90,7 @@ impl FromRow<'_, PgRow> for History {
             order_id: OrderId(row.try_get("order_id")?),
             status,
             customer_id: row.try_get::<Option<Uuid>, _>("customer_id")?.map(CustomerId),
-            cancelled: Cancelled::from_row(row)?,
+            cancelled: Cancellation::from_row(row)?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             confirmed_at: confirmed_at.map(jiff_sqlx::Timestamp::to_jiff),
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
@@ -104,9 +104,9 @@ mod tests {
 
     use super::*;
 
-    fn history(status: Status, was_placed: bool) -> History {
+    fn history(status: OrderStatus, was_placed: bool) -> OrderHistory {
         let time = |text: &str| text.parse::<Timestamp>().expect("a time");
-        History {
+        OrderHistory {
             order_id: OrderId(Uuid::nil()),
             status,
             customer_id: was_placed.then(|| CustomerId(Uuid::nil())),
@@ -117,25 +117,35 @@ mod tests {
         }
     }
 
-    fn after(history: &History, number: u32) -> Vec<(u32, Status, i64)> {
+    fn after(history: &OrderHistory, number: u32) -> Vec<(u32, OrderStatus, i64)> {
         let seconds = |change: &StatusChange| change.changed_at.as_second() % 60;
         history.after(number).map(|(n, change)| (n, change.status, seconds(&change))).collect()
     }
 
     #[test]
     fn every_change_is_in_the_history_once_and_in_order() {
-        let completed = history(Status::Completed, true);
-        let all = [(1, Status::Placed, 1), (2, Status::Confirmed, 2), (3, Status::Completed, 3)];
+        let completed = history(OrderStatus::Completed, true);
+        let all = [
+            (1, OrderStatus::Placed, 1),
+            (2, OrderStatus::Confirmed, 2),
+            (3, OrderStatus::Completed, 3),
+        ];
         assert_eq!(after(&completed, 0), all);
         assert_eq!(after(&completed, 1), all[1..]);
         assert_eq!(after(&completed, 3), []);
-        let cancelled = history(Status::Cancelled, true);
-        assert_eq!(after(&cancelled, 0), [(1, Status::Placed, 1), (2, Status::Cancelled, 3)]);
-        assert_eq!(after(&history(Status::Placed, true), 0), all[..1]);
+        let cancelled = history(OrderStatus::Cancelled, true);
+        assert_eq!(
+            after(&cancelled, 0),
+            [(1, OrderStatus::Placed, 1), (2, OrderStatus::Cancelled, 3)]
+        );
+        assert_eq!(after(&history(OrderStatus::Placed, true), 0), all[..1]);
     }
 
     #[test]
     fn an_order_that_was_never_placed_is_only_cancelled() {
-        assert_eq!(after(&history(Status::Cancelled, false), 0), [(2, Status::Cancelled, 3)]);
+        assert_eq!(
+            after(&history(OrderStatus::Cancelled, false), 0),
+            [(2, OrderStatus::Cancelled, 3)]
+        );
     }
 }

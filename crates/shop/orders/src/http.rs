@@ -12,35 +12,35 @@ use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_access::Caller;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
 
 use crate::config::OrderSettings;
-use crate::history::{History, StatusChange};
-use crate::order::{Order, Status};
-use crate::prices::{self, Named};
+use crate::history::{OrderHistory, StatusChange};
+use crate::order::{Order, OrderStatus};
+use crate::prices::{self, PricedCheckout};
 use crate::refusals::{impossible, not_offered, too_much, unknown};
 use crate::requests::{NewOrder, example};
-use crate::{cancel, checkout, once, pages, store};
+use crate::{cancel, checkout, idempotency, pages, store};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Orders {
+pub(crate) struct OrdersState {
     handle: Handle,
-    watchers: Watchers<History>,
-    unpaid: Unpaid,
+    watchers: Watchers<OrderHistory>,
+    unpaid: UnpaidLimit,
 }
 
 pub(crate) fn routes(handle: Handle, settings: OrderSettings) -> Router {
     let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, seen| {
         Box::pin(async move { store::changed(handle.db(), &seen).await })
     });
-    api().router(Orders { handle, watchers, unpaid: settings.unpaid })
+    api().router(OrdersState { handle, watchers, unpaid: settings.unpaid })
 }
 
-pub(crate) fn api() -> Api<Orders> {
+pub(crate) fn api() -> Api<OrdersState> {
     let no_order = "There is no such order.";
     let on_its_way = "An order that was just checked out may not be here yet: try again after \
                       `Retry-After`.";
@@ -119,22 +119,21 @@ pub(crate) fn api() -> Api<Orders> {
 
 /// The answer to a placed order.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "PlacedOrder")]
-struct Placed {
+struct PlacedOrder {
     /// The order.
     order_id: OrderId,
 }
 
 async fn place(
-    State(Orders { handle, unpaid, .. }): State<Orders>,
+    State(OrdersState { handle, unpaid, .. }): State<OrdersState>,
     caller: Caller,
     key: IdempotencyKey,
     Json(NewOrder(checkout)): Json<NewOrder>,
-) -> Result<Created<Placed>, Problem> {
+) -> Result<Created<PlacedOrder>, Problem> {
     caller.may_act_for(checkout.customer_id, Place::body(["customer_id"]))?;
     let text = key.text().map(|_| text(&checkout)).transpose()?;
     let request = key.text().zip(text.as_deref());
-    let request = request.map(|(key, checkout)| once::Keyed { key, checkout });
+    let request = request.map(|(key, checkout)| idempotency::KeyedRequest { key, checkout });
     let order_id = handle.new_id::<OrderId>();
     let order =
         checkout::place(order_id, checkout, handle.now()).map_err(|wrong| impossible(&wrong))?;
@@ -147,11 +146,12 @@ async fn place(
     if let Some(request) = request.filter(|_| !is_new) {
         return placed_before(unit.tx().db(), request).await;
     }
-    // After the key: a request that comes again gets its order, whatever the prices are now, and what else is unpaid.
+    // The key is checked first: a repeated request gets its order, whatever the prices and the unpaid orders are
+    // now.
     if let Some(others) = others {
         unpaid.judge(&order.lines, others).map_err(|why| too_much(&why))?;
     }
-    let named = Named { lines: &order.lines, at: order.placed_at };
+    let named = PricedCheckout { lines: &order.lines, at: order.placed_at };
     for judged in prices::judge(unit.tx().db(), &[named]).await? {
         judged.map_err(|why| not_offered(&why))?;
     }
@@ -160,17 +160,17 @@ async fn place(
     Ok(placed(order_id))
 }
 
-fn placed(order_id: OrderId) -> Created<Placed> {
-    Created { location: format!("/orders/{order_id}"), body: Placed { order_id } }
+fn placed(order_id: OrderId) -> Created<PlacedOrder> {
+    Created { location: format!("/orders/{order_id}"), body: PlacedOrder { order_id } }
 }
 
-/// The answer to a request whose key was used.
+/// Returns the answer to a request whose key was used.
 async fn placed_before(
     db: &mut PgConnection,
-    request: once::Keyed<'_>,
-) -> Result<Created<Placed>, Problem> {
-    match once::find(db, request).await? {
-        Some(once::Before { order_id, is_same: true }) => Ok(placed(order_id)),
+    request: idempotency::KeyedRequest<'_>,
+) -> Result<Created<PlacedOrder>, Problem> {
+    match idempotency::find(db, request).await? {
+        Some(idempotency::EarlierOrder { order_id, is_same: true }) => Ok(placed(order_id)),
         Some(_) => Err(IdempotencyKey::taken()),
         // Orders are never deleted.
         None => {
@@ -184,7 +184,7 @@ fn text(checkout: &CartCheckedOut) -> Result<String, Problem> {
 }
 
 async fn read(
-    State(Orders { handle, .. }): State<Orders>,
+    State(OrdersState { handle, .. }): State<OrdersState>,
     caller: Caller,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Order>, Problem> {
@@ -195,9 +195,9 @@ async fn read(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct OrdersQuery {
     /// Only orders with this status.
-    status: Option<Status>,
+    status: Option<OrderStatus>,
     /// The `next` of the page before. Without it, the list begins.
     #[serde(default, deserialize_with = "cursor")]
     after: Option<OrderId>,
@@ -207,11 +207,11 @@ struct Filter {
 }
 
 async fn list(
-    State(Orders { handle, .. }): State<Orders>,
+    State(OrdersState { handle, .. }): State<OrdersState>,
     caller: Caller,
-    Query(filter): Query<Filter>,
+    Query(filter): Query<OrdersQuery>,
 ) -> Result<Json<Page<Order>>, Problem> {
-    let Filter { status, after, limit } = filter;
+    let OrdersQuery { status, after, limit } = filter;
     let of = caller.only();
     let after = match after {
         Some(order_id) => {
@@ -227,7 +227,7 @@ async fn list(
 }
 
 async fn watch(
-    State(Orders { handle, watchers, .. }): State<Orders>,
+    State(OrdersState { handle, watchers, .. }): State<OrdersState>,
     caller: Caller,
     Path(order_id): Path<OrderId>,
     LastEventId(seen): LastEventId<u32>,
@@ -242,7 +242,7 @@ async fn watch(
 }
 
 async fn cancel(
-    State(Orders { handle, .. }): State<Orders>,
+    State(OrdersState { handle, .. }): State<OrdersState>,
     caller: Caller,
     Path(order_id): Path<OrderId>,
 ) -> Result<Either<Accepted<Order>, Json<Order>>, Problem> {

@@ -1,7 +1,6 @@
-//! Orders: places, confirms and cancels orders. It owns the saga `order_fulfillment`. The capture, a
-//! refusal, a cancellation and the deadline compete: the first that is committed to the order's row
-//! decides how the saga ends. Whoever checks out, the prices are catalog's: orders keeps a copy of the
-//! products to judge them.
+//! Orders: places, confirms and cancels orders. It owns the saga `order_fulfillment`. The capture, a refusal, a
+//! cancellation and the deadline compete: the first that is committed to the order's row decides how the saga ends.
+//! Catalog sets the prices: orders keeps a copy of the products to judge those of a checkout.
 
 #![warn(missing_docs)]
 
@@ -10,8 +9,8 @@ mod checkout;
 pub mod config;
 mod history;
 mod http;
+mod idempotency;
 mod offer;
-mod once;
 mod order;
 mod pages;
 mod prices;
@@ -31,8 +30,7 @@ use crate::config::OrderSettings;
 use crate::projections::{NotePage, NotePrice, NoteProduct, NoteWithdrawal};
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
-/// Everything that orders does in a saga. An order that is not paid within the deadline is
-/// cancelled.
+/// Returns the participant. An order that is not paid within the deadline is cancelled.
 #[must_use]
 pub fn participant(deadline: SignedDuration) -> Participant {
     let participant = Participant::new("orders")
@@ -87,7 +85,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: impl Into<OrderSettings>) -> Service {
     let settings = settings.into();
@@ -96,7 +94,7 @@ pub fn service(settings: impl Into<OrderSettings>) -> Service {
         .routes(move |handle| http::routes(handle, settings))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

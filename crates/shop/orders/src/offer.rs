@@ -1,4 +1,4 @@
-//! What products cost from each of their versions on.
+//! The offers of products: the price of each version, and since when.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use shop_events::{Currency, Money};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
-/// What a product cost from one of its versions on.
+/// The price of a product from one of its versions on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) version: i64,
-    /// `None` if it was withdrawn.
+    /// `None` if the product was withdrawn.
     pub(crate) price: Option<Money>,
     pub(crate) since: Timestamp,
 }
 
-/// Notes what products cost from these versions on; `None` if one is withdrawn. What is known of a version
-/// stays, unless this is younger: catalog was set back, and counts on from there. What no checkout can
-/// name any more, because its message would be too old to be taken, is forgotten.
+/// Stores the prices of these versions; `None` withdraws the product. The stored price of a version stays, unless
+/// the new one is younger: then catalog was set back, and counts on from there. Versions that no checkout can name
+/// any more, because its message would be too old to be taken, are deleted.
 pub(crate) async fn note(
     db: &mut PgConnection,
     products: &[(&Product, Option<Money>)],
@@ -43,7 +43,7 @@ pub(crate) async fn note(
          )
          insert into offer (sku, version, price_minor, currency, since)
          select * from new
-         -- Most of what a copy is filled with is known: no row is locked for it.
+         -- Most rows of a fill are stored already: no row is locked for them.
          where not exists (
              select from offer as known
              where (known.sku, known.version) = (new.sku, new.version) and known.since >= new.since
@@ -63,7 +63,7 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// What these products cost, by SKU, in the order of their versions.
+/// Returns the offers of these products, by SKU, in the order of their versions.
 pub(crate) async fn of(
     db: &mut PgConnection,
     skus: &[&str],

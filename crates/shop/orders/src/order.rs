@@ -14,19 +14,18 @@ use sqlx::{FromRow, Row};
 /// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "OrderStatus")]
-pub(crate) enum Status {
-    /// It can still be cancelled.
+pub(crate) enum OrderStatus {
+    /// The order can still be cancelled.
     Placed,
-    /// It is paid.
+    /// The order is paid.
     Confirmed,
-    /// It is delivered.
+    /// The order is delivered.
     Completed,
-    /// It will not be fulfilled.
+    /// The order will not be fulfilled.
     Cancelled,
 }
 
-impl Status {
+impl OrderStatus {
     pub(crate) const ALL: [Self; 4] =
         [Self::Placed, Self::Confirmed, Self::Completed, Self::Cancelled];
 }
@@ -37,20 +36,20 @@ pub(crate) struct Order {
     /// The order.
     pub(crate) order_id: OrderId,
     /// The status of the order.
-    pub(crate) status: Status,
+    pub(crate) status: OrderStatus,
     #[serde(flatten)]
-    pub(crate) contents: Option<Contents>,
+    pub(crate) contents: Option<OrderContents>,
     #[serde(flatten)]
-    pub(crate) cancelled: Option<Cancelled>,
-    /// When it was placed, or cancelled if it was never placed.
+    pub(crate) cancelled: Option<Cancellation>,
+    /// When the order was placed, or cancelled if it was never placed.
     pub(crate) created_at: Timestamp,
-    /// When its status changed last.
+    /// When the status changed last.
     pub(crate) changed_at: Timestamp,
 }
 
-/// What was ordered, by whom, and the delivery address.
+/// The customer, the goods, and the delivery address of an order.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Contents {
+pub(crate) struct OrderContents {
     /// The customer.
     customer_id: CustomerId,
     /// The goods.
@@ -61,23 +60,23 @@ pub(crate) struct Contents {
     ship_to: Address,
 }
 
-/// Why an order is cancelled.
+/// The cancellation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Cancelled {
+pub(crate) struct Cancellation {
     /// Why the order is cancelled.
     #[schemars(with = "CancelReason")]
     reason: String,
     /// The step that refused, if a step did.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_step: Option<String>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact reason, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
 impl Order {
-    /// Returns true if the caller may see and change it. Nobody knows whose order it is if the checkout
-    /// was invalid.
+    /// Returns true if the caller may see and change the order. An order whose checkout was invalid has no
+    /// customer.
     pub(crate) fn is_for(&self, caller: &Caller) -> bool {
         caller.is_allowed(self.contents.as_ref().map(|contents| contents.customer_id))
     }
@@ -89,15 +88,15 @@ impl FromRow<'_, PgRow> for Order {
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),
             status,
-            contents: Contents::from_row(row)?,
-            cancelled: Cancelled::from_row(row)?,
+            contents: OrderContents::from_row(row)?,
+            cancelled: Cancellation::from_row(row)?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })
     }
 }
 
-impl Contents {
+impl OrderContents {
     fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(customer_id) = row.try_get("customer_id")? else { return Ok(None) };
         let (Json(lines), Json(ship_to)) = (row.try_get("lines")?, row.try_get("ship_to")?);
@@ -107,7 +106,7 @@ impl Contents {
     }
 }
 
-impl Cancelled {
+impl Cancellation {
     pub(crate) fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(reason) = row.try_get("reason")? else { return Ok(None) };
         let (failed_step, detail) = (row.try_get("failed_step")?, row.try_get("detail")?);

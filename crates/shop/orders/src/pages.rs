@@ -1,4 +1,4 @@
-//! Pages of orders, those that were placed last first. The place of an order in the list never changes.
+//! Pages of orders, the newest first. The position of an order in the list never changes.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -7,18 +7,17 @@ use paging::Limit;
 use shop_events::{CustomerId, OrderId};
 use sqlx::PgExecutor;
 
-use crate::order::{Order, Status};
+use crate::order::{Order, OrderStatus};
 
-/// The place of an order in the list.
+/// The position of an order in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct OrderPosition {
     placed_at: Timestamp,
     order_id: OrderId,
 }
 
-/// The orders with these statuses. Each status has its own place in the index, so no more rows are read
-/// than fit on as many pages as there are statuses. An index of time alone would be written with each
-/// change of an order.
+/// The orders with these statuses. Each status has its own range of the index, so no more rows are read than fit on
+/// as many pages as there are statuses. An index of time alone would be written with each change of an order.
 const OF_STATUSES: &str = "
     select page.* from unnest($4::text[]) as wanted (status)
     cross join lateral (
@@ -29,19 +28,19 @@ const OF_STATUSES: &str = "
     ) as page
     order by page.created_at desc, page.order_id desc limit $3";
 
-/// A customer's orders are few, so a status needs no index.
+/// A customer has few orders, so a status needs no index.
 const OF_CUSTOMER: &str = "
     select * from customer_order where customer_id = $5 and ($4::text is null or status = $4)
         and (created_at, order_id)
             < (coalesce($1, 'infinity'), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by created_at desc, order_id desc limit $3";
 
-/// The place of an order in the list, if it is there.
+/// Returns the position of an order in the list, if it is there.
 pub(crate) async fn position(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
     order_id: OrderId,
-) -> Result<Option<Position>, Failure> {
+) -> Result<Option<OrderPosition>, Failure> {
     let placed_at: Option<(jiff_sqlx::Timestamp,)> = sqlx::query_as(
         "select created_at from customer_order
          where order_id = $1 and ($2::uuid is null or customer_id = $2)",
@@ -50,19 +49,21 @@ pub(crate) async fn position(
     .bind(of.map(|customer_id| customer_id.0))
     .fetch_optional(db)
     .await?;
-    Ok(placed_at.map(|(at,)| Position { placed_at: at.to_jiff(), order_id }))
+    Ok(placed_at.map(|(at,)| OrderPosition { placed_at: at.to_jiff(), order_id }))
 }
 
-/// A page of orders: all of them, or those of one customer.
+/// Returns a page of orders: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
-    status: Option<Status>,
-    after: Option<Position>,
+    status: Option<OrderStatus>,
+    after: Option<OrderPosition>,
     limit: Limit,
 ) -> Result<Vec<Order>, Failure> {
     let (at, behind) = match after {
-        Some(Position { placed_at, order_id }) => (Some(placed_at.to_sqlx()), Some(order_id.0)),
+        Some(OrderPosition { placed_at, order_id }) => {
+            (Some(placed_at.to_sqlx()), Some(order_id.0))
+        }
         None => (None, None),
     };
     let query = match of {
@@ -73,7 +74,7 @@ pub(crate) async fn page(
             .bind(status.map(TextEnum))
             .bind(customer_id.0),
         None => {
-            let statuses = status.map_or(Status::ALL.to_vec(), |status| vec![status]);
+            let statuses = status.map_or(OrderStatus::ALL.to_vec(), |status| vec![status]);
             let statuses: Vec<_> = statuses.into_iter().map(TextEnum).collect();
             let query = sqlx::query_as(OF_STATUSES);
             query.bind(at).bind(behind).bind(limit.rows()).bind(statuses)

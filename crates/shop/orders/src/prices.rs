@@ -1,5 +1,4 @@
-//! What products are offered for. Who checks out names a price; what counts is catalog's, of which orders
-//! keeps a copy.
+//! Judges the prices of checkouts. A checkout names prices, but catalog's count; orders keeps a copy of them.
 
 use std::collections::HashMap;
 
@@ -10,41 +9,41 @@ use shop_events::catalog::Product;
 use shop_events::{OrderLine, Sku};
 use sqlx::PgConnection;
 
-use crate::checkout::Impossible;
+use crate::checkout::InvalidCheckout;
 use crate::offer::{self, Offer};
 
-/// A line that names its product's version may have the price of one that was replaced this long before
-/// the checkout: its sender had not heard of the new one yet.
+/// A line that names its product's version may have the price of a version that was replaced this long before the
+/// checkout: its sender did not know the new one yet.
 const UNHEARD: SignedDuration = SignedDuration::from_mins(1);
 
-/// The lines of a checkout, and when it was made.
+/// The lines of a checkout, and its time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named<'a> {
+pub(crate) struct PricedCheckout<'a> {
     pub(crate) lines: &'a [OrderLine],
     pub(crate) at: Timestamp,
 }
 
-/// Why a checkout cannot have the prices that it names.
+/// The reason why a checkout cannot have the prices that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotOffered {
-    /// They are wrong.
+    /// The prices are wrong.
     #[error(transparent)]
-    Wrong(Impossible),
+    Wrong(InvalidCheckout),
     /// The copy does not have this product yet, or not its version.
     #[error("the price of {sku} is not known at the moment: try again")]
     NotYet {
         /// The product.
         sku: Sku,
-        /// Whether the copy was filled. Then what the line names may not exist at all.
+        /// Whether the copy was filled. If so, the product or the version in the line may not exist at all.
         is_filled: bool,
     },
 }
 
-/// What orders knows of some products.
+/// The current and earlier prices of some products.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownPrices {
     products: HashMap<String, Versioned<Product>>,
-    /// By SKU, in the order of their versions. Read only if a line does not have its product's price.
+    /// By SKU, in the order of their versions. Read only if a line does not have its product's current price.
     offers: HashMap<String, Vec<Offer>>,
     is_filled: bool,
 }
@@ -52,7 +51,7 @@ struct Known {
 /// Judges the prices of these checkouts, each by itself.
 pub(crate) async fn judge(
     db: &mut PgConnection,
-    checkouts: &[Named<'_>],
+    checkouts: &[PricedCheckout<'_>],
 ) -> Result<Vec<Result<(), NotOffered>>, ballet::Failure> {
     let lines = || checkouts.iter().flat_map(|checkout| checkout.lines);
     let mut skus: Vec<&str> = lines().map(|line| line.sku.as_str()).collect();
@@ -62,7 +61,7 @@ pub(crate) async fn judge(
         return Ok(checkouts.iter().map(|_| Ok(())).collect());
     }
     let products = copies::get_all(&mut *db, &skus).await?;
-    let mut known = Known { products, ..Known::default() };
+    let mut known = KnownPrices { products, ..KnownPrices::default() };
     let mut unlike: Vec<&str> =
         lines().filter(|line| !known.costs_now(line)).map(|line| line.sku.as_str()).collect();
     if !unlike.is_empty() {
@@ -71,14 +70,14 @@ pub(crate) async fn judge(
         known.offers = offer::of(&mut *db, &unlike).await?;
         known.is_filled = copies::is_filled::<Product>(db).await?;
     }
-    let judge = |checkout: &Named<'_>| {
+    let judge = |checkout: &PricedCheckout<'_>| {
         let mut lines = checkout.lines.iter().zip(1..);
         lines.try_for_each(|(line, number)| known.judge(line, number, checkout.at))
     };
     Ok(checkouts.iter().map(judge).collect())
 }
 
-impl Known {
+impl KnownPrices {
     fn costs_now(&self, line: &OrderLine) -> bool {
         let product = self.products.get(line.sku.as_str());
         let product = product.and_then(|product| product.state.as_ref());
@@ -98,17 +97,17 @@ impl Known {
         let (line, sku) = (number, sku.clone());
         Err(match product.map(|product| &product.state) {
             None if !self.is_filled => NotOffered::NotYet { sku, is_filled: false },
-            None => NotOffered::Wrong(Impossible::UnknownSku { line, sku }),
-            Some(None) => NotOffered::Wrong(Impossible::Withdrawn { line, sku }),
+            None => NotOffered::Wrong(InvalidCheckout::UnknownSku { line, sku }),
+            Some(None) => NotOffered::Wrong(InvalidCheckout::Withdrawn { line, sku }),
             Some(Some(product)) => {
                 let (price, named) = (product.price, *unit_price);
-                NotOffered::Wrong(Impossible::OtherPrice { line, sku, price, named })
+                NotOffered::Wrong(InvalidCheckout::OtherPrice { line, sku, price, named })
             }
         })
     }
 
-    /// Whether the product was offered for this price then, before what the copy says. Of a version that is
-    /// newer than the copy's nothing counts: catalog was set back before it, or the copy has it in a moment.
+    /// Whether the product had this price at that time, before the version in the copy. Offers of a newer version
+    /// than the copy's do not count: catalog was set back before it, or the copy has it in a moment.
     fn did_cost(&self, line: &OrderLine, at: Timestamp) -> bool {
         let Some(product) = self.products.get(line.sku.as_str()) else { return false };
         let offers = self.offers.get(line.sku.as_str()).map_or(&[][..], Vec::as_slice);
@@ -116,7 +115,7 @@ impl Known {
         let (before, from_then) = offers.split_at(offers.partition_point(is_older));
         let is_withdrawal =
             |offer: &&Offer| offer.version == product.version && offer.price.is_none();
-        // A withdrawal that only a rebuild has brought may be of any time. The last price has ended with it.
+        // If only a rebuild has brought a withdrawal, its time is unknown. The last price has ended with it.
         let end = match &product.state {
             Some(product) => Some(product.changed_at),
             None => from_then.first().filter(is_withdrawal).map(|withdrawal| withdrawal.since),

@@ -1,4 +1,4 @@
-//! Which prices count, and when.
+//! The prices that count, and when.
 
 use shop_events::{Money, Slug};
 
@@ -17,7 +17,7 @@ fn line(amount_minor: i64, product_version: Option<i64>) -> OrderLine {
     OrderLine { sku, quantity: 1, unit_price: euros(amount_minor), product_version }
 }
 
-/// This version of the mug, since that second.
+/// Returns this version of the mug, since that second.
 fn product(version: i64, price: Money, since: i64) -> Product {
     Product {
         sku: "mug".parse().expect("a SKU"),
@@ -33,13 +33,13 @@ fn product(version: i64, price: Money, since: i64) -> Product {
     }
 }
 
-/// What the mug cost from this version on.
+/// Returns the mug's offer from this version on.
 fn offer(version: i64, price: Option<i64>, since: i64) -> Offer {
     Offer { version, price: price.map(euros), since: time(since) }
 }
 
-/// A mug that cost 10 from second 0, 12 from second 1,000, and then 12 or nothing any more.
-fn known(withdrawn: bool) -> Known {
+/// Returns a mug that cost 10 from second 0, 12 from second 1,000, and then either 12 or was withdrawn.
+fn known(withdrawn: bool) -> KnownPrices {
     let mug = if withdrawn {
         Versioned::removed("mug", 3)
     } else {
@@ -47,15 +47,15 @@ fn known(withdrawn: bool) -> Known {
     };
     let mut offers = vec![offer(1, Some(1_000), 0), offer(2, Some(1_200), 1_000)];
     offers.extend(withdrawn.then(|| offer(3, None, 2_000)));
-    Known {
+    KnownPrices {
         products: HashMap::from([("mug".to_owned(), mug)]),
         offers: HashMap::from([("mug".to_owned(), offers)]),
         is_filled: true,
     }
 }
 
-/// Whether a line at this price, of this version, is fine at this second.
-fn is_fine(known: &Known, price: i64, version: Option<i64>, at: i64) -> bool {
+/// Whether a line at this price, of this version, is accepted at this second.
+fn is_fine(known: &KnownPrices, price: i64, version: Option<i64>, at: i64) -> bool {
     known.judge(&line(price, version), 1, time(at)).is_ok()
 }
 
@@ -73,7 +73,7 @@ fn a_price_counts_as_long_as_it_is_offered() {
         // A checkout that waited, or was made anew from the journal.
         (1_000, None, 999, true),
         (1_000, None, 1_000, false),
-        // Its sender had not heard of the change.
+        // The sender did not know the change yet.
         (1_000, Some(1), 1_059, true),
         (1_000, Some(1), 1_060, false),
         (1_000, Some(2), 1_059, false),
@@ -86,8 +86,8 @@ fn a_price_counts_as_long_as_it_is_offered() {
     }
 }
 
-/// The same mug, if the copy says this of it.
-fn copied(mug: Versioned<Product>) -> Known {
+/// Returns the same mug, with this state in the copy.
+fn copied(mug: Versioned<Product>) -> KnownPrices {
     let mut known = known(true);
     known.products = HashMap::from([("mug".to_owned(), mug)]);
     known
@@ -100,10 +100,10 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
     for (version, at) in [(None, 1_500), (None, 5_000), (Some(2), 1_500)] {
         assert!(!is_fine(&set_back, 1_200, version, at), "{version:?} at {at}");
     }
-    // It is emptied.
-    let nothing = Known { products: HashMap::new(), ..known(false) };
+    // The copy is emptied.
+    let nothing = KnownPrices { products: HashMap::new(), ..known(false) };
     assert!(!is_fine(&nothing, 1_000, None, 500) && !is_fine(&nothing, 1_200, None, 1_500));
-    // What the copy says of its version counts, and not what is noted of it.
+    // The price in the copy counts, and not the stored offer of the same version.
     let other = copied(Versioned::of("mug", 2, product(2, euros(1_300), 3_000)));
     for (price, at, fine) in
         [(1_200, 1_500, false), (1_300, 5_000, true), (1_000, 2_999, true), (1_000, 3_000, false)]
@@ -114,9 +114,9 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
 
 #[test]
 fn a_price_ends_with_what_the_copy_says_though_nothing_is_noted_of_it() {
-    // The events of two changes are lost, and those of a withdrawal.
+    // The events of two changes and a withdrawal are lost.
     let rebuilt = copied(Versioned::of("mug", 5, product(5, euros(1_400), 3_000)));
-    let mut rebuilt = Known { offers: known(false).offers, ..rebuilt };
+    let mut rebuilt = KnownPrices { offers: known(false).offers, ..rebuilt };
     for (price, at, fine) in
         [(1_200, 2_999, true), (1_200, 3_000, false), (1_400, 5_000, true), (1_000, 1_500, false)]
     {
@@ -137,16 +137,16 @@ fn another_currency_is_another_price() {
 
 #[test]
 fn what_is_not_known_yet_is_waited_for_and_what_never_was_is_refused() {
-    let waits = |known: &Known, version| {
+    let waits = |known: &KnownPrices, version| {
         let judged = known.judge(&line(1_300, version), 1, time(5_000));
         matches!(judged, Err(NotOffered::NotYet { .. }))
     };
     let mug = known(false);
     assert!(waits(&mug, Some(3)), "a version that is not here yet");
     assert!(!waits(&mug, Some(2)) && !waits(&mug, None));
-    let nothing = Known { is_filled: true, ..Known::default() };
+    let nothing = KnownPrices { is_filled: true, ..KnownPrices::default() };
     assert!(waits(&nothing, Some(1)) && !waits(&nothing, None));
-    assert!(waits(&Known::default(), None), "a copy that is being filled");
+    assert!(waits(&KnownPrices::default(), None), "a copy that is being filled");
     let gone = known(true).judge(&line(1, None), 1, time(5_000)).expect_err("gone");
     let words = "line 1: product mug is withdrawn and can no longer be bought";
     assert_eq!(gone.to_string(), words);

@@ -1,5 +1,5 @@
-//! Notes what products cost from each version on, of all that feeds the copy of them. What comes late fills
-//! its place.
+//! Stores the price of each version of a product, from everything that feeds the copy of the products. A late event
+//! fills its gap.
 
 use ballet::core::Republished;
 use ballet::{Failure, Projection, Tx};
@@ -38,8 +38,8 @@ notes! {
     NoteWithdrawal = "note_withdrawal" on ProductWithdrawn: |_| None;
 }
 
-/// The prices of a page with which the copy is filled: nothing else may ever say them. Of a withdrawn
-/// product a page does not say since when it is that.
+/// Stores the prices of a page that fills the copy: no other message may ever have them. The page does not say
+/// since when a withdrawn product is withdrawn.
 #[derive(Debug)]
 pub(crate) struct NotePage;
 

@@ -1,20 +1,20 @@
-//! What cannot be done with an order, in a sentence each.
+//! The refusals of orders, each with a sentence for the client.
 
 use axum::http::StatusCode;
 use ballet::core::id;
 use ballet::http::{Place, Problem};
 use jiff::{SignedDuration, Timestamp};
-use shop_access::unpaid::TooMuch;
+use shop_access::unpaid::TooManyPieces;
 use shop_events::OrderId;
 
-use crate::checkout::Impossible;
+use crate::checkout::InvalidCheckout;
 use crate::prices::NotOffered;
 
-/// How long an order may take from its checkout to here.
+/// The time that an order may take from its checkout to here.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 
-/// The caller has no such order. If it was checked out just now, nobody here knows that, or whose it is. So
-/// the age of the id decides what is said, of nobody's order as of somebody else's.
+/// The caller has no such order. An order that was checked out just now is not known here yet, nor is its customer.
+/// So the answer depends on the age of the id, and is the same for a missing order and for another customer's.
 pub(crate) fn unknown(order_id: OrderId, now: Timestamp) -> Problem {
     let age = id::time_of(order_id.0).map(|drawn| now.duration_since(drawn).abs());
     let there_is_none = format!("there is no order {order_id}");
@@ -26,18 +26,20 @@ pub(crate) fn unknown(order_id: OrderId, now: Timestamp) -> Problem {
     Problem::not_found(there_is_none)
 }
 
-pub(crate) fn impossible(wrong: &Impossible) -> Problem {
+pub(crate) fn impossible(wrong: &InvalidCheckout) -> Problem {
     let place = Place::body(wrong.field());
     match wrong {
-        Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
+        InvalidCheckout::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
         _ => Problem::unprocessable(wrong.to_string()).at(place),
     }
 }
 
-pub(crate) fn too_much(why: &TooMuch) -> Problem {
+pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
-        TooMuch::Alone { .. } => Problem::unprocessable(why.to_string()).at(Place::body(["lines"])),
-        TooMuch::Together { .. } => {
+        TooManyPieces::Alone { .. } => {
+            Problem::unprocessable(why.to_string()).at(Place::body(["lines"]))
+        }
+        TooManyPieces::Together { .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
         }
     }
@@ -46,7 +48,7 @@ pub(crate) fn too_much(why: &TooMuch) -> Problem {
 pub(crate) fn not_offered(why: &NotOffered) -> Problem {
     match why {
         NotOffered::Wrong(wrong) => impossible(wrong),
-        // The client may as well be wrong, and that is no failure of the service.
+        // The client may be wrong, and that is no failure of the service.
         NotOffered::NotYet { is_filled: true, .. } => {
             Problem::conflict(why.to_string()).try_again()
         }
@@ -69,10 +71,10 @@ mod tests {
             (of(7), 0, true),
             (of(7), 59, true),
             (of(7), 60, false),
-            // The clock of who drew it is ahead. An id from next year stays none.
+            // The clock that made the id is ahead. An id from next year is still unknown.
             (of(7), -59, true),
             (of(7), -60, false),
-            // It has no time.
+            // The id has no time.
             (of(4), 0, false),
         ] {
             let now = drawn + SignedDuration::from_secs(seconds);

@@ -1,4 +1,4 @@
-//! What clients send.
+//! The bodies of requests.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use shop_events::cart::CartCheckedOut;
 
-/// An order that is to be placed: what, for whom, and at which prices.
+/// A request to place an order, with its customer, goods and prices.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct NewOrder(pub(crate) CartCheckedOut);
@@ -17,11 +17,11 @@ impl JsonSchema for NewOrder {
         "NewOrder".into()
     }
 
-    /// The fields are those of `cart.checked_out.v1`. What that event says of its messages is nothing for
-    /// clients.
+    /// The fields are those of `cart.checked_out.v1`, without that event's notes about messages, which clients do
+    /// not need.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = CartCheckedOut::json_schema(generator);
-        let about = "An order that is to be placed: what, for whom, and at which prices.";
+        let about = "A request to place an order, with its customer, goods and prices.";
         schema.insert("description".to_owned(), about.into());
         schema
     }

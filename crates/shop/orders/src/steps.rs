@@ -10,7 +10,7 @@ use shop_events::payments::PaymentCaptured;
 use shop_events::shipping::ShipmentDelivered;
 use shop_events::{OrderFulfillment, OrderId};
 
-use crate::prices::{self, Named, NotOffered};
+use crate::prices::{self, NotOffered, PricedCheckout};
 use crate::{cancel, checkout, store};
 
 /// The order's row decides how the saga ends: the first change that is committed wins.
@@ -44,7 +44,7 @@ impl BulkStep for AcceptCheckout {
         let now = tx.now();
         let made = checkouts.into_iter().map(|Item { saga_id, event, .. }| {
             let order_id = OrderId::from(saga_id.0);
-            // What waited, or is sent again after a restore, has the prices of its own time.
+            // A checkout that waited, or is sent again after a restore, has the prices of its own time.
             let at = id::time_of(saga_id.0).map_or(now, |at| at.min(now));
             let order = checkout::place(order_id, event, now);
             (order.map_err(|impossible| cancel::impossible(order_id, &impossible)), at)
@@ -52,7 +52,7 @@ impl BulkStep for AcceptCheckout {
         let (orders, times): (Vec<_>, Vec<_>) = made.unzip();
         let named = orders.iter().zip(times).map(|(order, at)| {
             let lines = order.as_ref().map_or(&[][..], |order| &order.lines);
-            Named { lines, at }
+            PricedCheckout { lines, at }
         });
         let judged = prices::judge(tx.db(), &named.collect::<Vec<_>>()).await?;
         let mut outcomes = Vec::with_capacity(orders.len());
@@ -78,7 +78,7 @@ impl BulkStep for AcceptCheckout {
     }
 }
 
-/// Records that the money is captured: all of it, and no more. From then on the saga is never aborted.
+/// Records that the money is captured: all of it, and no more. After this step the saga is never aborted.
 #[derive(Debug)]
 pub struct ConfirmOrder;
 

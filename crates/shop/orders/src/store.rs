@@ -8,16 +8,16 @@ use shop_events::{CustomerId, Money, OrderId};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::history::History;
-use crate::once::Keyed;
-use crate::order::{Order, Status};
+use crate::history::OrderHistory;
+use crate::idempotency::KeyedRequest;
+use crate::order::{Order, OrderStatus};
 
-/// Stores a new order, unless the client's key was used before; whether it did. A request that comes while
-/// another one with its key is in progress waits for the end of that.
+/// Stores a new order, unless the client's key was used before. Returns whether it was stored. A request waits
+/// while another one with its key is in progress.
 pub(crate) async fn place(
     db: &mut PgConnection,
     order: &OrderPlaced,
-    request: Option<Keyed<'_>>,
+    request: Option<KeyedRequest<'_>>,
 ) -> sqlx::Result<bool> {
     let placed = sqlx::query(
         "insert into customer_order
@@ -40,7 +40,7 @@ pub(crate) async fn place(
     Ok(placed.rows_affected() == 1)
 }
 
-/// Stores new orders that no client's key is for.
+/// Stores new orders without a client's key.
 pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) -> sqlx::Result<()> {
     if orders.is_empty() {
         return Ok(());
@@ -67,7 +67,7 @@ pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) ->
     .map(drop)
 }
 
-/// How many pieces a customer's orders have that are not paid. Whoever asks this for the same customer waits until this
+/// Returns the number of pieces in a customer's unpaid orders. Other calls for the same customer wait until this
 /// transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
@@ -87,34 +87,34 @@ pub(crate) async fn unpaid_pieces(
     .await
 }
 
-/// Confirms a placed order. A permanent failure if the order is not placed, or costs something else.
+/// Confirms a placed order. Fails permanently if the order is not placed, or has another total.
 pub(crate) async fn confirm(
     db: &mut PgConnection,
     order_id: OrderId,
     captured: Money,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, Status::Placed, Status::Confirmed, Some(captured), now).await
+    advance(db, order_id, OrderStatus::Placed, OrderStatus::Confirmed, Some(captured), now).await
 }
 
-/// Completes a confirmed order. The confirmation of a placed one is still to come: orders, restored from a
-/// backup, is told again in any order. A permanent failure if the order is neither.
+/// Completes a confirmed order. For a placed order the confirmation is still to come: after a restore from a
+/// backup, orders gets the events again in any order. Fails permanently if the order is neither.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    if find(&mut *db, order_id).await?.is_some_and(|order| order.status == Status::Placed) {
+    if find(&mut *db, order_id).await?.is_some_and(|order| order.status == OrderStatus::Placed) {
         return Err(Failure::not_yet(format!("order {order_id} is not confirmed yet")));
     }
-    advance(db, order_id, Status::Confirmed, Status::Completed, None, now).await
+    advance(db, order_id, OrderStatus::Confirmed, OrderStatus::Completed, None, now).await
 }
 
 async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    from: Status,
-    to: Status,
+    from: OrderStatus,
+    to: OrderStatus,
     total: Option<Money>,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -144,8 +144,8 @@ async fn advance(
     }
 }
 
-/// Cancels a placed order, or records an order that was never placed as cancelled. A permanent
-/// failure if the order is already confirmed.
+/// Cancels a placed order, or records an order that was never placed as cancelled. Fails permanently if the order
+/// is already confirmed.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     event: &OrderCancelled,
@@ -178,7 +178,7 @@ pub(crate) async fn cancel(
     }
 }
 
-/// An order, if it exists.
+/// Returns an order, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -190,11 +190,11 @@ pub(crate) async fn find(
     Ok(order)
 }
 
-/// What happened to an order so far, if it exists.
+/// Returns the history of an order so far, if it exists.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
-) -> Result<Option<History>, Failure> {
+) -> Result<Option<OrderHistory>, Failure> {
     let history = sqlx::query_as(
         "select order_id, status, customer_id, reason, failed_step, detail, created_at,
              confirmed_at, changed_at
@@ -206,11 +206,11 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-/// What happened to those of these orders that no longer have their status.
+/// Returns the histories of those of these orders that no longer have their status.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
-    seen: &[History],
-) -> Result<Vec<History>, Failure> {
+    seen: &[OrderHistory],
+) -> Result<Vec<OrderHistory>, Failure> {
     let (orders, statuses): (Vec<_>, Vec<_>) =
         seen.iter().map(|seen| (seen.order_id.0, TextEnum(seen.status))).unzip();
     let changed = sqlx::query_as(

@@ -1,4 +1,5 @@
-//! What the program's log tells an operator: one line for each event of life, with the ids and the reason.
+//! The program's log as an operator reads it: one line for each event of the program's life, with the ids and the
+//! reason.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -18,8 +19,8 @@ use tokio::process::{Child, Command};
 
 const SOON: Duration = Duration::from_secs(90);
 
-/// The program, with the ways to its servers.
-struct Program {
+/// The program, with the addresses of its servers.
+struct OrdersProgram {
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
     env: TestEnv,
@@ -27,7 +28,7 @@ struct Program {
     database: Proxy,
 }
 
-impl Program {
+impl OrdersProgram {
     async fn start() -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = System { name: "shop", parts: vec![orders::participant(DEADLINE).part()] };
@@ -56,7 +57,7 @@ impl Program {
                 let raw = |_| json!({ "message": line, "target": "raw" });
                 let mut line: Value = serde_json::from_str(&line).unwrap_or_else(raw);
                 line.as_object_mut().expect("an object").remove("timestamp");
-                // A busy machine is slow, and sqlx says which statements are.
+                // On a busy machine, sqlx logs slow statements.
                 if !target(&line).starts_with("sqlx") {
                     into.lock().expect("no panic").push(line);
                 }
@@ -69,7 +70,7 @@ impl Program {
         self.log.lock().expect("no panic").clone()
     }
 
-    /// Waits until these have been said since a line, each by one line.
+    /// Waits until these messages have been logged since a line, each once.
     async fn until_said(&self, since: usize, messages: &[&str]) {
         wait_until(&format!("{messages:?}"), SOON, || async {
             let lines = self.lines().split_off(since);
@@ -85,7 +86,8 @@ impl Program {
         .expect("said");
     }
 
-    /// Waits until every message is settled: one that is not comes again after each outage, and is suspect in the end.
+    /// Waits until every message is settled. An unsettled one comes again after each outage, and is suspect in the
+    /// end.
     async fn settled(&self) {
         let is_settled = |depth: Depth| depth.ready + depth.unacked == 0;
         self.env.management().until_depth("orders", SOON, is_settled).await.expect("settled");
@@ -97,7 +99,7 @@ impl Program {
         db.execute(sql).await.expect("executed");
     }
 
-    /// Sends a request, and reads the answer to its end.
+    /// Sends a request, and reads the whole answer.
     async fn get(&self, path: &str) {
         let lines = self.lines();
         let serving = lines.iter().find(|line| says(line, "serving HTTP")).expect("it serves");
@@ -131,7 +133,7 @@ fn says(line: &Value, message: &str) -> bool {
     line["message"].as_str().is_some_and(|said| said.starts_with(message))
 }
 
-/// The lines about a message. Each names it, its type and its saga.
+/// Returns the lines about a message. Each names the message, its type and its saga.
 fn about(lines: &[Value], id: &str) -> Vec<Value> {
     let about = lines.iter().filter(|line| line.to_string().contains(id));
     let about: Vec<Value> = about.cloned().collect();
@@ -157,7 +159,7 @@ const CHECKOUT: &str = r#"{
         "country": "IE"}
 }"#;
 
-/// What catalog would have said.
+/// The product as catalog would have published it.
 const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values ('product', 'mug', 1, '{
     "sku": "mug", "version": 1, "title": "A mug", "description": "", "category": "kitchen", "tags": [],
     "price": {"amount_minor": 100, "currency": "EUR"},
@@ -165,7 +167,7 @@ const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
-    let mut program = Program::start().await;
+    let mut program = OrdersProgram::start().await;
     // A start.
     let started = ["serving HTTP", "publisher is connected", "consumer is connected"];
     let asked = "asked catalog for all entities named product";
@@ -174,12 +176,12 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     assert_none_twice(&lines);
     assert!(lines.iter().all(|line| line["level"] == "INFO"), "{lines:#?}");
 
-    // A message that nobody can read.
+    // An unreadable message.
     let since = program.lines().len();
     let unreadable = program.publish("what?").await;
     program.until_said(since, &["a message that cannot be taken is set aside"]).await;
 
-    // A message whose handler fails, again and again.
+    // A message whose handler fails again and again.
     program.execute(MUG).await;
     program.execute("alter table customer_order rename to away").await;
     let failing = program.publish(CHECKOUT).await;
@@ -230,12 +232,12 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     for role in ["publisher", "consumer"] {
         let lost = format!("{role} has no connection; retrying");
         let lost: Vec<_> = lines.iter().filter(|line| says(line, &lost)).collect();
-        // That it is lost, and that it cannot be had again.
+        // The connection is lost, and cannot be had again.
         assert!((1..=2).contains(&lost.len()), "{lost:#?}");
         assert!(lost.iter().all(|line| line["cause"].is_string()), "{lost:#?}");
     }
 
-    // A database that is away for so long that consuming is paused.
+    // A database that is away until consuming is paused.
     program.settled().await;
     let since = program.lines().len();
     program.database.set(Link::Refused);
@@ -263,7 +265,7 @@ async fn each_event_of_life_is_one_line_that_names_what_it_is_about_and_why() {
     let lines = program.lines();
     assert_eq!(lines[since..].len(), 2, "{:#?}", &lines[since..]);
     assert_eq!(lines[since]["signal"], "SIGTERM");
-    // The broker's client says none of this a second time.
+    // The broker's client logs none of this a second time.
     let others: Vec<_> = lines.iter().filter(|line| !target(line).starts_with("ballet")).collect();
     assert!(others.is_empty(), "{others:#?}");
 }

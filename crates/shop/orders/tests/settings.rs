@@ -1,10 +1,10 @@
-//! Wrong settings, as an operator meets them: the program ends and says what to mend.
+//! Wrong settings, as an operator sees them: the program ends and says what to mend.
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Starts the service with these variables. Returns what it says when it ends.
+/// Starts the service with these variables. Returns its output when it ends.
 fn refused(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
     command.env_clear().envs([

@@ -1,4 +1,4 @@
-//! Every step of orders, tried by the suite for steps.
+//! The step suite for every step of orders.
 
 use ballet::SagaId;
 use ballet_testkit::steps;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 steps!(orders: place_order, accept_checkout, confirm_order, complete_order);
 
-/// What catalog would have said.
+/// The product as catalog would have published it.
 const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values ('product', 'mug', 1, '{
     "sku": "mug", "version": 1, "title": "A mug", "description": "", "category": "kitchen", "tags": [],
     "price": {"amount_minor": 1500, "currency": "EUR"},
@@ -29,17 +29,17 @@ fn orders() -> Suite {
         .records("order's row", "select * from customer_order")
 }
 
-/// Begins with a request.
+/// Places an order by a request.
 fn place_order() -> Case {
     Case::done_by_request("/orders", &checkout(2)).refused_by_request("/orders", &checkout(0))
 }
 
-/// Begins with a message. What is impossible is cancelled at once.
+/// Places an order by a message. An impossible order is cancelled at once.
 fn accept_checkout() -> Case {
     Case::done_by(|_| vec![published(&checkout(2))])
         .refused_by(|_| vec![published(&checkout(0))])
         .aborted_by(short)
-        // A row that is in the way of the order's own.
+        // A row with the key that the order's own row needs.
         .failing_on(
             |saga| {
                 format!(
@@ -53,7 +53,7 @@ fn accept_checkout() -> Case {
         )
 }
 
-/// Decides; a saga that has not begun makes it fail.
+/// Confirms the order, and fails if the saga has not begun.
 fn confirm_order() -> Case {
     Case::done_by(captured)
         .after(|_| placed())
@@ -61,7 +61,7 @@ fn confirm_order() -> Case {
         .failing_on(|_| String::new(), captured)
 }
 
-/// Closes the order; one that is not confirmed makes it fail.
+/// Completes the order, and fails if it is not confirmed.
 fn complete_order() -> Case {
     Case::done_by(delivered)
         .after(|saga| [placed(), captured(saga)].concat())
@@ -105,7 +105,7 @@ fn delivered(saga: SagaId) -> Vec<Published> {
     ]
 }
 
-/// Goods are short, which makes orders abort.
+/// The goods are short, which makes orders abort.
 fn short(saga: SagaId) -> Vec<Published> {
     vec![published(&StockReservationFailed {
         order_id: OrderId(saga.0),
@@ -116,7 +116,7 @@ fn short(saga: SagaId) -> Vec<Published> {
     })]
 }
 
-/// The checkout of an order, taken.
+/// The order of a checkout is placed.
 fn placed() -> Vec<Published> {
     vec![published(&checkout(2))]
 }

@@ -6,13 +6,13 @@ use cards::ProviderSettings;
 use clap::Args;
 use outside::{Secrets, Webhooks, WrongSetting};
 
-/// The fewest characters of a webhook's secret.
+/// The fewest characters of a webhook secret.
 const SECRET: usize = 16;
 
 /// The settings of payments, besides those of every service.
 #[derive(Clone, Args)]
 pub struct PaymentSettings {
-    /// Which card processor is called, and how.
+    /// The card processor, and how to reach it.
     #[command(flatten)]
     pub provider: ProviderSettings,
 
@@ -20,7 +20,7 @@ pub struct PaymentSettings {
     #[arg(long, env = "PAYMENT_WEBHOOK_SECRETS", hide_env_values = true, value_name = "SECRETS")]
     pub payment_webhook_secrets: Option<String>,
 
-    /// A file that holds these secrets, one a line. It is read for each webhook.
+    /// A file that holds these secrets, one per line. It is read for each webhook.
     #[arg(
         long,
         env = "PAYMENT_WEBHOOK_SECRETS_FILE",
@@ -31,11 +31,11 @@ pub struct PaymentSettings {
 }
 
 impl PaymentSettings {
-    /// Whose webhooks are believed.
+    /// Returns the check of webhooks' signatures.
     ///
     /// # Errors
     ///
-    /// If the secrets cannot be used.
+    /// Returns an error if the secrets cannot be used.
     pub fn webhooks(&self) -> Result<Webhooks, WrongSetting> {
         let setting = "PAYMENT_WEBHOOK_SECRETS";
         let text = self.payment_webhook_secrets.as_deref();

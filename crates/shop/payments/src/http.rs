@@ -7,22 +7,22 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use jiff::Timestamp;
-use outside::{Door, Signed, Webhooks};
+use outside::{SignedJson, WebhookReceiver, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::payment::{self as store, Payment};
 use crate::store::webhook;
-use crate::webhook::{FINISHED, Webhook};
+use crate::webhook::{FINISHED, PaymentWebhook};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Payments {
+pub(crate) struct PaymentsState {
     pub(crate) handle: Handle,
     pub(crate) webhooks: Webhooks,
 }
 
-impl Door for Payments {
+impl WebhookReceiver for PaymentsState {
     fn webhooks(&self) -> &Webhooks {
         &self.webhooks
     }
@@ -32,7 +32,7 @@ impl Door for Payments {
     }
 }
 
-pub(crate) fn api() -> Api<Payments> {
+pub(crate) fn api() -> Api<PaymentsState> {
     Api::new("payments", "The payments of orders.")
         .get(
             "/payments",
@@ -69,7 +69,7 @@ pub(crate) fn api() -> Api<Payments> {
 }
 
 async fn list(
-    State(Payments { handle, .. }): State<Payments>,
+    State(PaymentsState { handle, .. }): State<PaymentsState>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Payment>>, Problem> {
     let payments = store::page(handle.db(), after, limit).await?;
@@ -77,7 +77,7 @@ async fn list(
 }
 
 async fn read(
-    State(Payments { handle, .. }): State<Payments>,
+    State(PaymentsState { handle, .. }): State<PaymentsState>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Payment>, Problem> {
     let payment = store::find(handle.db(), order_id).await?;
@@ -88,8 +88,8 @@ async fn read(
 
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
-    State(Payments { handle, .. }): State<Payments>,
-    Signed(webhook): Signed<Webhook>,
+    State(PaymentsState { handle, .. }): State<PaymentsState>,
+    SignedJson(webhook): SignedJson<PaymentWebhook>,
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
     let mut tx = unit.tx();

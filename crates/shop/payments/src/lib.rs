@@ -17,11 +17,11 @@ use ballet_openapi::Document;
 use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
-use crate::http::Payments;
+use crate::http::PaymentsState;
 use crate::steps::{AuthorizePayment, CapturePayment};
 use cards::Provider;
 
-/// Everything that payments does in a saga, with the provider that it calls.
+/// Returns the participant, which calls this provider.
 #[must_use]
 pub fn participant(provider: impl Provider) -> Participant {
     participant_with(Arc::new(provider))
@@ -46,21 +46,21 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes. It believes no webhooks.
+/// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
 #[must_use]
 pub fn service(provider: impl Provider) -> Service {
     service_with(Arc::new(provider), Webhooks::signed_with(None, "PAYMENT_WEBHOOK_SECRETS"))
 }
 
-/// The service, with whose webhooks it believes.
+/// Returns the service with this check of webhooks.
 #[must_use]
 pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
     Service::new(participant_with(provider))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(Payments { handle, webhooks }))
+        .routes(move |handle| http::api().router(PaymentsState { handle, webhooks }))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -1,4 +1,4 @@
-//! The states of a payment, and which may follow which.
+//! The states of a payment, and the allowed transitions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "PaymentState")]
-pub(crate) enum State {
+pub(crate) enum PaymentState {
     /// The provider holds the money.
     Authorized,
     /// The provider declined.
@@ -22,8 +21,8 @@ pub(crate) enum State {
     Refunded,
 }
 
-impl State {
-    /// The states that this one may follow.
+impl PaymentState {
+    /// Returns the states that this one may follow.
     pub(crate) const fn follows(self) -> &'static [Self] {
         match self {
             Self::Authorized | Self::Declined => &[],

@@ -1,8 +1,7 @@
-//! What the payment provider tells by itself.
+//! The webhooks of the payment provider.
 //!
-//! A webhook changes no payment. That an operation has finished makes the call that waits for it ask
-//! again; that an authorisation has ended is kept until its money is to be captured. So webhooks may
-//! come twice, late, and in any order.
+//! A webhook changes no payment. `operation.finished` makes the waiting call ask again. The end of an authorisation
+//! is stored until its money is to be captured. So webhooks may come twice, late, and in any order.
 
 use outside::Word;
 use schemars::JsonSchema;
@@ -19,8 +18,7 @@ pub(crate) const REVERSED: &str = "authorization.reversed";
 
 /// A webhook of the payment provider.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "PaymentWebhook")]
-pub(crate) struct Webhook {
+pub(crate) struct PaymentWebhook {
     /// The provider's id of this event. Repeated attempts have the same.
     pub(crate) event_id: Word,
     /// `operation.finished`, `authorization.expired` or `authorization.reversed`. Others are stored
@@ -30,10 +28,10 @@ pub(crate) struct Webhook {
     pub(crate) occurred_at: StorableTime,
     /// The order, as we named it.
     pub(crate) order_id: OrderId,
-    /// The key of the operation that has finished.
+    /// The key of the finished operation.
     #[serde(default)]
     pub(crate) idempotency_key: Option<Uuid>,
-    /// The provider's reference of the authorisation that has ended.
+    /// The provider's reference of the ended authorisation.
     #[serde(default)]
     pub(crate) reference: Option<Word>,
 }

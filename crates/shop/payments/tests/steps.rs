@@ -1,11 +1,13 @@
-//! Every step of payments, tried by the suite for steps.
+//! The step suite for every step of payments.
 
 use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use cards::Sandbox;
-use cards::{Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void};
+use cards::{
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
+};
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
@@ -17,7 +19,7 @@ steps!(payments: authorize_payment, capture_payment);
 fn payments() -> Suite {
     Suite::new(&payments::participant(Sandbox::default()), |settings, outside| {
         let sandbox = Sandbox::new(settings.database_url().expect("a database"));
-        payments::service(Watched { sandbox, outside: outside.clone() })
+        payments::service(WatchedProvider { sandbox, outside: outside.clone() })
     })
     .effects(
         "money held",
@@ -40,14 +42,14 @@ fn payments() -> Suite {
     .records("operation", "select order_id, kind, reference, result from sandbox_operation")
 }
 
-/// Asks for the money, once the goods are held.
+/// Authorises the payment, once the goods are held.
 fn authorize_payment() -> Case {
     Case::done_by(|saga| reserved(saga, "card_approved"))
         .refused_by(|saga| reserved(saga, "card_declined"))
         .aborted_by(cancelled)
 }
 
-/// Takes it, once the parcel is booked; without a payment it fails.
+/// Captures the money, once the parcel is booked, and fails without a payment.
 fn capture_payment() -> Case {
     Case::done_by(scheduled)
         .after(|saga| reserved(saga, "card_approved"))
@@ -68,26 +70,26 @@ fn scheduled(saga: SagaId) -> Vec<Published> {
     vec![published(&ShipmentScheduled { order_id, shipment_id })]
 }
 
-/// The sandbox, asked through the suite.
+/// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
-struct Watched {
+struct WatchedProvider {
     sandbox: Sandbox,
     outside: Outside,
 }
 
-impl Watched {
+impl WatchedProvider {
     fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
     where
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(ProviderError::Unavailable("lost on the way".to_owned()));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }
 }
 
-impl Provider for Watched {
+impl Provider for WatchedProvider {
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
         self.ask(key, self.sandbox.authorize(key, request))
     }

@@ -1,40 +1,39 @@
-//! How strongly two products go together.
+//! The strength of the association between two products.
 //!
 //! The measure is the log-likelihood ratio G² (Dunning: Accurate Methods for the Statistics of Surprise and
-//! Coincidence, Computational Linguistics 19(1), 1993). It asks how surprising the number of orders with
-//! both products would be if one had nothing to do with the other. A bestseller is in many orders with
-//! everything, which is no surprise. Unlike a plain lift, G² does not fall for pairs that were
-//! seen once or twice.
+//! Coincidence, Computational Linguistics 19(1), 1993). It measures how surprising the number of orders with both
+//! products would be if the products were independent. A bestseller is in many orders with everything, which is no
+//! surprise. Unlike a plain lift, G² does not overrate pairs that were seen once or twice.
 
-/// In how many orders two products are.
+/// The numbers of orders with two products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Together {
-    /// Both of them.
+pub(crate) struct CoOccurrence {
+    /// The orders with both products.
     pub(crate) both: i64,
-    /// The one, with or without the other.
+    /// The orders with one product, with or without the other.
     pub(crate) one: i64,
     pub(crate) other: i64,
     /// All orders.
     pub(crate) all: i64,
 }
 
-/// A pair in fewer orders is chance, and shows what one customer bought.
+/// The fewest orders of a pair. A rarer pair is chance, and shows what one customer bought.
 pub(crate) const MIN_BOTH: i64 = 3;
-/// G² beyond which one pair in a thousand gets by chance (chi-squared with one degree of freedom).
+/// The G² that one pair in a thousand exceeds by chance (chi-squared with one degree of freedom).
 const MIN_SURPRISE: f64 = 10.83;
-/// With very many orders, every small difference is certain. It also has to be large: pairs are half as
-/// frequent again as chance makes them.
+/// The smallest lift. With very many orders, every small difference is significant, so it must also be large: pairs
+/// must be one and a half times as frequent as by chance.
 const MIN_LIFT: f64 = 1.5;
 
-impl Together {
-    /// G², if they go together; `None` if they do not, or too few orders say so.
+impl CoOccurrence {
+    /// Returns G², or `None` if the products do not go together, or too few orders say so.
     pub(crate) fn strength(self) -> Option<f64> {
         let surprise = self.surprise();
         let strong = self.both >= MIN_BOTH && self.lift() >= MIN_LIFT && surprise >= MIN_SURPRISE;
         strong.then_some(surprise)
     }
 
-    /// How many times as often as by chance they are in one order.
+    /// Returns how many times as often as by chance both are in one order.
     fn lift(self) -> f64 {
         let [both, one, other, all] = self.orders();
         both * all / (one * other)
@@ -48,8 +47,8 @@ impl Together {
             (other - both, (all - one) * other),
             (all - one - other + both, (all - one) * (all - other)),
         ];
-        // A cell without orders adds nothing. Counts are read one after the other, while orders come, so
-        // one may even be a little below zero.
+        // A cell without orders adds nothing. The counts are read one after the other while orders come, so a cell
+        // may even be slightly negative.
         let seen = cells.into_iter().filter(|(orders, margins)| *orders > 0.0 && *margins > 0.0);
         2.0 * seen.map(|(orders, margins)| orders * (orders * all / margins).ln()).sum::<f64>()
     }
@@ -75,7 +74,7 @@ mod tests {
             (157.21, [76, 104, 2_476, 29_121]),
         ] {
             let (one, other) = (both + one, both + other);
-            let together = Together { both, one, other, all: one + other - both + neither };
+            let together = CoOccurrence { both, one, other, all: one + other - both + neither };
             let surprise = together.surprise();
             assert!((surprise - expected).abs() < 0.005, "{surprise} is not {expected}");
             assert_eq!(together.strength(), Some(surprise));
@@ -93,15 +92,15 @@ mod tests {
             ("nothing was sold", [0, 0, 0, 0]),
             ("counts that were read one after the other", [5, 4, 4, 4]),
         ] {
-            assert_eq!(Together { both, one, other, all }.strength(), None, "{why}");
+            assert_eq!(CoOccurrence { both, one, other, all }.strength(), None, "{why}");
         }
     }
 
     #[test]
     fn a_bestseller_is_weaker_than_a_rare_partner() {
         let (orders, bought) = (10_000, 200);
-        let bestseller = Together { both: 190, one: bought, other: 6_000, all: orders };
-        let partner = Together { both: 60, one: bought, other: 90, all: orders };
+        let bestseller = CoOccurrence { both: 190, one: bought, other: 6_000, all: orders };
+        let partner = CoOccurrence { both: 60, one: bought, other: 90, all: orders };
         assert!(bestseller.strength() < partner.strength());
     }
 }

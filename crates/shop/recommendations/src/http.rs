@@ -13,7 +13,7 @@ use shop_events::{CustomerId, Sku};
 use crate::recommend::{self, ListSize, Recommendations};
 
 pub(crate) fn api() -> Api<Handle> {
-    Api::new("recommendations", "What is bought with what, and what is popular.")
+    Api::new("recommendations", "Products that are bought together, and popular ones.")
         .get(
             "/products/{sku}/related",
             related,
@@ -44,10 +44,10 @@ pub(crate) fn api() -> Api<Handle> {
         )
 }
 
-/// How many products are wanted.
+/// The query of a list of recommendations.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ListQuery {
     /// The most products.
     #[serde(default)]
     limit: ListSize,
@@ -56,7 +56,7 @@ struct Wanted {
 async fn related(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
-    Query(Wanted { limit }): Query<Wanted>,
+    Query(ListQuery { limit }): Query<ListQuery>,
 ) -> Result<Json<Recommendations>, Problem> {
     let mut db = handle.db().acquire().await?;
     Ok(Json(recommend::related_to(&mut db, sku, limit).await?))
@@ -66,7 +66,7 @@ async fn for_customer(
     State(handle): State<Handle>,
     caller: Caller,
     Path(customer_id): Path<CustomerId>,
-    Query(Wanted { limit }): Query<Wanted>,
+    Query(ListQuery { limit }): Query<ListQuery>,
 ) -> Result<Json<Recommendations>, Problem> {
     if !caller.is_allowed(customer_id) {
         return Err(Problem::not_found(format!("there is no customer {customer_id}")));
@@ -77,7 +77,7 @@ async fn for_customer(
 
 async fn popular(
     State(handle): State<Handle>,
-    Query(Wanted { limit }): Query<Wanted>,
+    Query(ListQuery { limit }): Query<ListQuery>,
 ) -> Result<Json<Recommendations>, Problem> {
     let mut db = handle.db().acquire().await?;
     Ok(Json(recommend::most_popular(&mut db, &[], limit).await?))

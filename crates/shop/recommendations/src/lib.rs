@@ -1,5 +1,5 @@
-//! Recommendations: what is bought with what, and what is popular. It learns from confirmed orders,
-//! unlearns cancelled ones, and publishes nothing. `docs/shop/recommendations.md` has the measures.
+//! Recommendations: related products, and popular ones. It learns from confirmed orders, unlearns cancelled ones,
+//! and publishes nothing. `docs/shop/recommendations.md` has the measures.
 
 #![warn(missing_docs)]
 
@@ -17,7 +17,7 @@ use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, Produ
 
 use crate::projections::{CancelledOrders, ConfirmedOrders, PlacedOrders};
 
-/// The events that recommendations learns from, and its copy of the products.
+/// Returns the participant: the events that recommendations learns from, and its copy of the products.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("recommendations")
@@ -43,13 +43,13 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// What is bought with what, and what is popular.
+/// Products that are bought together, and popular ones.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

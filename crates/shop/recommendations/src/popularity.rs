@@ -1,37 +1,37 @@
 //! Popularity: the number of orders, in which an order counts half as much with each half-life.
 //!
-//! Weights grow with the time of the order, in place of shrinking as it becomes older: what counts is
-//! their ratio. So the sum of a product changes only with its orders, and the most popular product of
-//! today is the one with the highest sum. This is forward decay (Cormode, Shkapenyuk, Srivastava and Xu:
-//! Forward Decay, ICDE 2009). Weights are whole numbers, and Postgres' `numeric` has as many digits as they
-//! need, so taking an order back leaves the sum that was there before.
+//! Weights grow with the time of the order instead of shrinking as it ages: only their ratio matters. So the sum of
+//! a product changes only with its orders, and the most popular product of today is the one with the highest sum.
+//! This is forward decay (Cormode, Shkapenyuk, Srivastava and Xu: Forward Decay, ICDE 2009). Weights are whole
+//! numbers, and Postgres' `numeric` has as many digits as they need, so taking an order back restores the earlier
+//! sum exactly.
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
-/// The time in which an order's weight halves beside that of a new one.
+/// The time in which an order's weight becomes half that of a new order.
 const HALF_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// The weight of an order of the first day: large, so that rounding does not matter.
+/// The weight of an order of the first day. It is large, so that rounding does not matter.
 const FIRST: f64 = 65_536.0;
 
 /// The weight of an order: `factor` times two to the power of `doublings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Weight {
+pub(crate) struct OrderWeight {
     pub(crate) factor: i64,
     pub(crate) doublings: i32,
 }
 
-/// The weight of an order that was placed at this time.
+/// Returns the weight of an order that was placed at this time.
 #[expect(clippy::cast_possible_truncation, reason = "the factor is at most 2^17")]
-pub(crate) fn weight(placed_at: Timestamp) -> Weight {
+pub(crate) fn weight(placed_at: Timestamp) -> OrderWeight {
     let age = placed_at.duration_since(first_day()).max(SignedDuration::ZERO);
     let (half_lives, rest) =
         (age.as_secs() / HALF_LIFE.as_secs(), age.as_secs() % HALF_LIFE.as_secs());
     let rest = SignedDuration::from_secs(rest).as_secs_f64() / HALF_LIFE.as_secs_f64();
     let factor = (FIRST * rest.exp2()).round() as i64;
-    Weight { factor, doublings: i32::try_from(half_lives).unwrap_or(i32::MAX) }
+    OrderWeight { factor, doublings: i32::try_from(half_lives).unwrap_or(i32::MAX) }
 }
 
-/// Orders of an earlier day weigh as much as those of this one.
+/// Orders of earlier days weigh as much as those of this one.
 fn first_day() -> Timestamp {
     let first = civil::date(2025, 1, 1).to_zoned(TimeZone::UTC);
     first.map_or(Timestamp::UNIX_EPOCH, |first| first.timestamp())
@@ -41,16 +41,16 @@ fn first_day() -> Timestamp {
 mod tests {
     use super::*;
 
-    fn at(time: &str) -> Weight {
+    fn at(time: &str) -> OrderWeight {
         weight(time.parse().expect("a time"))
     }
 
     #[test]
     fn a_weight_doubles_with_each_half_life() {
-        assert_eq!(at("2025-01-01T00:00:00Z"), Weight { factor: 65_536, doublings: 0 });
-        assert_eq!(at("2025-01-15T00:00:00Z"), Weight { factor: 65_536, doublings: 1 });
-        assert_eq!(at("2025-01-22T00:00:00Z"), Weight { factor: 92_682, doublings: 1 });
-        assert_eq!(at("2025-01-28T23:59:59Z"), Weight { factor: 131_072, doublings: 1 });
+        assert_eq!(at("2025-01-01T00:00:00Z"), OrderWeight { factor: 65_536, doublings: 0 });
+        assert_eq!(at("2025-01-15T00:00:00Z"), OrderWeight { factor: 65_536, doublings: 1 });
+        assert_eq!(at("2025-01-22T00:00:00Z"), OrderWeight { factor: 92_682, doublings: 1 });
+        assert_eq!(at("2025-01-28T23:59:59Z"), OrderWeight { factor: 131_072, doublings: 1 });
         assert_eq!(at("2054-11-26T00:00:00Z").doublings, 780);
         assert_eq!(at("1999-01-01T00:00:00Z"), at("2025-01-01T00:00:00Z"));
     }

@@ -1,14 +1,14 @@
-//! What follows from the events of an order. Each stores one fact about the order; they may come in any
-//! order, and more than once. The order counts as soon as its facts say so, and for as long.
+//! The projections of an order's events. Each stores one fact about the order; the events may come in any order,
+//! and more than once. The order counts while its facts say so.
 
 use ballet::{Failure, Projection, Tx};
 use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
 
 use crate::basket;
 use crate::popularity::weight;
-use crate::store::learned::{self, Facts};
+use crate::store::order_facts::{self, OrderFacts};
 
-/// Takes the products and the customer of an order.
+/// Stores the products and the customer of an order.
 #[derive(Debug)]
 pub(crate) struct PlacedOrders;
 
@@ -19,9 +19,9 @@ impl Projection for PlacedOrders {
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> Result<(), Failure> {
         let OrderPlaced { order_id, customer_id, lines, placed_at, .. } = order;
         let skus = basket::of(order_id, lines);
-        // A clock that is ahead makes no product more popular.
+        // A clock that is ahead does not make a product more popular.
         let weight = weight(placed_at.min(tx.now()));
-        let facts = learned::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
+        let facts = order_facts::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
         learn(tx, facts).await
     }
 }
@@ -35,12 +35,12 @@ impl Projection for ConfirmedOrders {
     type On = OrderConfirmed;
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
-        let facts = learned::confirmed(tx.db(), order.order_id).await?;
+        let facts = order_facts::confirmed(tx.db(), order.order_id).await?;
         learn(tx, facts).await
     }
 }
 
-/// Takes cancelled orders out of the counts. One that is confirmed later does not come back.
+/// Takes cancelled orders out of the counts. An order that is confirmed later does not come back.
 #[derive(Debug)]
 pub(crate) struct CancelledOrders;
 
@@ -49,15 +49,15 @@ impl Projection for CancelledOrders {
     type On = OrderCancelled;
 
     async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
-        let facts = learned::cancelled(tx.db(), order.order_id).await?;
+        let facts = order_facts::cancelled(tx.db(), order.order_id).await?;
         learn(tx, facts).await
     }
 }
 
-async fn learn(tx: &mut Tx<'_>, facts: Facts) -> Result<(), Failure> {
+async fn learn(tx: &mut Tx<'_>, facts: OrderFacts) -> Result<(), Failure> {
     match (facts.counted, facts.counts) {
-        (false, true) => learned::count(tx.db(), facts.order_id).await?,
-        (true, false) => learned::uncount(tx.db(), facts.order_id).await?,
+        (false, true) => order_facts::count(tx.db(), facts.order_id).await?,
+        (true, false) => order_facts::uncount(tx.db(), facts.order_id).await?,
         (true, true) | (false, false) => {}
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Puts recommendations together: what goes best with some products, or else what is popular.
+//! Combines recommendations: the products that go best with some products, or else the popular ones.
 
 use std::collections::HashMap;
 
@@ -10,38 +10,38 @@ use shop_events::catalog::Product;
 use shop_events::{CustomerId, Money, Sku, Slug};
 use sqlx::PgConnection;
 
-use crate::store::recommended::{bought, partners, popular};
+use crate::store::candidates::{bought, partners, popular};
 
 /// The most products that are weighed for one product, from either side of its pairs.
 const WEIGHED_FOR_ONE: i64 = 500;
-/// The same for each that a customer bought.
+/// The same for each product that a customer bought.
 const WEIGHED_FOR_EACH: i64 = 50;
-/// The most products of a customer that others are found by, the last ones.
+/// The most recent purchases of a customer that are used to find others.
 const LAST_BOUGHT: usize = 30;
 
 /// The most products of a list.
 pub(crate) type ListSize = Limit<50, 10>;
 
-/// What is recommended, the best first. Only products that can be bought are.
+/// The recommended products, the best first. All of them can be bought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Recommendations {
-    /// Why these.
+    /// The reason for the recommendation.
     basis: Basis,
     /// The products.
     items: Vec<RecommendedProduct>,
 }
 
-/// Why products are recommended.
+/// The reason for a recommendation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Basis {
-    /// Others bought them together with what this is about.
+    /// Others bought these products together with the given ones.
     BoughtTogether,
-    /// They are what most customers bought lately.
+    /// Most customers bought these products lately.
     Popular,
 }
 
-/// A product, as it was in catalog a moment ago.
+/// A product, as catalog had it a moment ago.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct RecommendedProduct {
     /// The product.
@@ -57,7 +57,7 @@ pub(crate) struct RecommendedProduct {
     image_url: Option<String>,
 }
 
-/// What is bought together with a product.
+/// Returns the products that are bought together with a product.
 pub(crate) async fn related_to(
     db: &mut PgConnection,
     sku: Sku,
@@ -66,7 +66,7 @@ pub(crate) async fn related_to(
     found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
 }
 
-/// What is bought together with what a customer bought, without that.
+/// Returns the products that are bought together with a customer's purchases, without these.
 pub(crate) async fn for_customer(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -76,7 +76,7 @@ pub(crate) async fn for_customer(
     found_by(db, &bought, WEIGHED_FOR_EACH, size).await
 }
 
-/// What is popular.
+/// Returns the popular products.
 pub(crate) async fn most_popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -86,7 +86,7 @@ pub(crate) async fn most_popular(
     shown(db, Basis::Popular, skus).await
 }
 
-/// The products that go best with these, or else what is popular. These are not among them.
+/// Returns the products that go best with `these`, or else the popular ones; never `these` themselves.
 async fn found_by(
     db: &mut PgConnection,
     by: &[Sku],
@@ -118,7 +118,7 @@ async fn shown(
 ) -> Result<Recommendations, Failure> {
     let ids: Vec<&str> = skus.iter().map(Sku::as_str).collect();
     let mut products = copies::get_all::<Product>(db, &ids).await?;
-    // One that was withdrawn since has no state.
+    // A product that was withdrawn since has no state.
     let product = |sku: Sku| products.remove(sku.as_str()).and_then(|product| product.state);
     let items = skus.into_iter().filter_map(product).map(RecommendedProduct::from).collect();
     Ok(Recommendations { basis, items })

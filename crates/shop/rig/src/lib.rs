@@ -1,5 +1,5 @@
-//! What the tests of several services of the shop stand on: the other company that a service calls, a
-//! service in a world of its own, and sample events.
+//! Shared code for the tests of the shop's services: the other company that a service calls, a service in its own
+//! environment, and sample events.
 
 pub mod partner;
 pub mod rig;

@@ -1,5 +1,5 @@
-//! The HTTP API of another company, for tests: it remembers what it did under each key, and
-//! misbehaves as it is told.
+//! The HTTP API of another company, for tests: it remembers the operation under each key, and misbehaves on
+//! request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -18,103 +18,103 @@ use uuid::Uuid;
 
 pub const KEY: &str = "the-key-of-the-tests";
 
-/// How the API misbehaves with one request.
+/// A misbehaviour of the API at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum Misbehaviour {
     /// The connection stays open, and nothing happens.
     Hangs,
-    /// It acts, and the answer never comes.
+    /// The API acts, and the answer never comes.
     ActsAndHangs,
-    /// It acts, and the connection breaks in the middle of the answer.
+    /// The API acts, and the connection breaks in the middle of the answer.
     ActsAndBreaks,
-    /// It acts, and the answer comes too slowly ever to end.
+    /// The API acts, and the answer comes too slowly ever to end.
     ActsAndTrickles,
-    /// It acts, and answers this status.
+    /// The API acts, and answers this status.
     ActsAndSays(u16),
-    /// It does not act, and answers this status.
+    /// The API does not act, and answers this status.
     Says(u16),
-    /// It acts, and answers with something else.
+    /// The API acts, and answers with something else.
     ActsAndBabbles,
-    /// It acts, and answers with a megabyte.
+    /// The API acts, and answers with a megabyte.
     ActsAndFloods,
-    /// It acts, and answers under another key.
+    /// The API acts, and answers under another key.
     OtherKey,
-    /// It acts, and answers for another order.
+    /// The API acts, and answers for another order.
     OtherOrder,
-    /// It acts, and answers for another amount.
+    /// The API acts, and answers for another amount.
     OtherAmount,
-    /// It takes the request, and has no outcome until it is finished.
+    /// The API accepts the request, and has no outcome until it is finished.
     Later,
 }
 
-/// What was done under a key.
+/// An operation under a key.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub struct PartnerOperation {
     pub path: String,
     pub order_id: String,
     pub answer: Value,
     pub is_finished: bool,
-    /// How often it was requested.
+    /// The number of requests under this key.
     pub asked: u32,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
-    done: BTreeMap<Uuid, Done>,
-    moods: BTreeMap<String, VecDeque<Mood>>,
+struct PartnerMemory {
+    done: BTreeMap<Uuid, PartnerOperation>,
+    moods: BTreeMap<String, VecDeque<Misbehaviour>>,
 }
 
-/// What an operation at a path, with this request, results in.
-pub type Decides = fn(&str, Uuid, &Value) -> Value;
+/// Decides the result of an operation from its path, key and request.
+pub type Decide = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
 pub struct Partner {
     pub url: String,
-    decides: Decides,
-    memory: Arc<Mutex<Memory>>,
+    decides: Decide,
+    memory: Arc<Mutex<PartnerMemory>>,
 }
 
 impl Partner {
-    pub async fn start(decides: Decides) -> Self {
+    pub async fn start(decides: Decide) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let partner = Self { url, decides, memory: Arc::default() };
         let routes = Router::new()
-            .route("/operations/{key}", get(known))
-            .route("/{path}", post(requested))
+            .route("/operations/{key}", get(read_operation))
+            .route("/{path}", post(request_operation))
             .with_state(partner.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         partner
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, PartnerMemory> {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// The next requests at a path get these moods, and the others none.
-    pub fn is(&self, path: &str, moods: &[Mood]) {
+    /// Sets the moods of the next requests at a path. Later requests have none.
+    pub fn misbehave(&self, path: &str, moods: &[Misbehaviour]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }
 
-    fn mood(&self, path: &str) -> Option<Mood> {
+    fn mood(&self, path: &str) -> Option<Misbehaviour> {
         self.memory().moods.get_mut(path)?.pop_front()
     }
 
-    /// What was done for an order at a path, by the key of each.
-    pub fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
+    /// Returns the operations for an order at a path, each with its key.
+    pub fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =
             memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
         done.map(|(key, done)| (*key, done.clone())).collect()
     }
 
-    /// Ends what has no outcome.
+    /// Gives a pending operation its outcome.
     pub fn finish(&self, key: Uuid) {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 
-    /// Acts once for each key, and gives what the key stands for.
-    fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> Done {
+    /// Acts once for each key, and returns the operation under it.
+    fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> PartnerOperation {
         let mut answer = (self.decides)(path, key, request);
         answer["idempotency_key"] = json!(key);
         for field in ["order_id", "amount"] {
@@ -123,7 +123,8 @@ impl Partner {
             }
         }
         let order_id = request["order_id"].as_str().expect("an order").to_owned();
-        let new = Done { path: path.to_owned(), order_id, answer, is_finished, asked: 0 };
+        let new =
+            PartnerOperation { path: path.to_owned(), order_id, answer, is_finished, asked: 0 };
         let mut memory = self.memory();
         let done = memory.done.entry(key).or_insert(new);
         assert_eq!(done.path, path, "a key for two operations");
@@ -132,7 +133,7 @@ impl Partner {
     }
 }
 
-async fn requested(
+async fn request_operation(
     State(partner): State<Partner>,
     uri: Uri,
     headers: HeaderMap,
@@ -147,60 +148,60 @@ async fn requested(
     let request: Value = serde_json::from_slice(&body).expect("JSON");
     let mood = partner.mood(path);
     match mood {
-        Some(Mood::Hangs) => std::future::pending().await,
-        Some(Mood::Says(status)) => return says(status),
+        Some(Misbehaviour::Hangs) => std::future::pending().await,
+        Some(Misbehaviour::Says(status)) => return status_response(status),
         _ => {}
     }
-    let done = partner.act(path, key, &request, mood != Some(Mood::Later));
-    if let Some(mood) = mood { in_mood(mood, done).await } else { told(&done) }
+    let done = partner.act(path, key, &request, mood != Some(Misbehaviour::Later));
+    if let Some(mood) = mood { respond_badly(mood, done).await } else { operation_response(&done) }
 }
 
-async fn known(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
+async fn read_operation(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
     match partner.mood("/operations") {
-        Some(Mood::Says(status)) => return says(status),
+        Some(Misbehaviour::Says(status)) => return status_response(status),
         Some(_) => std::future::pending().await,
         None => {}
     }
     let done = partner.memory().done.get(&key).cloned();
-    done.map_or_else(|| says(404), |done| told(&done))
+    done.map_or_else(|| status_response(404), |done| operation_response(&done))
 }
 
-async fn in_mood(mood: Mood, mut done: Done) -> Response {
+async fn respond_badly(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
     let text = done.answer.to_string();
     match mood {
-        Mood::Hangs | Mood::ActsAndHangs => std::future::pending().await,
-        Mood::Says(status) | Mood::ActsAndSays(status) => says(status),
-        Mood::ActsAndBreaks => {
+        Misbehaviour::Hangs | Misbehaviour::ActsAndHangs => std::future::pending().await,
+        Misbehaviour::Says(status) | Misbehaviour::ActsAndSays(status) => status_response(status),
+        Misbehaviour::ActsAndBreaks => {
             let broken = std::io::Error::other("broken");
             let pieces = [Ok(text[..9].to_owned()), Err(broken)];
             Body::from_stream(stream::iter(pieces)).into_response()
         }
-        Mood::ActsAndTrickles => {
+        Misbehaviour::ActsAndTrickles => {
             let spaces = stream::repeat(" ").then(|space| async move {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Ok::<_, Infallible>(space)
             });
             Body::from_stream(spaces).into_response()
         }
-        Mood::ActsAndBabbles => "<html>It works!</html>".into_response(),
-        Mood::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
-        Mood::OtherKey => {
+        Misbehaviour::ActsAndBabbles => "<html>It works!</html>".into_response(),
+        Misbehaviour::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
+        Misbehaviour::OtherKey => {
             done.answer["idempotency_key"] = json!(Uuid::from_u128(7));
-            told(&done)
+            operation_response(&done)
         }
-        Mood::OtherOrder => {
+        Misbehaviour::OtherOrder => {
             done.answer["order_id"] = json!(Uuid::from_u128(7));
-            told(&done)
+            operation_response(&done)
         }
-        Mood::OtherAmount => {
+        Misbehaviour::OtherAmount => {
             done.answer["amount"]["amount_minor"] = json!(1);
-            told(&done)
+            operation_response(&done)
         }
-        Mood::Later => told(&done),
+        Misbehaviour::Later => operation_response(&done),
     }
 }
 
-fn told(done: &Done) -> Response {
+fn operation_response(done: &PartnerOperation) -> Response {
     let status = match (done.is_finished, done.answer["result"].as_str()) {
         (false, _) => return (StatusCode::ACCEPTED, [("retry-after", "3600")]).into_response(),
         (true, Some("declined")) => StatusCode::PAYMENT_REQUIRED,
@@ -209,7 +210,7 @@ fn told(done: &Done) -> Response {
     (status, done.answer.to_string()).into_response()
 }
 
-fn says(status: u16) -> Response {
+fn status_response(status: u16) -> Response {
     let body = json!({ "detail": format!("it is {status}, {KEY}") }).to_string();
     let status = StatusCode::from_u16(status).expect("a status");
     (status, [("retry-after", "1")], body).into_response()

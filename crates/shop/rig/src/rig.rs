@@ -1,4 +1,4 @@
-//! One service in a world of its own, with the other company that it calls.
+//! One service in its own environment, with the other company that it calls.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ballet::core::Part;
 use ballet::{Clock, Service};
 use ballet_store::inbox::stuck::{self, Stuck};
 use ballet_testkit::TestSystem;
-use outside::{Connection, Secrets};
+use outside::{ApiConnection, Secrets};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
@@ -15,13 +15,12 @@ use uuid::Uuid;
 
 use crate::partner::{KEY, Partner};
 
-/// For hangs, not for pace.
+/// The limit for waits that hang; no test depends on the pace.
 pub const SOON: Duration = Duration::from_secs(60);
-/// How long a request to the partner may take. Too little for a busy machine now and then, which changes
-/// nothing.
+/// The limit for a request to the partner. A busy machine exceeds it now and then, which changes nothing.
 const REQUEST: Duration = Duration::from_secs(2);
 
-/// A service, what it runs on, and whom it calls.
+/// A service, its environment, and the company that it calls.
 #[derive(Debug)]
 pub struct Rig {
     system: TestSystem,
@@ -49,7 +48,7 @@ impl Rig {
         Self { system, partner, name, client: Client::new(), url }
     }
 
-    /// What the service answers at a path.
+    /// Returns the service's answer at a path.
     pub async fn get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.url);
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
@@ -65,19 +64,19 @@ impl Rig {
         request.body(body.to_owned()).send().await.expect("an answer")
     }
 
-    /// The key of the only effect at a path for an order.
+    /// Returns the key of the only operation at a path for an order.
     pub fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
-        let done = self.partner.done(path, &order_id.to_string());
+        let done = self.partner.operations(path, &order_id.to_string());
         assert_eq!(done.len(), 1, "{path} of {order_id}: {done:?}");
         done[0].0
     }
 
-    /// How many rows there are.
+    /// Returns the result of `select count(*) from {what}`.
     pub async fn count(&self, what: &str) -> i64 {
         self.value(self.name, &format!("select count(*) from {what}")).await
     }
 
-    /// What is listed as stuck.
+    /// Returns the list of stuck work.
     pub async fn stuck(&self) -> Vec<Stuck> {
         let db = PgConnection::connect(self.env.database_url(self.name)).await;
         stuck::list(&mut db.expect("connected"), 100).await.expect("a list")
@@ -88,9 +87,9 @@ impl Rig {
     }
 }
 
-/// How a service reaches the partner.
-pub fn connection(partner: &Partner) -> Connection {
-    Connection {
+/// Returns the settings with which a service reaches the partner.
+pub fn connection(partner: &Partner) -> ApiConnection {
+    ApiConnection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
         ca_file: None,
@@ -102,7 +101,7 @@ pub fn secrets(text: &str) -> Secrets {
     Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
 }
 
-/// A webhook: an operation has an outcome.
+/// Returns a webhook that says that an operation has an outcome.
 pub fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
     json!({
         "event_id": event_id,

@@ -5,7 +5,7 @@ use ballet_testkit::suite::{Published, published};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{Address, CustomerId, Money, OrderId};
 
-/// An order without goods, for services that do not deal in them.
+/// Returns an order without goods, for services that do not need them.
 pub fn placed(saga: SagaId) -> OrderPlaced {
     OrderPlaced {
         order_id: OrderId(saga.0),
@@ -24,7 +24,7 @@ pub fn placed(saga: SagaId) -> OrderPlaced {
     }
 }
 
-/// The customer cancels.
+/// Returns the event that the customer cancels.
 pub fn cancelled(saga: SagaId) -> Vec<Published> {
     let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
     vec![published(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]

@@ -10,43 +10,46 @@ use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// The reason for a "no" of ours: the carrier does not take the request.
+/// The reason of a refusal that we made ourselves: the carrier does not accept the request.
 pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 
-/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however
-/// often it is repeated.
+/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however often it is
+/// repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Books the collection and delivery of a parcel.
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking>;
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking>;
     /// Cancels a booking.
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled>;
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled>;
     /// Waits until a parcel is delivered. No answer means that it is still on its way.
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered>;
-    /// Whether it can be asked what became of a request.
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered>;
+    /// Whether the carrier can be asked for the outcome of a request.
     fn looks_up(&self) -> bool {
         false
     }
-    /// What became of a request to collect a parcel; `None` if nothing was done, and nothing is under
-    /// way.
+    /// Returns the outcome of a request to collect a parcel, or `None` if the carrier has done nothing and nothing
+    /// is in progress.
     fn look_up_booking<'a>(
         &'a self,
         _key: CallKey,
-        _request: &'a Book,
+        _request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
-        Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
+        Box::pin(async {
+            Err(CarrierError::Unavailable("it cannot be asked what it did".to_owned()))
+        })
     }
-    /// How long it remembers a key; `None` for as long as we may ask.
+    /// Returns for how long the carrier remembers a key; `None` if for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
 }
 
 /// A future answer.
-pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
+pub type Reply<'a, Answer> =
+    Pin<Box<dyn Future<Output = Result<Answer, CarrierError>> + Send + 'a>>;
 
 /// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
+pub enum CarrierError {
     /// The carrier cannot answer now.
     #[error("the carrier did not answer: {0}")]
     Unavailable(String),
@@ -55,8 +58,8 @@ pub enum NoAnswer {
     Lost(outside::NoAnswer),
 }
 
-impl NoAnswer {
-    /// The failure of the call.
+impl CarrierError {
+    /// Returns the failure of the call.
     pub(crate) fn failure(self) -> Failure {
         match self {
             Self::Lost(lost) => lost.failure("the carrier"),
@@ -67,7 +70,7 @@ impl NoAnswer {
 
 /// A request to collect a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Book {
+pub struct BookingRequest {
     /// The order, which the carrier prints on the label as our reference.
     pub order_id: OrderId,
     /// The parcel.
@@ -103,8 +106,8 @@ pub enum Booking {
 
 /// The booking is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cancelled;
+pub struct BookingCancelled;
 
 /// The parcel is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivered;
+pub struct ParcelDelivered;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{BaseUrl, Connection, Secrets, Webhooks, WrongSetting};
+use outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
-use crate::remote::Remote;
+use crate::remote::RemoteCarrier;
 use crate::sandbox::Sandbox;
 
-/// The fewest characters of a webhook's secret.
+/// The fewest characters of a webhook secret.
 const SECRET: usize = 16;
 
 /// The settings of shipping, besides those of every service.
@@ -29,7 +29,7 @@ pub struct CarrierSettings {
     #[arg(long, env = "CARRIER_KEY_FILE", value_name = "FILE", conflicts_with = "carrier_key")]
     pub carrier_key_file: Option<PathBuf>,
 
-    /// CA certificates that the carrier's may be signed with, besides the public ones.
+    /// CA certificates to trust for the carrier, in addition to the public ones.
     #[arg(long, env = "CARRIER_CA_FILE", value_name = "FILE")]
     pub carrier_ca_file: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub struct CarrierSettings {
     #[arg(long, env = "CARRIER_WEBHOOK_SECRETS", hide_env_values = true, value_name = "SECRETS")]
     pub carrier_webhook_secrets: Option<String>,
 
-    /// A file that holds these secrets, one a line. It is read for each webhook.
+    /// A file that holds these secrets, one per line. It is read for each webhook.
     #[arg(
         long,
         env = "CARRIER_WEBHOOK_SECRETS_FILE",
@@ -56,11 +56,11 @@ pub struct CarrierSettings {
 }
 
 impl CarrierSettings {
-    /// The carrier: the sandbox, or the API if there is one.
+    /// Returns the carrier: the API if there is one, or else the sandbox.
     ///
     /// # Errors
     ///
-    /// If a setting of the API is missing or cannot be used.
+    /// Returns an error if a setting of the API is missing or cannot be used.
     pub fn carrier(&self) -> Result<Arc<dyn Carrier>, WrongSetting> {
         let key = Secrets::key(
             "CARRIER_KEY",
@@ -83,7 +83,7 @@ impl CarrierSettings {
             let why = "set CARRIER_KEY or CARRIER_KEY_FILE";
             WrongSetting(format!("CARRIER_URL is set without a key: {why}"))
         })?;
-        let remote = Remote::new(Connection {
+        let remote = RemoteCarrier::new(ApiConnection {
             url,
             key,
             ca_file: self.carrier_ca_file.clone(),
@@ -92,17 +92,17 @@ impl CarrierSettings {
         Ok(Arc::new(remote))
     }
 
-    /// The sandbox.
+    /// Returns the sandbox.
     #[must_use]
     pub const fn sandbox(&self) -> Sandbox {
         Sandbox::new(Duration::from_millis(self.sandbox_transit_millis))
     }
 
-    /// Whose webhooks are believed.
+    /// Returns the check of webhooks' signatures.
     ///
     /// # Errors
     ///
-    /// If the secrets cannot be used.
+    /// Returns an error if the secrets cannot be used.
     pub fn webhooks(&self) -> Result<Webhooks, WrongSetting> {
         let setting = "CARRIER_WEBHOOK_SECRETS";
         let text = self.carrier_webhook_secrets.as_deref();

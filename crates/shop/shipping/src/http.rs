@@ -8,22 +8,22 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use jiff::Timestamp;
-use outside::{Door, Signed, Webhooks};
+use outside::{SignedJson, WebhookReceiver, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::shipment::{self as store, Shipment};
 use crate::store::webhook;
-use crate::webhook::{FINISHED, Webhook};
+use crate::webhook::{CarrierWebhook, FINISHED};
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Shipping {
+pub(crate) struct ShippingState {
     pub(crate) handle: Handle,
     pub(crate) webhooks: Webhooks,
 }
 
-impl Door for Shipping {
+impl WebhookReceiver for ShippingState {
     fn webhooks(&self) -> &Webhooks {
         &self.webhooks
     }
@@ -34,10 +34,10 @@ impl Door for Shipping {
 }
 
 pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
-    api().router(Shipping { handle, webhooks })
+    api().router(ShippingState { handle, webhooks })
 }
 
-pub(crate) fn api() -> Api<Shipping> {
+pub(crate) fn api() -> Api<ShippingState> {
     Api::new("shipping", "The shipments of orders.")
         .get(
             "/shipments",
@@ -74,7 +74,7 @@ pub(crate) fn api() -> Api<Shipping> {
 }
 
 async fn list(
-    State(Shipping { handle, .. }): State<Shipping>,
+    State(ShippingState { handle, .. }): State<ShippingState>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Shipment>>, Problem> {
     let shipments = store::page(handle.db(), after, limit).await?;
@@ -82,7 +82,7 @@ async fn list(
 }
 
 async fn read(
-    State(Shipping { handle, .. }): State<Shipping>,
+    State(ShippingState { handle, .. }): State<ShippingState>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Shipment>, Problem> {
     let shipment = store::find(handle.db(), order_id).await?;
@@ -93,8 +93,8 @@ async fn read(
 
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
-    State(Shipping { handle, .. }): State<Shipping>,
-    Signed(webhook): Signed<Webhook>,
+    State(ShippingState { handle, .. }): State<ShippingState>,
+    SignedJson(webhook): SignedJson<CarrierWebhook>,
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
     let mut tx = unit.tx();

@@ -23,7 +23,7 @@ use shop_events::OrderFulfillment;
 use crate::carrier::Carrier;
 use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
 
-/// Everything that shipping does in a saga, with the carrier that it calls.
+/// Returns the participant, which calls this carrier.
 #[must_use]
 pub fn participant(carrier: impl Carrier) -> Participant {
     participant_with(Arc::new(carrier))
@@ -49,13 +49,13 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes. It believes no webhooks.
+/// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
 #[must_use]
 pub fn service(carrier: impl Carrier) -> Service {
     service_with(Arc::new(carrier), Webhooks::signed_with(None, "CARRIER_WEBHOOK_SECRETS"))
 }
 
-/// The service, with whose webhooks it believes.
+/// Returns the service with this check of webhooks.
 #[must_use]
 pub fn service_with(carrier: Arc<dyn Carrier>, webhooks: Webhooks) -> Service {
     Service::new(participant_with(carrier))
@@ -63,7 +63,7 @@ pub fn service_with(carrier: Arc<dyn Carrier>, webhooks: Webhooks) -> Service {
         .routes(move |handle| http::routes(handle, webhooks))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

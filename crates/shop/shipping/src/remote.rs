@@ -1,49 +1,52 @@
-//! A carrier behind an HTTP API. docs/providers.md says what it owes.
+//! A carrier behind an HTTP API, as docs/providers.md specifies it.
 
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use crate::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 
-/// How often a carrier is asked about a parcel that is on its way, unless it says how often. A
-/// webhook is earlier.
+/// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
+/// is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct Remote(Client);
+pub struct RemoteCarrier(ApiClient);
 
-/// What the carrier did.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OperationResult {
+enum CarrierResult {
     Booked,
     Refused,
     Cancelled,
     Delivered,
 }
 
-/// An operation, as the carrier tells it.
+/// An operation, as the carrier reports it.
 #[derive(Debug, Deserialize)]
-struct Operation {
+struct CarrierOperation {
     order_id: OrderId,
-    result: OperationResult,
+    result: CarrierResult,
     tracking: Option<Word>,
     reason: Option<Word>,
 }
 
-impl Remote {
-    /// A carrier that is reached like this.
+impl RemoteCarrier {
+    /// Creates a carrier with this connection.
     ///
     /// # Errors
     ///
-    /// If the connection's settings cannot be used.
-    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
-        Client::new(connection).map(Self)
+    /// Returns an error if the connection's settings cannot be used.
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order.
@@ -53,17 +56,17 @@ impl Remote {
         key: CallKey,
         request: &(impl Serialize + Sync),
         order_id: OrderId,
-    ) -> Result<Operation, Lost> {
+    ) -> Result<CarrierOperation, Lost> {
         checked(self.0.operate(path, key, request).await?, order_id)
     }
 
-    /// Requests an operation on a parcel, which has to be ours, and this result.
+    /// Requests an operation on a parcel. The answer has to be about our parcel, with this result.
     async fn handle(
         &self,
         path: &str,
         key: CallKey,
         request: &Parcel,
-        expected: OperationResult,
+        expected: CarrierResult,
     ) -> Result<(), Lost> {
         let operation = self.operate(path, key, request, request.order_id).await?;
         match operation.tracking {
@@ -76,26 +79,26 @@ impl Remote {
     }
 }
 
-/// An operation about our order.
-fn checked(operation: Operation, order_id: OrderId) -> Result<Operation, Lost> {
+/// Returns the operation if it is about our order.
+fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOperation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     Ok(operation)
 }
 
-fn booking(operation: Operation) -> Result<Booking, Lost> {
+fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
     match operation.result {
-        OperationResult::Booked => {
+        CarrierResult::Booked => {
             Ok(Booking::Booked { tracking: Word::wanted("tracking", operation.tracking)? })
         }
-        OperationResult::Refused => {
+        CarrierResult::Refused => {
             Ok(Booking::Refused { reason: Word::wanted("reason", operation.reason)? })
         }
         other => Err(Lost::unexpected("/shipments", other)),
     }
 }
 
-impl Carrier for Remote {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+impl Carrier for RemoteCarrier {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         Box::pin(async move {
             let operation = self.operate("/shipments", key, request, request.order_id).await?;
             Ok(booking(operation)?)
@@ -109,38 +112,38 @@ impl Carrier for Remote {
     fn look_up_booking<'a>(
         &'a self,
         key: CallKey,
-        request: &'a Book,
+        request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
         Box::pin(async move {
-            let known: Option<Operation> = self.0.look_up(key).await?;
+            let known: Option<CarrierOperation> = self.0.look_up(key).await?;
             let known = known.map(|operation| booking(checked(operation, request.order_id)?));
             Ok(known.transpose()?)
         })
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         Box::pin(async move {
-            self.handle("/cancellations", key, request, OperationResult::Cancelled).await?;
-            Ok(Cancelled)
+            self.handle("/cancellations", key, request, CarrierResult::Cancelled).await?;
+            Ok(BookingCancelled)
         })
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         Box::pin(async move {
-            match self.handle("/deliveries", key, request, OperationResult::Delivered).await {
+            match self.handle("/deliveries", key, request, CarrierResult::Delivered).await {
                 Err(Lost::NotYet { after: None }) => {
                     Err(Lost::NotYet { after: Some(ASK_EVERY) }.into())
                 }
                 handled => {
                     handled?;
-                    Ok(Delivered)
+                    Ok(ParcelDelivered)
                 }
             }
         })
     }
 }
 
-impl From<Lost> for NoAnswer {
+impl From<Lost> for CarrierError {
     fn from(lost: Lost) -> Self {
         Self::Lost(lost)
     }

@@ -1,13 +1,15 @@
-//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere but
-//! to Antarctica (`AQ`).
+//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere except to
+//! Antarctica (`AQ`).
 //!
-//! It stores nothing: its answers follow from the request and the key.
+//! The carrier stores nothing: its answers follow from the request and the key.
 
 use std::time::Duration;
 
 use ballet::calls::CallKey;
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, Parcel, Reply};
+use crate::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered, Reply,
+};
 
 /// A carrier inside this process.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +18,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A carrier whose deliveries take this long.
+    /// Creates a carrier whose deliveries take this long.
     #[must_use]
     pub const fn new(transit: Duration) -> Self {
         Self { transit }
@@ -24,7 +26,7 @@ impl Sandbox {
 }
 
 impl Carrier for Sandbox {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         Box::pin(async move {
             Ok(match request.ship_to.country.as_str() {
                 "AQ" => Booking::Refused { reason: "no_service_to_country".to_owned() },
@@ -33,14 +35,14 @@ impl Carrier for Sandbox {
         })
     }
 
-    fn cancel<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, Cancelled> {
-        Box::pin(async { Ok(Cancelled) })
+    fn cancel<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, BookingCancelled> {
+        Box::pin(async { Ok(BookingCancelled) })
     }
 
-    fn delivered<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         Box::pin(async move {
             tokio::time::sleep(self.transit).await;
-            Ok(Delivered)
+            Ok(ParcelDelivered)
         })
     }
 }

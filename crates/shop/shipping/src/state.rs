@@ -1,4 +1,4 @@
-//! The states of a shipment, and which may follow which.
+//! The states of a shipment, and the allowed transitions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The state of a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "ShipmentState")]
-pub(crate) enum State {
+pub(crate) enum ShipmentState {
     /// The carrier will collect it.
     Scheduled,
     /// The carrier does not deliver there.
@@ -20,8 +19,8 @@ pub(crate) enum State {
     Delivered,
 }
 
-impl State {
-    /// The state that this one follows, if it is not a first state.
+impl ShipmentState {
+    /// Returns the state that this one follows, unless it is a first state.
     pub(crate) const fn follows(self) -> Option<Self> {
         match self {
             Self::Scheduled | Self::Rejected => None,

@@ -1,7 +1,7 @@
-//! What the carrier tells by itself.
+//! The webhooks of the carrier.
 //!
-//! A webhook changes no shipment. That an operation has finished, such as a delivery, makes the call
-//! that waits for it ask again. So webhooks may come twice, late, and in any order.
+//! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask
+//! again. So webhooks may come twice, late, and in any order.
 
 use outside::Word;
 use schemars::JsonSchema;
@@ -9,13 +9,12 @@ use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// An operation has an outcome: the parcel is delivered, for instance.
+/// An operation has an outcome: for instance, the parcel is delivered.
 pub(crate) const FINISHED: &str = "operation.finished";
 
 /// A webhook of the carrier.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "CarrierWebhook")]
-pub(crate) struct Webhook {
+pub(crate) struct CarrierWebhook {
     /// The carrier's id of this event. Repeated attempts have the same.
     pub(crate) event_id: Word,
     /// `operation.finished`. Others are stored and change nothing.
@@ -24,7 +23,7 @@ pub(crate) struct Webhook {
     pub(crate) occurred_at: StorableTime,
     /// The order, as we named it.
     pub(crate) order_id: OrderId,
-    /// The key of the operation that has finished.
+    /// The key of the finished operation.
     #[serde(default)]
     pub(crate) idempotency_key: Option<Uuid>,
     /// The carrier's tracking number.

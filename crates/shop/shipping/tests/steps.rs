@@ -1,4 +1,4 @@
-//! Every step of shipping, tried by the suite for steps.
+//! The step suite for every step of shipping.
 
 use std::time::Duration;
 
@@ -6,7 +6,10 @@ use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
-use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
+    Reply,
+};
 use shipping::sandbox::Sandbox;
 use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
@@ -19,7 +22,7 @@ steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
 fn shipping() -> Suite {
     Suite::new(&shipping::participant(Sandbox::default()), |_, outside| {
         let sandbox = Sandbox::new(Duration::ZERO);
-        shipping::service(Watched { sandbox, outside: outside.clone() })
+        shipping::service(WatchedCarrier { sandbox, outside: outside.clone() })
     })
     .effects(
         "booked",
@@ -36,14 +39,14 @@ fn schedule_shipment() -> Case {
         .aborted_by(cancelled)
 }
 
-/// Hands the parcel over; without a booking it fails. What follows is the delivery.
+/// Hands the parcel over, and fails without a booking. The delivery follows.
 fn dispatch_shipment() -> Case {
     Case::done_by(confirmed)
         .after(|saga| authorized(saga, "IE"))
         .failing_on(|_| String::new(), confirmed)
 }
 
-/// Waits for the parcel to be at the door.
+/// Waits for the delivery of the parcel.
 fn deliver_shipment() -> Case {
     Case::done_by(|saga| {
         let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
@@ -74,35 +77,35 @@ fn confirmed(saga: SagaId) -> Vec<Published> {
     vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }
 
-/// The sandbox, asked through the suite.
+/// The sandbox, through which the suite watches the requests.
 #[derive(Debug)]
-struct Watched {
+struct WatchedCarrier {
     sandbox: Sandbox,
     outside: Outside,
 }
 
-impl Watched {
+impl WatchedCarrier {
     fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
     where
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(CarrierError::Unavailable("lost on the way".to_owned()));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }
 }
 
-impl Carrier for Watched {
-    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+impl Carrier for WatchedCarrier {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         self.ask(key, self.sandbox.book(key, request))
     }
 
-    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         self.ask(key, self.sandbox.cancel(key, request))
     }
 
-    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         self.ask(key, self.sandbox.delivered(key, request))
     }
 }

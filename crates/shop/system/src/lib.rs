@@ -1,5 +1,5 @@
-//! The shop as a whole: its choreography, read from the declarations of its services, and the
-//! [`audit`] of what must hold between them.
+//! The shop as a whole: its choreography, read from the declarations of its services, and the [`audit`] of the
+//! invariants between them.
 
 #![warn(missing_docs)]
 
@@ -9,13 +9,13 @@ use ballet::Participant;
 use ballet_core::{Graph, ServiceContract, System};
 use ballet_openapi::Document;
 
-/// The declarations of all services of the shop. No service runs.
+/// Returns the declarations of all services of the shop. No service runs.
 #[must_use]
 pub fn system() -> System {
     System { name: "shop", parts: participants().iter().map(Participant::part).collect() }
 }
 
-/// The contracts of all services of the shop.
+/// Returns the contracts of all services of the shop.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
     participants().iter().map(Participant::contract).collect()
@@ -33,7 +33,7 @@ fn participants() -> [Participant; 7] {
     ]
 }
 
-/// The names of the services with what their HTTP routes take and answer.
+/// Returns the names of the services with the OpenAPI documents of their HTTP routes.
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
@@ -47,7 +47,7 @@ pub fn documents() -> Vec<(&'static str, Document)> {
     ]
 }
 
-/// Who triggers whom in the shop.
+/// Returns the graph of the shop's events and services.
 #[must_use]
 pub fn graph() -> Graph {
     Graph::new(system())

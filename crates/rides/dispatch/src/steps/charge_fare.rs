@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
-use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Settle};
+use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Settle};
 use rides_events::RideId;
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
@@ -30,7 +30,7 @@ impl CallStep for ChargeFare {
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        self.0.capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -38,7 +38,7 @@ impl CallStep for ChargeFare {
     }
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
-        self.0.look_up_capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {

@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
-use cards::{Authorization, Authorize, Capture, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
+use cards::{Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Settle, Void};
 use rides_events::RideId;
 use rides_events::dispatch::{
     DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
@@ -61,7 +61,7 @@ impl CallStep for HoldFare {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        self.0.authorize(key, request).await.map_err(NoAnswer::failure)
+        self.0.authorize(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -73,7 +73,7 @@ impl CallStep for HoldFare {
         key: CallKey,
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
-        self.0.look_up_authorization(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
@@ -128,7 +128,7 @@ impl CallCompensate for HoldFare {
             Release::All(held) => self.0.void(key, held).await.map(Released::All),
             Release::AllBut(fee) => self.0.capture(key, fee).await.map(Released::AllBut),
         }
-        .map_err(NoAnswer::failure)
+        .map_err(ProviderError::failure)
     }
 
     async fn compensate_answered(

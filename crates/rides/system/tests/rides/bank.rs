@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet::calls::CallKey;
 use cards::{
-    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Sandbox, Settle, Void,
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Sandbox, Settle,
+    Void,
 };
 
 /// The sandbox, unless it is out of reach.
@@ -26,7 +27,7 @@ impl Bank {
 
     fn ask<'a, T: 'a>(&self, reply: Reply<'a, T>) -> Reply<'a, T> {
         if self.is_away.load(Ordering::SeqCst) {
-            return Box::pin(async { Err(NoAnswer::Unavailable("it is away".to_owned())) });
+            return Box::pin(async { Err(ProviderError::Unavailable("it is away".to_owned())) });
         }
         reply
     }

@@ -1,4 +1,4 @@
-//! The routes, and what their document says about them.
+//! The routes, with the texts of their OpenAPI document.
 
 use axum::http::StatusCode;
 use ballet_openapi::{Api, Operation, Value, json};
@@ -6,9 +6,9 @@ use ballet_openapi::{Api, Operation, Value, json};
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;
 use crate::http::reading::{list, list_checkouts, read};
-use crate::http::state::Carts;
+use crate::http::state::CartsState;
 
-pub(crate) fn api() -> Api<Carts> {
+pub(crate) fn api() -> Api<CartsState> {
     let no_cart = "There is no such cart.";
     let just_published = "A product that was just published may not be known yet: try again after \
                           `Retry-After`.";
@@ -100,7 +100,7 @@ pub(crate) fn api() -> Api<Carts> {
         )
 }
 
-/// Everything that a checkout takes.
+/// An example of a checkout with all fields.
 fn terms() -> Value {
     json!({
         "card_token": "card_approved",

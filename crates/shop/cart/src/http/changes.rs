@@ -1,5 +1,5 @@
-//! The routes that change a cart. Each does the same when it is sent again, and none needs `If-Match`:
-//! a change of one product says nothing of the others, and a checkout is of the version that was read.
+//! The routes that change a cart. Each is idempotent, and none needs `If-Match`: a change of one product does not
+//! depend on the others, and a checkout names the version that was read.
 
 use axum::extract::State;
 use ballet::core::Versioned;
@@ -11,8 +11,8 @@ use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};
 
-use crate::cart::{Cart, NoOrder, Status};
-use crate::requests::{Item, NewCart, NewItem, Quantity};
+use crate::cart::{Cart, CartStatus, OrderObstacle};
+use crate::requests::{ItemPath, NewCart, NewItem, Quantity};
 use crate::{refusals, store};
 
 pub(crate) async fn open(
@@ -35,7 +35,7 @@ pub(crate) async fn open(
             Some(_) => return Err(refusals::withdrawn_at(sku, place())),
             None => return Err(refusals::no_product_at(sku, place())),
         };
-        // There is room, and quantities add up to what may be there: both was checked.
+        // There is room, and the sum is within the limit: both were checked.
         let before = cart.lines.iter().find(|line| line.sku == *sku);
         let before = before.map_or(0, |line| line.quantity);
         cart.put(product, before + quantity);
@@ -46,11 +46,11 @@ pub(crate) async fn open(
     Ok(New(cart))
 }
 
-/// The same quantity at the same price changes nothing.
+/// Does nothing if the cart has the same quantity at the same price.
 pub(crate) async fn put_item(
     State(handle): State<Handle>,
     caller: Caller,
-    Path(Item { cart_id, sku }): Path<Item>,
+    Path(ItemPath { cart_id, sku }): Path<ItemPath>,
     Json(quantity): Json<Quantity>,
 ) -> Result<Found<Cart>, Problem> {
     let quantity = quantity.checked()?;
@@ -70,7 +70,7 @@ pub(crate) async fn put_item(
 pub(crate) async fn remove_item(
     State(handle): State<Handle>,
     caller: Caller,
-    Path(Item { cart_id, sku }): Path<Item>,
+    Path(ItemPath { cart_id, sku }): Path<ItemPath>,
 ) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -101,13 +101,13 @@ pub(crate) async fn clear(
     Ok(Found(cart))
 }
 
-/// Locks a cart that is open.
+/// Locks an open cart for a change.
 async fn to_change(tx: &mut Tx<'_>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let cart = refusals::own(cart, cart_id, caller)?;
     match cart.status {
-        Status::Open => Ok(cart),
-        Status::CheckedOut | Status::Closed => Err(refusals::not_open(&cart)),
+        CartStatus::Open => Ok(cart),
+        CartStatus::CheckedOut | CartStatus::Closed => Err(refusals::not_open(&cart)),
     }
 }
 
@@ -116,10 +116,10 @@ fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, P
     version.state.ok_or_else(|| refusals::withdrawn(sku))
 }
 
-/// A cart whose lines cannot be one order is refused at once, not at its checkout.
+/// Refuses a cart whose lines cannot be one order now, before its checkout would.
 fn check_total(cart: &Cart) -> Result<(), Problem> {
     match cart.order() {
-        Ok(_) | Err(NoOrder::Empty) => Ok(()),
+        Ok(_) | Err(OrderObstacle::Empty) => Ok(()),
         Err(why) => Err(refusals::no_order(cart.cart_id, &why)),
     }
 }

@@ -12,24 +12,24 @@ use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::Product;
 use shop_events::{CartId, OrderId};
 
-use crate::answers::Outcome;
-use crate::cart::{Cart, Change, Status};
+use crate::answers::CheckoutOutcome;
+use crate::cart::{Cart, CartStatus, ChangedLine};
 use crate::checkout::{self, Checkout};
-use crate::http::state::Carts;
-use crate::requests::Terms;
+use crate::http::state::CartsState;
+use crate::requests::CheckoutTerms;
 use crate::{refusals, store};
 
-/// The version that was read is checked out: the prices are those that were shown.
+/// Checks out the version that the client has read, at the prices that it was shown.
 pub(crate) async fn check_out(
-    State(Carts { handle, unpaid }): State<Carts>,
+    State(CartsState { handle, unpaid }): State<CartsState>,
     caller: Caller,
     Path(cart_id): Path<CartId>,
     of: IfMatch,
-    Json(terms): Json<Terms>,
-) -> Result<Outcome, Problem> {
+    Json(terms): Json<CheckoutTerms>,
+) -> Result<CheckoutOutcome, Problem> {
     let terms = terms.checked()?;
     let order_id = handle.new_id::<OrderId>();
-    // The event starts the order's saga, so it is published in it.
+    // The event starts the order's saga, so the unit belongs to it.
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -39,25 +39,25 @@ pub(crate) async fn check_out(
         return Ok(before);
     }
     if !of.has(cart.version) {
-        return Ok(Outcome::Refused(refusals::changed(&cart), cart.version));
+        return Ok(CheckoutOutcome::Refused(refusals::changed(&cart), cart.version));
     }
-    if cart.status != Status::Open {
-        return Ok(Outcome::Refused(refusals::not_open(&cart), cart.version));
+    if cart.status != CartStatus::Open {
+        return Ok(CheckoutOutcome::Refused(refusals::not_open(&cart), cart.version));
     }
     let shown = cart.clone();
     let (changes, products) = compare(&mut tx, &mut cart).await?;
     if !changes.is_empty() {
-        // The cart shows what is new, so the next checkout can be of that.
+        // The cart now shows the changes, so that the next checkout can succeed.
         if cart != shown {
             store::cart::save(tx.db(), &mut cart, now).await?;
         }
         unit.commit().await?;
-        return Ok(Outcome::Refused(refusals::not_as_shown(changes), cart.version));
+        return Ok(CheckoutOutcome::Refused(refusals::not_as_shown(changes), cart.version));
     }
     let (mut lines, total) = match cart.order() {
         Ok(order) => order,
         Err(why) => {
-            return Ok(Outcome::Refused(refusals::no_order(cart_id, &why), cart.version));
+            return Ok(CheckoutOutcome::Refused(refusals::no_order(cart_id, &why), cart.version));
         }
     };
     if let Some(customer_id) = caller.only() {
@@ -65,7 +65,7 @@ pub(crate) async fn check_out(
         unpaid.judge(&lines, others).map_err(|why| refusals::too_much(&why))?;
     }
     for line in &mut lines {
-        // Who judges the prices again sees by it whether its copy is behind.
+        // Orders judges the prices again, and sees by the version whether its copy is behind.
         line.product_version = products.get(line.sku.as_str()).map(|product| product.version);
     }
     let checkout = Checkout {
@@ -74,35 +74,35 @@ pub(crate) async fn check_out(
         cart_version: cart.version,
         lines,
         total,
-        status: checkout::Status::Placed,
+        status: checkout::CheckoutStatus::Placed,
         reason: None,
         detail: None,
         created_at: now,
         changed_at: now,
     };
     store::checkout::place(tx.db(), &checkout, &text(&terms)?).await?;
-    cart.status = Status::CheckedOut;
+    cart.status = CartStatus::CheckedOut;
     cart.order_id = Some(order_id);
     store::cart::save(tx.db(), &mut cart, now).await?;
-    let Terms { card_token, ship_to } = terms;
+    let CheckoutTerms { card_token, ship_to } = terms;
     let (cart_id, customer_id) = (Some(cart_id), cart.customer_id);
     let lines = checkout.lines.clone();
     tx.publish(&CartCheckedOut { cart_id, customer_id, lines, card_token, ship_to }).await?;
     unit.commit().await?;
-    Ok(Outcome::New(checkout))
+    Ok(CheckoutOutcome::New(checkout))
 }
 
-/// The answer to a request for a version that was checked out before, whatever the cart is now.
+/// Returns the answer for a version that was checked out before, whatever the state of the cart is now.
 async fn earlier(
     tx: &mut Tx<'_>,
     cart_id: CartId,
     of: &IfMatch,
-    terms: &Terms,
-) -> Result<Option<Outcome>, Problem> {
+    terms: &CheckoutTerms,
+) -> Result<Option<CheckoutOutcome>, Problem> {
     let terms = text(terms)?;
     let found = store::checkout::of_versions(tx.db(), cart_id, of.versions(), &terms).await?;
     match found {
-        Some((checkout, true)) => Ok(Some(Outcome::Before(checkout))),
+        Some((checkout, true)) => Ok(Some(CheckoutOutcome::Before(checkout))),
         Some((checkout, false)) => Err(refusals::other_terms(checkout.order_id)),
         None => Ok(None),
     }
@@ -112,7 +112,7 @@ async fn earlier(
 async fn compare(
     tx: &mut Tx<'_>,
     cart: &mut Cart,
-) -> Result<(Vec<Change>, HashMap<String, Versioned<Product>>), Problem> {
+) -> Result<(Vec<ChangedLine>, HashMap<String, Versioned<Product>>), Problem> {
     let skus: Vec<&str> = cart.lines.iter().map(|line| line.sku.as_str()).collect();
     let products = copies::get_all::<Product>(tx.db(), &skus).await?;
     match cart.lines.iter().find(|line| !products.contains_key(line.sku.as_str())) {
@@ -122,6 +122,6 @@ async fn compare(
     }
 }
 
-fn text(terms: &Terms) -> Result<String, Problem> {
+fn text(terms: &CheckoutTerms) -> Result<String, Problem> {
     serde_json::to_string(terms).map_err(|error| Problem::unprocessable(error.to_string()))
 }

@@ -1,18 +1,18 @@
-//! What the handlers work with.
+//! The state of the handlers.
 
 use axum::extract::FromRef;
 use ballet::Handle;
-use shop_access::unpaid::Unpaid;
+use shop_access::unpaid::UnpaidLimit;
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Carts {
+pub(crate) struct CartsState {
     pub(crate) handle: Handle,
-    pub(crate) unpaid: Unpaid,
+    pub(crate) unpaid: UnpaidLimit,
 }
 
-impl FromRef<Carts> for Handle {
-    fn from_ref(carts: &Carts) -> Self {
+impl FromRef<CartsState> for Handle {
+    fn from_ref(carts: &CartsState) -> Self {
         carts.handle.clone()
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn open(db: &mut PgConnection, cart: &Cart) -> Result<(), Failu
     Ok(())
 }
 
-/// Stores a cart that was changed, as its next version. Its row is locked.
+/// Stores a changed cart as its next version. The caller holds the lock of its row.
 pub(crate) async fn save(
     db: &mut PgConnection,
     cart: &mut Cart,
@@ -52,7 +52,7 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// A cart, if it exists.
+/// Returns a cart, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     cart_id: CartId,
@@ -61,8 +61,8 @@ pub(crate) async fn find(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// The same. Whoever else wants to change the cart waits until this transaction ends, and then sees
-/// what it did.
+/// Like `find`, and locks the cart. Other transactions that want to change it wait until this one ends, and then
+/// see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     cart_id: CartId,
@@ -71,7 +71,7 @@ pub(crate) async fn find_to_change(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// A page of carts, the newest first: all of them, or those of one customer.
+/// Returns a page of carts, the newest first: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

@@ -11,17 +11,17 @@ use sqlx::types::{Json, Text};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 use uuid::Uuid;
 
-use crate::checkout::{Checkout, Status};
+use crate::checkout::{Checkout, CheckoutStatus};
 
-/// How an order ended.
+/// The end of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct End {
-    pub(crate) status: Status,
+pub(crate) struct OrderEnd {
+    pub(crate) status: CheckoutStatus,
     /// Why it was cancelled.
     pub(crate) why: Option<(CancelReason, Option<String>)>,
 }
 
-/// Stores a new checkout. `request` is what came with it, as text.
+/// Stores a new checkout. `request` is the body of the request, as text.
 pub(crate) async fn place(
     db: &mut PgConnection,
     checkout: &Checkout,
@@ -47,7 +47,7 @@ pub(crate) async fn place(
     Ok(())
 }
 
-/// The checkout of one of these versions of a cart, and whether it was made by this request.
+/// Returns the checkout of one of these versions of a cart, and whether this request made it.
 pub(crate) async fn of_versions(
     db: &mut PgConnection,
     cart_id: CartId,
@@ -64,8 +64,8 @@ pub(crate) async fn of_versions(
     Ok(found.map(read).transpose()?)
 }
 
-/// How many pieces a customer's checkouts have whose orders are not paid, as far as the cart knows. Whoever asks this for the
-/// same customer waits until this transaction ends.
+/// Returns the number of pieces in a customer's checkouts that are not paid, as far as the cart knows. Other calls
+/// for the same customer wait until this transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -74,7 +74,7 @@ pub(crate) async fn unpaid_pieces(
         .bind(customer_id.0)
         .execute(&mut *db)
         .await?;
-    // A customer's carts are few.
+    // A customer has few carts.
     let pieces = sqlx::query_scalar(
         "select coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint
          from cart join checkout using (cart_id), jsonb_array_elements(checkout.lines) as line
@@ -83,11 +83,11 @@ pub(crate) async fn unpaid_pieces(
     Ok(pieces.bind(customer_id.0).fetch_one(db).await?)
 }
 
-/// Records how an order ended, if it was checked out here and has not ended before; its cart.
+/// Records the end of an order, if it was checked out here and has not ended before. Returns its cart.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
-    end: &End,
+    end: &OrderEnd,
     now: Timestamp,
 ) -> Result<Option<CartId>, Failure> {
     let (reason, detail) = match &end.why {
@@ -109,7 +109,7 @@ pub(crate) async fn end(
     Ok(ended.map(|(cart_id,)| CartId(cart_id)))
 }
 
-/// A page of checkouts, the newest first: all of them, or those of one customer.
+/// Returns a page of checkouts, the newest first: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
@@ -117,7 +117,7 @@ pub(crate) async fn page(
     limit: Limit,
 ) -> Result<Vec<Checkout>, Failure> {
     let checkouts = match of {
-        // A customer's carts are few.
+        // A customer has few carts.
         Some(customer_id) => sqlx::query_as(
             "select checkout.* from cart join checkout using (cart_id)
              where cart.customer_id = $3

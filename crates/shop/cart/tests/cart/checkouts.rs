@@ -3,14 +3,14 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, body, detail, euros, id, new_id, problem, tag, terms};
+use crate::test_cart::{TestCart, body, detail, euros, id, new_id, problem, tag, terms};
 
 #[tokio::test]
 async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() {
-    let world = World::new("once").await;
-    let cart = world.opened(&[("mug", 2), ("pot", 1)]).await;
+    let service = TestCart::new("once").await;
+    let cart = service.open_cart(&[("mug", 2), ("pot", 1)]).await;
     let cart_id = id(&cart);
-    let first = world.check_out(cart_id, 1).await;
+    let first = service.check_out(cart_id, 1).await;
     assert_eq!(first.status(), StatusCode::CREATED);
     let location = first.headers()["location"].to_str().expect("text").to_owned();
     let checkout: Value = first.json().await.expect("JSON");
@@ -18,17 +18,17 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
     assert_eq!(location, format!("/orders/{order_id}"));
     assert_eq!((&checkout["total"], &checkout["status"]), (&euros(5_500), &json!("placed")));
 
-    // No answer came, the client believes.
-    world.costs("mug", 2, euros(1)).await;
-    let again = world.check_out(cart_id, 1).await;
+    // The client believes that it got no answer.
+    service.publish_price("mug", 2, euros(1)).await;
+    let again = service.check_out(cart_id, 1).await;
     assert_eq!(again.status(), StatusCode::OK);
     assert_eq!(again.headers()["location"].to_str().expect("text"), location);
     assert_eq!(again.json::<Value>().await.expect("JSON"), checkout);
-    let other = world.check_out_as(cart_id, Some("\"1\""), &terms("card_other")).await;
+    let other = service.check_out_as(cart_id, Some("\"1\""), &terms("card_other")).await;
     assert_eq!(other.status(), StatusCode::CONFLICT);
     assert!(detail(other).await.contains(order_id));
 
-    let event = &world.events("cart.checked_out.v1", 1).await[0];
+    let event = &service.events("cart.checked_out.v1", 1).await[0];
     assert_eq!(event["properties"]["correlation_id"], order_id);
     let line = |sku: &str, quantity: u32, price| {
         json!({ "sku": sku, "quantity": quantity,
@@ -43,32 +43,32 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
     }
     assert_eq!((body(event), &checkout["lines"]), (expected, &lines));
 
-    let cart = world.cart(cart_id).await;
+    let cart = service.cart(cart_id).await;
     assert_eq!((&cart["status"], &cart["order_id"]), (&json!("checked_out"), &json!(order_id)));
     let path = format!("/carts/{cart_id}/items");
     for refused in [
-        world.put(cart_id, "pot", 3).await,
-        world.delete(&format!("{path}/pot")).await,
-        world.delete(&path).await,
-        world.check_out(cart_id, 2).await,
+        service.put(cart_id, "pot", 3).await,
+        service.delete(&format!("{path}/pot")).await,
+        service.delete(&path).await,
+        service.check_out(cart_id, 2).await,
     ] {
         assert_eq!(refused.status(), StatusCode::CONFLICT);
         let detail = detail(refused).await;
         assert!(detail.contains(&format!("checked out as order {order_id}")), "{detail}");
     }
-    let all: Value = world.get("/checkouts", None).await.json().await.expect("JSON");
+    let all: Value = service.get("/checkouts", None).await.json().await.expect("JSON");
     assert_eq!(all["items"], json!([checkout]));
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
-    let world = World::new("prices").await;
-    let cart = world.opened(&[("mug", 2), ("pot", 1)]).await;
+    let service = TestCart::new("prices").await;
+    let cart = service.open_cart(&[("mug", 2), ("pot", 1)]).await;
     let cart_id = id(&cart);
-    world.costs("mug", 2, euros(1_300)).await;
-    world.withdrawn("pot", 2).await;
-    let refused = world.check_out(cart_id, 1).await;
+    service.publish_price("mug", 2, euros(1_300)).await;
+    service.withdraw_product("pot", 2).await;
+    let refused = service.check_out(cart_id, 1).await;
     assert_eq!((refused.status(), tag(&refused)), (StatusCode::CONFLICT, "\"2\""));
     let refused = problem(refused).await;
     let mug = json!({ "sku": "mug", "old_price": euros(1_250), "new_price": euros(1_300) });
@@ -79,36 +79,36 @@ async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
         detail.contains("mug costs 1300 EUR instead of 1250 EUR, pot is withdrawn"),
         "{detail}"
     );
-    let shown = world.cart(cart_id).await;
+    let shown = service.cart(cart_id).await;
     assert_eq!((&shown["status"], &shown["total"]), (&json!("open"), &euros(2_600)));
     assert_eq!(shown["lines"][1]["withdrawn"], true);
 
-    // The same request again is of a cart that the customer has not seen.
-    let stale = world.check_out(cart_id, 1).await;
+    // The same request would check out a cart that the customer has not seen.
+    let stale = service.check_out(cart_id, 1).await;
     assert_eq!((stale.status(), tag(&stale)), (StatusCode::PRECONDITION_FAILED, "\"2\""));
     assert_eq!(problem(stale).await["errors"][0]["name"], "If-Match");
-    let still = problem(world.check_out(cart_id, 2).await).await;
+    let still = problem(service.check_out(cart_id, 2).await).await;
     assert_eq!(still["lines"], json!([pot]), "the price is accepted, the pot is not");
-    assert_eq!(world.cart(cart_id).await["version"], 2, "there is nothing new to show");
-    world.delete(&format!("/carts/{cart_id}/items/pot")).await;
-    world.ordered(cart_id, 3).await;
-    let event = body(&world.events("cart.checked_out.v1", 1).await[0]);
+    assert_eq!(service.cart(cart_id).await["version"], 2, "there is nothing new to show");
+    service.delete(&format!("/carts/{cart_id}/items/pot")).await;
+    service.check_out_order(cart_id, 3).await;
+    let event = body(&service.events("cart.checked_out.v1", 1).await[0]);
     assert_eq!(event["lines"][0]["unit_price"], euros(1_300));
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
-    let world = World::new("none").await;
-    let cart = world.opened(&[]).await;
+    let service = TestCart::new("none").await;
+    let cart = service.open_cart(&[]).await;
     let cart_id = id(&cart);
-    let empty = world.check_out(cart_id, 1).await;
+    let empty = service.check_out(cart_id, 1).await;
     assert_eq!(empty.status(), StatusCode::CONFLICT);
     assert!(detail(empty).await.ends_with("is empty"));
-    let blind = world.check_out_as(cart_id, None, &terms("card_approved")).await;
+    let blind = service.check_out_as(cart_id, None, &terms("card_approved")).await;
     assert_eq!(blind.status(), StatusCode::PRECONDITION_REQUIRED);
     assert!(detail(blind).await.contains("send If-Match"));
-    let unknown = world.check_out(&new_id(), 1).await;
+    let unknown = service.check_out(&new_id(), 1).await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     for (field, value, pointer) in [
         ("card_token", json!(" "), "#/card_token"),
@@ -125,57 +125,57 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
     ] {
         let mut wrong = terms("card_approved");
         wrong[field] = value;
-        let refused = world.check_out_as(cart_id, Some("\"1\""), &wrong).await;
+        let refused = service.check_out_as(cart_id, Some("\"1\""), &wrong).await;
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem(refused).await["errors"][0]["pointer"], pointer);
     }
-    // A product in another currency since.
-    world.put(cart_id, "mug", 1).await;
-    world.put(cart_id, "pot", 1).await;
-    world.costs("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;
-    assert_eq!(world.check_out(cart_id, 3).await.status(), StatusCode::CONFLICT);
-    let mixed = world.check_out(cart_id, 4).await;
+    // The product now has another currency.
+    service.put(cart_id, "mug", 1).await;
+    service.put(cart_id, "pot", 1).await;
+    service.publish_price("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;
+    assert_eq!(service.check_out(cart_id, 3).await.status(), StatusCode::CONFLICT);
+    let mixed = service.check_out(cart_id, 4).await;
     assert_eq!(mixed.status(), StatusCode::CONFLICT);
     assert!(detail(mixed).await.starts_with("product pot costs USD"));
-    world.events("cart.checked_out.v1", 0).await;
-    world.close().await;
+    service.events("cart.checked_out.v1", 0).await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_checkout_waits_for_a_copy_that_is_filled_anew() {
-    let world = World::new("refilled").await;
-    let cart = world.opened(&[("mug", 1)]).await;
-    world.forgets("mug").await;
-    let refused = world.check_out(id(&cart), 1).await;
+    let service = TestCart::new("refilled").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
+    service.remove_from_copy("mug").await;
+    let refused = service.check_out(id(&cart), 1).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
     assert!(detail(refused).await.starts_with("the price of mug is not known at the moment"));
-    world.costs("mug", 1, euros(1_250)).await;
-    world.ordered(id(&cart), 1).await;
-    world.close().await;
+    service.publish_price("mug", 1, euros(1_250)).await;
+    service.check_out_order(id(&cart), 1).await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn what_is_for_sale_again_is_shown_before_it_is_charged() {
-    let world = World::new("again").await;
-    let cart = world.opened(&[("mug", 1), ("pot", 1)]).await;
+    let service = TestCart::new("again").await;
+    let cart = service.open_cart(&[("mug", 1), ("pot", 1)]).await;
     let cart_id = id(&cart);
-    world.withdrawn("pot", 2).await;
-    assert_eq!(world.check_out(cart_id, 1).await.status(), StatusCode::CONFLICT);
-    assert_eq!(world.cart(cart_id).await["total"], euros(1_250));
+    service.withdraw_product("pot", 2).await;
+    assert_eq!(service.check_out(cart_id, 1).await.status(), StatusCode::CONFLICT);
+    assert_eq!(service.cart(cart_id).await["total"], euros(1_250));
     // The catalog was restored from a backup before the withdrawal, and the copy is filled anew.
-    world.forgets("pot").await;
-    world.costs("pot", 1, euros(3_000)).await;
-    let refused = world.check_out(cart_id, 2).await;
+    service.remove_from_copy("pot").await;
+    service.publish_price("pot", 1, euros(3_000)).await;
+    let refused = service.check_out(cart_id, 2).await;
     assert_eq!((refused.status(), tag(&refused)), (StatusCode::CONFLICT, "\"3\""));
     let refused = problem(refused).await;
     let pot = json!({ "sku": "pot", "old_price": euros(3_000), "new_price": euros(3_000) });
     assert_eq!(refused["lines"], json!([pot]));
     let detail = refused["detail"].as_str().expect("text");
     assert!(detail.contains("pot is for sale again at 3000 EUR"), "{detail}");
-    let shown = world.cart(cart_id).await;
+    let shown = service.cart(cart_id).await;
     assert_eq!((&shown["total"], &shown["lines"][1]["withdrawn"]), (&euros(4_250), &json!(false)));
-    let checkout: Value = world.check_out(cart_id, 3).await.json().await.expect("JSON");
+    let checkout: Value = service.check_out(cart_id, 3).await.json().await.expect("JSON");
     assert_eq!(checkout["total"], euros(4_250));
-    world.close().await;
+    service.close().await;
 }

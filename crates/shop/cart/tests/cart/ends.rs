@@ -1,14 +1,14 @@
-//! What becomes of a cart when its order ends: once, in time, late, again, and in another order.
+//! The ends of orders, and their effect on the cart: once, in time, late, again, and in another order.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, body, detail, id, new_id};
+use crate::test_cart::{TestCart, body, detail, id, new_id};
 
 #[tokio::test]
 async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancelled() {
-    let world = World::new("mended").await;
-    let cart = world.opened(&[("mug", 1)]).await;
+    let service = TestCart::new("mended").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
     let reasons = [
         "payment_declined",
@@ -21,13 +21,13 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
     let mut orders = Vec::new();
     let mut version = 1;
     for reason in reasons {
-        let order_id = world.ordered(cart_id, version).await;
-        world.cancelled(&order_id, reason).await;
-        let open = world.cart_is(cart_id, "open").await;
+        let order_id = service.check_out_order(cart_id, version).await;
+        service.cancel_order(&order_id, reason).await;
+        let open = service.cart_is(cart_id, "open").await;
         version = open["version"].as_i64().expect("a number");
         assert_eq!(open["lines"], cart["lines"], "{reason}");
-        // The same request as before gets its order, and no other.
-        let late = world.check_out(cart_id, version - 2).await;
+        // The same request gets its own order again.
+        let late = service.check_out(cart_id, version - 2).await;
         assert_eq!(late.status(), StatusCode::OK);
         let late: Value = late.json().await.expect("JSON");
         assert_eq!(
@@ -36,77 +36,77 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
         );
         orders.push(order_id);
     }
-    let reopened = world.events("cart.reopened.v1", reasons.len()).await;
+    let reopened = service.events("cart.reopened.v1", reasons.len()).await;
     for ((event, order_id), reason) in reopened.iter().zip(&orders).zip(reasons) {
         let expected = json!({ "cart_id": cart_id, "customer_id": cart["customer_id"],
             "order_id": order_id, "reason": reason });
         assert_eq!(body(event), expected);
     }
     assert_eq!(orders.iter().collect::<std::collections::BTreeSet<_>>().len(), reasons.len());
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn late_events_of_an_order_change_nothing_of_the_next() {
-    let world = World::new("late").await;
-    let cart = world.opened(&[("mug", 1)]).await;
+    let service = TestCart::new("late").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
-    let first = world.ordered(cart_id, 1).await;
-    world.cancelled(&first, "payment_declined").await;
-    world.cart_is(cart_id, "open").await;
-    let second = world.ordered(cart_id, 3).await;
+    let first = service.check_out_order(cart_id, 1).await;
+    service.cancel_order(&first, "payment_declined").await;
+    service.cart_is(cart_id, "open").await;
+    let second = service.check_out_order(cart_id, 3).await;
     assert_ne!(first, second);
-    let now = world.cart(cart_id).await;
+    let now = service.cart(cart_id).await;
     for _ in 0..2 {
-        world.cancelled(&first, "payment_declined").await;
-        world.cancelled(&first, "customer_cancelled").await;
-        world.confirmed(&first).await;
+        service.cancel_order(&first, "payment_declined").await;
+        service.cancel_order(&first, "customer_cancelled").await;
+        service.confirm_order(&first).await;
     }
-    // Orders that are none of ours.
-    world.confirmed(&new_id()).await;
-    world.cancelled(&new_id(), "out_of_stock").await;
-    world.has_heard().await;
-    assert_eq!(world.cart(cart_id).await, now);
-    world.events("cart.reopened.v1", 1).await;
+    // Orders that do not come from a cart.
+    service.confirm_order(&new_id()).await;
+    service.cancel_order(&new_id(), "out_of_stock").await;
+    service.wait_until_handled().await;
+    assert_eq!(service.cart(cart_id).await, now);
+    service.events("cart.reopened.v1", 1).await;
 
-    world.confirmed(&second).await;
-    let closed = world.cart_is(cart_id, "closed").await;
+    service.confirm_order(&second).await;
+    let closed = service.cart_is(cart_id, "closed").await;
     assert_eq!(closed["lines"], json!([]));
-    // Again, and the other way round.
-    world.confirmed(&second).await;
-    world.cancelled(&second, "payment_declined").await;
-    world.cancelled(&first, "payment_declined").await;
-    world.has_heard().await;
-    assert_eq!(world.cart(cart_id).await, closed);
-    world.events("cart.reopened.v1", 1).await;
-    let cleared = body(&world.events("cart.cleared.v1", 1).await[0]);
+    // Repeated, and in the other order.
+    service.confirm_order(&second).await;
+    service.cancel_order(&second, "payment_declined").await;
+    service.cancel_order(&first, "payment_declined").await;
+    service.wait_until_handled().await;
+    assert_eq!(service.cart(cart_id).await, closed);
+    service.events("cart.reopened.v1", 1).await;
+    let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);
     assert_eq!(
         (&cleared["reason"], &cleared["order_id"]),
         (&json!("order_confirmed"), &json!(second))
     );
     // The requests of both versions still get their orders; there is no third.
     for (version, order_id) in [(1, &first), (3, &second)] {
-        let again = world.check_out(cart_id, version).await;
+        let again = service.check_out(cart_id, version).await;
         assert_eq!(again.status(), StatusCode::OK);
         let again: Value = again.json().await.expect("JSON");
         assert_eq!(again["order_id"], json!(order_id));
     }
-    let refused = world.put(cart_id, "mug", 1).await;
+    let refused = service.put(cart_id, "mug", 1).await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     assert!(detail(refused).await.contains(&format!("was bought as order {second}")));
-    world.events("cart.checked_out.v1", 2).await;
-    world.close().await;
+    service.events("cart.checked_out.v1", 2).await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_cart_whose_order_its_customer_cancelled_is_cleared() {
-    let world = World::new("unwanted").await;
-    let cart = world.opened(&[("mug", 1)]).await;
-    let order_id = world.ordered(id(&cart), 1).await;
-    world.cancelled(&order_id, "customer_cancelled").await;
-    let closed = world.cart_is(id(&cart), "closed").await;
+    let service = TestCart::new("unwanted").await;
+    let cart = service.open_cart(&[("mug", 1)]).await;
+    let order_id = service.check_out_order(id(&cart), 1).await;
+    service.cancel_order(&order_id, "customer_cancelled").await;
+    let closed = service.cart_is(id(&cart), "closed").await;
     assert_eq!(closed["lines"], json!([]));
-    let cleared = body(&world.events("cart.cleared.v1", 1).await[0]);
+    let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);
     assert_eq!(cleared["reason"], "order_cancelled");
-    world.close().await;
+    service.close().await;
 }

@@ -4,4 +4,4 @@ mod checkouts;
 mod ends;
 mod items;
 mod races;
-mod world;
+mod test_cart;

@@ -1,22 +1,22 @@
-//! Checkouts at the same time as each other, and as changes of what they check out.
+//! Checkouts that race each other, or race changes of the cart or its products.
 
 use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::world::{World, body, euros, id, terms};
+use crate::test_cart::{TestCart, body, euros, id, terms};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_checkouts_at_the_same_time_one_makes_the_order() {
-    let world = World::new("race").await;
+    let service = TestCart::new("race").await;
     for (round, cards) in (1..).zip([1, 1, 4, 4]) {
-        let cart = world.opened(&[("mug", 1)]).await;
+        let cart = service.open_cart(&[("mug", 1)]).await;
         let terms: Vec<Value> = (0..8).map(|n| terms(&format!("card_{}", n % cards))).collect();
         let requests =
-            terms.iter().map(|terms| world.check_out_as(id(&cart), Some("\"1\""), terms));
+            terms.iter().map(|terms| service.check_out_as(id(&cart), Some("\"1\""), terms));
         let answers = join_all(requests).await;
         let of = |status| answers.iter().filter(|answer| answer.status() == status).count();
-        // Those with the winner's card get its order; the others are told of it.
+        // Requests with the winner's card get its order; the others learn of it.
         assert_eq!(of(StatusCode::CREATED), 1);
         assert_eq!((of(StatusCode::OK), of(StatusCode::CONFLICT)), (8 / cards - 1, 8 - 8 / cards));
         let mut orders = std::collections::BTreeSet::new();
@@ -27,25 +27,25 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
             }
         }
         assert_eq!(orders.len(), 1);
-        world.events("cart.checked_out.v1", round).await;
+        service.events("cart.checked_out.v1", round).await;
     }
-    world.close().await;
+    service.close().await;
 }
 
-/// A checkout is of what its customer has seen, or there is none.
+/// Either the checkout has what its customer has seen, or there is none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_was_shown() {
     const ROUNDS: usize = 12;
-    let world = World::new("changing").await;
+    let service = TestCart::new("changing").await;
     let (mut ordered, mut refused) = (0, 0);
     for round in 0..ROUNDS {
-        let cart = world.opened(&[("mug", 1)]).await;
+        let cart = service.open_cart(&[("mug", 1)]).await;
         let version = i64::try_from(round).expect("a few") + 2;
-        let checkout = world.check_out(id(&cart), 1);
+        let checkout = service.check_out(id(&cart), 1);
         let answer = if round % 2 == 0 {
-            join(checkout, world.costs("mug", version, euros(1_000 + version))).await.0
+            join(checkout, service.publish_price("mug", version, euros(1_000 + version))).await.0
         } else {
-            join(checkout, world.put(id(&cart), "pot", 1)).await.0
+            join(checkout, service.put(id(&cart), "pot", 1)).await.0
         };
         let status = answer.status();
         let answer: Value = answer.json().await.expect("JSON");
@@ -64,13 +64,13 @@ async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_wa
         }
     }
     assert_eq!(ordered + refused, ROUNDS);
-    let events = world.events("cart.checked_out.v1", ordered).await;
-    let all: Value = world.get("/checkouts", None).await.json().await.expect("JSON");
+    let events = service.events("cart.checked_out.v1", ordered).await;
+    let all: Value = service.get("/checkouts", None).await.json().await.expect("JSON");
     for event in events {
         let order_id = &event["properties"]["correlation_id"];
         let items = all["items"].as_array().expect("a list");
         let recorded = items.iter().find(|one| one["order_id"] == *order_id).expect("a checkout");
         assert_eq!(body(&event)["lines"], recorded["lines"]);
     }
-    world.close().await;
+    service.close().await;
 }

@@ -10,33 +10,33 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder, Row};
 
-use crate::draft::Draft;
+use crate::draft::ProductDraft;
 use crate::store::words;
 
 /// A product as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredProduct {
     pub(crate) product: Product,
     pub(crate) withdrawn: bool,
 }
 
-/// Which products are listed.
+/// The filter of a list of products.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Listed {
+pub(crate) struct ProductFilter {
     pub(crate) category: Option<Slug>,
     pub(crate) tag: Option<Slug>,
-    /// Those that can no longer be bought, in place of the others.
+    /// Lists the withdrawn products instead of the others.
     pub(crate) withdrawn: bool,
 }
 
-/// Stores a new product. `None` if there is or was a product with its SKU.
+/// Stores a new product. Returns `None` if there is or was a product with its SKU.
 pub(crate) async fn publish(
     db: &mut PgConnection,
-    draft: &Draft,
+    draft: &ProductDraft,
     now: Timestamp,
 ) -> Result<Option<Product>, Failure> {
     let tags: Vec<&str> = draft.tags.iter().map(Slug::as_str).collect();
-    let published: Option<Stored> = sqlx::query_as(
+    let published: Option<StoredProduct> = sqlx::query_as(
         "insert into product
              (sku, version, title, description, price_minor, currency, category, tags, image_url,
               published_at, changed_at)
@@ -55,7 +55,7 @@ pub(crate) async fn publish(
     .bind(now.to_sqlx())
     .fetch_optional(&mut *db)
     .await?;
-    let Some(Stored { product, withdrawn: _ }) = published else { return Ok(None) };
+    let Some(StoredProduct { product, withdrawn: _ }) = published else { return Ok(None) };
     words::add(db, &product).await?;
     Ok(Some(product))
 }
@@ -67,7 +67,7 @@ pub(crate) async fn set_price(
     price: Money,
     now: Timestamp,
 ) -> Result<Product, Failure> {
-    let stored: Stored = sqlx::query_as(
+    let stored: StoredProduct = sqlx::query_as(
         "update product
          set price_minor = $2, currency = $3, version = version + 1, changed_at = $4
          where sku = $1
@@ -88,7 +88,7 @@ pub(crate) async fn withdraw(
     sku: &Sku,
     now: Timestamp,
 ) -> Result<Product, Failure> {
-    let stored: Stored = sqlx::query_as(
+    let stored: StoredProduct = sqlx::query_as(
         "update product
          set version = version + 1, changed_at = $2, withdrawn_at = $2
          where sku = $1
@@ -102,30 +102,33 @@ pub(crate) async fn withdraw(
     Ok(stored.product)
 }
 
-/// A product, if there is or was one.
-pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stored>, Failure> {
+/// Returns a product, if there is or was one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    sku: &Sku,
+) -> Result<Option<StoredProduct>, Failure> {
     let product = sqlx::query_as("select * from product where sku = $1");
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// The same. Whoever else wants to change the product waits until this transaction ends, and then
-/// sees what it did.
+/// Like `find`, and locks the product. Other transactions that want to change it wait until this one ends, and then
+/// see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     sku: &Sku,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredProduct>, Failure> {
     let product = sqlx::query_as("select * from product where sku = $1 for no key update");
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// A page of products, in SKU order.
+/// Returns a page of products, in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
-    listed: &Listed,
+    listed: &ProductFilter,
     after: Option<&Sku>,
     limit: Limit,
 ) -> Result<Vec<Product>, Failure> {
-    let Listed { category, tag, withdrawn } = listed;
+    let ProductFilter { category, tag, withdrawn } = listed;
     let withdrawn = if *withdrawn { "is not null" } else { "is null" };
     let mut query = QueryBuilder::<Postgres>::new("select * from product where withdrawn_at ");
     query.push(withdrawn).push(" and sku > ").push_bind(after.map_or("", Sku::as_str));
@@ -136,11 +139,11 @@ pub(crate) async fn page(
         query.push(" and tags @> array[").push_bind(tag.as_str()).push("]");
     }
     query.push(" order by sku limit ").push_bind(limit.rows());
-    let stored: Vec<Stored> = query.build_query_as().fetch_all(db).await?;
+    let stored: Vec<StoredProduct> = query.build_query_as().fetch_all(db).await?;
     Ok(stored.into_iter().map(|stored| stored.product).collect())
 }
 
-impl FromRow<'_, PgRow> for Stored {
+impl FromRow<'_, PgRow> for StoredProduct {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let time = |name| -> sqlx::Result<Timestamp> {
             Ok(row.try_get::<jiff_sqlx::Timestamp, _>(name)?.to_jiff())

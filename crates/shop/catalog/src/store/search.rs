@@ -7,42 +7,42 @@ use std::str::FromStr;
 use ballet::Failure;
 use paging::Limit;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use search::{Query, Similar, TIERS};
+use search::{Query, SimilarWords, TIERS};
 use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
 
-use crate::store::product::Stored;
+use crate::store::product::StoredProduct;
 
-/// The place of a product in what is found: by tier, within it by rank from the highest, and equal ones
-/// in SKU order. As text it is the cursor of a page.
+/// The position of a product in the results of a search: by tier, in a tier by rank from the highest, then by SKU.
+/// As text it is the cursor of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Place {
+pub(crate) struct SearchCursor {
     tier: i16,
     rank: i32,
     sku: Sku,
 }
 
-/// A product that was found.
+/// A product that a search has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct SearchHit {
     tier: i16,
     rank: i32,
     pub(crate) product: Product,
 }
 
-impl Found {
-    pub(crate) fn place(&self) -> Place {
-        Place { tier: self.tier, rank: self.rank, sku: self.product.sku.clone() }
+impl SearchHit {
+    pub(crate) fn cursor(&self) -> SearchCursor {
+        SearchCursor { tier: self.tier, rank: self.rank, sku: self.product.sku.clone() }
     }
 }
 
-/// A statement that finds products by a condition, with two queries. The second is for those
-/// that were found by the tier before. They are ranked by how much of the heading the words are, with
-/// the weights of its texts. Ranks are whole numbers, so that a cursor is exact.
+/// A statement that finds products by a condition on two queries. The second query excludes the results of the tier
+/// before. The rank is the weighted share of the heading that the words are. Ranks are whole numbers, so that a
+/// cursor is exact.
 macro_rules! find {
     ($condition:literal) => {
         concat!(
@@ -67,14 +67,14 @@ const BEGIN_IN_TITLE: &str = find!("heading @@ $1::tsquery and not heading @@ $2
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
 
-/// A page of the products that a query finds. They come in tiers: a tier is looked for only if those
-/// before it do not fill the page.
+/// Returns a page of the products that a query finds. The results come in tiers. A tier is searched only if the
+/// tiers before it do not fill the page.
 pub(crate) async fn find(
     db: &PgPool,
     query: &Query,
-    after: Option<&Place>,
+    after: Option<&SearchCursor>,
     limit: Limit,
-) -> Result<Vec<Found>, Failure> {
+) -> Result<Vec<SearchHit>, Failure> {
     let mut found = Vec::new();
     if query.is_empty() {
         return Ok(found);
@@ -91,7 +91,7 @@ pub(crate) async fn find(
         };
         let after = after.filter(|place| place.tier == tier);
         let left = limit.rows() - i64::try_from(found.len())?;
-        let rows: Vec<Ranked> = sqlx::query_as(statement)
+        let rows: Vec<RankedProduct> = sqlx::query_as(statement)
             .bind(wanted.all)
             .bind(before)
             .bind(wanted.any)
@@ -100,7 +100,7 @@ pub(crate) async fn find(
             .bind(left)
             .fetch_all(db)
             .await?;
-        found.extend(rows.into_iter().map(|Ranked { rank, product }| Found {
+        found.extend(rows.into_iter().map(|RankedProduct { rank, product }| SearchHit {
             tier,
             rank,
             product,
@@ -112,7 +112,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failure> {
+async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<SimilarWords>, Failure> {
     if unsure.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,25 +120,25 @@ async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failu
 }
 
 #[derive(Debug)]
-struct Ranked {
+struct RankedProduct {
     rank: i32,
     product: Product,
 }
 
-impl FromRow<'_, PgRow> for Ranked {
+impl FromRow<'_, PgRow> for RankedProduct {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Stored { product, withdrawn: _ } = Stored::from_row(row)?;
+        let StoredProduct { product, withdrawn: _ } = StoredProduct::from_row(row)?;
         Ok(Self { rank: row.try_get("rank")?, product })
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SearchCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.tier, self.rank, self.sku)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for SearchCursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -151,7 +151,7 @@ impl FromStr for Place {
     }
 }
 
-impl TryFrom<String> for Place {
+impl TryFrom<String> for SearchCursor {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -159,7 +159,7 @@ impl TryFrom<String> for Place {
     }
 }
 
-impl JsonSchema for Place {
+impl JsonSchema for SearchCursor {
     fn schema_name() -> Cow<'static, str> {
         "SearchCursor".into()
     }
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn a_place_is_a_cursor() {
-        let place = Place { tier: 2, rank: 317, sku: "mug.01".parse().expect("a SKU") };
+        let place = SearchCursor { tier: 2, rank: 317, sku: "mug.01".parse().expect("a SKU") };
         assert_eq!(place.to_string(), "2.317.mug.01");
         assert_eq!(place.to_string().parse(), Ok(place));
         for wrong in ["", "mug", "1.mug", "1.x.mug", "1.2.", "1.2.a b", "4.2.mug", "-1.2.mug"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong:?} was accepted");
+            assert!(wrong.parse::<SearchCursor>().is_err(), "{wrong:?} was accepted");
         }
     }
 }

@@ -1,17 +1,18 @@
 //! The words by which products are found.
 
 use ballet::Failure;
-use search::Document;
+use search::SearchDocument;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
 
-/// Lets a product be found.
+/// Adds a product to the search index.
 pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), Failure> {
     let tags = product.tags.iter().map(|tag| ('B', tag.as_str()));
     let title = [('A', product.title.as_str()), ('B', product.category.as_str())];
     let heading = title.into_iter().chain(tags).chain([('C', product.sku.as_str())]);
-    let Document { heading, words, vocabulary } = Document::new(heading, &product.description);
+    let SearchDocument { heading, words, vocabulary } =
+        SearchDocument::new(heading, &product.description);
     sqlx::query(
         "insert into product_words (sku, heading, words) values ($1, $2::tsvector, $3::tsvector)",
     )
@@ -24,7 +25,7 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     Ok(())
 }
 
-/// Lets a product no longer be found.
+/// Removes a product from the search index.
 pub(crate) async fn remove(db: &mut PgConnection, sku: &Sku) -> Result<(), Failure> {
     let removed = sqlx::query("delete from product_words where sku = $1");
     removed.bind(sku.as_str()).execute(db).await?;

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, product, skus};
+use crate::test_catalog::{TestCatalog, product, skus};
 
-/// The SKUs of all pages of a list.
-async fn all(world: &World, list: &str) -> Vec<String> {
+/// Returns the SKUs of all pages of a list.
+async fn all(service: &TestCatalog, list: &str) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
-        let page = world.read(&format!("/products?limit=2{list}{after}")).await;
+        let page = service.read(&format!("/products?limit=2{list}{after}")).await;
         found.extend(skus(&page).into_iter().map(str::to_owned));
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
@@ -19,7 +19,7 @@ async fn all(world: &World, list: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn products_are_listed_by_category_and_tag_without_the_withdrawn() {
-    let world = World::new("browse").await;
+    let service = TestCatalog::new("browse").await;
     for (sku, category, tags) in [
         ("spoon", "kitchen", json!(["steel"])),
         ("Mug", "kitchen", json!(["tea", "blue"])),
@@ -29,10 +29,10 @@ async fn products_are_listed_by_category_and_tag_without_the_withdrawn() {
     ] {
         let mut product = product(sku, "A thing", "");
         (product["category"], product["tags"]) = (json!(category), tags);
-        world.published(&product).await;
+        service.published(&product).await;
     }
-    assert_eq!(all(&world, "").await, ["Mug", "lamp", "mug-2", "mug.3", "spoon"]);
-    world.withdraw("mug.3", Some("\"1\"")).await;
+    assert_eq!(all(&service, "").await, ["Mug", "lamp", "mug-2", "mug.3", "spoon"]);
+    service.withdraw("mug.3", Some("\"1\"")).await;
     for (list, expected) in [
         ("", &["Mug", "lamp", "mug-2", "spoon"][..]),
         ("&category=kitchen", &["Mug", "mug-2", "spoon"]),
@@ -42,9 +42,9 @@ async fn products_are_listed_by_category_and_tag_without_the_withdrawn() {
         ("&withdrawn=true", &["mug.3"]),
         ("&withdrawn=true&tag=steel", &[]),
     ] {
-        assert_eq!(all(&world, list).await, expected, "{list}");
+        assert_eq!(all(&service, list).await, expected, "{list}");
     }
-    let first: Value = world.read("/products?limit=1").await;
+    let first: Value = service.read("/products?limit=1").await;
     assert_eq!((skus(&first), &first["next"]), (vec!["Mug"], &json!("Mug")));
-    world.close().await;
+    service.close().await;
 }

@@ -6,4 +6,4 @@ mod requests;
 mod search;
 mod sharing;
 mod start;
-mod world;
+mod test_catalog;

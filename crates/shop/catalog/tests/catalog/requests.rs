@@ -3,11 +3,11 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, detail, euros, product};
+use crate::test_catalog::{TestCatalog, detail, euros, product};
 
 #[tokio::test]
 async fn wrong_fields_are_named() {
-    let world = World::new("wrong").await;
+    let service = TestCatalog::new("wrong").await;
     let wrong = |field: &str, value: Value| {
         let mut product = product("mug", "Mug", "");
         product[field] = value;
@@ -27,24 +27,24 @@ async fn wrong_fields_are_named() {
         (wrong("tags", json!(["tea", "a b"])), "/tags/1 is wrong: \"a b\" is not a slug"),
         (wrong("image_url", json!("mug.png")), "image_url: it is not an address"),
     ] {
-        let refused = world.post(&body).await;
+        let refused = service.post(&body).await;
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         let problem: Value = refused.json().await.expect("JSON");
         assert!(problem["detail"].as_str().is_some_and(|text| text.contains(named)), "{problem}");
         assert_eq!(problem["errors"][0]["in"], "body", "{problem}");
     }
-    world.published(&product("mug", "Mug", "")).await;
-    let refused = world.set_price("mug", Some("\"1\""), -1).await;
+    service.published(&product("mug", "Mug", "")).await;
+    let refused = service.set_price("mug", Some("\"1\""), -1).await;
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(detail(refused).await.starts_with("amount_minor: -1 is out of range"));
-    assert_eq!(world.get("/products/cup").await.status(), StatusCode::NOT_FOUND);
-    world.close().await;
+    assert_eq!(service.get("/products/cup").await.status(), StatusCode::NOT_FOUND);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn no_text_breaks_the_search() {
-    let world = World::new("odd").await;
-    world
+    let service = TestCatalog::new("odd").await;
+    service
         .published(&product("mug", "Mug \"O'Neill\" & <sons> 100% ☕️ \\", "a | b ! c :* (d"))
         .await;
     for q in [
@@ -70,10 +70,10 @@ async fn no_text_breaks_the_search() {
         "ا",
         "茶",
     ] {
-        world.read(&format!("/products/search?q={q}")).await;
+        service.read(&format!("/products/search?q={q}")).await;
     }
     for q in ["o'neill", "O’Neill", "mug ☕️", "'mug':*A", "!mug", "mug & sons", "a|b!c:*"] {
-        let page = world.read(&format!("/products/search?q={}", q.replace('&', "%26"))).await;
+        let page = service.read(&format!("/products/search?q={}", q.replace('&', "%26"))).await;
         assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "{q}");
     }
     let long = "x".repeat(201);
@@ -84,10 +84,10 @@ async fn no_text_breaks_the_search() {
         ("q=mug&after=mug", "after is wrong: it is no cursor"),
         ("q=mug&limit=0", "limit 0 is out of range"),
     ] {
-        let refused = world.get(&format!("/products/search?{query}")).await;
+        let refused = service.get(&format!("/products/search?{query}")).await;
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{query}");
         let detail = detail(refused).await;
         assert!(detail.contains(why), "{detail}");
     }
-    world.close().await;
+    service.close().await;
 }

@@ -1,6 +1,6 @@
-//! What people type, and what they find: a small shop, searches, and their products in order.
+//! Searches in a small shop, and the products that they must find, in order.
 
-use crate::world::{World, product, skus};
+use crate::test_catalog::{TestCatalog, product, skus};
 
 const SHOP: &[(&str, &str, &str)] = &[
     ("kettle", "Kettle", "Boils a litre in two minutes."),
@@ -21,33 +21,33 @@ const SHOP: &[(&str, &str, &str)] = &[
     ("enamel-1", "Coffee pot", "Enamel."),
 ];
 
-async fn stocked(name: &str) -> World {
-    let world = World::new(name).await;
+async fn stocked(name: &str) -> TestCatalog {
+    let service = TestCatalog::new(name).await;
     for (sku, title, description) in SHOP {
         let mut product = product(sku, title, description);
         product["tags"] = serde_json::json!(["household"]);
-        world.published(&product).await;
+        service.published(&product).await;
     }
-    world
+    service
 }
 
-async fn found(world: &World, q: &str) -> Vec<String> {
-    let page = world.read(&format!("/products/search?q={q}")).await;
+async fn found(service: &TestCatalog, q: &str) -> Vec<String> {
+    let page = service.read(&format!("/products/search?q={q}")).await;
     skus(&page).into_iter().map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn what_people_type_is_found_the_best_first() {
-    let world = stocked("typed").await;
+    let service = stocked("typed").await;
     for (q, expected) in [
-        // Exact before longer before similar; in short products before in long ones.
+        // Exact words rank before longer ones, and those before similar ones; short products rank before long ones.
         ("kettle", &["kettle", "descaler", "kettel"][..]),
         ("KETTLE", &["kettle", "descaler", "kettel"]),
-        // In the title before in the description, and a title's beginning before a description.
+        // The title ranks before the description, and the beginning of a word in a title before a description.
         ("tea", &["tea-towel", "teapot", "mug", "shirt"]),
         ("teapot", &["teapot", "shirt"]),
         ("steel", &["knife", "spoon"]),
-        // While it is being typed.
+        // A word that is still being typed.
         ("ket", &["kettel", "kettle", "descaler"]),
         ("kettle de", &["descaler"]),
         ("tea t", &["tea-towel", "teapot", "shirt", "mug"]),
@@ -75,7 +75,7 @@ async fn what_people_type_is_found_the_best_first() {
         ("Müller", &["knife"]),
         ("smorrebrod lodz", &["spoon"]),
         ("smoerrebroed", &["spoon"]),
-        // Inflected, hyphenated, with an apostrophe.
+        // Inflected and hyphenated words, and words with an apostrophe.
         ("mugs", &["mug-tree", "mug"]),
         ("dish", &["brulee"]),
         ("teapots", &["teapot", "shirt"]),
@@ -83,14 +83,14 @@ async fn what_people_type_is_found_the_best_first() {
         ("t-shirt", &["shirt"]),
         ("t shirt", &["shirt"]),
         ("chefs knife", &["knife"]),
-        // In a number every digit counts; a SKU is found, and a tag.
+        // Every digit of a number counts; SKUs and tags are found.
         ("toaster x200", &["x200"]),
         ("toaster", &["x200", "x300"]),
         ("mug-tree", &["mug-tree"]),
         ("household самовар", &["samovar"]),
         ("САМОВАР", &["samovar"]),
         ("сам", &["samovar"]),
-        // Typing errors in other letters, whatever the locale of the database is.
+        // Typing errors in another script, whatever the locale of the database is.
         ("сомовар", &["samovar"]),
         ("самвоар", &["samovar"]),
         ("САМОВР", &["samovar"]),
@@ -105,48 +105,48 @@ async fn what_people_type_is_found_the_best_first() {
         ("unicorn", &[]),
         ("kettle unicorn", &[]),
     ] {
-        assert_eq!(found(&world, q).await, expected, "{q}");
+        assert_eq!(found(&service, q).await, expected, "{q}");
     }
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn pages_of_a_search_have_each_product_once_and_in_order() {
-    let world = stocked("pages").await;
-    let all = found(&world, "household").await;
+    let service = stocked("pages").await;
+    let all = found(&service, "household").await;
     assert_eq!(all.len(), SHOP.len());
     for q in ["household", "steel", "kettle"] {
         let (mut paged, mut after) = (Vec::new(), String::new());
         loop {
-            let page = world.read(&format!("/products/search?q={q}&limit=2{after}")).await;
+            let page = service.read(&format!("/products/search?q={q}&limit=2{after}")).await;
             paged.extend(skus(&page).into_iter().map(str::to_owned));
             match page["next"].as_str() {
                 Some(next) => after = format!("&after={next}"),
                 None => break,
             }
         }
-        assert_eq!(paged, found(&world, q).await, "{q}");
+        assert_eq!(paged, found(&service, q).await, "{q}");
     }
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_product_is_found_from_its_publication_to_its_withdrawal() {
-    let world = World::new("found").await;
-    assert_eq!(found(&world, "mug").await, [""; 0]);
-    world.published(&product("mug", "Mug", "")).await;
-    assert_eq!(found(&world, "mug").await, ["mug"]);
-    world.set_price("mug", Some("\"1\""), 1).await;
-    assert_eq!(found(&world, "mug").await, ["mug"]);
-    world.withdraw("mug", Some("\"2\"")).await;
-    assert_eq!(found(&world, "mug").await, [""; 0]);
-    world.close().await;
+    let service = TestCatalog::new("found").await;
+    assert_eq!(found(&service, "mug").await, [""; 0]);
+    service.published(&product("mug", "Mug", "")).await;
+    assert_eq!(found(&service, "mug").await, ["mug"]);
+    service.set_price("mug", Some("\"1\""), 1).await;
+    assert_eq!(found(&service, "mug").await, ["mug"]);
+    service.withdraw("mug", Some("\"2\"")).await;
+    assert_eq!(found(&service, "mug").await, [""; 0]);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_product_whose_description_has_no_spaces_is_published_and_found() {
-    let world = World::new("no_spaces").await;
-    world.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
-    assert_eq!(found(&world, "茶碗").await, ["bowl"]);
-    world.close().await;
+    let service = TestCatalog::new("no_spaces").await;
+    service.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
+    assert_eq!(found(&service, "茶碗").await, ["bowl"]);
+    service.close().await;
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use sqlx::PgConnection;
 
-use crate::world::{World, product};
+use crate::test_catalog::{TestCatalog, product};
 
 fn reader() -> Participant {
     Participant::new("cart").copies::<Product>(|copy| {
@@ -33,20 +33,20 @@ async fn a_service_that_joins_later_gets_every_product_as_the_events_carry_it() 
     let parts = vec![catalog::participant().part(), reader().part()];
     let mut system = TestSystem::asleep("sharing", parts).await;
     system.start(catalog::service()).await;
-    let mut world = World::of(system);
+    let mut service = TestCatalog::of(system);
     for sku in ["cup", "mug", "pot"] {
-        world.published(&product(sku, "For tea", "Line one,\nline \"two\".")).await;
+        service.published(&product(sku, "For tea", "Line one,\nline \"two\".")).await;
     }
-    world.set_price("mug", Some("\"1\""), 990).await;
-    world.withdraw("pot", Some("\"1\"")).await;
+    service.set_price("mug", Some("\"1\""), 990).await;
+    service.withdraw("pot", Some("\"1\"")).await;
 
-    world.system.start(Service::new(reader())).await;
-    world.until("cart", "select filled_run is not null from ballet.copy_fill", true).await;
+    service.system.start(Service::new(reader())).await;
+    service.until("cart", "select filled_run is not null from ballet.copy_fill", true).await;
     let mut expected = BTreeMap::from([("pot".to_owned(), (2, None))]);
     for (sku, version) in [("cup", 1), ("mug", 2)] {
-        let state = world.read(&format!("/products/{sku}")).await;
+        let state = service.read(&format!("/products/{sku}")).await;
         expected.insert(sku.to_owned(), (version, Some(state)));
     }
-    assert_eq!(copied(world.database("cart").await).await, expected);
-    world.close().await;
+    assert_eq!(copied(service.database("cart").await).await, expected);
+    service.close().await;
 }

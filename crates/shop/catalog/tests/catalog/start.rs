@@ -1,17 +1,17 @@
-//! The tables of catalog in a database where its role may not do all that they need.
+//! The tables of catalog in a database in which its role lacks a right that they need.
 
 use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// A system for catalog, which was never started.
+/// Returns a system with catalog, which has not been started.
 async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![catalog::participant().part()]).await
 }
 
-/// Runs a statement as the server's administrator, with the name of the database, which is also that
-/// of the role, in place of `{}`.
+/// Runs a statement as the server's administrator. `{}` stands for the name of the database, which is also the name
+/// of its role.
 async fn as_administrator(url: &str, statement: &str) {
     let mut db = PgConnection::connect(url).await.expect("a session");
     let (name,): (String,) =

@@ -24,7 +24,7 @@ pub struct OrderLine {
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     #[serde(deserialize_with = "read_quantity")]
     pub quantity: u32,
-    /// The price of one piece: what catalog offers the product for.
+    /// The price of one piece, as catalog offers it.
     #[schemars(with = "Price")]
     pub unit_price: Money,
     /// The version of the product that has this price, as catalog numbers them. A service that has
@@ -42,12 +42,12 @@ pub struct StockLine {
     pub quantity: u64,
 }
 
-/// Reads any quantity, since an order with an impossible one is placed and cancelled. What is no number is refused with
-/// the range that a quantity has.
+/// Reads any quantity, since an order with an impossible one is placed and cancelled. The error for anything else
+/// names the range of a quantity.
 ///
 /// # Errors
 ///
-/// It is no whole number, or too large for any quantity.
+/// Returns an error if the value is no whole number, or too large for any quantity.
 pub fn read_quantity<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     struct Quantity;
 

@@ -1,4 +1,4 @@
-//! What events are made of: ids, names, money, addresses and lines.
+//! The values in events: ids, names, money, addresses and lines.
 
 pub(crate) mod address;
 pub(crate) mod ids;

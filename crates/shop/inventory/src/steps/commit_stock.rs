@@ -6,7 +6,7 @@ use shop_events::inventory::StockCommitted;
 use shop_events::orders::OrderConfirmed;
 use sqlx::PgConnection;
 
-use crate::store::reservation::{self, State};
+use crate::store::reservation::{self, ReservationState};
 use crate::store::stock;
 
 /// Sells the stock that is held for the order.
@@ -29,7 +29,7 @@ impl Step for CommitStock {
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
         let order_id = order.order_id;
-        let lines = reservation::end(tx.db(), order_id, State::Committed).await?;
+        let lines = reservation::end(tx.db(), order_id, ReservationState::Committed).await?;
         if lines.is_empty() {
             return Err(Failure::not_yet(format!("nothing is held yet for order {order_id}")));
         }

@@ -8,7 +8,7 @@ use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserve
 use shop_events::orders::OrderPlaced;
 use sqlx::PgConnection;
 
-use crate::store::reservation::{self, Held, State};
+use crate::store::reservation::{self, HoldOutcome, ReservationState};
 use crate::store::stock;
 
 /// Holds everything that the order needs, or refuses if there is too little of a product.
@@ -29,8 +29,8 @@ impl Step for ReserveStock {
     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
         let (order_id, now) = (order.order_id, tx.now());
         match reservation::hold(tx.db(), order_id, &order.lines, now).await? {
-            Held::All(lines) => done(StockReserved { order_id, lines }),
-            Held::Short { reason, sku, wanted, on_hand } => {
+            HoldOutcome::All(lines) => done(StockReserved { order_id, lines }),
+            HoldOutcome::Short { reason, sku, wanted, on_hand } => {
                 refused(StockReservationFailed { order_id, reason, sku, wanted, on_hand })
             }
         }
@@ -50,7 +50,7 @@ impl Compensate for ReserveStock {
 
     async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> CompensateResult<Self> {
         let order_id = held.order_id;
-        let lines = reservation::end(tx.db(), order_id, State::Released).await?;
+        let lines = reservation::end(tx.db(), order_id, ReservationState::Released).await?;
         compensated(StockReleased { order_id, lines })
     }
 }

@@ -13,9 +13,9 @@ use sqlx::PgConnection;
 /// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum ReservationState {
     /// The stock is held for the order.
-    Held,
+    HoldOutcome,
     /// The stock is on hand again.
     Released,
     /// The stock is sold.
@@ -24,7 +24,7 @@ pub(crate) enum State {
 
 /// The result of a reservation.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum HoldOutcome {
     /// Everything is held, one line per SKU.
     All(Vec<StockLine>),
     /// Nothing is held, because there is too little of this SKU.
@@ -37,18 +37,18 @@ pub(crate) async fn hold(
     order_id: OrderId,
     lines: &[OrderLine],
     now: Timestamp,
-) -> Result<Held, Failure> {
+) -> Result<HoldOutcome, Failure> {
     let wanted = merge(lines);
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
         wanted.iter().map(|line| line.quantity.try_into()).collect::<Result<Vec<i64>, _>>()?;
-    // The locks come first and in one order, so the next statement sees rows that no other
-    // transaction can change. A single statement once held more than there was.
+    // The locks come first and in one order, so the next statement sees rows that no other transaction can change.
+    // An earlier version with a single statement held more than there was.
     sqlx::query("select from stock where sku = any($1) order by sku for update")
         .bind(&skus)
         .execute(&mut *db)
         .await?;
-    // An unknown SKU is reported before a short one, because it makes the order invalid.
+    // An unknown SKU is reported before a shortage, because it makes the order invalid.
     let short: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "with wanted as (
              select * from unnest($2::text[], $3::bigint[]) as line (sku, quantity)
@@ -77,12 +77,12 @@ pub(crate) async fn hold(
     .bind(now.to_sqlx())
     .fetch_optional(db)
     .await?;
-    let Some((sku, quantity, on_hand)) = short else { return Ok(Held::All(wanted)) };
+    let Some((sku, quantity, on_hand)) = short else { return Ok(HoldOutcome::All(wanted)) };
     let reason = match on_hand {
         Some(_) => ReservationFailure::OutOfStock,
         None => ReservationFailure::UnknownSku,
     };
-    Ok(Held::Short {
+    Ok(HoldOutcome::Short {
         reason,
         sku: sku.parse()?,
         wanted: quantity.try_into()?,
@@ -90,11 +90,11 @@ pub(crate) async fn hold(
     })
 }
 
-/// Ends the reservation of an order, and returns what was held.
+/// Ends the reservation of an order, and returns the stock that was held.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
-    state: State,
+    state: ReservationState,
 ) -> Result<Vec<StockLine>, Failure> {
     let lines: Vec<(String, i64)> = sqlx::query_as(
         "with ended as (
@@ -124,7 +124,7 @@ pub(crate) async fn end(
     stock_lines(lines)
 }
 
-/// The SKUs that are held for these orders.
+/// Returns the SKUs that are held for these orders.
 pub(crate) async fn held_skus(
     db: &mut PgConnection,
     orders: &[OrderId],
@@ -138,7 +138,7 @@ pub(crate) async fn held_skus(
     Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
 }
 
-/// One line per SKU, in SKU order.
+/// Merges lines into one per SKU, in SKU order.
 fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     let mut merged = BTreeMap::new();
     for line in lines {

@@ -26,7 +26,7 @@ fn line(sku: &str) -> OrderLine {
     OrderLine { sku: sku.parse().unwrap(), quantity: 1, unit_price, product_version: None }
 }
 
-/// Reserves the SKUs in its own order, and releases every third reservation.
+/// Reserves all SKUs in an order of its own, and releases every third reservation.
 async fn customer(mut db: PgConnection, number: u128) -> u64 {
     let mut lines = SKUS.map(line);
     lines.rotate_left(number as usize % SKUS.len());
@@ -36,10 +36,10 @@ async fn customer(mut db: PgConnection, number: u128) -> u64 {
         run(&mut db, "begin").await;
         let outcome = hold(&mut db, order_id, &lines, Timestamp::UNIX_EPOCH).await.unwrap();
         run(&mut db, "commit").await;
-        if matches!(outcome, Held::All(_)) {
+        if matches!(outcome, HoldOutcome::All(_)) {
             held += 1;
             if order % 3 == 0 {
-                let released = end(&mut db, order_id, State::Released).await.unwrap();
+                let released = end(&mut db, order_id, ReservationState::Released).await.unwrap();
                 assert_eq!(released.len(), SKUS.len());
                 held -= 1;
             }

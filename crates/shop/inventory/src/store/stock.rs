@@ -16,19 +16,19 @@ use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 pub(crate) struct Stock {
     /// The product.
     pub(crate) sku: String,
-    /// The quantity that can be held for orders.
+    /// The quantity available for orders.
     on_hand: i64,
     /// The quantity that is held for orders.
     held: i64,
-    /// The quantity that is sold.
+    /// The quantity sold.
     committed: i64,
-    /// The quantity that was ever received: the sum of the three others.
+    /// The quantity ever received: the sum of the three others.
     received: i64,
 }
 
 /// The result of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Received {
+pub(crate) enum ReceiptOutcome {
     /// The goods are on hand now.
     Now,
     /// The receipt was counted before.
@@ -37,7 +37,7 @@ pub(crate) enum Received {
     Differently { quantity: i64 },
 }
 
-/// The row locks of SKUs. A batch holds stock for some orders and releases or sells it for others, in
+/// Returns the row locks of SKUs. A batch holds stock for some orders and releases or sells it for others, in
 /// separate statements, so all its rows are locked first.
 pub(crate) fn rows<'a>(skus: impl IntoIterator<Item = &'a Sku>) -> Rows {
     Rows::of("stock", skus.into_iter().map(Sku::as_str))
@@ -48,7 +48,7 @@ pub(crate) async fn receive(
     db: &mut PgConnection,
     goods: &StockReceived,
     now: Timestamp,
-) -> Result<Received, Failure> {
+) -> Result<ReceiptOutcome, Failure> {
     let quantity = i64::try_from(goods.quantity)?;
     let counted = sqlx::query(
         "with counted as (
@@ -69,7 +69,7 @@ pub(crate) async fn receive(
     .execute(&mut *db)
     .await?;
     if counted.rows_affected() == 1 {
-        return Ok(Received::Now);
+        return Ok(ReceiptOutcome::Now);
     }
     let before: i64 =
         sqlx::query_scalar("select quantity from receipt where receipt = $1 and sku = $2")
@@ -78,13 +78,13 @@ pub(crate) async fn receive(
             .fetch_one(db)
             .await?;
     Ok(if before == quantity {
-        Received::Before
+        ReceiptOutcome::Before
     } else {
-        Received::Differently { quantity: before }
+        ReceiptOutcome::Differently { quantity: before }
     })
 }
 
-/// The stock of a SKU, if it was ever received.
+/// Returns the stock of a SKU, if it was ever received.
 pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
     let stock =
         sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")
@@ -94,7 +94,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<St
     Ok(stock)
 }
 
-/// A page of all stock, in SKU order.
+/// Returns a page of all stock, in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<&Sku>,

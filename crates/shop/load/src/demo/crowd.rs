@@ -1,5 +1,5 @@
-//! Customers who come one after the other for as long as the demo runs. What begins to fail for them,
-//! and what works again, is said once.
+//! Customers who come one after the other while the demo runs. Each change between success and failure is printed
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::cases::{self, Case, Goods};
+use crate::cases::{self, Goods, OrderCase};
 use crate::customer::{Customer, cart_of};
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
 
-/// Between two customers.
+/// The pause between two customers.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Crowd {
     customers: Vec<Customer>,
-    cases: Vec<Case>,
+    cases: Vec<OrderCase>,
 }
 
-/// What customers do, with how it went last.
+/// The last outcome of each kind of request.
 #[derive(Debug, Default)]
-struct Experience(BTreeMap<&'static str, Outcome>);
+struct LastOutcomes(BTreeMap<&'static str, RequestOutcome>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Outcome {
+struct RequestOutcome {
     status: Option<StatusCode>,
-    /// The parts that a page could not show.
+    /// The missing parts of a page.
     missing: Vec<String>,
 }
 
@@ -38,9 +38,9 @@ impl Crowd {
         Self { customers: shop.customers.clone(), cases }
     }
 
-    /// Never returns.
+    /// Runs customers for ever.
     pub(crate) async fn shop(&self) {
-        let mut experience = Experience::default();
+        let mut experience = LastOutcomes::default();
         let mut last = vec![None; self.customers.len()];
         for (number, case) in self.cases.iter().cycle().enumerate() {
             let at = number % self.customers.len();
@@ -53,13 +53,13 @@ impl Crowd {
     }
 }
 
-/// One customer searches, looks, fills a cart, checks it out, and reads how their order before went.
+/// One customer searches, reads the page, fills a cart, checks it out, and reads the page of their last order.
 async fn visit(
     customer: &Customer,
     number: usize,
-    case: &Case,
+    case: &OrderCase,
     last: Option<&String>,
-    experience: &mut Experience,
+    experience: &mut LastOutcomes,
 ) -> Option<String> {
     let checkout = customer.checkout(case, number).ok()?;
     let sku = checkout.lines.first()?.sku.as_str();
@@ -68,7 +68,7 @@ async fn visit(
     let cart = customer.post_json("/carts", &cart_of(&checkout));
     let placed = match experience.of("a cart", cart).await {
         Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
-        // A client that has no cart can still order.
+        // A client without a cart can still order.
         None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
     };
     if let Some(last) = last {
@@ -77,8 +77,8 @@ async fn visit(
     Some(placed?["order_id"].as_str()?.to_owned())
 }
 
-impl Experience {
-    /// Sends a request, and says so if it went otherwise than the last of its kind.
+impl LastOutcomes {
+    /// Sends a request, and prints its outcome if it differs from the last one of this kind.
     async fn of(&mut self, what: &'static str, request: RequestBuilder) -> Option<Value> {
         let (status, body, error) = match request.send().await {
             Ok(answer) => (Some(answer.status()), answer.json().await.unwrap_or_default(), None),
@@ -88,9 +88,9 @@ impl Experience {
         // The payment of an order that was placed a moment ago does not exist yet.
         let missing = missing.filter(|part| part["status"] != StatusCode::NOT_FOUND.as_u16());
         let missing = missing.filter_map(|part| Some(part["part"].as_str()?.to_owned())).collect();
-        let outcome = Outcome { status, missing };
+        let outcome = RequestOutcome { status, missing };
         let before = self.0.insert(what, outcome.clone());
-        let worked = before.as_ref().is_none_or(Outcome::works);
+        let worked = before.as_ref().is_none_or(RequestOutcome::works);
         if before.as_ref() != Some(&outcome) && !(worked && outcome.works()) {
             let why = match (&error, outcome.status) {
                 _ if outcome.works() => "works again".to_owned(),
@@ -109,7 +109,7 @@ impl Experience {
     }
 }
 
-impl Outcome {
+impl RequestOutcome {
     fn works(&self) -> bool {
         // The order of a checkout exists a moment later.
         let answered = |status: StatusCode| status.is_success() || status == StatusCode::NOT_FOUND;

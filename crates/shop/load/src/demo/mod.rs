@@ -1,10 +1,10 @@
-//! The demo: the whole shop at work, with orders of all kinds and how they end.
+//! The demo: the whole shop at work, with orders of all kinds and their ends.
 
-mod around;
 mod crowd;
-mod late;
+mod guide;
+mod late_order;
 mod orders;
-mod placing;
+mod placer;
 mod quiescence;
 mod stage;
 mod summary;
@@ -17,7 +17,7 @@ use futures_util::future::OptionFuture;
 
 use crate::cases;
 use crate::demo::crowd::Crowd;
-use crate::demo::orders::Orders;
+use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use crate::products;
@@ -25,25 +25,25 @@ use crate::system;
 use ballet_terminal::ui;
 use ballet_trials::{DemoConsole, Stop};
 
-pub use crate::demo::around::HINTS;
+pub use crate::demo::guide::HINTS;
 pub use crate::demo::stage::{open, packages};
 
-/// What the demo shows.
+/// The options of the demo.
 #[derive(Debug, Clone, Copy)]
 pub struct Args {
-    /// Whether it ends after the summary.
+    /// Whether the demo ends after the summary.
     pub once: bool,
-    /// The number of orders to place. With 0 nobody buys anything, also later: for a replay.
+    /// The number of orders to place. With 0 there are no customers at all, also later: for a replay.
     pub orders: u32,
     /// Whether the services' logs are kept.
     pub keep: bool,
 }
 
-/// Runs the demo of the shop that is opened so.
+/// Runs the demo of the shop that `shop` opens.
 ///
 /// # Errors
 ///
-/// The shop cannot be opened, or something hangs.
+/// Returns an error if the shop cannot be opened, or something hangs.
 pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let mut shop = tokio::select! {
@@ -68,12 +68,12 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
     }
     let held = matches!(played, Some(Ok((true, _))));
     if let Some(Ok((_, console))) = &mut played {
-        // Before the server of its database.
+        // The console stops before the server of its database.
         drop(console.take());
     }
     shop.close(!held || args.keep).await?;
     match played {
-        // Without --once the summary was shown and the user ended the demo: that is a success.
+        // Without --once the summary was shown and the user ended the demo: a success.
         Some(Ok((held, _))) if held || !args.once => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
@@ -83,25 +83,25 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
 
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
 async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoConsole>)> {
-    let with_python = placing::has_pika().await;
+    let with_python = placer::has_pika().await;
     let subject = system::subject();
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
     // The tap has to see every version of a product.
     products::publish_all(&shop.merchant.http, &shop.merchant.shop).await?;
-    let orders = Orders::default();
+    let orders = DemoOrders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
     if late > 0 {
-        late::play(shop, &tap, &orders).await?;
+        late_order::play(shop, &tap, &orders).await?;
     }
     if args.orders > 0 && !with_python {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
     let quiescent = quiescence::wait(&subject, shop, &tap, &orders, &cases, with_python).await?;
     let held = summary::show(&tap, &orders, &quiescent)?;
-    // Last, so that it is still on the screen when the user reads.
+    // Printed last, so that it is still on the screen when the user reads.
     if !args.once {
-        return Ok((held, around::show(shop).await?));
+        return Ok((held, guide::show(shop).await?));
     }
     Ok((held, None))
 }

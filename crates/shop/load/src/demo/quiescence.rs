@@ -1,4 +1,4 @@
-//! Waits until all orders are quiescent: they have ended, and nothing is on its way any more.
+//! Waits until all orders are quiescent: they have ended, and no message is on its way.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,55 +10,55 @@ use ballet_ops::audit::{BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::cases::Case;
-use crate::demo::orders::Orders;
-use crate::demo::placing::Placer;
+use crate::cases::OrderCase;
+use crate::demo::orders::DemoOrders;
+use crate::demo::placer::Placer;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use ballet_terminal::{Progress, ui};
 use ballet_trials::{End, Subject};
 
-/// How often the orders are counted.
+/// The interval at which the orders are counted.
 const TICK: Duration = Duration::from_millis(100);
-/// After this long without any change something hangs. It is longer than the longest retry delay of
+/// The time without any change after which a run counts as hanging. It is longer than the longest retry delay of
 /// these orders.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// After this long without an event all compensations are done.
+/// The time without an event after which all compensations are done.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// The state in which nothing moves any more, and what the audit says about it.
+/// The quiescent state, and the report of its audit.
 #[derive(Debug)]
-pub(crate) struct Quiescent {
+pub(crate) struct QuiescentShop {
     pub(crate) report: Report,
     /// The queues that still hold messages.
     pub(crate) waiting: Vec<String>,
-    /// From the first order to the end of the last.
+    /// The time from the first order to the end of the last.
     pub(crate) took: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Counts {
+struct OrderCounts {
     placed: usize,
     completed: usize,
     cancelled: usize,
     events: usize,
 }
 
-/// Places the orders, follows them, and returns when nothing moves any more.
+/// Places the orders, follows them, and returns when all are quiescent.
 pub(crate) async fn wait(
     subject: &Subject,
     shop: &mut OpenShop,
     tap: &Tap,
-    orders: &Orders,
-    cases: &[Case],
+    orders: &DemoOrders,
+    cases: &[OrderCase],
     with_python: bool,
-) -> Result<Quiescent> {
+) -> Result<QuiescentShop> {
     let placer = Placer::new(shop, tap.clone(), orders.clone()).await?;
     let begun = Instant::now();
     let mut placing = Box::pin(placer.place(cases, with_python));
     let mut all_placed = false;
     let progress = Progress::told(cases.len() as u64);
-    let (mut last, mut moved) = (Counts::default(), Instant::now());
+    let (mut last, mut moved) = (OrderCounts::default(), Instant::now());
     loop {
         tokio::select! {
             result = &mut placing, if !all_placed => {
@@ -94,10 +94,11 @@ pub(crate) async fn wait(
     settle(subject, shop, tap, took).await
 }
 
-fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
+fn count(tap: &Tap, orders: &DemoOrders) -> Result<OrderCounts> {
     let all = orders.all();
     tap.journal(|journal| {
-        let mut counts = Counts { placed: all.len(), events: journal.events, ..Counts::default() };
+        let mut counts =
+            OrderCounts { placed: all.len(), events: journal.events, ..OrderCounts::default() };
         for order in all.keys() {
             match journal.ended(*order) {
                 Some(End::Completed) => counts.completed += 1,
@@ -110,7 +111,7 @@ fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
 }
 
 /// Names the orders that have not ended, each with its last event.
-fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
+fn hanging(tap: &Tap, orders: &DemoOrders) -> Result<String> {
     const SHOWN: usize = 10;
     let mut open: Vec<(Uuid, &str, String)> = tap.journal(|journal| {
         let open = orders.all().into_iter().filter(|(id, _)| journal.ended(*id).is_none());
@@ -134,14 +135,13 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
     ))
 }
 
-/// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until
-/// the time is over.
+/// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until the time is over.
 async fn settle(
     subject: &Subject,
     shop: &mut OpenShop,
     tap: &Tap,
     took: Duration,
-) -> Result<Quiescent> {
+) -> Result<QuiescentShop> {
     ui::say("checking that nothing moves any more");
     let broker = RabbitMq::new(shop.stage.env.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
@@ -158,19 +158,19 @@ async fn settle(
                 ..BrokerSnapshot::default()
             };
             let report = subject.audit(&endpoints, &broker, SignedDuration::ZERO).await;
-            // Otherwise something is on its way, or a service was killed just now.
+            // Otherwise a message is on its way, or a service was killed just now.
             if report.is_quiescent() || begun.elapsed() > PATIENCE {
                 session.close().await;
                 let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                 let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
-                return Ok(Quiescent { report, waiting: waiting.collect(), took });
+                return Ok(QuiescentShop { report, waiting: waiting.collect(), took });
             }
         }
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// The number of messages in each queue: open work, dead letters, and unknown events.
+/// Returns the number of messages in each queue: open work, dead letters, and unknown events.
 async fn depths(session: &dyn Session, queues: &[String]) -> Result<BTreeMap<String, u64>> {
     let mut found = BTreeMap::new();
     for queue in queues {

@@ -15,18 +15,18 @@ use ballet_trials::{ConfiguredProgram, GATEWAY, run_dir};
 /// The gateway's package, and its program.
 const GATEWAY_PROGRAM: &str = "ballet-gateway";
 
-/// The packages with the programs of a shop, with these services besides its own.
+/// Returns the packages with the programs of a shop, with these services besides its own.
 #[must_use]
 pub fn packages(joined: &[&'static str]) -> Vec<&'static str> {
     [&SERVICES[..], joined, &[GATEWAY_PROGRAM]].concat()
 }
 
-/// Opens the shop on these servers. `system` has its own services and those that have joined it;
-/// `kind` is that of the run, for the folder of its logs.
+/// Opens the shop on these servers. `system` has its own services and those that have joined it; `kind` is the kind
+/// of run, for the name of its log directory.
 ///
 /// # Errors
 ///
-/// A program is missing, or does not start.
+/// Returns an error if a program is missing, or does not start.
 pub async fn open(
     root: &Path,
     kind: &'static str,
@@ -48,7 +48,7 @@ pub async fn open(
     };
     let shop = Box::pin(OpenShop::open(root, stage, &names, program)).await?;
     ui::say(&format!("{} and the gateway are ready", names.join(", ")));
-    // For `cargo xtask audit`.
+    // `cargo xtask audit` reads this file.
     shop.endpoints().write(shop.logs())?;
     Ok(shop)
 }

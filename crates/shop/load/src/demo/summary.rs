@@ -1,4 +1,4 @@
-//! The demo's summary: how the orders ended, and what must hold.
+//! The demo's summary: the ends of the orders, and the invariants.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,26 +9,26 @@ use ballet_terminal::{Cell, Table, columns};
 use shop_events::orders::CancelReason;
 use uuid::Uuid;
 
-use crate::demo::orders::Orders;
-use crate::demo::quiescence::Quiescent;
+use crate::demo::orders::DemoOrders;
+use crate::demo::quiescence::QuiescentShop;
 use crate::demo::tap::Tap;
 use crate::system::SERVICES;
 use ballet_terminal::ui;
 use ballet_trials::{CustomerSaga, End, Journal, JournalEvent};
 
-/// How the orders of one kind ended.
+/// The row of one kind of orders.
 #[derive(Debug, Default)]
-struct Line {
+struct SummaryRow {
     placed: usize,
     completed: usize,
     compensated: usize,
     reasons: BTreeMap<String, usize>,
-    /// Orders that ended otherwise than they should.
+    /// Orders with an unexpected end.
     wrong: Vec<Uuid>,
 }
 
 /// Prints the summary. Returns whether everything held.
-pub(crate) fn show(tap: &Tap, orders: &Orders, quiescent: &Quiescent) -> Result<bool> {
+pub(crate) fn show(tap: &Tap, orders: &DemoOrders, quiescent: &QuiescentShop) -> Result<bool> {
     tap.journal(|journal| {
         let all = orders.all();
         let lines = lines(journal, &all);
@@ -40,8 +40,8 @@ pub(crate) fn show(tap: &Tap, orders: &Orders, quiescent: &Quiescent) -> Result<
     })
 }
 
-fn lines(journal: &Journal, orders: &HashMap<Uuid, CustomerSaga>) -> BTreeMap<&'static str, Line> {
-    let mut lines: BTreeMap<&'static str, Line> = BTreeMap::new();
+fn lines(journal: &Journal, orders: &HashMap<Uuid, CustomerSaga>) -> BTreeMap<&'static str, SummaryRow> {
+    let mut lines: BTreeMap<&'static str, SummaryRow> = BTreeMap::new();
     for (id, order) in orders {
         let line = lines.entry(order.case).or_default();
         line.placed += 1;
@@ -61,13 +61,13 @@ fn lines(journal: &Journal, orders: &HashMap<Uuid, CustomerSaga>) -> BTreeMap<&'
     lines
 }
 
-fn table(lines: &BTreeMap<&'static str, Line>) -> String {
+fn table(lines: &BTreeMap<&'static str, SummaryRow>) -> String {
     let header = ["what was ordered", "orders", "completed", "compensated", "for the reason"];
     let mut table = Table::new(header).right(1..=3);
     let count = |count: usize| if count == 0 { "·".to_owned() } else { count.to_string() };
-    let mut sum = Line::default();
+    let mut sum = SummaryRow::default();
     let mut rows: Vec<_> = lines.iter().collect();
-    // The ordinary case first, then the others that are completed.
+    // The ordinary kind first, then the others that are completed.
     rows.sort_by_key(|(name, line)| (line.compensated > 0, std::cmp::Reverse(line.placed), **name));
     for (name, line) in rows {
         let reasons: Vec<_> = line.reasons.keys().map(String::as_str).collect();
@@ -85,7 +85,7 @@ fn table(lines: &BTreeMap<&'static str, Line>) -> String {
     table.draw(columns())
 }
 
-fn speed(journal: &Journal, orders: usize, quiescent: &Quiescent) -> String {
+fn speed(journal: &Journal, orders: usize, quiescent: &QuiescentShop) -> String {
     let mut seconds: HashMap<i64, usize> = HashMap::new();
     for millis in journal.end_times() {
         *seconds.entry(millis / 1000).or_default() += 1;
@@ -98,9 +98,9 @@ fn speed(journal: &Journal, orders: usize, quiescent: &Quiescent) -> String {
     )
 }
 
-/// Draws the orders that had the shop to themselves: one whose deadline passed, one that was
-/// completed, and one that was compensated.
-fn sagas(journal: &Journal, orders: &Orders) {
+/// Draws the orders that ran alone in the shop: one whose deadline passed, one that was completed, and one that was
+/// compensated.
+fn sagas(journal: &Journal, orders: &DemoOrders) {
     let graph = shop::graph();
     for id in orders.alone() {
         let title = match journal.ended(id) {
@@ -126,11 +126,11 @@ fn happened(entry: &JournalEvent) -> Happened<'_> {
 /// Prints a line for each invariant. Returns whether all hold.
 fn invariants(
     journal: &Journal,
-    lines: &BTreeMap<&'static str, Line>,
-    quiescent: &Quiescent,
+    lines: &BTreeMap<&'static str, SummaryRow>,
+    quiescent: &QuiescentShop,
 ) -> bool {
     let wrong: Vec<Uuid> = lines.values().flat_map(|line| line.wrong.iter().copied()).collect();
-    let Quiescent { report, waiting, took: _ } = quiescent;
+    let QuiescentShop { report, waiting, took: _ } = quiescent;
     let audited = &report.violations;
     let wrong: Vec<String> = wrong.iter().map(|id| format!("order {id} did not")).collect();
     ui::print(&format!("\n{}", ui::bold("What must hold")));

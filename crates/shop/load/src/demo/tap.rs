@@ -16,24 +16,24 @@ use ballet_trials::{Journal, Witness};
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Reads until the last clone is dropped.
+/// A reader of the journal, which stops when its last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Tap {
-    read: Arc<Mutex<Read>>,
-    _reader: Arc<Reader>,
+    read: Arc<Mutex<TapState>>,
+    _reader: Arc<ReaderTask>,
 }
 
 #[derive(Debug)]
-struct Read {
+struct TapState {
     journal: Journal,
-    /// Why the reader has stopped.
+    /// The error that has stopped the reader.
     failed: Option<String>,
 }
 
 #[derive(Debug)]
-struct Reader(JoinHandle<()>);
+struct ReaderTask(JoinHandle<()>);
 
-impl Drop for Reader {
+impl Drop for ReaderTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -44,20 +44,20 @@ impl Tap {
     pub(crate) async fn start(env: &TestEnv, shop: Arc<dyn Witness>) -> Result<Self> {
         let broker = Arc::new(RabbitMq::new(env.amqp_url(TAP))?);
         let mut reader = ballet_stream::Reader::open(broker, Start::First).await?;
-        let read = Arc::new(Mutex::new(Read { journal: Journal::new(shop), failed: None }));
+        let read = Arc::new(Mutex::new(TapState { journal: Journal::new(shop), failed: None }));
         let shared = Arc::clone(&read);
         let task = tokio::spawn(async move {
             let failed = loop {
                 match reader.next().await {
                     Ok(Next::Record(record)) => lock(&shared).journal.add(&record),
-                    // It says what has happened, and goes on.
+                    // The reader logs a notice itself, and goes on.
                     Ok(Next::Notice(_)) => {}
                     Err(error) => break error.to_string(),
                 }
             };
             lock(&shared).failed = Some(failed);
         });
-        Ok(Self { read, _reader: Arc::new(Reader(task)) })
+        Ok(Self { read, _reader: Arc::new(ReaderTask(task)) })
     }
 
     /// Waits until an order has an event of this type, or has ended.
@@ -72,7 +72,7 @@ impl Tap {
         }
     }
 
-    /// Looks at what was read so far. Fails if the reader has stopped.
+    /// Calls `look` with the journal as read so far. Fails if the reader has stopped.
     pub(crate) fn journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> Result<T> {
         let read = lock(&self.read);
         if let Some(failed) = &read.failed {
@@ -82,6 +82,6 @@ impl Tap {
     }
 }
 
-fn lock(read: &Mutex<Read>) -> MutexGuard<'_, Read> {
+fn lock(read: &Mutex<TapState>) -> MutexGuard<'_, TapState> {
     read.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,9 +13,9 @@ use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
-use crate::state::State;
+use crate::state::PaymentState;
 use crate::store::payment as store;
-use cards::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
+use cards::{Authorization, Authorize, NOT_TAKEN, Provider, ProviderError, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl CallStep for AuthorizePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        self.0.authorize(key, request).await.map_err(NoAnswer::failure)
+        self.0.authorize(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -51,7 +51,7 @@ impl CallStep for AuthorizePayment {
         key: CallKey,
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
-        self.0.look_up_authorization(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
@@ -84,8 +84,8 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone first, so money that was captured is paid back: if the row is
-    /// still `captured`, by a person. There is nothing to void then.
+    /// A capture of the same saga is undone first, so captured money is paid back. If the row is still `captured`,
+    /// a person has paid it back. In both cases there is nothing to void.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
@@ -93,15 +93,16 @@ impl CallCompensate for AuthorizePayment {
     ) -> CompensateRequestResult<Self> {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
-            State::Captured | State::Refunded => known(compensated_silently()),
-            State::Authorized | State::CaptureFailed | State::Declined | State::Voided => {
-                call(payment.settle()?)
-            }
+            PaymentState::Captured | PaymentState::Refunded => known(compensated_silently()),
+            PaymentState::Authorized
+            | PaymentState::CaptureFailed
+            | PaymentState::Declined
+            | PaymentState::Voided => call(payment.settle()?),
         }
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
-        self.0.void(key, request).await.map_err(NoAnswer::failure)
+        self.0.void(key, request).await.map_err(ProviderError::failure)
     }
 
     /// An authorisation that had already ended counts as voided.
@@ -112,7 +113,7 @@ impl CallCompensate for AuthorizePayment {
         _: Void,
     ) -> CallCompensateResult<Self> {
         let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, State::Voided, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Voided, None, now).await?;
         compensated(PaymentVoided { order_id })
     }
 }

@@ -12,9 +12,9 @@ use shop_events::OrderId;
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
-use crate::state::State;
+use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
-use cards::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
+use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -33,14 +33,14 @@ impl CallStep for CapturePayment {
         let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
             return call(request);
         };
-        // The provider said so by itself. If it is mistaken, the void that follows ends it.
+        // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
         let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, State::CaptureFailed, Some(reason), now).await?;
+        store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(reason), now).await?;
         known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        self.0.capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn looks_up(&self) -> bool {
@@ -48,7 +48,7 @@ impl CallStep for CapturePayment {
     }
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
-        self.0.look_up_capture(key, request).await.map_err(NoAnswer::failure)
+        self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
     }
 
     fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
@@ -69,11 +69,12 @@ impl CallStep for CapturePayment {
         let (order_id, now) = (OrderId(order_id), tx.now());
         match answer {
             Capture::Captured => {
-                store::advance(tx.db(), order_id, State::Captured, None, now).await?;
+                store::advance(tx.db(), order_id, PaymentState::Captured, None, now).await?;
                 done(PaymentCaptured { order_id, amount })
             }
             Capture::Failed { reason } => {
-                store::advance(tx.db(), order_id, State::CaptureFailed, Some(&reason), now).await?;
+                store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(&reason), now)
+                    .await?;
                 refused(PaymentCaptureFailed { order_id, reason })
             }
         }
@@ -94,7 +95,7 @@ impl CallCompensate for CapturePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
-        self.0.refund(key, request).await.map_err(NoAnswer::failure)
+        self.0.refund(key, request).await.map_err(ProviderError::failure)
     }
 
     async fn compensate_answered(
@@ -105,7 +106,7 @@ impl CallCompensate for CapturePayment {
     ) -> CallCompensateResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
         let (order_id, now) = (OrderId(order_id), tx.now());
-        store::advance(tx.db(), order_id, State::Refunded, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Refunded, None, now).await?;
         compensated(PaymentRefunded { order_id, amount })
     }
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::state::State;
+use crate::state::PaymentState;
 use cards::{Authorization, Authorize, Settle};
 
 /// An order's payment.
@@ -20,27 +20,27 @@ pub(crate) struct Payment {
     /// The order.
     pub(crate) order_id: OrderId,
     /// The state of the payment.
-    pub(crate) state: State,
+    pub(crate) state: PaymentState,
     /// The whole amount.
     pub(crate) amount: Money,
-    /// What was captured of it, in minor units.
+    /// The captured amount, in minor units.
     pub(crate) captured_minor: i64,
-    /// What was refunded of it, in minor units.
+    /// The refunded amount, in minor units.
     pub(crate) refunded_minor: i64,
-    /// The provider's reference for the authorisation. It is not shown.
+    /// The provider's reference for the authorisation. It is not part of the JSON.
     #[serde(skip)]
     pub(crate) reference: Option<String>,
     /// The provider's code for why it declined, or failed to capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// When the provider answered first.
+    /// The time of the provider's first answer.
     pub(crate) created_at: Timestamp,
     /// When the state changed last.
     pub(crate) changed_at: Timestamp,
 }
 
 impl Payment {
-    /// The request about the authorisation.
+    /// Returns a request about the authorisation.
     pub(crate) fn settle(self) -> Result<Settle, Failure> {
         let Self { order_id, amount, reference, .. } = self;
         let reference = reference.ok_or_else(|| {
@@ -58,8 +58,8 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let (state, reference, reason) = match answer {
-        Authorization::Approved { reference } => (State::Authorized, Some(reference), None),
-        Authorization::Declined { reason } => (State::Declined, None, Some(reason)),
+        Authorization::Approved { reference } => (PaymentState::Authorized, Some(reference), None),
+        Authorization::Declined { reason } => (PaymentState::Declined, None, Some(reason)),
     };
     sqlx::query(
         "insert into payment
@@ -78,15 +78,15 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a payment. A permanent failure if the new state may not follow.
+/// Changes the state of a payment. Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    to: State,
+    to: PaymentState,
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let from: Vec<TextEnum<State>> = to.follows().iter().copied().map(TextEnum).collect();
+    let from: Vec<TextEnum<PaymentState>> = to.follows().iter().copied().map(TextEnum).collect();
     let advanced = sqlx::query(
         "update payment set
              state = $3,
@@ -113,7 +113,7 @@ pub(crate) async fn advance(
     }
 }
 
-/// The payment of an order that has one, or is about to.
+/// Returns the payment of an order that must have one. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -122,7 +122,7 @@ pub(crate) async fn of_order(
     payment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no payment yet")))
 }
 
-/// The payment of an order, if it has one.
+/// Returns the payment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -134,7 +134,7 @@ pub(crate) async fn find(
     Ok(payment)
 }
 
-/// A page of payments, the newest orders first.
+/// Returns a page of payments, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

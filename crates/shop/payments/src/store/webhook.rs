@@ -1,4 +1,4 @@
-//! The webhooks that came.
+//! The received webhooks.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -6,12 +6,12 @@ use jiff_sqlx::ToSqlx;
 use outside::Word;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::webhook::{EXPIRED, REVERSED, Webhook};
+use crate::webhook::{EXPIRED, PaymentWebhook, REVERSED};
 
 /// Stores a webhook. Returns false if it came before.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    webhook: &Webhook,
+    webhook: &PaymentWebhook,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let inserted = sqlx::query(
@@ -32,7 +32,7 @@ pub(crate) async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Why an authorisation has ended by itself, if the provider said so.
+/// Returns why an authorisation has ended by itself, if the provider said so.
 pub(crate) async fn ended(
     db: impl PgExecutor<'_>,
     reference: &str,

@@ -1,135 +1,148 @@
-//! Answers that are lost, broken, or not ours: each effect happens once, and no answer is taken for
-//! another one.
+//! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
 
-use crate::world::World;
+use crate::test_payments::TestPayments;
 use serde_json::json;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-use shop_rig::partner::Mood;
+use shop_rig::partner::Misbehaviour;
 
-/// What may happen to a request whose outcome is then not known.
-const LOST: [Mood; 9] = [
-    Mood::Hangs,
-    Mood::ActsAndHangs,
-    Mood::ActsAndBreaks,
-    Mood::ActsAndTrickles,
-    Mood::ActsAndSays(500),
-    Mood::Says(503),
-    Mood::Says(429),
-    Mood::ActsAndBabbles,
-    Mood::ActsAndFloods,
+/// The ways to lose the outcome of a request.
+const LOST: [Misbehaviour; 9] = [
+    Misbehaviour::Hangs,
+    Misbehaviour::ActsAndHangs,
+    Misbehaviour::ActsAndBreaks,
+    Misbehaviour::ActsAndTrickles,
+    Misbehaviour::ActsAndSays(500),
+    Misbehaviour::Says(503),
+    Misbehaviour::Says(429),
+    Misbehaviour::ActsAndBabbles,
+    Misbehaviour::ActsAndFloods,
 ];
 
 #[tokio::test]
 async fn whatever_happens_to_an_answer_the_money_is_held_once() {
-    let world = World::new("lost_answers").await;
+    let service = TestPayments::new("lost_answers").await;
     for mood in LOST {
-        // Asking by the key does not help at first.
-        world.partner.is("/operations", &[Mood::Says(503)]);
-        world.partner.is("/authorizations", &[mood, mood]);
-        let order_id = world.order("card_approved").await;
-        world.payment_is(order_id, "authorized").await;
-        let key = world.only_effect("/authorizations", order_id);
-        eprintln!("{mood:?}: {:?}", world.partner.done("/authorizations", &order_id.to_string()));
-        assert_eq!(world.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
-        world.partner.is("/authorizations", &[]);
-        world.partner.is("/operations", &[]);
+        // At first the look-up by the key fails as well.
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
+        service.partner.misbehave("/authorizations", &[mood, mood]);
+        let order_id = service.order("card_approved").await;
+        service.payment_is(order_id, "authorized").await;
+        let key = service.only_effect("/authorizations", order_id);
+        eprintln!(
+            "{mood:?}: {:?}",
+            service.partner.operations("/authorizations", &order_id.to_string())
+        );
+        assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
+        service.partner.misbehave("/authorizations", &[]);
+        service.partner.misbehave("/operations", &[]);
     }
-    let events = world.events(LOST.len()).await;
+    let events = service.events(LOST.len()).await;
     assert_eq!(events.len(), LOST.len(), "{events:?}");
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_by_its_key() {
-    let world = World::new("asked_by_key").await;
+    let service = TestPayments::new("asked_by_key").await;
     // No request is ever answered.
-    world.partner.is("/authorizations", &[Mood::ActsAndHangs; 100]);
-    let order_id = world.order("card_approved").await;
-    world.payment_is(order_id, "authorized").await;
-    world.only_effect("/authorizations", order_id);
-    world.close().await;
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs; 100]);
+    let order_id = service.order("card_approved").await;
+    service.payment_is(order_id, "authorized").await;
+    service.only_effect("/authorizations", order_id);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn capture_refund_and_void_happen_once_under_a_key_each() {
-    let world = World::new("settled").await;
+    let service = TestPayments::new("settled").await;
     for path in ["/captures", "/refunds", "/voids"] {
-        world.partner.is("/operations", &[Mood::Says(500)]);
-        world.partner.is(path, &[Mood::ActsAndHangs, Mood::ActsAndBreaks, Mood::ActsAndSays(502)]);
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(500)]);
+        service.partner.misbehave(
+            path,
+            &[
+                Misbehaviour::ActsAndHangs,
+                Misbehaviour::ActsAndBreaks,
+                Misbehaviour::ActsAndSays(502),
+            ],
+        );
     }
-    let (captured, held) = (world.order("card_approved").await, world.order("card_approved").await);
-    world.payment_is(captured, "authorized").await;
-    world.ship(captured).await;
-    world.payment_is(captured, "captured").await;
-    world.payment_is(held, "authorized").await;
+    let (captured, held) =
+        (service.order("card_approved").await, service.order("card_approved").await);
+    service.payment_is(captured, "authorized").await;
+    service.ship(captured).await;
+    service.payment_is(captured, "captured").await;
+    service.payment_is(held, "authorized").await;
     for order_id in [captured, held] {
         let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
         let (failed_step, detail) = (None, None);
         let cancelled = OrderCancelled { order_id: order, reason, failed_step, detail };
-        world.publish(order_id, &cancelled).await;
+        service.publish(order_id, &cancelled).await;
     }
-    world.payment_is(captured, "refunded").await;
-    world.payment_is(held, "voided").await;
+    service.payment_is(captured, "refunded").await;
+    service.payment_is(held, "voided").await;
     let keys = [("/authorizations", captured), ("/captures", captured), ("/refunds", captured)];
-    let mut keys: Vec<_> = keys.map(|(path, order)| world.only_effect(path, order)).to_vec();
-    keys.extend([world.only_effect("/authorizations", held), world.only_effect("/voids", held)]);
+    let mut keys: Vec<_> = keys.map(|(path, order)| service.only_effect(path, order)).to_vec();
+    keys.extend([
+        service.only_effect("/authorizations", held),
+        service.only_effect("/voids", held),
+    ]);
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 5, "each operation has a key of its own");
-    assert_eq!(world.partner.done("/voids", &captured.to_string()).len(), 0);
-    world.close().await;
+    assert_eq!(service.partner.operations("/voids", &captured.to_string()).len(), 0);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_declined_card_is_a_refusal_and_not_a_failure() {
-    let world = World::new("declined").await;
-    let order_id = world.order("card_declined").await;
-    let payment = world.payment_is(order_id, "declined").await;
+    let service = TestPayments::new("declined").await;
+    let order_id = service.order("card_declined").await;
+    let payment = service.payment_is(order_id, "declined").await;
     assert_eq!(payment["reason"], json!("card_declined"));
-    let events = world.events(1).await;
+    let events = service.events(1).await;
     assert_eq!(events, [("payments.payment_declined.v1".to_owned(), order_id.to_string())]);
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
-    let world = World::new("not_taken").await;
-    world.partner.is("/authorizations", &[Mood::Says(400); 100]);
-    let order_id = world.order("card_unheard_of").await;
-    let payment = world.payment_is(order_id, "declined").await;
+    let service = TestPayments::new("not_taken").await;
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Says(400); 100]);
+    let order_id = service.order("card_unheard_of").await;
+    let payment = service.payment_is(order_id, "declined").await;
     assert_eq!(payment["reason"], json!("request_not_taken"));
-    assert_eq!(world.partner.done("/authorizations", &order_id.to_string()).len(), 0);
+    assert_eq!(service.partner.operations("/authorizations", &order_id.to_string()).len(), 0);
 
-    // An attempt before was taken, and its answer lost.
-    world.partner.is("/operations", &[Mood::Says(503)]);
-    let mut moods = vec![Mood::ActsAndHangs];
-    moods.extend([Mood::Says(422); 100]);
-    world.partner.is("/authorizations", &moods);
-    let order_id = world.order("card_approved").await;
-    world.payment_is(order_id, "authorized").await;
-    world.only_effect("/authorizations", order_id);
-    world.close().await;
+    // An earlier attempt was accepted, and its answer lost.
+    service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
+    let mut moods = vec![Misbehaviour::ActsAndHangs];
+    moods.extend([Misbehaviour::Says(422); 100]);
+    service.partner.misbehave("/authorizations", &moods);
+    let order_id = service.order("card_approved").await;
+    service.payment_is(order_id, "authorized").await;
+    service.only_effect("/authorizations", order_id);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_ours_is_refused_and_said() {
-    let world = World::new("foreign").await;
+    let service = TestPayments::new("foreign").await;
     for (mood, why) in [
-        (Mood::OtherKey, "its answer is not ours: we asked under the key"),
-        (Mood::OtherOrder, "its answer is not ours: it is about order"),
-        (Mood::OtherAmount, "its answer is not ours: it is about 1 EUR"),
-        (Mood::Says(409), "it refuses the request with 409: it is 409, ***"),
-        (Mood::Says(401), "it refuses the request with 401: it is 401, ***"),
-        (Mood::Says(404), "it refuses the request with 404"),
+        (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
+        (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
+        (Misbehaviour::OtherAmount, "its answer is not ours: it is about 1 EUR"),
+        (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
+        (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
+        (Misbehaviour::Says(404), "it refuses the request with 404"),
     ] {
-        world.partner.is("/authorizations", &[mood; 1000]);
-        let order_id = world.order("card_approved").await;
-        world.is_stuck(order_id, why).await;
-        assert_eq!(world.payment(order_id).await["status"], 404, "{mood:?}: nothing is recorded");
-        world.partner.is("/authorizations", &[]);
-        world.payment_is(order_id, "authorized").await;
-        world.only_effect("/authorizations", order_id);
+        service.partner.misbehave("/authorizations", &[mood; 1000]);
+        let order_id = service.order("card_approved").await;
+        service.is_stuck(order_id, why).await;
+        assert_eq!(service.payment(order_id).await["status"], 404, "{mood:?}: nothing is recorded");
+        service.partner.misbehave("/authorizations", &[]);
+        service.payment_is(order_id, "authorized").await;
+        service.only_effect("/authorizations", order_id);
     }
-    world.close().await;
+    service.close().await;
 }

@@ -2,5 +2,5 @@
 
 mod answers;
 mod settings;
+mod test_payments;
 mod webhooks;
-mod world;

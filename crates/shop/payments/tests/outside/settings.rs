@@ -1,9 +1,9 @@
-//! Settings that are wrong, as the program says it.
+//! Wrong settings, and the program's messages about them.
 
 use std::process::Command;
 
-/// What the program says with these settings, in place of starting.
-fn said(settings: &[(&str, &str)]) -> String {
+/// Runs the program with these settings, which it must refuse. Returns its output.
+fn output_of(settings: &[(&str, &str)]) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_payments"));
     program.env_clear().env("AMQP_URL", "amqp://u:p@h/v").env("DATABASE_URL", "postgres://h/d");
     program.arg("--print-config").envs(settings.iter().copied());
@@ -32,7 +32,7 @@ fn a_wrong_setting_of_the_provider_is_named_and_its_secrets_are_not_shown() {
             "api.example.com",
         ),
     ] {
-        let said = said(settings);
+        let said = output_of(settings);
         assert!(said.contains(expected), "{settings:?}: {said}");
     }
 }

@@ -1,10 +1,10 @@
-//! What the card processor tells by itself.
+//! Webhooks of the card processor.
 
 use std::time::Duration;
 
-use crate::world::{NEW_SECRET, OLD_SECRET, World};
+use crate::test_payments::{NEW_SECRET, OLD_SECRET, TestPayments};
 use serde_json::{Value, json};
-use shop_rig::partner::Mood;
+use shop_rig::partner::Misbehaviour;
 use shop_rig::rig::{finished, new_id, now};
 use uuid::Uuid;
 
@@ -20,96 +20,96 @@ fn ended(event_id: &str, order_id: Uuid, reference: &str) -> Value {
 
 #[tokio::test]
 async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_often() {
-    let world = World::new("late_outcome").await;
-    world.partner.is("/authorizations", &[Mood::Later]);
-    let order_id = world.order("card_approved").await;
-    let key = world.is_asked("/authorizations", order_id).await;
-    // The processor asks for an hour, and nothing is wrong.
+    let service = TestPayments::new("late_outcome").await;
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
+    let order_id = service.order("card_approved").await;
+    let key = service.is_asked("/authorizations", order_id).await;
+    // The processor asks for a pause of an hour, and this is no error.
     let waiting = "select count(*) from ballet.call \
                    where attempts = 0 and last_error like '%no outcome yet%'";
-    world.until("payments", waiting, 1).await;
-    // Too early: the processor still has no outcome.
-    assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
-    assert_eq!(world.payment(order_id).await["status"], 404);
-    world.partner.finish(key);
+    service.until("payments", waiting, 1).await;
+    // Too early: the processor has no outcome yet.
+    assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
+    assert_eq!(service.payment(order_id).await["status"], 404);
+    service.partner.finish(key);
     for _ in 0..2 {
-        assert_eq!(world.webhook(&finished("late", order_id, key)).await, 204);
+        assert_eq!(service.webhook(&finished("late", order_id, key)).await, 204);
     }
-    world.payment_is(order_id, "authorized").await;
-    assert_eq!(world.webhook(&finished("after", order_id, key)).await, 204);
-    world.only_effect("/authorizations", order_id);
-    assert_eq!(world.count("webhook").await, 3);
-    assert_eq!(world.events(1).await.len(), 1, "the payment is told once");
-    world.close().await;
+    service.payment_is(order_id, "authorized").await;
+    assert_eq!(service.webhook(&finished("after", order_id, key)).await, 204);
+    service.only_effect("/authorizations", order_id);
+    assert_eq!(service.count("webhook").await, 3);
+    assert_eq!(service.events(1).await.len(), 1, "the payment is told once");
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_webhook_before_the_answer_and_one_of_another_order_change_nothing_twice() {
-    let world = World::new("early_webhook").await;
-    world.partner.is("/authorizations", &[Mood::ActsAndHangs]);
-    let order_id = world.order("card_approved").await;
-    let key = world.is_asked("/authorizations", order_id).await;
-    // The request is still under way.
-    assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
+    let service = TestPayments::new("early_webhook").await;
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs]);
+    let order_id = service.order("card_approved").await;
+    let key = service.is_asked("/authorizations", order_id).await;
+    // The request is still in progress.
+    assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
     let (other, unknown) = (new_id(), new_id());
-    assert_eq!(world.webhook(&finished("other", other, key)).await, 204);
-    assert_eq!(world.webhook(&finished("unknown", order_id, unknown)).await, 204);
-    world.payment_is(order_id, "authorized").await;
-    assert_eq!(world.payment(other).await["status"], 404);
-    world.only_effect("/authorizations", order_id);
-    assert_eq!(world.events(1).await.len(), 1);
-    world.close().await;
+    assert_eq!(service.webhook(&finished("other", other, key)).await, 204);
+    assert_eq!(service.webhook(&finished("unknown", order_id, unknown)).await, 204);
+    service.payment_is(order_id, "authorized").await;
+    assert_eq!(service.payment(other).await["status"], 404);
+    service.only_effect("/authorizations", order_id);
+    assert_eq!(service.events(1).await.len(), 1);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn f9_money_of_an_authorisation_that_has_ended_is_not_asked_for() {
-    let world = World::new("expired").await;
-    let order_id = world.order("card_approved").await;
-    world.payment_is(order_id, "authorized").await;
-    let key = world.only_effect("/authorizations", order_id);
+    let service = TestPayments::new("expired").await;
+    let order_id = service.order("card_approved").await;
+    service.payment_is(order_id, "authorized").await;
+    let key = service.only_effect("/authorizations", order_id);
     let reference = format!("auth_{key}");
-    assert_eq!(world.webhook(&ended("e1", order_id, &reference)).await, 204);
-    assert_eq!(world.webhook(&ended("e1", order_id, &reference)).await, 204);
-    assert_eq!(world.webhook(&ended("e2", order_id, "auth_of_another")).await, 204);
-    assert_eq!(world.payment(order_id).await["state"], "authorized", "until it is needed");
-    world.ship(order_id).await;
-    let payment = world.payment_is(order_id, "capture_failed").await;
+    assert_eq!(service.webhook(&ended("e1", order_id, &reference)).await, 204);
+    assert_eq!(service.webhook(&ended("e1", order_id, &reference)).await, 204);
+    assert_eq!(service.webhook(&ended("e2", order_id, "auth_of_another")).await, 204);
+    assert_eq!(service.payment(order_id).await["state"], "authorized", "until it is needed");
+    service.ship(order_id).await;
+    let payment = service.payment_is(order_id, "capture_failed").await;
     assert_eq!(payment["reason"], "authorization_expired");
-    assert_eq!(world.partner.done("/captures", &order_id.to_string()).len(), 0);
-    let events: Vec<String> = world.events(2).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(service.partner.operations("/captures", &order_id.to_string()).len(), 0);
+    let events: Vec<String> = service.events(2).await.into_iter().map(|(name, _)| name).collect();
     let expected = ["payments.payment_authorized.v1", "payments.payment_capture_failed.v1"];
     assert_eq!(events, expected);
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn f9_the_end_of_an_authorisation_may_be_told_before_its_beginning() {
-    let world = World::new("expired_early").await;
-    world.partner.is("/authorizations", &[Mood::Later]);
-    let order_id = world.order("card_approved").await;
-    let key = world.is_asked("/authorizations", order_id).await;
-    assert_eq!(world.webhook(&ended("end", order_id, &format!("auth_{key}"))).await, 204);
-    world.partner.finish(key);
-    assert_eq!(world.webhook(&finished("begin", order_id, key)).await, 204);
-    world.payment_is(order_id, "authorized").await;
-    world.ship(order_id).await;
-    world.payment_is(order_id, "capture_failed").await;
-    world.close().await;
+    let service = TestPayments::new("expired_early").await;
+    service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
+    let order_id = service.order("card_approved").await;
+    let key = service.is_asked("/authorizations", order_id).await;
+    assert_eq!(service.webhook(&ended("end", order_id, &format!("auth_{key}"))).await, 204);
+    service.partner.finish(key);
+    assert_eq!(service.webhook(&finished("begin", order_id, key)).await, 204);
+    service.payment_is(order_id, "authorized").await;
+    service.ship(order_id).await;
+    service.payment_is(order_id, "capture_failed").await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_webhook_with_a_further_field_is_taken() {
-    let world = World::new("further_field").await;
+    let service = TestPayments::new("further_field").await;
     let mut webhook = finished("more", new_id(), new_id());
     webhook["api_version"] = json!({ "major": 2 });
-    assert_eq!(world.webhook(&webhook).await, 204);
-    assert_eq!(world.count("webhook").await, 1);
-    world.close().await;
+    assert_eq!(service.webhook(&webhook).await, 204);
+    assert_eq!(service.count("webhook").await, 1);
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored() {
-    let world = World::new("signatures").await;
+    let service = TestPayments::new("signatures").await;
     let body = finished("signed", Uuid::from_u128(7), Uuid::from_u128(8)).to_string();
     let sign = |secret: &str, seconds: u64, body: &str| {
         let at = now() - Duration::from_secs(seconds);
@@ -124,23 +124,23 @@ async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored(
         ("another body", vec![good.clone()], &*body.replace("signed", "forged")),
         ("garbage", vec!["garbage".to_owned()], "garbage"),
     ] {
-        let answer = world.send(&signatures, body).await;
+        let answer = service.send(&signatures, body).await;
         assert_eq!(answer.status(), 401, "{what}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json", "{what}");
     }
     let huge = format!("{body}{}", " ".repeat(100_000));
-    assert_eq!(world.send(&[sign(NEW_SECRET, 0, &huge)], &huge).await.status(), 413);
-    assert_eq!(world.count("webhook").await, 0);
+    assert_eq!(service.send(&[sign(NEW_SECRET, 0, &huge)], &huge).await.status(), 413);
+    assert_eq!(service.count("webhook").await, 0);
 
     let wrong = body.replace("operation.finished", "");
-    assert_eq!(world.send(&[sign(NEW_SECRET, 0, &wrong)], &wrong).await.status(), 422);
+    assert_eq!(service.send(&[sign(NEW_SECRET, 0, &wrong)], &wrong).await.status(), 422);
     let mut early = finished("early", Uuid::from_u128(7), Uuid::from_u128(8));
     early["occurred_at"] = json!("-009998-01-01T00:00:00Z");
-    assert_eq!(world.webhook(&early).await, 422);
-    assert_eq!(world.count("webhook").await, 0);
-    // While secrets are exchanged, both are valid.
-    assert_eq!(world.send(&[sign(OLD_SECRET, 0, &body)], &body).await.status(), 204);
-    assert_eq!(world.send(&[sign(NEW_SECRET, 200, &body)], &body).await.status(), 204);
-    assert_eq!(world.count("webhook").await, 1);
-    world.close().await;
+    assert_eq!(service.webhook(&early).await, 422);
+    assert_eq!(service.count("webhook").await, 0);
+    // During a change of secrets, both are valid.
+    assert_eq!(service.send(&[sign(OLD_SECRET, 0, &body)], &body).await.status(), 204);
+    assert_eq!(service.send(&[sign(NEW_SECRET, 200, &body)], &body).await.status(), 204);
+    assert_eq!(service.count("webhook").await, 1);
+    service.close().await;
 }

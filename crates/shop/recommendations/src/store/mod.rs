@@ -1,4 +1,4 @@
 //! The rows of recommendations.
 
-pub(crate) mod learned;
-pub(crate) mod recommended;
+pub(crate) mod candidates;
+pub(crate) mod order_facts;

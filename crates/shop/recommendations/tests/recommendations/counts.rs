@@ -4,24 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::{Message, ORDERS, Order, PAIRS, PRODUCTS, World};
+use crate::test_recommendations::{
+    ORDERS, PAIRS, PRODUCTS, TestMessage, TestOrder, TestRecommendations,
+};
 
-/// The ids of the orders that count.
-async fn counted(world: &World) -> BTreeSet<String> {
-    let orders = world.all(ORDERS).await;
+/// Returns the ids of the orders that count.
+async fn counted(service: &TestRecommendations) -> BTreeSet<String> {
+    let orders = service.all(ORDERS).await;
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn ids<'a>(orders: impl IntoIterator<Item = &'a Order>) -> BTreeSet<String> {
+fn ids<'a>(orders: impl IntoIterator<Item = &'a TestOrder>) -> BTreeSet<String> {
     orders.into_iter().map(|order| order.order_id.to_string()).collect()
 }
 
 #[tokio::test]
 async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it_is_cancelled() {
-    let world = World::new("order").await;
-    type Event = fn(&Order) -> Message;
+    let service = TestRecommendations::new("order").await;
+    type Event = fn(&TestOrder) -> TestMessage;
     let (placed, confirmed, cancelled): (Event, Event, Event) =
-        (Order::placed, Order::confirmed, Order::cancelled);
+        (TestOrder::placed, TestOrder::confirmed, TestOrder::cancelled);
     let (mut sold, mut nothing) = (Vec::new(), Vec::new());
     for (events, counts) in [
         (vec![placed, confirmed], true),
@@ -35,68 +37,68 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
         (vec![cancelled, placed, confirmed], false),
         (vec![cancelled, confirmed, placed], false),
     ] {
-        let order = Order::of(["mug", "spoon"]);
-        let messages: Vec<Message> = events.iter().map(|event| event(&order)).collect();
-        world.take_in_order(messages.iter().cloned()).await;
+        let order = TestOrder::of(["mug", "spoon"]);
+        let messages: Vec<TestMessage> = events.iter().map(|event| event(&order)).collect();
+        service.take_in_order(messages.iter().cloned()).await;
         // The broker repeats a message, and a producer an event, later and in another order.
-        world.take_in_order(messages.iter().rev().cloned()).await;
-        world.take_in_order(messages.iter().rev().map(Message::repeated)).await;
+        service.take_in_order(messages.iter().rev().cloned()).await;
+        service.take_in_order(messages.iter().rev().map(TestMessage::repeated)).await;
         if counts { sold.push(order) } else { nothing.push(order) }
     }
-    assert_eq!(counted(&world).await, ids(&sold));
+    assert_eq!(counted(&service).await, ids(&sold));
     let orders = sold.len();
     let products =
         [json!({ "sku": "mug", "orders": orders }), json!({ "sku": "spoon", "orders": orders })];
-    assert_eq!(world.all(PRODUCTS).await, products);
+    assert_eq!(service.all(PRODUCTS).await, products);
     let pair = json!({ "sku": "mug", "other": "spoon", "orders": orders });
-    assert_eq!(world.all(PAIRS).await, [pair]);
+    assert_eq!(service.all(PAIRS).await, [pair]);
     assert_eq!(nothing.len(), 8);
-    world.close().await;
+    service.close().await;
 }
 
 #[tokio::test]
 async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
-    let world = World::new("unlearn").await;
+    let service = TestRecommendations::new("unlearn").await;
     let stay = [
-        Order::of(["mug", "spoon", "tea"]),
-        Order::of(["mug", "tea"]).placed_at("2026-03-04T05:06:07Z"),
-        Order::of(["lamp"]),
+        TestOrder::of(["mug", "spoon", "tea"]),
+        TestOrder::of(["mug", "tea"]).placed_at("2026-03-04T05:06:07Z"),
+        TestOrder::of(["lamp"]),
     ];
-    world.take(stay.iter().flat_map(Order::sold)).await;
-    let before = world.counts().await;
+    service.take(stay.iter().flat_map(TestOrder::sold)).await;
+    let before = service.counts().await;
     assert_eq!(before.len(), 1 + 4 + 3);
-    // Some share products with those, some bring new ones, some are large.
-    let mut go: Vec<Order> = (0..20)
-        .map(|n| Order::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
+    // Some share products with the others, some have new ones, some are large.
+    let mut go: Vec<TestOrder> = (0..20)
+        .map(|n| TestOrder::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
         .collect();
-    go.push(Order::of((0..100).map(|n| format!("many-{n}"))));
-    go.push(Order::of(["mug", "spoon"]).placed_at("2025-02-03T04:05:06Z"));
-    world.take(go.iter().flat_map(Order::sold)).await;
-    assert_eq!(counted(&world).await, ids(stay.iter().chain(&go)));
-    assert_ne!(world.counts().await, before);
-    world.take(go.iter().map(Order::cancelled)).await;
-    assert_eq!(world.counts().await, before);
-    assert_eq!(counted(&world).await, ids(&stay));
-    world.close().await;
+    go.push(TestOrder::of((0..100).map(|n| format!("many-{n}"))));
+    go.push(TestOrder::of(["mug", "spoon"]).placed_at("2025-02-03T04:05:06Z"));
+    service.take(go.iter().flat_map(TestOrder::sold)).await;
+    assert_eq!(counted(&service).await, ids(stay.iter().chain(&go)));
+    assert_ne!(service.counts().await, before);
+    service.take(go.iter().map(TestOrder::cancelled)).await;
+    assert_eq!(service.counts().await, before);
+    assert_eq!(counted(&service).await, ids(&stay));
+    service.close().await;
 }
 
 #[tokio::test]
 async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
-    let world = World::new("large").await;
-    world.take(Order::of((0..100).map(|n| format!("p{n}"))).sold()).await;
-    let orders = world.all(ORDERS).await;
+    let service = TestRecommendations::new("large").await;
+    service.take(TestOrder::of((0..100).map(|n| format!("p{n}"))).sold()).await;
+    let orders = service.all(ORDERS).await;
     assert_eq!(orders[0]["skus"].as_array().map(Vec::len), Some(25));
-    assert_eq!(world.all(PRODUCTS).await.len(), 25);
-    assert_eq!(world.all(PAIRS).await.len(), 25 * 24 / 2);
-    world.close().await;
+    assert_eq!(service.all(PRODUCTS).await.len(), 25);
+    assert_eq!(service.all(PAIRS).await.len(), 25 * 24 / 2);
+    service.close().await;
 }
 
-/// Every order touches the same products, so every lane wants the rows of every other.
+/// Every order has the same products, so all lanes need the same rows.
 #[tokio::test]
 async fn replicas_and_lanes_count_each_order_once() {
-    let world = World::with("lanes", 2, 3).await;
+    let service = TestRecommendations::with("lanes", 2, 3).await;
     let skus = |n: usize| (0..4).map(move |at| format!("p{}", (n * 7 + at * 3) % 6));
-    let orders: Vec<Order> = (0..150).map(|n| Order::of(skus(n))).collect();
+    let orders: Vec<TestOrder> = (0..150).map(|n| TestOrder::of(skus(n))).collect();
     let messages = orders.iter().enumerate().flat_map(|(n, order)| {
         let mut messages = Vec::from(order.sold());
         messages.push(order.confirmed());
@@ -105,10 +107,10 @@ async fn replicas_and_lanes_count_each_order_once() {
         }
         messages
     });
-    world.take(messages).await;
-    let sold: Vec<&Order> =
+    service.take(messages).await;
+    let sold: Vec<&TestOrder> =
         orders.iter().enumerate().filter(|(n, _)| n % 3 != 0).map(|(_, order)| order).collect();
-    assert_eq!(counted(&world).await, ids(sold.iter().copied()));
+    assert_eq!(counted(&service).await, ids(sold.iter().copied()));
     let (mut products, mut pairs) = (BTreeMap::<&str, i64>::new(), BTreeMap::<_, i64>::new());
     for order in &sold {
         let skus: BTreeSet<&str> = order.skus.iter().map(String::as_str).collect();
@@ -121,18 +123,18 @@ async fn replicas_and_lanes_count_each_order_once() {
     }
     let products: Vec<Value> =
         products.iter().map(|(sku, orders)| json!({ "sku": sku, "orders": orders })).collect();
-    assert_eq!(world.all(PRODUCTS).await, products);
+    assert_eq!(service.all(PRODUCTS).await, products);
     let pair = |((sku, other), orders): (&(&str, &str), &i64)| json!({ "sku": sku, "other": other, "orders": orders });
-    assert_eq!(world.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
-    world.close().await;
+    assert_eq!(service.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
+    service.close().await;
 }
 
 #[tokio::test]
 async fn no_index_is_kept_that_no_query_uses() {
-    let world = World::new("indexes").await;
+    let service = TestRecommendations::new("indexes").await;
     let indexes = "select to_jsonb(indexname::text) from pg_indexes \
                    where schemaname = 'public' and tablename = 'customer_order' order by indexname";
     let expected = [json!("customer_order_by_customer"), json!("customer_order_pkey")];
-    assert_eq!(world.all(indexes).await, expected);
-    world.close().await;
+    assert_eq!(service.all(indexes).await, expected);
+    service.close().await;
 }

@@ -3,4 +3,4 @@
 mod counts;
 mod requests;
 mod structure;
-mod world;
+mod test_recommendations;

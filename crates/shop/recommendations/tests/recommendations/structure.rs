@@ -1,21 +1,23 @@
-//! Orders that are made by a known rule, which has to be found in them.
+//! Orders made by a known rule, which the recommendations have to find.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::world::{Message, Order, PAIRS, World, new_id, published, withdrawn};
+use crate::test_recommendations::{
+    PAIRS, TestMessage, TestOrder, TestRecommendations, new_id, published, withdrawn,
+};
 
 const SEED: u64 = 20_261_121;
 const CLUSTERS: usize = 6;
-/// The products of a cluster, which are bought together.
+/// The number of products in a cluster. They are bought together.
 const SIZE: usize = 4;
 const NOISE: usize = 40;
 const ORDERS: usize = 400;
-/// Four of five orders have it, whatever else is in them.
+/// The product in four of five orders, whatever else is in them.
 const BESTSELLER: &str = "bestseller";
 
-/// SplitMix64: the same orders with each run.
+/// SplitMix64: a random generator with the same orders in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -36,7 +38,7 @@ fn noise(at: usize) -> String {
     format!("noise-{at}")
 }
 
-fn orders() -> Vec<Order> {
+fn orders() -> Vec<TestOrder> {
     let mut dice = Dice(SEED);
     let order = |_| {
         let mut skus = Vec::new();
@@ -46,12 +48,12 @@ fn orders() -> Vec<Order> {
         if dice.below(5) < 4 || skus.is_empty() {
             skus.push(BESTSELLER.to_owned());
         }
-        Order::of(skus)
+        TestOrder::of(skus)
     };
     (0..ORDERS).map(order).collect()
 }
 
-fn all_products() -> Vec<Message> {
+fn all_products() -> Vec<TestMessage> {
     let members = (0..CLUSTERS).flat_map(|c| (0..SIZE).map(move |at| member(c, at)));
     let all = members.chain((0..NOISE).map(noise)).chain([BESTSELLER.to_owned()]);
     all.map(|sku| published(&sku)).collect()
@@ -59,57 +61,57 @@ fn all_products() -> Vec<Message> {
 
 #[tokio::test]
 async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() {
-    let world = World::with("structure", 1, 2).await;
-    world.take(all_products()).await;
-    world.take(orders().iter().flat_map(Order::sold)).await;
+    let service = TestRecommendations::with("structure", 1, 2).await;
+    service.take(all_products()).await;
+    service.take(orders().iter().flat_map(TestOrder::sold)).await;
 
-    let pairs = world.all(PAIRS).await;
+    let pairs = service.all(PAIRS).await;
     let mut seduced = 0;
     for cluster in 0..CLUSTERS {
         for at in 0..SIZE {
             let sku = member(cluster, at);
             let (basis, mut related) =
-                world.recommended(&format!("/products/{sku}/related?limit=3")).await;
+                service.recommended(&format!("/products/{sku}/related?limit=3")).await;
             related.sort_unstable();
             let others: Vec<String> =
                 (0..SIZE).filter(|other| *other != at).map(|at| member(cluster, at)).collect();
             assert_eq!((basis.as_str(), &related), ("bought_together", &others), "{sku}");
-            let (_, more) = world.recommended(&format!("/products/{sku}/related?limit=50")).await;
+            let (_, more) = service.recommended(&format!("/products/{sku}/related?limit=50")).await;
             assert!(!more.iter().any(|one| one == BESTSELLER), "{sku}: {more:?}");
             seduced += usize::from(most_often_with(&pairs, &sku) == BESTSELLER);
         }
     }
-    // Who only counts orders recommends the bestseller with nearly everything.
+    // A plain count of orders would recommend the bestseller with nearly everything.
     assert!(seduced > CLUSTERS * SIZE / 2, "only {seduced} are bought most often with it");
-    // It goes with everything, so with nothing in particular.
-    let (basis, popular) = world.recommended(&format!("/products/{BESTSELLER}/related")).await;
+    // The bestseller goes with everything, so with nothing in particular.
+    let (basis, popular) = service.recommended(&format!("/products/{BESTSELLER}/related")).await;
     assert_eq!(basis, "popular");
     assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
 
-    // Somebody new gets what is popular. After the first order it is what goes with that.
+    // A new customer gets the popular products, and after the first order those that go with it.
     let customer = new_id();
     let path = format!("/customers/{customer}/recommendations?limit=3");
-    let (basis, popular) = world.recommended(&path).await;
+    let (basis, popular) = service.recommended(&path).await;
     assert_eq!((basis.as_str(), popular[0].as_str()), ("popular", BESTSELLER));
-    world.take(Order::of([member(2, 0), BESTSELLER.to_owned()]).by(customer).sold()).await;
-    let (basis, mut liked) = world.recommended(&path).await;
+    service.take(TestOrder::of([member(2, 0), BESTSELLER.to_owned()]).by(customer).sold()).await;
+    let (basis, mut liked) = service.recommended(&path).await;
     liked.sort_unstable();
     assert_eq!(
         (basis.as_str(), liked),
         ("bought_together", vec![member(2, 1), member(2, 2), member(2, 3)])
     );
 
-    // What can no longer be bought is not recommended, in whichever order the events come.
-    world.take_in_order([withdrawn(&member(2, 1)), published(&member(2, 1)).repeated()]).await;
-    let (_, liked) = world.recommended(&path).await;
+    // A withdrawn product is not recommended, in whichever order the events come.
+    service.take_in_order([withdrawn(&member(2, 1)), published(&member(2, 1)).repeated()]).await;
+    let (_, liked) = service.recommended(&path).await;
     assert!(!liked.contains(&member(2, 1)), "{liked:?}");
-    world.take([withdrawn(BESTSELLER)]).await;
-    let (_, popular) = world.recommended("/popular?limit=50").await;
+    service.take([withdrawn(BESTSELLER)]).await;
+    let (_, popular) = service.recommended("/popular?limit=50").await;
     assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
-    world.close().await;
+    service.close().await;
 }
 
-/// The product that most orders with this one have.
+/// Returns the product that is in most orders with this one.
 fn most_often_with(pairs: &[Value], sku: &str) -> String {
     let mut orders = BTreeMap::new();
     for pair in pairs {
@@ -123,21 +125,21 @@ fn most_often_with(pairs: &[Value], sku: &str) -> String {
 
 #[tokio::test]
 async fn what_sells_now_is_more_popular_than_what_sold_more_long_ago() {
-    let world = World::new("decay").await;
-    world.take(["old", "new", "gone", "unsold"].map(published)).await;
-    let of_last_year = || Order::of(["old"]).placed_at("2025-11-01T12:00:00Z");
-    let mut orders: Vec<Order> = (0..30).map(|_| of_last_year()).collect();
-    orders.extend((0..2).map(|_| Order::of(["new"])));
-    world.take(orders.iter().flat_map(Order::sold)).await;
+    let service = TestRecommendations::new("decay").await;
+    service.take(["old", "new", "gone", "unsold"].map(published)).await;
+    let of_last_year = || TestOrder::of(["old"]).placed_at("2025-11-01T12:00:00Z");
+    let mut orders: Vec<TestOrder> = (0..30).map(|_| of_last_year()).collect();
+    orders.extend((0..2).map(|_| TestOrder::of(["new"])));
+    service.take(orders.iter().flat_map(TestOrder::sold)).await;
     let expected = ("popular".to_owned(), vec!["new".to_owned(), "old".to_owned()]);
-    assert_eq!(world.recommended("/popular").await, expected);
-    // A clock that is ahead gives no advantage: both were placed "in the year 2999".
-    let gone: Vec<Order> = (0..3).map(|_| Order::of(["gone"])).collect();
-    world.take(gone.iter().flat_map(Order::sold)).await;
-    assert_eq!(world.recommended("/popular?limit=1").await.1, ["gone"]);
-    world.take(gone.iter().map(Order::cancelled)).await;
-    assert_eq!(world.recommended("/popular").await, expected);
+    assert_eq!(service.recommended("/popular").await, expected);
+    // A clock that is ahead has no advantage: both were placed "in the year 2999".
+    let gone: Vec<TestOrder> = (0..3).map(|_| TestOrder::of(["gone"])).collect();
+    service.take(gone.iter().flat_map(TestOrder::sold)).await;
+    assert_eq!(service.recommended("/popular?limit=1").await.1, ["gone"]);
+    service.take(gone.iter().map(TestOrder::cancelled)).await;
+    assert_eq!(service.recommended("/popular").await, expected);
     // A product that is not known here yet has no relations, which is no error.
-    assert_eq!(world.recommended("/products/nobody-knows/related").await, expected);
-    world.close().await;
+    assert_eq!(service.recommended("/products/nobody-knows/related").await, expected);
+    service.close().await;
 }

@@ -6,8 +6,8 @@ use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
 use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
 
-use crate::carrier::{Carrier, Delivered, NoAnswer, Parcel};
-use crate::state::State;
+use crate::carrier::{Carrier, CarrierError, Parcel, ParcelDelivered};
+use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
 /// Waits until the carrier has delivered the parcel.
@@ -20,25 +20,26 @@ impl CallStep for DeliverShipment {
     type Done = ShipmentDelivered;
     type Refused = Never;
     type Request = Parcel;
-    type Answer = Delivered;
+    type Answer = ParcelDelivered;
 
     async fn request(&self, _: &mut Tx<'_>, shipment: ShipmentDispatched) -> RequestResult<Self> {
         let ShipmentDispatched { order_id, tracking, shipment_id: _ } = shipment;
         call(Parcel { order_id, tracking })
     }
 
-    async fn call(&self, key: CallKey, parcel: &Parcel) -> Result<Delivered, Failure> {
-        self.0.delivered(key, parcel).await.map_err(NoAnswer::failure)
+    async fn call(&self, key: CallKey, parcel: &Parcel) -> Result<ParcelDelivered, Failure> {
+        self.0.delivered(key, parcel).await.map_err(CarrierError::failure)
     }
 
     async fn answered(
         &self,
         tx: &mut Tx<'_>,
         parcel: Parcel,
-        Delivered: Delivered,
+        ParcelDelivered: ParcelDelivered,
     ) -> CallStepResult<Self> {
         let (order_id, delivered_at) = (parcel.order_id, tx.now());
-        let shipment_id = store::advance(tx.db(), order_id, State::Delivered, delivered_at).await?;
+        let shipment_id =
+            store::advance(tx.db(), order_id, ShipmentState::Delivered, delivered_at).await?;
         done(ShipmentDelivered { order_id, shipment_id, delivered_at })
     }
 }

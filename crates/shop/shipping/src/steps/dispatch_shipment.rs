@@ -4,7 +4,7 @@ use ballet::{Never, Step, StepResult, Tx, done};
 use shop_events::orders::OrderConfirmed;
 use shop_events::shipping::ShipmentDispatched;
 
-use crate::state::State;
+use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
 /// Hands the parcel over to the carrier.
@@ -20,7 +20,7 @@ impl Step for DispatchShipment {
     async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
         let (order_id, now) = (order.order_id, tx.now());
         let tracking = store::of_order(tx.db(), order_id).await?.parcel()?.tracking;
-        let shipment_id = store::advance(tx.db(), order_id, State::Dispatched, now).await?;
+        let shipment_id = store::advance(tx.db(), order_id, ShipmentState::Dispatched, now).await?;
         done(ShipmentDispatched { order_id, shipment_id, tracking })
     }
 }

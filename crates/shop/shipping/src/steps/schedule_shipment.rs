@@ -12,8 +12,10 @@ use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, NOT_TAKEN, NoAnswer, Parcel};
-use crate::state::State;
+use crate::carrier::{
+    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, NOT_TAKEN, Parcel,
+};
+use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
 /// Books a carrier for the parcel, once the money is held.
@@ -25,7 +27,7 @@ impl CallStep for ScheduleShipment {
     type On = (OrderPlaced, PaymentAuthorized);
     type Done = ShipmentScheduled;
     type Refused = ShipmentRejected;
-    type Request = Book;
+    type Request = BookingRequest;
     type Answer = Booking;
 
     async fn request(
@@ -34,22 +36,26 @@ impl CallStep for ScheduleShipment {
         (order, _): (OrderPlaced, PaymentAuthorized),
     ) -> RequestResult<Self> {
         let OrderPlaced { order_id, ship_to, .. } = order;
-        call(Book { order_id, shipment_id: tx.id_in_saga("shipment"), ship_to })
+        call(BookingRequest { order_id, shipment_id: tx.id_in_saga("shipment"), ship_to })
     }
 
-    async fn call(&self, key: CallKey, request: &Book) -> Result<Booking, Failure> {
-        self.0.book(key, request).await.map_err(NoAnswer::failure)
+    async fn call(&self, key: CallKey, request: &BookingRequest) -> Result<Booking, Failure> {
+        self.0.book(key, request).await.map_err(CarrierError::failure)
     }
 
     fn looks_up(&self) -> bool {
         self.0.looks_up()
     }
 
-    async fn look_up(&self, key: CallKey, request: &Book) -> Result<Option<Booking>, Failure> {
-        self.0.look_up_booking(key, request).await.map_err(NoAnswer::failure)
+    async fn look_up(
+        &self,
+        key: CallKey,
+        request: &BookingRequest,
+    ) -> Result<Option<Booking>, Failure> {
+        self.0.look_up_booking(key, request).await.map_err(CarrierError::failure)
     }
 
-    fn not_taken(&self, _: &Book, _: &str) -> Option<Booking> {
+    fn not_taken(&self, _: &BookingRequest, _: &str) -> Option<Booking> {
         Some(Booking::Refused { reason: NOT_TAKEN.to_owned() })
     }
 
@@ -60,12 +66,12 @@ impl CallStep for ScheduleShipment {
     async fn answered(
         &self,
         tx: &mut Tx<'_>,
-        request: Book,
+        request: BookingRequest,
         answer: Booking,
     ) -> CallStepResult<Self> {
         let now = tx.now();
         store::insert(tx.db(), &request, &answer, now).await?;
-        let Book { order_id, shipment_id, ship_to: _ } = request;
+        let BookingRequest { order_id, shipment_id, ship_to: _ } = request;
         match answer {
             Booking::Booked { .. } => done(ShipmentScheduled { order_id, shipment_id }),
             Booking::Refused { reason } => refused(ShipmentRejected { order_id, reason }),
@@ -76,7 +82,7 @@ impl CallStep for ScheduleShipment {
 impl CallCompensate for ScheduleShipment {
     type Compensated = ShipmentCancelled;
     type UndoRequest = Parcel;
-    type UndoAnswer = Cancelled;
+    type UndoAnswer = BookingCancelled;
 
     async fn compensate_request(
         &self,
@@ -86,18 +92,22 @@ impl CallCompensate for ScheduleShipment {
         call(store::of_order(tx.db(), scheduled.order_id).await?.parcel()?)
     }
 
-    async fn compensate_call(&self, key: CallKey, request: &Parcel) -> Result<Cancelled, Failure> {
-        self.0.cancel(key, request).await.map_err(NoAnswer::failure)
+    async fn compensate_call(
+        &self,
+        key: CallKey,
+        request: &Parcel,
+    ) -> Result<BookingCancelled, Failure> {
+        self.0.cancel(key, request).await.map_err(CarrierError::failure)
     }
 
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
         request: Parcel,
-        Cancelled: Cancelled,
+        BookingCancelled: BookingCancelled,
     ) -> CallCompensateResult<Self> {
         let (order_id, now) = (request.order_id, tx.now());
-        let shipment_id = store::advance(tx.db(), order_id, State::Cancelled, now).await?;
+        let shipment_id = store::advance(tx.db(), order_id, ShipmentState::Cancelled, now).await?;
         compensated(ShipmentCancelled { order_id, shipment_id })
     }
 }

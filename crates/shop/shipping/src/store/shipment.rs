@@ -11,8 +11,8 @@ use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::carrier::{Book, Booking, Parcel};
-use crate::state::State;
+use crate::carrier::{Booking, BookingRequest, Parcel};
+use crate::state::ShipmentState;
 
 /// An order's shipment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -22,10 +22,10 @@ pub(crate) struct Shipment {
     /// The shipment.
     pub(crate) shipment_id: ShipmentId,
     /// The state of the shipment.
-    pub(crate) state: State,
+    pub(crate) state: ShipmentState,
     /// The delivery address.
     pub(crate) ship_to: Address,
-    /// The carrier's number. Absent if the carrier refused the parcel.
+    /// The carrier's tracking number. Absent if the carrier refused the parcel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tracking: Option<String>,
     /// Why the carrier refused the parcel.
@@ -38,7 +38,7 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
-    /// The parcel as the carrier knows it.
+    /// Returns the parcel as the carrier knows it.
     pub(crate) fn parcel(self) -> Result<Parcel, Failure> {
         let order_id = self.order_id;
         let tracking = self.tracking.ok_or_else(|| {
@@ -51,13 +51,13 @@ impl Shipment {
 /// Stores the carrier's answer to a request to collect a parcel.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    request: &Book,
+    request: &BookingRequest,
     answer: &Booking,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let (state, tracking, reason) = match answer {
-        Booking::Booked { tracking } => (State::Scheduled, Some(tracking), None),
-        Booking::Refused { reason } => (State::Rejected, None, Some(reason)),
+        Booking::Booked { tracking } => (ShipmentState::Scheduled, Some(tracking), None),
+        Booking::Refused { reason } => (ShipmentState::Rejected, None, Some(reason)),
     };
     sqlx::query(
         "insert into shipment
@@ -76,11 +76,11 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a shipment. A permanent failure if the new state may not follow.
+/// Changes the state of a shipment. Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    to: State,
+    to: ShipmentState,
     now: Timestamp,
 ) -> Result<ShipmentId, Failure> {
     let shipment_id: Option<Uuid> = sqlx::query_scalar(
@@ -102,7 +102,7 @@ pub(crate) async fn advance(
     })
 }
 
-/// The shipment of an order that has one, or is about to.
+/// Returns the shipment of an order that must have one. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -111,7 +111,7 @@ pub(crate) async fn of_order(
     shipment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no shipment yet")))
 }
 
-/// The shipment of an order, if it has one.
+/// Returns the shipment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -123,7 +123,7 @@ pub(crate) async fn find(
     Ok(shipment)
 }
 
-/// A page of shipments, the newest orders first.
+/// Returns a page of shipments, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

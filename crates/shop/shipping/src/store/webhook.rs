@@ -1,4 +1,4 @@
-//! The webhooks that came.
+//! The received webhooks.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -6,12 +6,12 @@ use jiff_sqlx::ToSqlx;
 use outside::Word;
 use sqlx::PgConnection;
 
-use crate::webhook::Webhook;
+use crate::webhook::CarrierWebhook;
 
 /// Stores a webhook. Returns false if it came before.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    webhook: &Webhook,
+    webhook: &CarrierWebhook,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let inserted = sqlx::query(

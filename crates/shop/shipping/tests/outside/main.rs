@@ -2,4 +2,4 @@
 
 mod parcels;
 mod settings;
-mod world;
+mod test_shipping;

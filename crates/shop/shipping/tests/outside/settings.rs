@@ -1,4 +1,4 @@
-//! Settings that are wrong, as the program says it.
+//! Wrong settings, and the program's messages about them.
 
 use std::process::Command;
 

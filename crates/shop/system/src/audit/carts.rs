@@ -1,18 +1,22 @@
-//! The rules for carts: one is checked out at most once, its order has the prices that it showed, and
-//! it ends as its order does.
+//! The rules for carts: a cart is checked out at most once, its order has the prices that it showed, and it ends as
+//! its order does.
 
 use std::collections::{BTreeMap, HashMap};
 
 use ballet_ops::audit::Report;
 use shop_events::{OrderId, OrderLine};
 
-use crate::audit::rows::{Cart, Checkout, Order, Snapshot};
+use crate::audit::rows::{CartRecord, CheckoutRecord, OrderRecord, ShopSnapshot};
 
-/// What holds at any moment.
-pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mut Report) {
+/// Checks the rules that hold at any moment.
+pub(super) fn check_orders(
+    checkouts: &[CheckoutRecord],
+    orders: &[OrderRecord],
+    report: &mut Report,
+) {
     let mut live: BTreeMap<_, Vec<OrderId>> = BTreeMap::new();
     let mut versions: BTreeMap<_, Vec<OrderId>> = BTreeMap::new();
-    for Checkout { order_id, cart_id, cart_version, status, .. } in checkouts {
+    for CheckoutRecord { order_id, cart_id, cart_version, status, .. } in checkouts {
         versions.entry((cart_id, cart_version)).or_default().push(*order_id);
         if status != "cancelled" {
             live.entry(cart_id).or_default().push(*order_id);
@@ -28,11 +32,12 @@ pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mu
         let twice = format!("version {version} of cart {cart_id} became the orders {orders}");
         report.violations.push(twice);
     }
-    let orders: HashMap<OrderId, &Order> =
+    let orders: HashMap<OrderId, &OrderRecord> =
         orders.iter().map(|order| (order.order_id, order)).collect();
-    for Checkout { order_id, lines, total, .. } in checkouts {
-        let Some(Order { lines: Some(ordered), total: placed, .. }) = orders.get(order_id) else {
-            // It is not placed yet, or never was.
+    for CheckoutRecord { order_id, lines, total, .. } in checkouts {
+        let Some(OrderRecord { lines: Some(ordered), total: placed, .. }) = orders.get(order_id)
+        else {
+            // The order is not placed yet, or never was.
             continue;
         };
         let goods = |lines: &[OrderLine]| -> Vec<_> {
@@ -48,13 +53,13 @@ pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mu
     }
 }
 
-/// What holds if nothing is open.
-pub(super) fn check_ends(snapshot: &Snapshot, report: &mut Report) {
-    let Snapshot { orders, carts, checkouts, .. } = snapshot;
+/// Checks the rules that hold if nothing is open.
+pub(super) fn check_ends(snapshot: &ShopSnapshot, report: &mut Report) {
+    let ShopSnapshot { orders, carts, checkouts, .. } = snapshot;
     let orders: HashMap<OrderId, &str> =
         orders.iter().map(|order| (order.order_id, order.status.as_str())).collect();
     let mut ends: HashMap<OrderId, &str> = HashMap::new();
-    for Checkout { order_id, status, .. } in checkouts {
+    for CheckoutRecord { order_id, status, .. } in checkouts {
         ends.insert(*order_id, status);
         let order = orders.get(order_id).copied().unwrap_or("unknown");
         if !matches!(
@@ -65,12 +70,12 @@ pub(super) fn check_ends(snapshot: &Snapshot, report: &mut Report) {
             report.violations.push(unlike);
         }
     }
-    for Cart { cart_id, status, order_id } in carts {
+    for CartRecord { cart_id, status, order_id } in carts {
         let end = order_id.and_then(|order_id| ends.get(&order_id).copied()).unwrap_or("none");
         let fits = match status.as_str() {
             "open" => matches!(end, "none" | "cancelled"),
             "closed" => matches!(end, "confirmed" | "cancelled"),
-            // Its order has ended.
+            // `checked_out`: the order of such a cart has ended.
             _ => false,
         };
         if !fits {

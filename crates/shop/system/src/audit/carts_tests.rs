@@ -1,10 +1,10 @@
-//! Carts as the audit compares them with their orders.
+//! Audits of carts and their orders.
 
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 
 use crate::audit::judge::judge;
-use crate::audit::made_up::{checkout, lines, row, shop, violations};
+use crate::audit::samples::{checkout, lines, row, shop, violations};
 
 #[test]
 fn an_order_has_the_prices_that_its_cart_showed() {
@@ -13,7 +13,7 @@ fn an_order_has_the_prices_that_its_cart_showed() {
     let found = violations(&dearer).join("\n");
     assert!(found.contains("does not have the lines and prices of its cart"), "{found}");
     let mut cancelled = shop("cancelled");
-    // What was never placed has no lines.
+    // An order that was never placed has no lines.
     (cancelled.orders[0].lines, cancelled.orders[0].total) = (None, None);
     cancelled.payments.clear();
     cancelled.operations.clear();

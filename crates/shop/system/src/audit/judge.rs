@@ -6,21 +6,26 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::{OrderId, Sku};
 
-use crate::audit::learned::{check_counts, in_words, is_counted};
-use crate::audit::rows::{Operation, Order, Payment, Reservation, Snapshot, Stock};
+use crate::audit::recommendations::{check_counts, in_words, is_counted};
+use crate::audit::rows::{
+    OperationRecord, OrderRecord, PaymentRecord, ReservationRecord, ShopSnapshot, StockRecord,
+};
 use crate::audit::{carts, prices};
 
-/// What a provider says of an authorisation that has ended by itself.
+/// The provider's result for an authorisation that has ended by itself.
 const EXPIRED: &str = "authorization_expired";
 const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went through its \
      API, which lists no operations, so their money is judged by the rows of payments alone; \
      compare them with the provider's statement of accounts";
 
-/// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules that need a service
-/// which is away are left out.
-/// What `framework` says of an order's saga is why its rows are not at their ends.
-pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
-    let Snapshot {
+/// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules about a service that is away
+/// are left out. If `framework` lists an order's saga, that explains why its rows are not at their ends.
+pub(super) fn judge(
+    snapshot: &ShopSnapshot,
+    quiescent_at: Timestamp,
+    framework: &Report,
+) -> Report {
+    let ShopSnapshot {
         read_at: _,
         away,
         orders,
@@ -45,7 +50,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         + checkouts.len()
         + learned.orders.len();
     let mut report = Report { rows, ..Report::default() };
-    // The framework's audit names the databases that are away for all.
+    // The framework's audit lists the databases that nobody can reach.
     let is_named = |service: &str| {
         let database = format!("the database of {service}: ");
         framework.away.iter().any(|line| line.starts_with(&database))
@@ -57,10 +62,10 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
         check_stock(stock, &mut report);
     }
     let at_provider = check_provider(operations, &mut report);
-    // An authorisation of a provider's API is not in the sandbox. A shop may have moved from one to the other.
+    // The sandbox has no authorisation of a provider's API. A shop may have changed from one to the other.
     let in_sandbox: HashSet<&str> =
         operations.iter().map(|operation| operation.reference.as_str()).collect();
-    let is_elsewhere = |payment: &Payment| {
+    let is_elsewhere = |payment: &PaymentRecord| {
         let reference = payment.reference.as_deref();
         reference.is_some_and(|reference| !in_sandbox.contains(reference))
     };
@@ -75,7 +80,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
     let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
     let mut uncounted = Vec::new();
     for order in orders {
-        let Order { order_id, status, changed_at, .. } = order;
+        let OrderRecord { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") {
             report.open.push(format!("order {order_id} is {status} since {changed_at}"));
             continue;
@@ -127,7 +132,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Re
     let named = named.chain(checked_out).chain(&counted).chain(at_provider.keys());
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if is_here("orders") && !known.contains(&order_id) {
-            // It was placed during the read. If it stays open, orders does not know it.
+            // The order was placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
@@ -157,8 +162,8 @@ fn fits(what: &str, state: &str, status: &str) -> bool {
 }
 
 /// Per SKU: on hand + held + committed = received, and nothing is negative.
-fn check_stock(stock: &Stock, report: &mut Report) {
-    let Stock { sku, on_hand, held, committed, received } = stock;
+fn check_stock(stock: &StockRecord, report: &mut Report) {
+    let StockRecord { sku, on_hand, held, committed, received } = stock;
     if [on_hand, held, committed].iter().any(|count| **count < 0) {
         report.violations.push(format!(
             "stock {sku} is negative: {on_hand} on hand, {held} held, {committed} committed"
@@ -174,17 +179,20 @@ fn check_stock(stock: &Stock, report: &mut Report) {
 
 /// The money of an order at the provider.
 #[derive(Debug, Clone, Copy, Default)]
-struct AtProvider {
-    /// Captured less refunded.
+struct ProviderMoney {
+    /// The captured amount less the refunded one.
     kept: i64,
-    /// It was authorised, and neither captured nor let go.
+    /// Whether money was authorised, and neither captured nor released.
     is_held: bool,
 }
 
-/// The provider did nothing twice, under any keys. Returns the money that it has for each order.
-fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, AtProvider> {
-    let mut money: HashMap<OrderId, AtProvider> = HashMap::new();
-    let mut effects: BTreeMap<(OrderId, &str), Vec<&Operation>> = BTreeMap::new();
+/// Checks that the provider did nothing twice, under any keys. Returns the money that it has for each order.
+fn check_provider(
+    operations: &[OperationRecord],
+    report: &mut Report,
+) -> HashMap<OrderId, ProviderMoney> {
+    let mut money: HashMap<OrderId, ProviderMoney> = HashMap::new();
+    let mut effects: BTreeMap<(OrderId, &str), Vec<&OperationRecord>> = BTreeMap::new();
     for operation in operations {
         let Some(result @ ("approved" | "captured" | "voided" | "refunded" | EXPIRED)) =
             operation.result.as_deref()
@@ -193,7 +201,7 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
         };
         effects.entry((operation.order_id, result)).or_default().push(operation);
         let amount = operation.amount.amount_minor;
-        let AtProvider { kept, .. } = money.entry(operation.order_id).or_default();
+        let ProviderMoney { kept, .. } = money.entry(operation.order_id).or_default();
         match result {
             "captured" => *kept += amount,
             "refunded" => *kept -= amount,
@@ -205,7 +213,7 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
         money.is_held = was("approved") && !["captured", "voided", EXPIRED].into_iter().any(was);
     }
     for ((order_id, result), operations) in &effects {
-        // A capture and the void after it are both told that there is nothing any more.
+        // A capture and the void after it both learn that the authorisation has ended.
         if operations.len() > 1 && *result != EXPIRED {
             let keys: Vec<String> =
                 operations.iter().map(|operation| operation.idempotency_key.to_string()).collect();
@@ -221,14 +229,14 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
     money
 }
 
-/// Captured less refunded is the total of a completed order and nothing of a cancelled one, in our
-/// rows and in the provider's, if they can be seen; and nothing is held. Returns what is otherwise.
+/// Checks an order's money: captured less refunded is the total of a completed order and zero of a cancelled one,
+/// in our rows and in the provider's, if they can be read; and nothing is held. Returns the violations.
 fn wrong_money(
-    order: &Order,
-    payment: Option<&Payment>,
-    at_provider: Option<AtProvider>,
+    order: &OrderRecord,
+    payment: Option<&PaymentRecord>,
+    at_provider: Option<ProviderMoney>,
 ) -> Vec<String> {
-    let Order { order_id, status, total, .. } = order;
+    let OrderRecord { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
         _ => 0,
@@ -257,9 +265,9 @@ fn wrong_money(
     wrong
 }
 
-/// What was sold to a completed order is what it has, whatever its lines. Returns what is otherwise.
-fn wrong_goods(order: &Order, reservation: Option<&Reservation>) -> Option<String> {
-    let Order { order_id, status, lines, .. } = order;
+/// Checks that the goods sold to a completed order are those in its lines. Returns a violation.
+fn wrong_goods(order: &OrderRecord, reservation: Option<&ReservationRecord>) -> Option<String> {
+    let OrderRecord { order_id, status, lines, .. } = order;
     let sold = reservation.filter(|_| status == "completed")?;
     let ordered = lines.iter().flatten().map(|line| (&line.sku, u64::from(line.quantity)));
     let ordered = merged(ordered);
@@ -282,8 +290,8 @@ fn merged<'a>(lines: impl Iterator<Item = (&'a Sku, u64)>) -> BTreeMap<&'a Sku, 
     goods
 }
 
-/// If nothing is open, the stock that is held or sold is what the orders hold or bought.
-fn check_sums(snapshot: &Snapshot, report: &mut Report) {
+/// Checks the sums if nothing is open: the held and sold stock is what the orders hold and bought.
+fn check_sums(snapshot: &ShopSnapshot, report: &mut Report) {
     let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
     for reservation in &snapshot.reservations {
         for line in &reservation.lines {

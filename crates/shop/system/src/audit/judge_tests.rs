@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::audit::made_up::{ORDER, learned, operation, row, shop, violations};
-use crate::audit::rows::{Learned, Shipment};
+use crate::audit::rows::{LearnedCounts, ShipmentRecord};
+use crate::audit::samples::{ORDER, learned, operation, row, shop, violations};
 
 #[test]
 fn a_sound_shop_has_no_violations() {
@@ -33,8 +33,8 @@ fn an_order_that_orders_does_not_know_is_open() {
     assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
 }
 
-/// Takes the rows of a service away.
-type Clear = fn(&mut Snapshot);
+/// Removes the rows of a service.
+type Clear = fn(&mut ShopSnapshot);
 
 #[test]
 fn a_service_that_is_away_is_named_and_the_others_are_judged() {
@@ -47,7 +47,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
             ("shipping", |shop| shop.shipments.clear()),
             ("catalog", |shop| shop.prices.clear()),
             ("cart", |shop| (shop.carts, shop.checkouts) = Default::default()),
-            ("recommendations", |shop| shop.learned = Learned::default()),
+            ("recommendations", |shop| shop.learned = LearnedCounts::default()),
         ];
         for (service, clear) in without {
             let mut shop = whole.clone();
@@ -174,11 +174,11 @@ fn what_was_paid_at_the_sandbox_is_compared_with_it_after_the_move_to_an_api() {
     let other = "0193f7a0-0000-7000-8000-000000000002";
     let order_id: OrderId = other.parse().expect("an id");
     let mut both = shop("completed");
-    let order = Order { order_id, ..both.orders[0].clone() };
-    let reservation = Reservation { order_id, ..both.reservations[0].clone() };
-    let shipment = Shipment { order_id, ..both.shipments[0].clone() };
+    let order = OrderRecord { order_id, ..both.orders[0].clone() };
+    let reservation = ReservationRecord { order_id, ..both.reservations[0].clone() };
+    let shipment = ShipmentRecord { order_id, ..both.shipments[0].clone() };
     let reference = Some("psp_1".to_owned());
-    let payment = Payment { order_id, reference, ..both.payments[0].clone() };
+    let payment = PaymentRecord { order_id, reference, ..both.payments[0].clone() };
     both.orders.push(order);
     both.reservations.push(reservation);
     both.shipments.push(shipment);
@@ -205,9 +205,9 @@ fn only_what_was_sold_is_recommended() {
     let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
     assert_eq!(violations(&cancelled), expected);
 
-    // Recommendations is no part of the saga: its event may come after the end.
+    // Recommendations is not part of the saga: it may get an event after the end.
     let mut late = shop("completed");
-    late.learned = Learned::default();
+    late.learned = LearnedCounts::default();
     let report = judge(&late, Timestamp::MAX, &Report::default());
     assert_eq!(
         report.open,
@@ -244,6 +244,6 @@ fn t219_what_goes_on_or_was_solved_by_a_person_is_no_violation() {
     };
     let solved = by_hand("payments");
     assert!(solved.is_settled() && solved.unseen[0].contains("by phone"), "{solved}");
-    // A person who solved another service's part says nothing of this one.
+    // The manual compensation of another service explains nothing here.
     assert_eq!(by_hand("inventory").violations.len(), 1);
 }

@@ -1,32 +1,32 @@
-//! The audit of the shop: what must hold between its services, read from their databases.
-//! [`ballet_ops::audit`] checks what only the databases and the broker show.
+//! The audit of the shop: the invariants between its services, read from their databases. [`ballet_ops::audit`]
+//! checks those that the databases and the broker show alone.
 //!
-//! What must hold at any moment, such as a stock that adds up, is always checked. What must hold
-//! for a quiescent order is checked only for orders that have not changed for a while; the others
-//! are listed as open. A service whose database does not answer is named, and the others are judged.
+//! Invariants that hold at any moment, for instance that the stock adds up, are always checked. Invariants of
+//! quiescent orders are checked only for orders that have not changed for a while; the others are listed as open. A
+//! service whose database does not answer is named, and the others are judged.
 
 mod carts;
 mod judge;
-mod learned;
-#[cfg(test)]
-mod made_up;
 mod prices;
-mod published;
+mod published_products;
 mod read;
+mod recommendations;
 mod rows;
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
-pub use published::{Published, unlike_published};
+pub use published_products::{PublishedProducts, unlike_published};
 pub use read::{products, received};
 
-/// Reads and checks everything beside what [`ballet_ops::audit`] has found before: an order whose saga waits
-/// for something is not at its end, and what a person did outside of the system is in no row. `databases` has
-/// the URL of each service's database. An order is quiescent when it is completed or cancelled and has not
-/// changed for `quiescent_after`. A service whose database cannot be read is [away](Report::away).
+/// Reads the shop and checks it together with the earlier result of [`ballet_ops::audit`]: an order whose saga
+/// waits is not at its end, and a manual compensation is in no row. `databases` has the URL of each service's
+/// database. An order is quiescent when it is completed or cancelled and has not changed for `quiescent_after`. A
+/// service whose database cannot be read is [away](Report::away).
 pub async fn audit_beside(
     framework: &Report,
     databases: &BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! The rule for prices: what an order costs is what catalog offered when it was checked out.
+//! The rule for prices: an order has the prices that catalog offered when it was checked out.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use shop_events::{Money, OrderLine, Sku};
 
-use crate::audit::rows::{Order, Price};
+use crate::audit::rows::{OrderRecord, PriceRecord};
 
-/// A price may have been replaced this long before it was named, because a copy was behind.
+/// The time for which an order may still have a replaced price, because a copy was behind.
 const BEHIND: SignedDuration = SignedDuration::from_mins(15);
 
-/// Compares what was paid with what was offered.
-pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
+/// Compares the prices in paid orders with the offers.
+pub(super) fn check(orders: &[OrderRecord], prices: &[PriceRecord], report: &mut Report) {
     let paid = orders.iter().filter(|order| matches!(&*order.status, "confirmed" | "completed"));
     let paid = paid.filter_map(|order| Some((order, order.lines.as_ref()?)));
-    let mut by_sku: HashMap<&Sku, Vec<&Price>> = HashMap::new();
+    let mut by_sku: HashMap<&Sku, Vec<&PriceRecord>> = HashMap::new();
     for price in prices {
         by_sku.entry(&price.sku).or_default().push(price);
     }
@@ -36,8 +36,8 @@ pub(super) fn check(orders: &[Order], prices: &[Price], report: &mut Report) {
                 let is_over = price.until.is_some_and(|until| until + BEHIND < at);
                 price.price == *unit_price && price.since <= at + BEHIND && !is_over
             });
-            // Before the first price that catalog noted: it noted none of that time, or the order was dated by a clock that
-            // was wrong. Nobody is sold what is not there, so a price that came later was offered then.
+            // Before the first price that catalog noted: it noted none of that time, or a wrong clock dated the
+            // order. Nobody buys a product that does not exist, so a later price was offered then.
             let first = known.iter().min_by_key(|price| price.version);
             let is_unknown = first.is_some_and(|first| {
                 let is_known = known.iter().any(|price| price.price == *unit_price);

@@ -1,16 +1,16 @@
-//! Prices as the audit compares them with what was offered.
+//! Audits of prices and offers.
 
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::audit::judge::judge;
-use crate::audit::made_up::{euros, price, row, shop, violations};
+use crate::audit::samples::{euros, price, row, shop, violations};
 
 #[test]
 fn t202_what_was_paid_is_what_was_offered_then() {
     let (day, later) = ("2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z");
-    // ORDER is of December 2024, by its id.
+    // `ORDER` is of December 2024, by its id.
     let (long_ago, before) = ("2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z");
     for (prices, fine) in [
         (vec![price(1, 250, long_ago, None)], true),
@@ -27,7 +27,7 @@ fn t202_what_was_paid_is_what_was_offered_then() {
         assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
     }
     let mut unknown = shop("completed");
-    // The last one was sold before it was there, by a clock that was wrong.
+    // The product of the last case was sold before it existed, because of a wrong clock.
     for prices in [vec![], vec![price(2, 300, later, None)], vec![price(1, 250, later, None)]] {
         unknown.prices = prices;
         let report = judge(&unknown, Timestamp::MAX, &Report::default());

@@ -9,15 +9,15 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::audit::rows::{
-    Cart, Checkout, Learned, Operation, Order, Payment, Price, Reservation, Shipment, Snapshot,
-    Stock,
+    CartRecord, CheckoutRecord, LearnedCounts, OperationRecord, OrderRecord, PaymentRecord,
+    PriceRecord, ReservationRecord, ShipmentRecord, ShopSnapshot, StockRecord,
 };
 
 /// The URL of each service's database.
 type Databases = BTreeMap<String, String>;
 
 /// Reads every service whose database answers.
-pub(super) async fn read(databases: &Databases) -> Snapshot {
+pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     let read_at = now();
     let orders = while_answering(databases, &["orders"], orders(databases)).await;
     let (inventory, payments, shipping, catalog, cart, recommendations) = tokio::join!(
@@ -36,7 +36,7 @@ pub(super) async fn read(databases: &Databases) -> Snapshot {
     let prices = seen("catalog", catalog, &mut away);
     let (checkouts, carts) = seen("cart", cart, &mut away);
     let learned = seen("recommendations", recommendations, &mut away);
-    Snapshot {
+    ShopSnapshot {
         read_at,
         away,
         orders,
@@ -52,7 +52,7 @@ pub(super) async fn read(databases: &Databases) -> Snapshot {
     }
 }
 
-/// The rows, or none of a service that is away.
+/// Returns the rows, or none if the service is away.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
@@ -69,7 +69,7 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-async fn orders(databases: &Databases) -> sqlx::Result<Vec<Order>> {
+async fn orders(databases: &Databases) -> sqlx::Result<Vec<OrderRecord>> {
     let mut db = connect(databases, "orders").await?;
     let orders = "select jsonb_build_object('order_id', order_id, 'status', status, 'lines', lines,
             'created_at', created_at, 'changed_at', changed_at, 'total',
@@ -79,7 +79,9 @@ async fn orders(databases: &Databases) -> sqlx::Result<Vec<Order>> {
     all(&mut db, orders).await
 }
 
-async fn inventory(databases: &Databases) -> sqlx::Result<(Vec<Stock>, Vec<Reservation>)> {
+async fn inventory(
+    databases: &Databases,
+) -> sqlx::Result<(Vec<StockRecord>, Vec<ReservationRecord>)> {
     let mut db = connect(databases, "inventory").await?;
     let stock = all(&mut db, "select to_jsonb(stock) from stock").await?;
     let reservations = "select jsonb_build_object('order_id', order_id, 'state', state, 'lines',
@@ -88,7 +90,9 @@ async fn inventory(databases: &Databases) -> sqlx::Result<(Vec<Stock>, Vec<Reser
     Ok((stock, all(&mut db, reservations).await?))
 }
 
-async fn payments(databases: &Databases) -> sqlx::Result<(Vec<Payment>, Vec<Operation>)> {
+async fn payments(
+    databases: &Databases,
+) -> sqlx::Result<(Vec<PaymentRecord>, Vec<OperationRecord>)> {
     let mut db = connect(databases, "payments").await?;
     let payments = "select jsonb_build_object('order_id', order_id, 'state', state,
             'captured_minor', captured_minor, 'refunded_minor', refunded_minor,
@@ -104,24 +108,24 @@ async fn payments(databases: &Databases) -> sqlx::Result<(Vec<Payment>, Vec<Oper
     Ok((payments, all(&mut db, operations).await?))
 }
 
-async fn shipping(databases: &Databases) -> sqlx::Result<Vec<Shipment>> {
+async fn shipping(databases: &Databases) -> sqlx::Result<Vec<ShipmentRecord>> {
     let mut db = connect(databases, "shipping").await?;
     let shipments = "select jsonb_build_object('order_id', order_id, 'state', state) from shipment";
     all(&mut db, shipments).await
 }
 
-async fn catalog(databases: &Databases) -> sqlx::Result<Vec<Price>> {
+async fn catalog(databases: &Databases) -> sqlx::Result<Vec<PriceRecord>> {
     let mut db = connect(databases, "catalog").await?;
     let prices = "select to_jsonb(product_price) || jsonb_build_object('price',
         jsonb_build_object('amount_minor', price_minor, 'currency', currency)) from product_price";
     all(&mut db, prices).await
 }
 
-/// All products, also those that are withdrawn.
+/// Returns all products, including the withdrawn ones.
 ///
 /// # Errors
 ///
-/// If the database of catalog does not answer.
+/// Returns an error if the database of catalog does not answer.
 pub async fn products(databases: &BTreeMap<String, String>) -> sqlx::Result<Vec<Product>> {
     while_answering(databases, &["catalog"], all_products(databases)).await
 }
@@ -133,11 +137,11 @@ async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
     all(&mut db, products).await
 }
 
-/// How much of a product inventory has received, over all delivery notes.
+/// Returns the quantity of a product that inventory has received, over all delivery notes.
 ///
 /// # Errors
 ///
-/// If the database of inventory does not answer.
+/// Returns an error if the database of inventory does not answer.
 pub async fn received(databases: &BTreeMap<String, String>, sku: &str) -> sqlx::Result<i64> {
     while_answering(databases, &["inventory"], received_of(databases, sku)).await
 }
@@ -148,32 +152,32 @@ async fn received_of(databases: &Databases, sku: &str) -> sqlx::Result<i64> {
     Ok(received.fetch_optional(&mut db).await?.unwrap_or_default())
 }
 
-async fn cart(databases: &Databases) -> sqlx::Result<(Vec<Checkout>, Vec<Cart>)> {
+async fn cart(databases: &Databases) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<CartRecord>)> {
     let mut db = connect(databases, "cart").await?;
     let checkouts = "select jsonb_build_object('order_id', order_id, 'cart_id', cart_id,
             'cart_version', cart_version, 'lines', lines, 'status', status, 'total',
             jsonb_build_object('amount_minor', total_minor, 'currency', currency))
         from checkout";
     let checkouts = all(&mut db, checkouts).await?;
-    // After the checkouts: an order that a cart names is among them, unless the cart is new.
+    // Read after the checkouts: the order of a cart is among them, unless the cart is new.
     let carts = "select jsonb_build_object('cart_id', cart_id, 'status', status,
             'order_id', order_id)
         from cart";
     Ok((checkouts, all(&mut db, carts).await?))
 }
 
-async fn learned(databases: &Databases) -> sqlx::Result<Learned> {
+async fn learned(databases: &Databases) -> sqlx::Result<LearnedCounts> {
     let mut db = connect(databases, "recommendations").await?;
     let orders = "select jsonb_build_object('order_id', order_id, 'skus', skus)
         from customer_order where counted";
-    Ok(Learned {
+    Ok(LearnedCounts {
         orders: all(&mut db, orders).await?,
         products: all(&mut db, "select to_jsonb(product_count) from product_count").await?,
         pairs: all(&mut db, "select to_jsonb(pair_count) from pair_count").await?,
     })
 }
 
-/// All rows of a query, each of them one JSON object.
+/// Returns all rows of a query, each a JSON object.
 async fn all<Row>(db: &mut PgConnection, query: &'static str) -> sqlx::Result<Vec<Row>>
 where
     Row: DeserializeOwned + Send + Unpin + 'static,

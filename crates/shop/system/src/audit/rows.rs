@@ -9,26 +9,26 @@ use uuid::Uuid;
 
 /// All rows. The orders are read first, so the rows of the other services are not older.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot {
+pub(super) struct ShopSnapshot {
     pub(super) read_at: Timestamp,
     /// The services that could not be read, and why. Their rows are missing.
     pub(super) away: BTreeMap<&'static str, String>,
-    pub(super) orders: Vec<Order>,
-    pub(super) stock: Vec<Stock>,
-    pub(super) reservations: Vec<Reservation>,
-    pub(super) payments: Vec<Payment>,
-    /// What the sandbox did. Of a provider's API nobody lists what it did.
-    pub(super) operations: Vec<Operation>,
-    pub(super) shipments: Vec<Shipment>,
-    pub(super) prices: Vec<Price>,
-    pub(super) carts: Vec<Cart>,
-    pub(super) checkouts: Vec<Checkout>,
-    pub(super) learned: Learned,
+    pub(super) orders: Vec<OrderRecord>,
+    pub(super) stock: Vec<StockRecord>,
+    pub(super) reservations: Vec<ReservationRecord>,
+    pub(super) payments: Vec<PaymentRecord>,
+    /// The operations of the sandbox. The API of a provider does not list its operations.
+    pub(super) operations: Vec<OperationRecord>,
+    pub(super) shipments: Vec<ShipmentRecord>,
+    pub(super) prices: Vec<PriceRecord>,
+    pub(super) carts: Vec<CartRecord>,
+    pub(super) checkouts: Vec<CheckoutRecord>,
+    pub(super) learned: LearnedCounts,
 }
 
-/// What recommendations counts.
+/// The counts of recommendations.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Learned {
+pub(super) struct LearnedCounts {
     pub(super) orders: Vec<LearnedOrder>,
     pub(super) products: Vec<LearnedProduct>,
     pub(super) pairs: Vec<LearnedPair>,
@@ -54,21 +54,21 @@ pub(super) struct LearnedPair {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Order {
+pub(super) struct OrderRecord {
     pub(super) order_id: OrderId,
     pub(super) status: String,
-    /// Missing if it was never placed.
+    /// Missing if the order was never placed.
     pub(super) lines: Option<Vec<OrderLine>>,
     pub(super) total: Option<Money>,
     pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
 }
 
-/// A price that a product has or had.
+/// A current or earlier price of a product.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Price {
+pub(super) struct PriceRecord {
     pub(super) sku: Sku,
-    /// The version of the product from which on it had this price.
+    /// The first version of the product with this price.
     pub(super) version: i64,
     pub(super) price: Money,
     pub(super) since: Timestamp,
@@ -76,7 +76,7 @@ pub(super) struct Price {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Stock {
+pub(super) struct StockRecord {
     pub(super) sku: Sku,
     pub(super) on_hand: i64,
     pub(super) held: i64,
@@ -85,14 +85,14 @@ pub(super) struct Stock {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Reservation {
+pub(super) struct ReservationRecord {
     pub(super) order_id: OrderId,
     pub(super) state: String,
     pub(super) lines: Vec<StockLine>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Payment {
+pub(super) struct PaymentRecord {
     pub(super) order_id: OrderId,
     pub(super) state: String,
     pub(super) amount: Money,
@@ -104,23 +104,23 @@ pub(super) struct Payment {
 
 /// An operation of the sandbox.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Operation {
+pub(super) struct OperationRecord {
     pub(super) idempotency_key: Uuid,
     pub(super) order_id: OrderId,
-    /// Of the authorisation that it is about.
+    /// The reference of its authorisation.
     pub(super) reference: String,
     pub(super) amount: Money,
     pub(super) result: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Shipment {
+pub(super) struct ShipmentRecord {
     pub(super) order_id: OrderId,
     pub(super) state: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Cart {
+pub(super) struct CartRecord {
     pub(super) cart_id: CartId,
     pub(super) status: String,
     /// The order of the last checkout.
@@ -129,7 +129,7 @@ pub(super) struct Cart {
 
 /// A checkout, with the prices that the customer was shown.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Checkout {
+pub(super) struct CheckoutRecord {
     pub(super) order_id: OrderId,
     pub(super) cart_id: CartId,
     pub(super) cart_version: i64,

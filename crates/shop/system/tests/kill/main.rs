@@ -1,9 +1,8 @@
-//! A process that is frozen (SIGSTOP) is in `frozen`, and one that is killed around calls over HTTP in
-//! `outside`. One that is killed (SIGKILL) at every fault point of every step is in `xtask/tests/kills.rs`:
-//! every system has that.
+//! `frozen` has processes that are frozen (SIGSTOP), and `outside` has processes that are killed around calls over
+//! HTTP. `xtask/tests/kills.rs` kills processes (SIGKILL) at every fault point of every step, for every system.
 
 mod frozen;
 mod outside;
 mod process;
 mod services;
-mod world;
+mod shop_processes;

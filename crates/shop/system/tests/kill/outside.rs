@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::process::Process;
-use crate::world::{World, goods};
+use crate::process::KillableService;
+use crate::shop_processes::{ShopProcesses, goods};
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
 use shop_rig::partner::Partner;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Where payments dies, and at which path the provider was asked then.
+/// The fault point at which payments dies, and the path of the call at that point.
 const AIMS: [(&str, &str); 7] = [
     ("before_call@authorize_payment", "/authorizations"),
     ("after_call@authorize_payment", "/authorizations"),
@@ -39,41 +39,41 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
 async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
     let place =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("outside-{}", std::process::id()));
-    let world = World::new("outside").await;
+    let shop = ShopProcesses::new("outside").await;
     let partner = Partner::start(decides).await;
-    let process = |service| Process::new(service, &world.env, &place).calling(&partner.url);
-    let mut processes = world.start(process).await;
-    world.fill().await;
+    let process = |service| KillableService::new(service, &shop.env, &place).calling(&partner.url);
+    let mut processes = shop.start(process).await;
+    shop.fill().await;
     let at = processes.iter().position(|one| one.service == "payments").expect("a service");
     for (aim, path) in AIMS {
         let payments = &mut processes[at];
         payments.aim(aim);
         let mut order = goods("card_approved");
         let (paths, end) = if path == "/voids" {
-            // Nobody delivers there, so the money is let go.
+            // The carrier does not deliver there, so the money is released.
             order["ship_to"]["country"] = json!("AQ");
             (["/authorizations", "/voids"], "cancelled")
         } else {
             (["/authorizations", "/captures"], "completed")
         };
-        let order = world.place(&order).await;
+        let order = shop.place(&order).await;
         payments.died().await;
-        let left = partner.done(path, &order).len();
+        let left = partner.operations(path, &order).len();
         assert_eq!(left, usize::from(!aim.starts_with("before_call")), "{aim}");
         payments.start();
-        world.services.serves("payments", payments.serving().await);
-        world.ends(&order, end).await;
+        shop.services.serves("payments", payments.serving().await);
+        shop.ends(&order, end).await;
         for path in paths {
             wait_until("the provider to be asked", SOON, || async {
-                Ok::<_, String>((!partner.done(path, &order).is_empty()).then_some(()))
+                Ok::<_, String>((!partner.operations(path, &order).is_empty()).then_some(()))
             })
             .await
             .expect("a request");
-            let done = partner.done(path, &order);
+            let done = partner.operations(path, &order);
             assert_eq!(done.len(), 1, "{aim}: {path} of {order}: {done:?}");
         }
-        // What is left of this order must not meet the next aim.
-        world.has_no_open_calls("payments").await;
+        // The rest of this order must not reach the next fault point.
+        shop.has_no_open_calls("payments").await;
     }
     drop(processes);
     std::fs::remove_dir_all(&place).expect("removed");

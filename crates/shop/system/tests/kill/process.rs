@@ -1,4 +1,4 @@
-//! One service as a process of its own: this very test program, told to be the service.
+//! One service as a process of its own. The process runs this test program as the service.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
-use cards::Remote;
+use cards::RemoteProvider;
 use cart::config::CartSettings;
-use outside::{Connection, Secrets};
+use outside::{ApiConnection, Secrets};
 use rustix::process::{Pid, Signal, kill_process};
 use shop_rig::partner;
 use tracing_subscriber::filter::LevelFilter;
@@ -17,12 +17,12 @@ use tracing_subscriber::filter::LevelFilter;
 const SERVICE: &str = "SHOP_SERVICE";
 const AMQP: &str = "SHOP_SERVICE_AMQP_URL";
 const DATABASE: &str = "SHOP_SERVICE_DATABASE_URL";
-/// The API of the payment provider, if it is not the sandbox.
+/// The URL of the payment provider's API. Without it, payments uses the sandbox.
 const PROVIDER: &str = "SHOP_SERVICE_PROVIDER_URL";
 
-/// A service's process, and the directory in which it notes down where it was.
+/// A service's process, and the directory in which it notes its fault points.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct KillableService {
     pub(crate) service: &'static str,
     place: PathBuf,
     amqp_url: String,
@@ -31,8 +31,8 @@ pub(crate) struct Process {
     running: Option<OwnProcess>,
 }
 
-impl Process {
-    /// A service with a directory of its own, not started yet.
+impl KillableService {
+    /// Creates the process of a service, with its own directory. It is not started yet.
     pub(crate) fn new(service: &'static str, env: &TestEnv, place: &Path) -> Self {
         let place = place.join(service);
         fs::create_dir_all(&place).expect("a directory");
@@ -46,45 +46,45 @@ impl Process {
         Self { provider_url: Some(provider_url.to_owned()), ..self }
     }
 
-    /// Starts it, or starts it again.
+    /// Starts or restarts the process.
     pub(crate) fn start(&mut self) {
         self.running = Some(spawn(self));
     }
 
-    /// Where it serves HTTP, once it does.
+    /// Waits until the process serves HTTP, and returns its URL.
     pub(crate) async fn serving(&mut self) -> String {
         let running = self.running.as_mut().expect("it is started");
         let url = running.serving().await;
         url.unwrap_or_else(|e| panic!("{}: {e}\n{}", self.service, tail(&self.place)))
     }
 
-    /// Makes it die at a point.
+    /// Makes the process die at a fault point.
     pub(crate) fn aim(&self, at: &str) {
         let (new, aim) = (self.place.join("aim.new"), self.place.join("aim"));
         fs::write(&new, at).expect("an aim");
         fs::rename(new, aim).expect("an aim");
     }
 
-    /// Makes it stop at a point (SIGSTOP), with all that it holds.
+    /// Makes the process stop at a fault point (SIGSTOP), with everything that it holds.
     pub(crate) fn freeze(&self, at: &str) {
         let (new, freeze) = (self.place.join("freeze.new"), self.place.join("freeze"));
         fs::write(&new, at).expect("a point");
         fs::rename(new, freeze).expect("a point");
     }
 
-    /// Whether it has come to the point at which it stops.
+    /// Whether the process has reached the fault point at which it stops.
     pub(crate) fn is_frozen(&self) -> bool {
         !self.place.join("freeze").exists()
     }
 
-    /// Lets it go on.
+    /// Resumes the process.
     pub(crate) fn wake(&self) {
         let running = self.running.as_ref().expect("it is started");
         let pid = running.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it lives"), Signal::CONT).expect("a signal");
     }
 
-    /// Waits until it is gone, which it must be by SIGKILL.
+    /// Waits until the process has died, which must be by SIGKILL.
     pub(crate) async fn died(&mut self) {
         let running = self.running.as_mut().expect("it is started");
         let status = running.ended().await.expect("a status");
@@ -93,8 +93,9 @@ impl Process {
     }
 }
 
-fn spawn(process: &Process) -> OwnProcess {
-    let Process { service, place, amqp_url, database_url, provider_url, running: _ } = process;
+fn spawn(process: &KillableService) -> OwnProcess {
+    let KillableService { service, place, amqp_url, database_url, provider_url, running: _ } =
+        process;
     let process = OwnProcess::start("process::service", |command| {
         command
             .env(SERVICE, service)
@@ -117,7 +118,7 @@ fn tail(place: &Path) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// No test: what the processes of the tests run. Without a service to be it does nothing.
+/// Not a test: the entry of the tests' processes. Without the variables it does nothing.
 #[test]
 fn service() {
     let Ok(name) = std::env::var(SERVICE) else { return };
@@ -148,10 +149,10 @@ fn by_name(name: &str, database_url: String) -> Service {
     }
 }
 
-/// A payment provider behind an API.
-fn remote(url: &str) -> Remote {
+/// Returns a payment provider behind an API.
+fn remote(url: &str) -> RemoteProvider {
     let key = Secrets::of("A_KEY", Some(partner::KEY), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
     let timeout = Duration::from_secs(5);
-    Remote::new(Connection { url, key, ca_file: None, timeout }).expect("a provider")
+    RemoteProvider::new(ApiConnection { url, key, ca_file: None, timeout }).expect("a provider")
 }

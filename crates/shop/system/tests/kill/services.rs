@@ -1,4 +1,4 @@
-//! The services' HTTP APIs, wherever they serve at the moment.
+//! The current URLs of the services' HTTP APIs.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-/// For hangs, not for pace: any service may be dead at any time, and on a busy machine each takes a while
-/// to start.
+/// The limit for waits that hang; no test depends on the pace. Any service may be dead at any time, and on a busy
+/// machine each takes a while to start.
 pub(crate) const SOON: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
@@ -20,12 +20,12 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) fn new() -> Self {
-        // A hung process is not waited for.
+        // A request to a hung process times out.
         let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
         Self { client, urls: Mutex::default() }
     }
 
-    /// A service serves here now.
+    /// Sets the URL of a service.
     pub(crate) fn serves(&self, service: &'static str, url: String) {
         self.urls.lock().expect("the addresses").insert(service, url);
     }
@@ -35,7 +35,7 @@ impl Services {
     }
 
     pub(crate) async fn get(&self, service: &str, path: &str) -> Result<Response, String> {
-        self.client.get(format!("{}/{path}", self.url(service))).send().await.map_err(said)
+        self.client.get(format!("{}/{path}", self.url(service))).send().await.map_err(error_text)
     }
 
     pub(crate) async fn post(
@@ -45,10 +45,10 @@ impl Services {
         body: &Value,
     ) -> Result<Response, String> {
         let url = format!("{}/{path}", self.url(service));
-        self.client.post(url).json(body).send().await.map_err(said)
+        self.client.post(url).json(body).send().await.map_err(error_text)
     }
 }
 
-pub(crate) fn said(error: impl Display) -> String {
+pub(crate) fn error_text(error: impl Display) -> String {
     error.to_string()
 }

@@ -1,4 +1,4 @@
-//! The audit of a shop in which somebody does not answer.
+//! The audit of a shop in which a service or the broker does not answer.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,14 +11,14 @@ use tokio::net::TcpListener;
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// As a program that was stopped: the system takes its connections, and nothing answers.
+/// Returns a listener like that of a stopped program: the system accepts connections, and nothing answers.
 async fn hangs() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("an address");
     let address = listener.local_addr().expect("an address");
     (listener, address)
 }
 
-/// The audit with other addresses for some databases.
+/// Audits the shop with other addresses for some databases.
 async fn audited(shop: &Shop, elsewhere: &[(&str, SocketAddr)], broker: &BrokerSnapshot) -> Report {
     let mut databases = shop.databases();
     for (service, address) in elsewhere {
@@ -38,13 +38,13 @@ fn said(report: &Report, words: &str) -> bool {
 #[tokio::test]
 async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     let shop = Shop::open("away").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     let idle = || async { shop.idle_broker().await.map(Some) };
     let broker = wait_until("empty queues", SOON, idle).await.expect("an idle broker");
 
-    // It waits for no table that stays locked.
+    // The audit does not wait for a locked table.
     let mut db = connect(&shop.databases(), "shipping").await.expect("connected");
     let limit: String =
         sqlx::query_scalar("show lock_timeout").fetch_one(&mut db).await.expect("a limit");
@@ -77,7 +77,7 @@ async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     let violations = wrong.violations.join("\n");
     assert!(violations.contains("stock mug does not add up"), "{wrong}");
 
-    // Of a broker that is away nobody knows whether it has the message.
+    // Without the broker it is not known whether it has the message.
     let lost = "delete from ballet.ledger where step = 'commit_stock'";
     db.execute(lost).await.expect("a row too few");
     let away = BrokerSnapshot { away: Some("no answer".to_owned()), ..BrokerSnapshot::default() };
@@ -91,9 +91,9 @@ async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
 #[tokio::test]
 async fn an_order_that_is_completed_is_not_open_in_the_audit() {
     let mut shop = Shop::open("completed").await;
-    // It counts orders, and is no part of them.
+    // Recommendations counts orders, and takes no part in them.
     shop.stop("recommendations").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     let (nothing, hour) = (Report::default(), SignedDuration::from_hours(1));
     let lately = audit_beside(&nothing, &shop.databases(), hour).await;

@@ -1,4 +1,4 @@
-//! What a person did outside of the system in place of a compensation of payments.
+//! A person compensates a step of payments outside of the system.
 
 use ballet::{Clock, SagaId};
 use ballet_ops::redrive::Note;
@@ -10,7 +10,7 @@ use sqlx::{Connection, Executor};
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// A person compensates a step of payments, as soon as an attempt has failed.
+/// Records that a person compensated a step of payments, once an attempt has failed.
 async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &str) {
     let clock = Clock::system();
     let part = shop::system().parts.into_iter().find(|part| part.service == "payments");
@@ -34,10 +34,10 @@ async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &st
     .expect("solved");
 }
 
-/// An order that is paid, and not decided: shipping is away.
+/// Places an order that is paid but not decided, because shipping is away.
 async fn authorised(shop: &mut Shop) -> String {
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     wait_until("the authorisation", SOON, || async {
         let payment = shop.payment(&order_id).await;
         if payment["state"] == "authorized" { Ok(Some(())) } else { Err(payment.to_string()) }
@@ -68,7 +68,7 @@ async fn t219_a_void_that_hangs_or_was_solved_by_a_person_is_no_violation() {
         format!("order {order_id} is cancelled, but its payment is authorized: its saga goes on");
     assert!(report.open.contains(&words), "{report}");
 
-    // It answers, and says that it cannot: a person may act.
+    // The provider answers that it cannot act: a person may.
     provider.execute("alter table sandbox_operation rename to away; commit").await.expect("away");
     let voided = json!({ "order_id": order_id });
     solved(&shop, &order_id, "authorize_payment", &voided, "voided by phone").await;

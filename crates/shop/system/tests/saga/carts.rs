@@ -5,7 +5,7 @@ use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
 #[tokio::test]
 async fn a_cart_is_bought_at_the_price_that_it_showed() {
@@ -52,11 +52,11 @@ async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
 
 #[tokio::test]
 async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
-    let shop = Shop::with("gw_not_yet", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_not_yet", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let clock = Clock::system();
-    // It might have been checked out just now, or not: it is nowhere yet. An old one is not on its way.
+    // An order that was just checked out may be on its way; an old one is not.
     let (new, old) =
         (clock.new_id(clock.now()).to_string(), "0193f7a0-0000-7000-8000-000000000000");
     for (order_id, not_yet) in [(new.as_str(), true), (old, false)] {
@@ -89,7 +89,7 @@ async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
     shop.close().await;
 }
 
-/// Checks what is said of an order that is not there.
+/// Checks the answer about a missing order.
 async fn is_not_there(answer: reqwest::Response, not_yet: bool, said: &str) {
     assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{said}");
     let wait = answer.headers().get("retry-after").cloned();
@@ -99,12 +99,12 @@ async fn is_not_there(answer: reqwest::Response, not_yet: bool, said: &str) {
     assert_eq!(wait.is_some(), not_yet, "{said}: {problem}");
 }
 
-/// Publishes a product, and waits until carts know it; its URL.
+/// Publishes a product, and waits until cart knows it. Returns its URL.
 pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     let url = format!("{}/products", shop.url("catalog"));
     let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
         "price": { "amount_minor": amount_minor, "currency": "EUR" } });
-    // Sent again it is the same product.
+    // A repeated request publishes no second product.
     let published = wait_until("a product", SOON, || async {
         let status = shop.post(&url, &product).await.status();
         if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
@@ -120,7 +120,7 @@ pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     format!("{url}/{sku}")
 }
 
-/// Opens a cart with mugs; its URL.
+/// Opens a cart with mugs. Returns its URL.
 async fn opened(shop: &Shop, quantity: u32) -> String {
     let body = json!({ "customer_id": mugs(1, "")["customer_id"],
         "items": [{ "sku": "mug", "quantity": quantity }] });
@@ -135,13 +135,13 @@ async fn check_out(shop: &Shop, cart: &str, tag: &str, card: &str) -> reqwest::R
     request.json(&terms).send().await.expect("an answer")
 }
 
-/// Changes the price of a product that is in a cart, whose checkout then has to be refused.
+/// Changes the price of a product in a cart, whose checkout then has to be refused.
 async fn change(shop: &Shop, product: &str, amount_minor: i64, cart: &str) -> Value {
     let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
     let change = shop.client.request(Method::PUT, format!("{product}/price"));
     let changed = change.header("If-Match", "\"1\"").json(&price).send().await;
     assert_eq!(changed.expect("an answer").status(), StatusCode::OK);
-    // Another cart shows when the change has come.
+    // Another cart shows when the change has arrived.
     let known = wait_until("the new price", SOON, || async {
         let body = json!({ "customer_id": mugs(1, "")["customer_id"],
             "items": [{ "sku": "mug", "quantity": 1 }] });

@@ -1,4 +1,4 @@
-//! Orders that begin with a message, dropped by a program that knows nothing of us.
+//! Orders that begin with a message from a foreign program.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are() {
         ["ffffffff-ffff-4fff-bfff-ffffffffffff", "", "00000000-0000-4000-8000-000000000001", ""]
     {
         let order_id = if id.is_empty() {
-            shop.placed(&mugs(1, "card_approved")).await
+            shop.place_order(&mugs(1, "card_approved")).await
         } else {
             shop.drop_checkout(&properties(id), &mugs(1, "card_approved")).await;
             id.to_owned()
@@ -62,7 +62,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are() {
         shop.order_is(&order_id, "completed").await;
         placed.insert(0, json!(order_id));
     }
-    // Behind the gateway this is a customer.
+    // Behind the gateway, the caller is a customer.
     let url = shop.url("orders").to_owned();
     let of_customer = [("x-ballet-subject", CUSTOMER), ("x-ballet-scopes", "orders:read")];
     for (query, headers) in [
@@ -121,7 +121,7 @@ async fn an_impossible_checkout_is_cancelled_at_once() {
 #[tokio::test]
 async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
     let shop = Shop::open("taken").await;
-    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    let order_id = shop.place_order(&mugs(1, "card_slow")).await;
     let mut impossible = mugs(1, "card_approved");
     impossible["lines"] = json!([]);
     for (checkout, message_id) in [(mugs(2, "card_approved"), "another"), (impossible, "wrong")] {

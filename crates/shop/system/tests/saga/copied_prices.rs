@@ -1,4 +1,4 @@
-//! What orders knows of prices comes from a copy: it may be brought anew, and catalog may be set back.
+//! The prices in orders come from a copy, which may be rebuilt, and catalog may be set back.
 
 use ballet::core::Entity as _;
 use ballet_stage::wait_until;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::prices::{dropped, id_of, of};
 use crate::shop::{SOON, Shop, line, mugs};
 
-/// Catalog as it was when the mug was published.
+/// Sets catalog back to the time when the mug was published.
 const SET_BACK: &str = "
     begin;
     alter table product disable trigger product_notes_price;
@@ -22,7 +22,7 @@ const SET_BACK: &str = "
     delete from product_price where sku = 'mug' and version > 1;
     update product_price set until = null where sku = 'mug';
     commit";
-/// As if the mug had been published an hour before.
+/// Dates the mug's publication back by an hour.
 const AGED: &str = "
     begin;
     update product_price set since = since - interval '1 hour';
@@ -34,10 +34,10 @@ const NEW_PRICE: &str = "update product set version = version + 1, price_minor =
     changed_at = now() where sku = 'mug'";
 const WITHDRAWAL: &str = "update product set version = version + 1, withdrawn_at = now(), \
     changed_at = now() where sku = 'mug'";
-/// The migration of orders that notes what is in its copy.
+/// The migration of orders that stores the offers of its copy.
 const OFFER_OF_COPY: &str = include_str!("../../../../../migrations/orders/0006_offer_of_copy.sql");
 
-/// Brings the readers' copies anew, as an operator does.
+/// Rebuilds the copies of catalog's readers, as an operator does.
 pub(crate) async fn rebuild(shop: &Shop, and_empty: bool) {
     let readers = ["orders", "cart", "recommendations"];
     for reader in readers.iter().filter(|_| and_empty) {
@@ -63,12 +63,12 @@ async fn set(shop: &Shop, service: &str, sql: &'static str) {
     shop.database(service).await.execute(sql).await.expect("done");
 }
 
-/// What a request for a mug at this price is answered.
-async fn answered(shop: &Shop, amount_minor: i64) -> StatusCode {
+/// Returns the status of an order for a mug at this price.
+async fn order_status(shop: &Shop, amount_minor: i64) -> StatusCode {
     shop.place(&of(&line("mug", 1, amount_minor))).await.status()
 }
 
-/// Catalog's word of before it was set back comes once more, when the copy takes it no more.
+/// Publishes an event again that catalog sent before it was set back. The copy no longer accepts it.
 async fn comes_late(shop: &Shop, product: &Value) {
     let id = id_of(SignedDuration::from_hours(1));
     let properties = json!({ "type": "catalog.product_price_changed.v1", "message_id": id,
@@ -83,23 +83,23 @@ async fn comes_late(shop: &Shop, product: &Value) {
 #[tokio::test]
 async fn t202_a_price_that_catalog_lost_with_a_restore_counts_no_more() {
     let shop = Shop::open("t202lost").await;
-    shop.costs("mug", 1, 100).await;
+    shop.reprice("mug", 1, 100).await;
     let lost = shop.client.get(format!("{}/products/mug", shop.url("catalog"))).send().await;
     let lost: Value = lost.expect("an answer").json().await.expect("JSON");
     set(&shop, "catalog", SET_BACK).await;
     rebuild(&shop, true).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
     comes_late(&shop, &lost).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
 
-    // The next price has the version of the lost one.
-    shop.costs("mug", 1, 1_300).await;
+    // The next price gets the version of the lost one.
+    shop.reprice("mug", 1, 1_300).await;
     comes_late(&shop, &lost).await;
-    assert_eq!(answered(&shop, 100).await, StatusCode::CONFLICT);
-    assert_eq!(answered(&shop, 1_250).await, StatusCode::CONFLICT);
-    let order_id = shop.placed(&of(&line("mug", 1, 1_300))).await;
+    assert_eq!(order_status(&shop, 100).await, StatusCode::CONFLICT);
+    assert_eq!(order_status(&shop, 1_250).await, StatusCode::CONFLICT);
+    let order_id = shop.place_order(&of(&line("mug", 1, 1_300))).await;
     shop.order_is(&order_id, "completed").await;
-    shop.costs("mug", 2, 1_400).await;
+    shop.reprice("mug", 2, 1_400).await;
     let mut seen = line("mug", 1, 100);
     seen["product_version"] = json!(2);
     let order_id = dropped(&shop, id_of(SignedDuration::ZERO), &of(&seen)).await;
@@ -113,13 +113,13 @@ async fn t202_a_price_ends_also_if_only_a_rebuild_brings_what_came_after_it() {
     let shop = Shop::open("t202rebuilt").await;
     set(&shop, "catalog", NEW_PRICE).await;
     rebuild(&shop, false).await;
-    assert_eq!(answered(&shop, 1_250).await, StatusCode::CONFLICT);
-    let order_id = shop.placed(&of(&line("mug", 1, 1_300))).await;
+    assert_eq!(order_status(&shop, 1_250).await, StatusCode::CONFLICT);
+    let order_id = shop.place_order(&of(&line("mug", 1, 1_300))).await;
     shop.order_is(&order_id, "completed").await;
     set(&shop, "catalog", WITHDRAWAL).await;
     rebuild(&shop, false).await;
     for price in [1_250, 1_300] {
-        assert_eq!(answered(&shop, price).await, StatusCode::UNPROCESSABLE_ENTITY, "{price}");
+        assert_eq!(order_status(&shop, price).await, StatusCode::UNPROCESSABLE_ENTITY, "{price}");
     }
     shop.is_sound().await;
     shop.close().await;
@@ -129,17 +129,17 @@ async fn t202_a_price_ends_also_if_only_a_rebuild_brings_what_came_after_it() {
 async fn t202_a_price_that_only_a_fill_brought_counts_for_a_checkout_of_its_time() {
     let shop = Shop::open("t202filled").await;
     set(&shop, "catalog", AGED).await;
-    // A database that is new, so that all it has is what fills it.
+    // A new database, which has only the data that the copy is filled with.
     set(&shop, "orders", "delete from offer").await;
     rebuild(&shop, true).await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     let checkout = mugs(1, "card_approved");
     let late = dropped(&shop, id_of(SignedDuration::from_mins(30)), &checkout).await;
     shop.order_is(&late, "completed").await;
     let now = dropped(&shop, id_of(SignedDuration::ZERO), &checkout).await;
     shop.order_is(&now, "cancelled").await;
 
-    // A fill by the release before, which noted nothing of it. And the next price comes by a fill, too.
+    // A fill by the release before, which stored no offers. The next price comes by a fill, too.
     set(&shop, "catalog", AGED).await;
     rebuild(&shop, false).await;
     set(&shop, "orders", "delete from offer").await;

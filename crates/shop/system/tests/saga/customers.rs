@@ -1,4 +1,4 @@
-//! Whose carts and orders a client of the gateway sees and changes.
+//! The carts and orders that a client of the gateway sees and changes.
 
 use ballet::Clock;
 use reqwest::{Client, Method, RequestBuilder};
@@ -7,17 +7,17 @@ use sqlx::Connection;
 
 use crate::carts::sold;
 use crate::gateway::Gateway;
-use crate::shop::{CUSTOMER, Opened, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
 /// Another customer.
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// Where nothing is.
+/// An id that does not exist.
 const NOTHING: &str = "0193f7a0-0000-7000-8000-000000000000";
 
-/// The status and the body of an answer, without what is of this request only.
+/// Returns the status and the body of an answer, without the parts that differ for each request.
 async fn answer(request: RequestBuilder) -> (u16, Value) {
     let clock = Clock::system();
-    // Which routes want a key is the gateway's business.
+    // The gateway decides which routes need a key.
     let key = clock.new_id(clock.now()).to_string();
     let answer = request.header("Idempotency-Key", key).send().await.expect("an answer");
     let status = answer.status().as_u16();
@@ -33,7 +33,7 @@ fn gateway(shop: &Shop) -> &Gateway {
     shop.gateway.as_ref().expect("a gateway")
 }
 
-/// Everything that can be done with an order and a cart, and with a customer.
+/// Returns all requests about an order, a cart and a customer.
 fn requests(
     client: &Client,
     door: &str,
@@ -61,12 +61,12 @@ fn requests(
 
 #[tokio::test]
 async fn what_belongs_to_another_customer_does_not_exist() {
-    let shop = Shop::with("gw_whose", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_whose", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    // As old as the order: what is said of one that is not there depends on the age of its id.
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
+    // As old as the order, because the answer about a missing order depends on the age of its id.
     let clock = Clock::system();
     let nothing = clock.new_id(clock.now()).to_string();
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": 1 }] });
@@ -78,7 +78,7 @@ async fn what_belongs_to_another_customer_does_not_exist() {
     let theirs = requests(&other, &door, &order_id, &cart_id, CUSTOMER);
     let nobodys = requests(&other, &door, &nothing, &nothing, &nothing);
     for (their, nobodys) in theirs.into_iter().zip(nobodys) {
-        // What a client says of itself in the gateway's headers changes nothing.
+        // A client cannot change its identity by the gateway's headers.
         let forged = their.try_clone().expect("a request");
         let forged = forged.header("x-ballet-subject", CUSTOMER).header("x-ballet-client", "x");
         let forged = forged.header("x-ballet-scopes", "orders:all");
@@ -106,7 +106,7 @@ async fn what_belongs_to_another_customer_does_not_exist() {
     assert_eq!((theirs.0, nobodys.0), (422, 422));
     assert_eq!(theirs.1.to_string().replace(&order_id, NOTHING), nobodys.1.to_string());
 
-    // Nothing of it took effect.
+    // None of these requests took effect.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let (_, now) = answer(shop.client.get(format!("{door}/carts/{cart_id}"))).await;
     assert_eq!(now, cart);
@@ -118,7 +118,7 @@ async fn what_belongs_to_another_customer_does_not_exist() {
 
 #[tokio::test]
 async fn nothing_is_placed_for_somebody_else() {
-    let shop = Shop::with("gw_foreign", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_foreign", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let other = gateway(&shop).customer(OTHER).await;
     let cart = json!({ "customer_id": CUSTOMER, "items": [] });
@@ -136,19 +136,19 @@ async fn nothing_is_placed_for_somebody_else() {
 
 #[tokio::test]
 async fn those_behind_the_shop_see_and_change_everything() {
-    let shop = Shop::with("gw_support", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_support", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
     let support = &shop.support;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     for path in ["orders", "payments", "shipments", "carts"] {
         let (status, all) = answer(support.get(format!("{door}/{path}"))).await;
         assert_eq!(status, 200, "{path}: {all}");
     }
     let (_, all) = answer(support.get(format!("{door}/orders"))).await;
     assert_eq!(all["items"][0]["order_id"], json!(order_id));
-    // Whose payment it is, payments does not know: customers have the page of the order.
+    // Payments does not know the customer of a payment: customers have the page of the order.
     let (status, problem) = answer(shop.client.get(format!("{door}/payments/{order_id}"))).await;
     assert_eq!(status, 403, "{problem}");
     assert!(problem["detail"].as_str().is_some_and(|it| it.contains("orders:all")), "{problem}");
@@ -159,7 +159,7 @@ async fn those_behind_the_shop_see_and_change_everything() {
     let cart_id = cart["cart_id"].as_str().expect("an id");
     for request in requests(support, &door, &order_id, cart_id, OTHER) {
         let said = format!("{request:?}");
-        // A stream goes on, and an empty cart is no order.
+        // A stream does not end, and an empty cart is no order.
         if said.contains("/events") || said.contains("/checkout") {
             continue;
         }
@@ -182,7 +182,7 @@ async fn those_behind_the_shop_see_and_change_everything() {
 
 #[tokio::test]
 async fn credentials_of_no_customer_are_refused_with_what_to_do() {
-    let shop = Shop::with("gw_nobody", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_nobody", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let ada = gateway(&shop).client("ada", "orders:read orders:write").await;
     for request in requests(&ada, &door, NOTHING, NOTHING, NOTHING)

@@ -1,5 +1,5 @@
-//! F6: the deadline passes with a participant silent. The order ends cancelled, whatever the
-//! participant does later.
+//! F6: the deadline passes while a participant is silent. The order ends cancelled, whatever the participant does
+//! later.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use sqlx::Connection;
 
 use crate::shop::{FOR_ORDERS, SOON, Shop, mugs};
 
-/// Waits until the payment of an order is so far.
+/// Waits until the payment of an order has a state.
 async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     wait_until(&format!("the payment to be {state}"), SOON, || async {
         let payment = shop.payment(order_id).await;
@@ -26,7 +26,7 @@ async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     .expect("the payment");
 }
 
-/// Waits until payments asks the provider for a step, and has no answer yet.
+/// Waits until payments has asked the provider for a step and has no answer yet.
 async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     let open = format!(
         "select count(*) > 0 from ballet.call \
@@ -35,7 +35,7 @@ async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     shop.until("payments", &open).await;
 }
 
-/// The order is cancelled because of its deadline, and nothing of it stays held.
+/// Waits until the order is cancelled because of its deadline, and nothing of it stays held.
 async fn ends_overdue(shop: &Shop, order_id: &str) {
     let order = shop.order_is(order_id, "cancelled").await;
     assert_eq!(order["reason"], "deadline_passed", "{order}");
@@ -45,7 +45,7 @@ async fn ends_overdue(shop: &Shop, order_id: &str) {
     assert_eq!(shop.cancel(order_id).await.status(), StatusCode::OK, "cancelled before");
 }
 
-/// As if the time were over: the database's clock decides, and the row says by when.
+/// Moves the deadline into the past: the database's clock and the row decide.
 async fn becomes_due(shop: &Shop, order_id: &str) {
     let due = sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
         .bind(order_id)
@@ -59,13 +59,13 @@ async fn becomes_due(shop: &Shop, order_id: &str) {
 pub(crate) async fn participant_is_silent(shop: &mut Shop) {
     let before = shop.stock("mug").await;
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     payment_is(shop, &order_id, "authorized").await;
     becomes_due(shop, &order_id).await;
     ends_overdue(shop, &order_id).await;
-    // The others take back their part without it.
+    // The others undo their parts without it.
     payment_is(shop, &order_id, "voided").await;
-    // It still has the order before it, and then hears that it is cancelled.
+    // It first gets the order, and then the cancellation.
     shop.start("shipping").await;
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);
@@ -83,7 +83,7 @@ async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
 async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
     let shop = Shop::open("f6_late").await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     provider_is_asked(&shop, &order_id, "authorize_payment").await;
     becomes_due(&shop, &order_id).await;
     ends_overdue(&shop, &order_id).await;
@@ -93,8 +93,8 @@ async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
     shop.close().await;
 }
 
-/// A console that has read the journal, in which nothing says that the authorisation was taken back: a refunded
-/// payment needs no void. The ledger of payments says it.
+/// A console that has read the journal, which does not say that the authorisation was voided: a refunded payment
+/// needs no void. The ledger of payments says it.
 async fn console_says_aborted(shop: &Shop, order_id: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
     let contracts = Contracts::read(&folder).expect("the contracts");
@@ -119,7 +119,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
     let mut shop = Shop::open("f6_pivot").await;
     // The capture comes after the shipment.
     shop.stop("shipping").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     payment_is(&shop, &order_id, "authorized").await;
     let provider = shop.silent_provider().await;
     shop.start("shipping").await;
@@ -136,7 +136,7 @@ async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
 #[tokio::test]
 async fn an_order_that_is_paid_in_time_has_no_deadline_left() {
     let shop = Shop::with("in_time", FOR_ORDERS).await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     let (left,): (i64,) = sqlx::query_as("select count(*) from ballet.deadline")
         .fetch_one(&mut shop.database("orders").await)

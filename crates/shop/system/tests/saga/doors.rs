@@ -1,4 +1,4 @@
-//! What the services say over HTTP besides.
+//! The other answers of the services over HTTP.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::shop::{Shop, USUAL, mugs};
 async fn a_receipt_counts_once() {
     let mut shop = Shop::asleep("receipt", USUAL).await;
     shop.start("inventory").await;
-    shop.counted_in("mug", 10).await;
+    shop.receive_goods("mug", 10).await;
     assert_eq!(shop.receive("mug", "note-1", 10).await.status(), StatusCode::OK);
     assert_eq!(shop.stock("mug").await["received"], 10, "sent again, it changes nothing");
     let response = shop.receive("mug", "note-1", 11).await;
@@ -28,7 +28,7 @@ async fn lists_come_in_pages_the_newest_first() {
     let shop = Shop::open("pages").await;
     let mut placed = Vec::new();
     for _ in 0..3 {
-        placed.push(shop.placed(&mugs(1, "card_approved")).await);
+        placed.push(shop.place_order(&mugs(1, "card_approved")).await);
     }
     placed.reverse();
     let first = shop.orders("?limit=2").await;

@@ -1,4 +1,4 @@
-//! The shop's gateway as a process of its own: this very test program, told to be the gateway.
+//! The shop's gateway as a process of its own. The process runs this test program as the gateway.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,19 +16,20 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::shop::SOON;
 
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
-/// What a customer may do, who in these tests counts goods in as well.
+/// The scopes of a customer, who in these tests receives goods as well.
 const BUYS: &str = "orders:read orders:write products:write stock:write";
-/// What those behind the shop may do.
+/// The scopes of those behind the shop.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
-/// What the gateway signs with.
+/// The secret with which the gateway signs requests.
 pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
-/// The folder of the keys, beside the config.
+/// The directory of the keys, beside the config.
 const KEYS: &str = "keys";
-/// All gateways of these tests have the same keys, and so the same tokens: to make one takes a process.
+/// The keys, and so the tokens, are the same for all gateways of these tests: making them takes a process.
 static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
-/// Longer than all of these tests take on a slow machine: the last one has a token of the first.
+/// The lifetime of tokens: longer than all of these tests on a slow machine, because the last one has a token of
+/// the first.
 const VALID: &str = "24h";
-/// By subject and scopes.
+/// The tokens by subject and scopes.
 static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
@@ -57,7 +58,7 @@ impl Gateway {
             ("127.0.0.1:8080", "127.0.0.1:0"),
             ("127.0.0.1:9080", "127.0.0.1:0"),
             ("../../docs/openapi", DOCUMENTS),
-            // Tests are in a hurry, and machines may be slow.
+            // Long limits, because machines may be slow.
             ("env:GATEWAY_DATABASE_URL\"", "env:GATEWAY_DATABASE_URL\"\ntimeout = \"60s\""),
             ("[database]", "[timeouts]\nupstream = \"60s\"\n\n[database]"),
             ("timeout = \"1s\"", "timeout = \"60s\""),
@@ -74,7 +75,7 @@ impl Gateway {
         gateway
     }
 
-    /// What a client sends with each request who has signed in as this subject.
+    /// Returns the headers of a client that has signed in as this subject.
     pub(crate) async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
         let mut tokens = TOKENS.lock().await;
         let whose = (subject.to_owned(), scopes.to_owned());
@@ -90,38 +91,38 @@ impl Gateway {
         HeaderMap::from_iter([(AUTHORIZATION, token)])
     }
 
-    /// A token from the gateway's program.
+    /// Gets a token from the gateway's program.
     async fn token(&self, subject: &str, scopes: &str) -> String {
         let whose = ["--subject", subject, "--scopes", scopes];
         let token = ["token", "shop.toml", "--keys", KEYS, "--valid", VALID];
-        let said = said(&self.place, &[&token[..], &whose].concat()).await;
-        let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
+        let output = output_of(&self.place, &[&token[..], &whose].concat()).await;
+        let token = output.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
         token.expect("a token").to_owned()
     }
 
-    /// A client with these credentials.
+    /// Returns a client with these credentials.
     pub(crate) async fn client(&self, subject: &str, scopes: &str) -> Client {
         let headers = self.credentials(subject, scopes).await;
         Client::builder().default_headers(headers).build().expect("a client")
     }
 
-    /// A customer's client.
+    /// Returns a customer's client.
     pub(crate) async fn customer(&self, customer_id: &str) -> Client {
         self.client(customer_id, BUYS).await
     }
 
-    /// Kills it (SIGKILL).
+    /// Kills the gateway (SIGKILL).
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.expect("killed");
     }
 
-    /// Starts it again, at another address.
+    /// Starts the gateway again, at another address.
     pub(crate) async fn start_again(&mut self) {
         self.child = serve(&self.place, &self.database);
         self.listens().await;
     }
 
-    /// Ends it properly.
+    /// Stops the gateway gracefully.
     pub(crate) async fn stop(mut self) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it lives"), Signal::TERM).expect("a signal");
@@ -147,7 +148,7 @@ impl Gateway {
 async fn make_keys(place: &Path) {
     let folder = place.join(KEYS);
     let made = KEY_FILES.get_or_init(|| async {
-        said(place, &["keys", KEYS]).await;
+        output_of(place, &["keys", KEYS]).await;
         let files = std::fs::read_dir(&folder).expect("the keys").map(|file| {
             let file = file.expect("a key");
             (file.file_name(), std::fs::read(file.path()).expect("a key"))
@@ -176,8 +177,8 @@ fn gateway(place: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command of the gateway to its end, and returns what it said.
-async fn said(place: &Path, arguments: &[&str]) -> String {
+/// Runs a command of the gateway, and returns its output.
+async fn output_of(place: &Path, arguments: &[&str]) -> String {
     let output = gateway(place, arguments).output().await.expect("a process");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
@@ -195,7 +196,7 @@ fn serve(place: &Path, database: &Database) -> Child {
         .expect("a process")
 }
 
-/// No test: what the gateway's processes run. Without arguments it does nothing.
+/// Not a test: the entry of the gateway's processes. Without arguments it does nothing.
 #[test]
 fn program() {
     let Ok(arguments) = std::env::var(ARGUMENTS) else { return };

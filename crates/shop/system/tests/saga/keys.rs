@@ -1,15 +1,15 @@
-//! Orders that are placed under an `Idempotency-Key`, which is the service's own.
+//! Orders that are placed under an `Idempotency-Key`, which the service handles itself.
 
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, line, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
 
-/// Places an order under a key. Returns the status and the body of the answer. An order waits for three
-/// seconds for another one with its key, and for a connection. Then the service says that it is busy, and is
-/// asked again under the same key.
+/// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
+/// for another one with its key, and for a connection. Then the service says that it is busy, and the request is
+/// repeated under the same key.
 async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCode, Value) {
     let answer = wait_until("an answer", SOON, || async {
         let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
@@ -28,7 +28,7 @@ async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCo
 
 #[tokio::test]
 async fn a_key_is_one_order_however_often_and_wherever_it_is_sent() {
-    let shop = Shop::with("keys", Opened { replicas: 2, ..USUAL }).await;
+    let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
     let urls = shop.replicas("orders");
     let checkout = mugs(1, "card_approved");
     // All at once, at both replicas.
@@ -70,7 +70,7 @@ async fn another_order_under_the_same_key_is_refused() {
     let (status, problem) = place(&shop, &url, "a key", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
     assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
-    // An order that is refused uses no key up.
+    // A refused order does not use up its key.
     let (status, problem) = place(&shop, &url, "refused", &mugs(10_001, "card_approved")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
     let (status, _) = place(&shop, &url, "refused", &mugs(1, "card_declined")).await;
@@ -84,7 +84,7 @@ async fn another_order_under_the_same_key_is_refused() {
 
 #[tokio::test]
 async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
-    let shop = Shop::with("gw_keys", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_keys", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("orders").to_owned();
     let (status, first) = place(&shop, &door, "1", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::CREATED);
@@ -102,7 +102,7 @@ async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
 
 #[tokio::test]
 async fn a_product_that_is_not_known_yet_uses_no_key_up() {
-    let shop = Shop::with("gw_early", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_early", ShopOptions { gateway: true, ..USUAL }).await;
     let send = async |method: Method, path: &str, body: &Value| {
         let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
         let request = request.header("Idempotency-Key", format!("of:{path}"));
@@ -110,7 +110,7 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
         let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
         (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
     };
-    // Catalog has yet to say so.
+    // Catalog has not published this version yet.
     let mut early = mugs(1, "card_approved");
     early["lines"] = json!([line("mug", 1, 1_400)]);
     early["lines"][0]["product_version"] = json!(2);
@@ -119,8 +119,8 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
     let cart = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "bowl", "quantity": 1 }] });
     let (status, waits, problem) = send(Method::POST, "/carts", &cart).await;
     assert_eq!((status, waits), (422, true), "{problem}");
-    shop.costs("mug", 1, 1_400).await;
-    shop.offered("bowl", 500).await;
+    shop.reprice("mug", 1, 1_400).await;
+    shop.offer("bowl", 500).await;
     let (status, _, placed) = send(Method::POST, "/orders", &early).await;
     assert_eq!(status, 201, "{placed}");
     let (status, _, cart) = send(Method::POST, "/carts", &cart).await;
@@ -129,7 +129,7 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
     let one = json!({ "quantity": 1 });
     let (status, waits, problem) = send(Method::PUT, &item, &one).await;
     assert_eq!((status, waits), (404, true), "{problem}");
-    shop.offered("jar", 700).await;
+    shop.offer("jar", 700).await;
     let (status, _, cart) = send(Method::PUT, &item, &one).await;
     assert_eq!(status, 200, "{cart}");
     shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;

@@ -1,4 +1,4 @@
-//! Whole orders on a real broker and real databases, through the doors that customers use.
+//! Whole orders on a real broker and real databases, through the APIs that customers use.
 
 mod away;
 mod by_hand;

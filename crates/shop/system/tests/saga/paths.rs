@@ -1,4 +1,4 @@
-//! The paths of `order_fulfillment`: the good one, and the ways in which it fails.
+//! The paths of `order_fulfillment`: success, and every failure.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{Opened, Shop, USUAL, line, mugs};
+use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
 
 #[tokio::test]
 async fn an_order_goes_to_the_door() {
     let shop = Shop::open("door").await;
     let mut checkout = mugs(2, "card_approved");
     checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
-    let order_id = shop.placed(&checkout).await;
+    let order_id = shop.place_order(&checkout).await;
     let order = shop.order_is(&order_id, "completed").await;
     assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
     shop.is_sound().await;
@@ -25,17 +25,17 @@ async fn an_order_goes_to_the_door() {
     shop.close().await;
 }
 
-/// What happens in a shop, in one of its own.
+/// Runs a scenario in its own shop.
 async fn alone(name: &str, scenario: impl AsyncFnOnce(&mut Shop)) {
     let mut shop = Shop::open(name).await;
     scenario(&mut shop).await;
     shop.close().await;
 }
 
-/// An order that fails ends as cancelled with this reason, and nothing stays held.
+/// Checks that an order ends as cancelled with this reason, and nothing stays held.
 async fn fails(shop: &Shop, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
     let before = shop.stock("mug").await;
-    let order_id = shop.placed(checkout).await;
+    let order_id = shop.place_order(checkout).await;
     let order = shop.order_is(&order_id, "cancelled").await;
     assert_eq!(order["reason"], reason, "{order}");
     assert_eq!(order["failed_step"], failed_step, "{order}");
@@ -56,24 +56,24 @@ pub(crate) async fn card_declined(shop: &mut Shop) {
     fails(shop, &checkout, "payment_declined", "authorize_payment", "declined").await;
 }
 
-/// F3: nobody delivers there.
+/// F3: the carrier does not deliver there.
 pub(crate) async fn address_refused(shop: &mut Shop) {
     let mut checkout = mugs(1, "card_approved");
     checkout["ship_to"]["country"] = json!("AQ");
     fails(shop, &checkout, "shipment_rejected", "schedule_shipment", "voided").await;
 }
 
-/// F4: the money is there and cannot be taken.
+/// F4: the money is authorised and cannot be captured.
 pub(crate) async fn capture_fails(shop: &mut Shop) {
     let checkout = mugs(1, "card_capture_fails");
     fails(shop, &checkout, "capture_failed", "capture_payment", "voided").await;
 }
 
-/// F5: a cancel before the money is taken.
+/// F5: a cancellation before the capture.
 pub(crate) async fn customer_cancels_in_time(shop: &mut Shop) {
     let before = shop.stock("mug").await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(3, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(3, "card_approved")).await;
     let cancelled = shop.cancel(&order_id).await;
     assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
     let order: Value = cancelled.json().await.expect("JSON");
@@ -92,11 +92,11 @@ async fn f5_the_customer_cancels_in_time() {
     alone("f5", customer_cancels_in_time).await;
 }
 
-/// F7: a cancel while the money is taken.
+/// F7: a cancellation during the capture.
 pub(crate) async fn cancel_races_capture(shop: &mut Shop) {
     let mut outcomes = Vec::new();
     for _ in 0..10 {
-        outcomes.push((shop.placed(&mugs(1, "card_slow")).await, "unknown"));
+        outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
     }
     for (order_id, outcome) in &mut outcomes {
         // Spreads the cancels over the time in which the slow card is authorised and captured.
@@ -115,7 +115,7 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
     alone("f7", cancel_races_capture).await;
 }
 
-/// F8: the abort overtakes what it aborts.
+/// F8: the abort overtakes the step that it aborts.
 pub(crate) async fn abort_before_step(shop: &mut Shop) {
     let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
     let context = Clock::system();
@@ -131,8 +131,8 @@ pub(crate) async fn abort_before_step(shop: &mut Shop) {
     published.expect("published");
     let properties = properties(&order_id, "cart.checked_out.v1");
     shop.drop_checkout(&properties, &mugs(3, "card_approved")).await;
-    // Inventory works its queue off in order: it has had the first order when the second is done.
-    let other = shop.placed(&mugs(1, "card_approved")).await;
+    // Inventory handles its queue in order: it has handled the first order when the second is done.
+    let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     shop.order_is(&order_id, "placed").await;
     let stock = shop.stock("mug").await;
@@ -156,12 +156,12 @@ pub(crate) async fn authorisation_expires(shop: &mut Shop) {
 
 /// F10: answers of the provider get lost.
 pub(crate) async fn transient_errors(shop: &mut Shop) {
-    let order_id = shop.placed(&mugs(1, "card_flaky")).await;
+    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
 }
 
-/// Each leaves the shop as it was, but for what is sold.
+/// Each scenario leaves the shop unchanged, except for sold goods.
 #[tokio::test]
 async fn f1_f2_f3_f4_f9_f10_an_order_that_fails_or_is_tried_again_leaves_nothing_held() {
     let mut shop = Shop::open("failures").await;
@@ -176,13 +176,13 @@ async fn f1_f2_f3_f4_f9_f10_an_order_that_fails_or_is_tried_again_leaves_nothing
 
 #[tokio::test]
 async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_there_is() {
-    let shop = Shop::with("oversold", Opened { lanes: 4, ..USUAL }).await;
+    let shop = Shop::with("oversold", ShopOptions { lanes: 4, ..USUAL }).await;
     let mut order_ids = Vec::new();
     for number in 0..24 {
         let mut checkout = mugs(1, "card_approved");
         let (mug, pen) = (line("mug", 1, 1250), line("pen", 1, 199));
         checkout["lines"] = if number % 2 == 0 { json!([mug, pen]) } else { json!([pen, mug]) };
-        order_ids.push(shop.placed(&checkout).await);
+        order_ids.push(shop.place_order(&checkout).await);
     }
     shop.is_sound().await;
     let mut completed = 0;

@@ -1,4 +1,4 @@
-//! Who names a price: catalog. Whoever checks out, by whatever door, pays what the product is offered for.
+//! Catalog sets the prices. Every checkout, by whatever API, pays the offered price.
 
 use ballet::Clock;
 use ballet_ops::audit::Report;
@@ -10,22 +10,22 @@ use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::copied_prices::rebuild;
-use crate::shop::{Opened, SOON, Shop, USUAL, line, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, line, mugs};
 
-/// A checkout of this line.
+/// Returns a checkout of this line.
 pub(crate) fn of(line: &Value) -> Value {
     let mut checkout = mugs(1, "card_approved");
     checkout["lines"] = json!([line]);
     checkout
 }
 
-/// An id that was made so long ago.
+/// Returns an id with a time this long ago.
 pub(crate) fn id_of(ago: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() - ago)
 }
 
-/// Drops a checkout on the exchange; the order's id.
+/// Publishes a checkout on the exchange. Returns the order's id.
 pub(crate) async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": id,
         "correlation_id": id, "app_id": "storefront", "content_type": "application/json" });
@@ -33,7 +33,7 @@ pub(crate) async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     id.to_string()
 }
 
-/// Lines with prices that nobody offers, and what is said of them.
+/// Returns lines with prices that were never offered, and the answers to them.
 fn wrong_lines() -> Vec<(Value, u16, &'static str, &'static str)> {
     let mut yen = line("mug", 1, 1_250);
     yen["unit_price"]["currency"] = json!("JPY");
@@ -67,11 +67,11 @@ fn wrong_lines() -> Vec<(Value, u16, &'static str, &'static str)> {
 #[tokio::test]
 async fn t202_whoever_checks_out_pays_what_catalog_offers() {
     let shop = Shop::open("t202").await;
-    shop.offered("vase", 900).await;
+    shop.offer("vase", 900).await;
     let vase = shop.client.delete(format!("{}/products/vase", shop.url("catalog")));
     let gone = vase.header("If-Match", "\"1\"").send().await.expect("an answer");
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
-    shop.known("vase", 2).await;
+    shop.wait_until_known("vase", 2).await;
     for (line, status, pointer, words) in wrong_lines() {
         let refused = shop.place(&of(&line)).await;
         assert_eq!(refused.status(), status, "{line}");
@@ -93,7 +93,7 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
     shop.order_is(&fine, "completed").await;
     let report = shop.is_sound().await;
     assert_eq!(report.unseen, [""; 0], "the prices are seen");
-    // The audit goes by catalog's own notes, not by what orders thinks.
+    // The audit uses catalog's own notes, not those of orders.
     let mut catalog = shop.database("catalog").await;
     catalog
         .execute("update product_price set price_minor = 9900 where sku = 'mug'")
@@ -108,25 +108,25 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
 #[tokio::test]
 async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let shop = Shop::open("t202late").await;
-    // What fills the copy is noted, too: none of it comes afterwards.
+    // The data of a fill are stored, too: no event has them afterwards.
     rebuild(&shop, false).await;
-    // As if the mug had cost that for an hour.
+    // The mug is made to have this price for an hour.
     let mut orders = shop.database("orders").await;
     let aged = "update offer set since = since - interval '1 hour'";
     orders.execute(aged).await.expect("aged");
     let mut catalog = shop.database("catalog").await;
     let aged = "update product_price set since = since - interval '1 hour'";
     catalog.execute(aged).await.expect("aged");
-    let key = shop.placed(&mugs(1, "card_approved")).await;
+    let key = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&key, "completed").await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     let late =
         dropped(&shop, id_of(SignedDuration::from_mins(30)), &mugs(1, "card_approved")).await;
     shop.order_is(&late, "completed").await;
     let now = dropped(&shop, id_of(SignedDuration::ZERO), &mugs(1, "card_approved")).await;
     let order = shop.order_is(&now, "cancelled").await;
     assert_eq!(order["detail"], "line 1: mug costs 1400 EUR and not 1250 EUR (in minor units)");
-    // Its sender had seen the first version, a moment ago.
+    // The sender saw the first version a moment ago.
     let mut seen = line("mug", 1, 1_250);
     seen["product_version"] = json!(1);
     let seen = dropped(&shop, id_of(SignedDuration::ZERO), &of(&seen)).await;
@@ -146,7 +146,7 @@ async fn t202_a_request_that_comes_again_gets_its_order_whatever_the_price_is_no
         answer.json::<Value>().await.expect("JSON")
     };
     let first = place().await;
-    shop.costs("mug", 1, 1_400).await;
+    shop.reprice("mug", 1, 1_400).await;
     assert_eq!(place().await, first);
     shop.is_sound().await;
     shop.close().await;
@@ -162,7 +162,7 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
     let order_id = dropped(&shop, id_of(SignedDuration::ZERO), &of(&bowl)).await;
     let waits = format!("select count(*) > 0 from ballet.failure where saga_id = '{order_id}'");
     shop.until("orders", &waits).await;
-    shop.costs("pen", 1, 250).await;
+    shop.reprice("pen", 1, 250).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     shop.close().await;
@@ -171,8 +171,8 @@ async fn t202_a_product_that_orders_has_not_heard_of_is_waited_for() {
 #[tokio::test]
 async fn t202_what_was_captured_is_what_the_order_costs() {
     let without = &["cart", "payments", "recommendations"];
-    let shop = Shop::with("t202paid", Opened { without, ..USUAL }).await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let shop = Shop::with("t202paid", ShopOptions { without, ..USUAL }).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let captured =
         json!({ "order_id": order_id, "amount": { "amount_minor": 1, "currency": "EUR" } });
     let properties = json!({ "type": "payments.payment_captured.v1", "message_id": id_of(SignedDuration::ZERO),
@@ -196,7 +196,7 @@ async fn t216_a_body_of_another_shape_is_refused_with_its_path() {
     for name in ["inventory", "orders"] {
         shop.start(name).await;
     }
-    shop.counted_in("mug", 10).await;
+    shop.receive_goods("mug", 10).await;
     let receive = format!("{}/stock/mug/receive", shop.url("inventory"));
     let mut typo = mugs(1, "card_approved");
     typo["lines"][0]["quantiti"] = json!(7);

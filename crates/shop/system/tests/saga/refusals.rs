@@ -1,4 +1,4 @@
-//! Every step that can refuse, and things that two orders want.
+//! Every step that can refuse, and goods that two orders want.
 
 use ballet::Clock;
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use sqlx::Connection;
 
 use crate::shop::{Shop, mugs};
 
-/// Drops a checkout under a new order's id, and gives the id.
+/// Publishes a checkout under a new order's id, and returns the id.
 async fn drop_order(shop: &Shop, checkout: &Value) -> String {
     let context = Clock::system();
     let order_id = context.new_id(context.now()).to_string();
@@ -17,7 +17,7 @@ async fn drop_order(shop: &Shop, checkout: &Value) -> String {
     order_id
 }
 
-/// A checkout that this step refuses.
+/// Returns a checkout that this step refuses.
 fn refused_by(step: &str) -> Value {
     let mut checkout = mugs(1, "card_approved");
     match step {
@@ -57,13 +57,13 @@ async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_hel
 async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
     let shop = Shop::open("t116").await;
     let provider = shop.silent_provider().await;
-    let holder = shop.placed(&mugs(10, "card_approved")).await;
-    let refused = shop.placed(&mugs(1, "card_approved")).await;
+    let holder = shop.place_order(&mugs(10, "card_approved")).await;
+    let refused = shop.place_order(&mugs(1, "card_approved")).await;
     assert_eq!(shop.cancel(&holder).await.status(), StatusCode::ACCEPTED);
     provider.close().await.expect("it answers");
     assert_eq!(shop.order_is(&refused, "cancelled").await["reason"], "out_of_stock");
     shop.is_sound().await;
-    let next = shop.placed(&mugs(10, "card_approved")).await;
+    let next = shop.place_order(&mugs(10, "card_approved")).await;
     shop.order_is(&next, "completed").await;
     shop.is_sound().await;
     shop.close().await;

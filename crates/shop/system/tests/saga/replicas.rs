@@ -10,12 +10,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
-/// Marks what was sent again, so that it is not sent again for ever.
+/// The header of repeated events, so that they are not repeated for ever.
 const COPY: &str = "x-copy";
 
-/// Sends every event once more, as a producer in doubt would: the same message, the same id. Counts the copies.
+/// Publishes every event once more, as a producer in doubt would: the same message with the same id. Counts the
+/// copies.
 async fn send_everything_twice(shop: &Shop, sent: &Arc<AtomicUsize>) -> JoinHandle<()> {
     let vhost = shop.env.vhost();
     let management = shop.env.management();
@@ -61,7 +62,7 @@ async fn send_everything_twice(shop: &Shop, sent: &Arc<AtomicUsize>) -> JoinHand
 }
 
 async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, lanes: u16) {
-    let shop = Shop::with(name, Opened { replicas, lanes, ..USUAL }).await;
+    let shop = Shop::with(name, ShopOptions { replicas, lanes, ..USUAL }).await;
     shop.receive("mug", "note-2", 990).await;
     let sent = Arc::default();
     let copies = send_everything_twice(&shop, &sent).await;
@@ -77,7 +78,7 @@ async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, la
         };
         let mut checkout = mugs(1, card);
         checkout["ship_to"]["country"] = json!(country);
-        placed.push((shop.placed(&checkout).await, expected));
+        placed.push((shop.place_order(&checkout).await, expected));
     }
     for (order_id, expected) in &mut placed {
         if *expected == "either" {
@@ -88,7 +89,7 @@ async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, la
     for (order_id, expected) in &placed {
         shop.order_is(order_id, expected).await;
     }
-    // Of each order there are two events at least: that it is placed, and its end.
+    // Each order has at least two events: its placing and its end.
     wait_until("copies", SOON, || async {
         let sent = sent.load(Ordering::SeqCst);
         if sent >= 2 * placed.len() { Ok(Some(())) } else { Err(format!("{sent} so far")) }

@@ -1,4 +1,4 @@
-//! Each user of the broker may do its own part, and nothing else.
+//! Each user of the broker can do its own part, and nothing else.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Publishes as a user, and gives the broker's answer.
+/// Publishes as a user, and returns the broker's answer.
 async fn publish(
     shop: &Shop,
     user: &str,
@@ -89,13 +89,13 @@ async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
     shop.close().await;
 }
 
-/// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
+/// Before RabbitMQ 4, a permission covers only the routing key, not the keys in `BCC`.
 #[tokio::test]
 async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     let mut shop = Shop::with("blind_copy", FOR_ORDERS).await;
-    // So that the order is not paid.
+    // The order must not be paid.
     shop.stop("payments").await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut headers = FieldTable::default();
     let bcc = vec![AMQPValue::LongString("orders".into())];
     headers.insert("BCC".into(), AMQPValue::FieldArray(bcc.into()));
@@ -135,7 +135,7 @@ async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     shop.close().await;
 }
 
-/// The same server and login, with another's database.
+/// Returns the URL with the same server and login, and another service's database.
 fn elsewhere(url: &str, other: &str) -> String {
     let (server, _) = url.rsplit_once('/').expect("a path");
     let (_, database) = other.rsplit_once('/').expect("a path");
@@ -160,7 +160,7 @@ async fn a_database_role_gets_into_its_own_database_and_no_other() {
             }
         }
     }
-    // What the author of a service sees who was given another's database.
+    // The error for the author of a service that uses another's database.
     let (own, other) = (shop.env.database_url("inventory"), shop.env.database_url("payments"));
     let settings = Settings::new(shop.env.amqp_url("inventory"), elsewhere(own, other));
     let started = inventory::service().start(settings).await;

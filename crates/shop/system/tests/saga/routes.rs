@@ -8,21 +8,21 @@ use serde_json::json;
 
 use crate::carts::sold;
 use crate::gateway::EVERYTHING;
-use crate::shop::{ORDERS_ALONE, Opened, Shop, USUAL, mugs};
+use crate::shop::{ORDERS_ALONE, Shop, ShopOptions, USUAL, mugs};
 
-/// The seed decides every request: a finding comes again with it.
+/// The seed of all requests: it reproduces a finding.
 const SEED: u64 = 9457;
-/// How many requests of each kind every route gets.
+/// The number of requests of each kind for every route.
 const ROUNDS: u32 = 40;
 
-/// Tries out the routes of services, one after the other, in a shop with one order of each end.
+/// Tests the routes of services, one after the other, in a shop with one order of each end.
 async fn do_what_they_say(test: &str, services: &[&str]) {
     let shop = Shop::open(test).await;
     if services.contains(&"cart") {
         sold(&shop, "mug", 1_250).await;
     }
-    let completed = shop.placed(&mugs(1, "card_approved")).await;
-    let cancelled = shop.placed(&mugs(1, "card_declined")).await;
+    let completed = shop.place_order(&mugs(1, "card_approved")).await;
+    let cancelled = shop.place_order(&mugs(1, "card_declined")).await;
     shop.order_is(&completed, "completed").await;
     shop.order_is(&cancelled, "cancelled").await;
     for service in services {
@@ -49,7 +49,7 @@ async fn orders_does_what_its_document_says() {
     do_what_they_say("orders", &["orders"]).await;
 }
 
-/// What one of these is asked does not change what another one answers.
+/// The requests to one of these services do not change the answers of another.
 #[tokio::test]
 async fn all_others_do_what_their_documents_say() {
     do_what_they_say("others", &["inventory", "payments", "recommendations", "shipping"]).await;
@@ -57,19 +57,19 @@ async fn all_others_do_what_their_documents_say() {
 
 #[tokio::test]
 async fn the_gateway_does_what_its_document_says() {
-    let mut shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with("document", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
-    let completed = shop.placed(&mugs(1, "card_approved")).await;
+    let completed = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&completed, "completed").await;
-    // Some that can still be cancelled.
+    // Some orders that can still be cancelled.
     shop.stop("payments").await;
     let sandbox = Sandbox::new(shop.env.database_url("payments")).slow(Duration::from_secs(15));
     shop.start_as("payments", payments::service(sandbox)).await;
     for _ in 0..3 {
-        shop.placed(&mugs(1, "card_slow")).await;
+        shop.place_order(&mugs(1, "card_slow")).await;
     }
     let gateway = shop.gateway.as_ref().expect("a gateway");
-    // Those behind the shop reach every route; a customer does not.
+    // The scopes behind the shop reach every route; a customer's do not.
     let credentials = gateway.credentials("support", EVERYTHING).await;
     let findings = try_out_with(credentials, &gateway.url, SEED, ROUNDS).await;
     let findings = findings.expect("a document");

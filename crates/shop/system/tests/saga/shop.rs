@@ -1,4 +1,4 @@
-//! One test's shop: its services in this process, in a world of their own.
+//! The shop of one test: its services in this process, in their own environment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,47 +17,48 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::gateway::{EVERYTHING, Gateway};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// Who buys.
+/// The customer who buys.
 pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
-    // Before the databases, so that they are closed when those are dropped.
+    // Before the databases, so that these connections are closed when the databases are dropped.
     pub(crate) looks: Looks,
     pub(crate) env: TestEnv,
     pub(crate) client: Client,
     /// Somebody behind the shop.
     pub(crate) support: Client,
     urls: BTreeMap<&'static str, String>,
-    opened: Opened,
+    options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
     collector: Option<Collector>,
     pub(crate) gateway: Option<Gateway>,
 }
 
-/// How a shop is opened.
+/// The options of a shop.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Opened {
-    /// Of each service.
+pub(crate) struct ShopOptions {
+    /// The number of replicas of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    /// Whether a collector takes its spans.
+    /// Whether a collector gets the services' spans.
     pub(crate) traced: bool,
-    /// Whether its customers come through its gateway.
+    /// Whether the customers use the gateway.
     pub(crate) gateway: bool,
-    /// Who does not run. A shop can be sound only if all do.
+    /// The services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
-/// One of each.
-pub(crate) const USUAL: Opened =
-    Opened { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
-/// Orders, with what it needs to take one.
-pub(crate) const ORDERS_ALONE: Opened =
-    Opened { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
-/// Who takes part in an order, and catalog.
-pub(crate) const FOR_ORDERS: Opened = Opened { without: &["cart", "recommendations"], ..USUAL };
-/// How long the provider takes for a slow card's answer.
+/// One replica of each service.
+pub(crate) const USUAL: ShopOptions =
+    ShopOptions { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
+/// Orders, with the services that it needs to accept an order.
+pub(crate) const ORDERS_ALONE: ShopOptions =
+    ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
+/// The services that take part in an order, and catalog.
+pub(crate) const FOR_ORDERS: ShopOptions =
+    ShopOptions { without: &["cart", "recommendations"], ..USUAL };
+/// The time that the provider takes for a slow card.
 const SLOW: Duration = Duration::from_millis(300);
 
 impl Shop {
@@ -66,8 +67,8 @@ impl Shop {
         Self::with(name, USUAL).await
     }
 
-    /// A shop in which nobody runs.
-    pub(crate) async fn asleep(name: &str, opened: Opened) -> Self {
+    /// Creates a shop without running services.
+    pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
@@ -77,44 +78,44 @@ impl Shop {
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (client, support) = (Client::new(), Client::new());
         let (urls, services) = (BTreeMap::new(), Vec::new());
-        let collector = match opened.traced {
+        let collector = match options.traced {
             true => Some(Collector::start().await.expect("a collector")),
             false => None,
         };
         let (looks, gateway) = (Looks::default(), None);
-        Self { looks, env, client, support, urls, opened, carrier, services, collector, gateway }
+        Self { looks, env, client, support, urls, options, carrier, services, collector, gateway }
     }
 
-    /// A shop with ten mugs and five pens, opened in another way. Inventory and catalog run.
-    pub(crate) async fn with(name: &str, opened: Opened) -> Self {
-        let mut shop = Self::asleep(name, opened).await;
-        for _ in 0..opened.replicas {
+    /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
+    pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
+        let mut shop = Self::asleep(name, options).await;
+        for _ in 0..options.replicas {
             for part in shop::system().parts {
-                if !opened.without.contains(&part.service) {
+                if !options.without.contains(&part.service) {
                     shop.start(part.service).await;
                 }
             }
         }
-        if opened.gateway {
+        if options.gateway {
             let urls = shop.urls.iter().map(|(name, url)| (*name, url.as_str()));
             let gateway = Gateway::start(urls).await;
             shop.client = gateway.customer(CUSTOMER).await;
             shop.support = gateway.client("support", EVERYTHING).await;
             shop.gateway = Some(gateway);
         }
-        shop.counted_in("mug", 10).await;
-        shop.counted_in("pen", 5).await;
-        shop.offered("mug", 1_250).await;
-        shop.offered("pen", 199).await;
+        shop.receive_goods("mug", 10).await;
+        shop.receive_goods("pen", 5).await;
+        shop.offer("mug", 1_250).await;
+        shop.offer("pen", 199).await;
         shop
     }
 
-    /// Publishes a product, and waits until those who sell it know it.
-    pub(crate) async fn offered(&self, sku: &str, amount_minor: i64) {
+    /// Publishes a product, and waits until the services that sell it know it.
+    pub(crate) async fn offer(&self, sku: &str, amount_minor: i64) {
         let url = format!("{}/products", self.url("catalog"));
         let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
             "price": { "amount_minor": amount_minor, "currency": "EUR" } });
-        // Sent again it is the same product.
+        // A repeated request publishes no second product.
         wait_until(&format!("{sku} to be published"), SOON, || async {
             let answer = self.client.post(&url).json(&product).send().await;
             let status = answer.map_err(|error| error.to_string())?.status();
@@ -122,11 +123,12 @@ impl Shop {
         })
         .await
         .expect("a product");
-        self.known(sku, 1).await;
+        self.wait_until_known(sku, 1).await;
     }
 
-    /// Waits until those who sell a product know this version of it, and have a whole copy of the products.
-    pub(crate) async fn known(&self, sku: &str, version: i64) {
+    /// Waits until the services that sell a product know this version of it, and have a complete copy of the
+    /// products.
+    pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
         for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
             let url = self.env.database_url(reader);
             wait_until(&format!("{reader} to know {sku}"), SOON, || async {
@@ -144,17 +146,17 @@ impl Shop {
     }
 
     /// Gives this version of a product another price.
-    pub(crate) async fn costs(&self, sku: &str, version: i64, amount_minor: i64) {
+    pub(crate) async fn reprice(&self, sku: &str, version: i64, amount_minor: i64) {
         let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
         let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
         let change = change.header("If-Match", format!("\"{version}\""));
         let changed = change.json(&price).send().await.expect("an answer");
         assert_eq!(changed.status(), StatusCode::OK);
-        self.known(sku, version + 1).await;
+        self.wait_until_known(sku, version + 1).await;
     }
 
-    /// Receives goods, however often a busy machine has to be asked: a receipt counts once.
-    pub(crate) async fn counted_in(&self, sku: &str, quantity: u64) {
+    /// Receives goods. The request may be repeated on a busy machine: a receipt counts once.
+    pub(crate) async fn receive_goods(&self, sku: &str, quantity: u64) {
         wait_until(&format!("{sku} in stock"), SOON, || async {
             let answer = self.receive(sku, "note-1", quantity).await;
             let status = answer.status();
@@ -168,7 +170,7 @@ impl Shop {
     /// Starts a service, or one more replica of it.
     pub(crate) async fn start(&mut self, name: &'static str) {
         let service = match name {
-            // With time enough for everything.
+            // The deadline is long enough for everything.
             "orders" => orders::service(orders::config::DEADLINE),
             "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
@@ -183,19 +185,19 @@ impl Shop {
         self.start_as(name, service).await;
     }
 
-    /// Starts a service that is made in another way.
+    /// Starts a service that was created in another way.
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
-        let mut settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
+        let mut settings = Settings { lanes: self.options.lanes, otlp_endpoint, ..settings };
         if self.gateway.is_some() {
-            // Where the gateway looks for it.
+            // The gateway looks for the service here.
             settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
         }
         self.start_with(name, service, settings).await;
     }
 
-    /// Starts a service with settings of its own.
+    /// Starts a service with its own settings.
     pub(crate) async fn start_with(
         &mut self,
         name: &'static str,
@@ -207,17 +209,17 @@ impl Shop {
         self.services.push((name, running));
     }
 
-    /// The URL of a service, of the replica that was started last.
+    /// Returns the URL of the replica of a service that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
     }
 
-    /// Where customers reach what a service has: at the gateway, if there is one.
+    /// Returns the URL at which customers reach a service: the gateway's, if there is one.
     pub(crate) fn door(&self, name: &str) -> &str {
         self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
     }
 
-    /// Where each replica of a service answers.
+    /// Returns the URLs of all replicas of a service.
     pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
         let replicas = self.services.iter().filter(|(other, _)| *other == name);
         replicas.map(|(_, running)| format!("http://{}", running.address())).collect()
@@ -233,7 +235,7 @@ impl Shop {
         }
     }
 
-    /// The database that belongs to a service.
+    /// Connects to the database of a service.
     pub(crate) async fn database(&self, name: &str) -> PgConnection {
         PgConnection::connect(self.env.database_url(name)).await.expect("connected")
     }
@@ -243,7 +245,7 @@ impl Shop {
         self.looks.until(self.env.database_url(name), sql, "true", SOON).await;
     }
 
-    /// The card processor takes no requests until what this returns is closed.
+    /// Stops the card processor from accepting requests until the returned connection is closed.
     pub(crate) async fn silent_provider(&self) -> PgConnection {
         let mut db = self.database("payments").await;
         let locked = db.execute("begin; lock table sandbox_operation in exclusive mode").await;
@@ -260,14 +262,14 @@ impl Shop {
         self.post(&format!("{}/orders", self.door("orders")), checkout).await
     }
 
-    /// Places an order that has to be taken, and gives its id. Where the service has no connection to its
-    /// database for a moment the same request is sent again, under the same key.
-    pub(crate) async fn placed(&self, checkout: &Value) -> String {
-        self.placed_under(&new_key(), checkout).await
+    /// Places an order that has to be accepted, and returns its id. If the service has no connection to its
+    /// database for a moment, the same request is sent again, under the same key.
+    pub(crate) async fn place_order(&self, checkout: &Value) -> String {
+        self.place_order_under(&new_key(), checkout).await
     }
 
-    /// Places an order as a client does that asks again, under one key, while it cannot be taken.
-    pub(crate) async fn placed_under(&self, key: &str, checkout: &Value) -> String {
+    /// Like `place_order`, under this key: a client repeats the request while it cannot be accepted.
+    pub(crate) async fn place_order_under(&self, key: &str, checkout: &Value) -> String {
         let url = format!("{}/orders", self.door("orders"));
         let response = wait_until("an order to be taken", SOON, || async {
             let response = self.post_under(key, &url, checkout).await;
@@ -289,7 +291,7 @@ impl Shop {
         self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
     }
 
-    /// Drops a message on the exchange for events, as a program in any language would.
+    /// Publishes a message on the exchange for events, as a program in any language would.
     pub(crate) async fn drop_checkout(&self, properties: &Value, checkout: &Value) {
         let body = checkout.to_string();
         let key = "cart.checked_out.v1";
@@ -305,7 +307,7 @@ impl Shop {
         self.get(&format!("{}/orders{query}", self.door("orders"))).await
     }
 
-    /// What payments knows, which is not for customers.
+    /// Returns the order's payment, which customers cannot read.
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
         let url = format!("{}/payments/{order_id}", self.door("payments"));
         self.support.get(url).send().await.expect("an answer").json().await.expect("JSON")
@@ -325,7 +327,7 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Lets what has failed wait for so long each time.
+    /// Sets the pause before each retry.
     pub(crate) async fn retries_take(&self, time: Duration) {
         let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
             "definition": { "message-ttl": time.as_secs() * 1_000 } });
@@ -333,7 +335,7 @@ impl Shop {
         self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
     }
 
-    /// How many messages lie in the services' dead-letter queues.
+    /// Returns the number of messages in the services' dead-letter queues.
     pub(crate) async fn dead_letters(&self) -> usize {
         let mut dead = 0;
         for part in shop::system().parts {
@@ -343,12 +345,12 @@ impl Shop {
         dead
     }
 
-    /// What takes the services' spans.
+    /// Returns the collector of the services' spans.
     pub(crate) fn collector(&self) -> &Collector {
         self.collector.as_ref().expect("a shop that was opened with one")
     }
 
-    /// Ends all services properly, and the world with them.
+    /// Stops all services gracefully, and their environment.
     pub(crate) async fn close(self) {
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
@@ -364,7 +366,7 @@ impl Shop {
         self.post_under(&new_key(), url, body).await
     }
 
-    /// The gateway wants a key, and orders knows an order by it.
+    /// The gateway requires a key, and orders identifies an order by it.
     async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
         let request = self.client.post(url).header("Idempotency-Key", key);
         request.json(body).send().await.expect("an answer")
@@ -381,7 +383,7 @@ fn new_key() -> String {
     clock.new_id(clock.now()).to_string()
 }
 
-/// A checkout of mugs at 12.50.
+/// Returns a checkout of mugs at 12.50.
 pub(crate) fn mugs(quantity: u32, card_token: &str) -> Value {
     json!({
         "customer_id": CUSTOMER,

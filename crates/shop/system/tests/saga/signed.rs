@@ -1,11 +1,11 @@
-//! Services that take only what their gateway has signed.
+//! Services that accept only requests that their gateway has signed.
 
 use ballet::Settings;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::gateway::SECRET;
-use crate::shop::{CUSTOMER, Opened, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
 async fn refused(request: RequestBuilder, why: &str) {
     let answer = request.send().await.expect("an answer");
@@ -18,7 +18,7 @@ async fn refused(request: RequestBuilder, why: &str) {
 
 #[tokio::test]
 async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() {
-    let mut shop = Shop::with("signed", Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with("signed", ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in
         [("orders", orders::service(orders::config::DEADLINE)), ("inventory", inventory::service())]
     {
@@ -28,8 +28,8 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
         shop.stop(name).await;
         shop.start_with(name, service, Settings { listen, gateway_secret, ..settings }).await;
     }
-    // Through the gateway all is as it was.
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    // Through the gateway nothing changes.
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     assert!(shop.receive("mug", "note-2", 1).await.status().is_success());
     let client = Client::new();
@@ -41,7 +41,7 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
     refused(receive, "it is not signed").await;
     let forged = client.get(&order).header("x-ballet-scopes", "orders:all");
     refused(forged.header("x-ballet-signature", "t=1,v1=00"), "no valid secret").await;
-    // What the gateway signed for one customer is good for nothing else.
+    // A signature for one customer is valid for no other.
     let now = ballet::Clock::system().now().as_second();
     let scopes =
         [("x-ballet-scopes", &b"orders:read"[..]), ("x-ballet-subject", CUSTOMER.as_bytes())];
@@ -65,7 +65,7 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
     let old =
         client.get(&order).header("x-ballet-subject", CUSTOMER).header("x-ballet-signature", old);
     refused(old.header("x-ballet-scopes", "orders:read"), "too old").await;
-    // What a service says about itself is for everybody in its network.
+    // Health is readable by everybody in the service's network.
     let ready = client.get(format!("{orders}/readyz")).send().await.expect("an answer");
     assert_ne!(ready.status(), StatusCode::UNAUTHORIZED);
     shop.close().await;

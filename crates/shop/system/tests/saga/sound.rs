@@ -1,4 +1,4 @@
-//! Whether a shop is sound, as its audits see it.
+//! The checks that a shop is sound, by its audits.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use shop::audit::{Report, audit_beside};
 use crate::shop::{SOON, Shop};
 
 impl Shop {
-    /// Waits until everything is quiescent and nothing is wrong. All databases are read once the queues are empty: a
-    /// look at them costs more than most tests do besides.
+    /// Waits until everything is quiescent without violations. All databases are read once the queues are empty,
+    /// because reading them costs more than the rest of most tests.
     pub(crate) async fn is_sound(&self) -> Report {
         wait_until("a quiescent shop without violations", SOON, || async {
             let broker = self.idle_broker().await?;
@@ -29,16 +29,17 @@ impl Shop {
         .expect("a sound shop")
     }
 
-    /// Business rows, the framework's rows, and the broker's queues.
+    /// Audits the business rows, the framework's rows, and the broker's queues.
     pub(crate) async fn audit(&self) -> Result<Report, String> {
         let framework = self.framework_audit(&self.broker().await?).await;
         Ok(self.business_audit(&framework).await.and(framework))
     }
 
-    /// The broker, if its counts say that no message is in a service's queue. They may be a second old: a message
-    /// that was handled meanwhile may still be counted, also after a look that has not counted it yet.
+    /// Returns the broker's state, if its counts say that no service's queue has a message. The counts may be a
+    /// second old: a message that was handled meanwhile may still be counted, even after a read that did not count
+    /// it yet.
     pub(crate) async fn idle_broker(&self) -> Result<BrokerSnapshot, String> {
-        // The whole look takes from each queue of dead letters.
+        // The full read takes messages from each dead-letter queue.
         self.nothing_waits().await?;
         let broker = self.broker().await?;
         let count = |part: &Part| broker.queues.get(part.service).copied();
@@ -46,7 +47,7 @@ impl Shop {
         if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(broker) }
     }
 
-    /// An error while a service's queue has messages, by the counts of one list.
+    /// Returns an error while a service's queue has messages, by the counts of one list.
     async fn nothing_waits(&self) -> Result<(), String> {
         let path = ["queues", self.env.vhost()];
         let queues = self.env.management().call(Method::GET, &path, None).await;
@@ -72,7 +73,7 @@ impl Shop {
         audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
     }
 
-    /// The URL of each service's database.
+    /// Returns the URL of each service's database.
     pub(crate) fn databases(&self) -> BTreeMap<String, String> {
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());

@@ -1,5 +1,5 @@
-//! F13 and F14: what fails is tried again and shown as stuck, with the reason, and done after the
-//! cause is gone. After the pivot nothing is aborted because of it.
+//! F13 and F14: failed work is retried and listed as stuck, with the reason, and done once the cause is gone. After
+//! the pivot nothing is aborted because of it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::shop::{FOR_ORDERS, SOON, Shop, mugs};
 
-/// From now on no reservation can become what it says.
+/// Forbids every reservation to change to this state.
 async fn forbid(shop: &Shop, state: &str) {
     let trigger = format!(
         "create or replace function forbid() returns trigger language plpgsql as
@@ -33,7 +33,7 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
-async fn listed(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
+async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
     let url = shop.env.database_url(service);
     let mut db = shop.looks.session(url).await?;
     let stuck = stuck::list(&mut db, 100).await?;
@@ -41,9 +41,9 @@ async fn listed(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
     Ok(stuck)
 }
 
-/// What is stuck in inventory.
+/// Returns the stuck work of inventory.
 async fn stuck(shop: &Shop) -> Vec<Stuck> {
-    listed(shop, "inventory").await.expect("a list")
+    list_stuck(shop, "inventory").await.expect("a list")
 }
 
 /// Waits until inventory lists the order as stuck in a handler, because of an event.
@@ -56,7 +56,7 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
     let What::Message { event_type, .. } = &stuck.what else { panic!("{stuck:?} is a call") };
     assert_eq!((event_type.as_str(), stuck.handler.as_str()), (on.name(), handler));
     assert!(stuck.detail.contains("the warehouse is locked"), "{stuck:?}");
-    // Three times at once; it may have come back since.
+    // Three attempts at once; a later one may have come since.
     assert!(stuck.reason == "failed" && stuck.attempts >= 3, "{stuck:?}");
     assert!(stuck.next_at.is_some_and(|next| next > stuck.since), "{stuck:?} is tried again");
 }
@@ -65,12 +65,12 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
 pub(crate) async fn compensation_fails(shop: &mut Shop) {
     let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
     forbid(shop, "released").await;
-    let order_id = shop.placed(&mugs(2, "card_declined")).await;
+    let order_id = shop.place_order(&mugs(2, "card_declined")).await;
     is_stuck(shop, &order_id, OrderCancelled::TYPE, "abort").await;
     shop.order_is(&order_id, "cancelled").await;
     assert_eq!(shop.stock("mug").await["held"], 2, "not released yet");
-    // The others are not held up.
-    let other = shop.placed(&mugs(1, "card_approved")).await;
+    // Other orders are not held up.
+    let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     allow(shop).await;
     shop.is_sound().await;
@@ -89,10 +89,10 @@ async fn f13_a_compensation_that_fails_is_stuck_and_done_when_the_cause_is_gone(
 
 /// F14: the stock cannot be committed for a while.
 pub(crate) async fn failure_after_the_pivot(shop: &mut Shop) {
-    // Unlike a compensation it is given up at last, and a busy machine has to see before that it waits.
+    // Unlike a compensation it is given up in the end, and a busy machine has to see it waiting before that.
     shop.retries_take(Duration::from_secs(3)).await;
     forbid(shop, "committed").await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     is_stuck(shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
     shop.order_is(&order_id, "confirmed").await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::CONFLICT);
@@ -109,7 +109,7 @@ async fn f14_a_failure_after_the_pivot_is_tried_again_and_aborts_nothing() {
     shop.close().await;
 }
 
-/// Publishes an event of a service whose earlier events were never published.
+/// Publishes an event of a service without its earlier events.
 async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
     let message_id = Clock::system().new_id(Clock::system().now());
     let properties = json!({
@@ -124,10 +124,10 @@ async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
     published.expect("published");
 }
 
-/// Waits until a service lists why a message is not handled.
+/// Waits until a service lists the reason why a message is not handled.
 async fn reason(shop: &Shop, service: &str) -> (String, u32) {
     let listed = wait_until("a message to wait", SOON, || async {
-        Ok::<_, sqlx::Error>(listed(shop, service).await?.into_iter().next())
+        Ok::<_, sqlx::Error>(list_stuck(shop, service).await?.into_iter().next())
     });
     let stuck = listed.await.expect("a message that waits");
     (stuck.reason, stuck.attempts)
@@ -136,7 +136,7 @@ async fn reason(shop: &Shop, service: &str) -> (String, u32) {
 #[tokio::test]
 async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() {
     let mut shop = Shop::with("overtaken", FOR_ORDERS).await;
-    // Nothing is tried again here.
+    // Nothing is retried here.
     shop.retries_take(Duration::from_secs(3600)).await;
     let clock = Clock::system();
     let saga = SagaId(clock.new_id(clock.now()));
@@ -146,9 +146,9 @@ async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() 
     let total = Money { amount_minor: 100, currency: "EUR".parse().expect("a currency") };
     overtakes(&shop, saga, &OrderConfirmed { order_id, total }).await;
     assert_eq!(reason(&shop, "shipping").await, ("not_yet".to_owned(), 1));
-    // Orders may have heard the end again before the decision, after a restore.
+    // After a restore, orders may get the end again before the decision.
     shop.stop("payments").await;
-    let placed = shop.placed(&mugs(1, "card_approved")).await;
+    let placed = shop.place_order(&mugs(1, "card_approved")).await;
     let saga = SagaId(placed.parse().expect("an id"));
     let (order_id, delivered_at) = (OrderId(saga.0), clock.now());
     overtakes(&shop, saga, &StockCommitted { order_id, lines: Vec::new() }).await;

@@ -1,4 +1,4 @@
-//! F1 to F14 as a customer meets them, who knows the gateway only.
+//! F1 to F14 as a customer sees them, who knows only the gateway.
 
 use ballet::{Clock, Settings};
 use ballet_amqp::RabbitMq;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 use tokio::sync::watch;
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 use crate::watching::{Watch, changes};
 use crate::{deadlines, paths, stuck};
 
 async fn behind_its_gateway(name: &str) -> Shop {
-    Shop::with(name, Opened { gateway: true, ..USUAL }).await
+    Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_customer_watches_an_order_and_reads_every_refusal_in_a_sentence() {
     let shop = behind_its_gateway("gw_watch").await;
     let door = shop.door("orders").to_owned();
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let watch = Watch::begin(&shop, &door, &order_id, None).await;
     provider.close().await.expect("it answers");
     let all = [("1", "placed"), ("2", "confirmed"), ("3", "completed")];
@@ -74,7 +74,7 @@ async fn a_customer_watches_an_order_and_reads_every_refusal_in_a_sentence() {
         (nothing, 422, "customer_id"),
         (get(&shop, &format!("/pages/order/{unknown}")).await, 404, unknown),
         (get(&shop, &format!("/orders/{unknown}")).await, 404, unknown),
-        // A path of recommendations, which has another one here.
+        // A path of recommendations, which has another path here.
         (get(&shop, "/popular").await, 404, "/openapi.json says what there is"),
     ] {
         assert_eq!(problem["status"], status, "{problem}");
@@ -98,7 +98,7 @@ async fn f11_an_order_that_a_poison_event_holds_up_is_completed_after_a_redrive(
     let address = shop.url("inventory")["http://".len()..].parse().expect("an address");
     let small = Settings { listen: address, ..small };
     shop.start_with("inventory", inventory::service(), small).await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let broker = RabbitMq::new(shop.env.ops_amqp_url()).expect("a URL");
     let dead_letters = DeadLetters::new(broker, "inventory");
     wait_until("a dead letter", SOON, || async {
@@ -134,7 +134,7 @@ async fn f11_an_order_that_a_poison_event_holds_up_is_completed_after_a_redrive(
 #[tokio::test]
 async fn f12_a_gateway_killed_in_the_middle_of_an_order_never_places_it_twice() {
     let mut shop = behind_its_gateway("gw_killed").await;
-    let before = shop.placed(&mugs(1, "card_approved")).await;
+    let before = shop.place_order(&mugs(1, "card_approved")).await;
     // Orders has the request, and cannot answer yet.
     let mut orders = shop.database("orders").await;
     orders
@@ -155,9 +155,9 @@ async fn f12_a_gateway_killed_in_the_middle_of_an_order_never_places_it_twice() 
     asked.await.expect("a task").expect_err("its connection was cut off");
     gateway.start_again().await;
     orders.close().await.expect("released");
-    // The customer asks again, and the gateway sends the request again under this key. It was placed
-    // then, or is now.
-    let placed = shop.placed_under("the-one", &mugs(1, "card_approved")).await;
+    // The customer asks again, and the gateway sends the request again under this key. It was placed then, or is
+    // now.
+    let placed = shop.place_order_under("the-one", &mugs(1, "card_approved")).await;
     let request = shop.client.post(format!("{}/orders", shop.url("orders")));
     let request = request.header("Idempotency-Key", format!("sub:{CUSTOMER}:the-one"));
     let answer = request.json(&mugs(1, "card_approved")).send().await.expect("an answer");

@@ -7,15 +7,15 @@ use ballet_testkit::Collected;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
 
-/// What `order_fulfillment` ends with: nobody does anything about it.
+/// The last span of `order_fulfillment`: no service consumes this event.
 const LAST: &str = "publish orders.order_completed.v1";
 
 #[tokio::test]
 async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_event() {
-    let shop = Shop::with("traced", Opened { traced: true, ..USUAL }).await;
-    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    let shop = Shop::with("traced", ShopOptions { traced: true, ..USUAL }).await;
+    let order_id = shop.place_order(&mugs(2, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     // The checkout came without a trace, so it has the saga's id.
@@ -38,12 +38,12 @@ async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_e
     let kinds: BTreeSet<&str> = spans.iter().map(|span| &*span.kind).collect();
     assert_eq!(kinds, BTreeSet::from(["server", "consumer", "internal", "client", "producer"]));
     let services: BTreeSet<&str> = spans.iter().map(|span| &*span.service).collect();
-    // Others only follow the saga's events.
+    // The other services only follow the saga's events.
     let participants = BTreeSet::from(["orders", "inventory", "payments", "shipping"]);
     assert!(participants.is_subset(&services), "{services:?}");
 
-    // Which kind may be below which: a step is a part of what was received or answers a call of a
-    // step; what it publishes and calls, and what others receive of it, follows from it.
+    // The allowed parents of each kind: a step belongs to a received message or to the answer to a step's call; its
+    // events and calls, and their receipts by others, follow from it.
     let by_id: BTreeMap<&String, &Collected> =
         spans.iter().map(|span| (&span.span_id, span)).collect();
     for span in &spans {
@@ -67,7 +67,7 @@ async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_e
     shop.close().await;
 }
 
-/// Of two orders, by HTTP and by a message, every event up to the last one.
+/// For two orders, one by HTTP and one by a message, checks every event up to the last one.
 #[tokio::test]
 async fn t164_what_comes_beside_a_trace_reaches_the_last_event() {
     let shop = Shop::open("beside").await;

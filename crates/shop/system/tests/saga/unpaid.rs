@@ -1,4 +1,4 @@
-//! What the orders of one customer may have of the stock before they are paid.
+//! The bound on the stock in one customer's unpaid orders.
 
 use ballet_stage::wait_until;
 use cart::config::CartSettings;
@@ -7,17 +7,17 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// The pieces that one customer may have.
+/// The bound in these tests.
 const PIECES: u32 = 5;
 
 /// The status of an answer, and its body.
 type Answer = (StatusCode, Value);
 
-/// Sends a request as the gateway sends that of somebody with these scopes.
-async fn sent(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
+/// Sends a request as the gateway does for a caller with these scopes.
+async fn send_as(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
     let request = request.header("x-ballet-subject", subject).header("x-ballet-scopes", scopes);
     let answer = request.send().await.expect("an answer");
     let waits = answer.headers().contains_key("retry-after");
@@ -25,9 +25,9 @@ async fn sent(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
     (answer.status(), answer.json().await.expect("JSON"))
 }
 
-/// A customer orders mugs.
+/// Orders mugs for a customer.
 async fn orders(shop: &Shop, customer: &str, quantity: u32) -> Answer {
-    sent(order(shop, customer, quantity), customer, "orders:write").await
+    send_as(order(shop, customer, quantity), customer, "orders:write").await
 }
 
 fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
@@ -36,16 +36,16 @@ fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
     shop.client.post(format!("{}/orders", shop.url("orders"))).json(&checkout)
 }
 
-/// The customer checks out a new cart with mugs.
+/// Checks out a new cart with mugs for the customer.
 async fn checks_out(shop: &Shop, quantity: u32) -> Answer {
     let url = format!("{}/carts", shop.url("cart"));
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": quantity }] });
-    let (status, cart) = sent(shop.client.post(&url).json(&new), CUSTOMER, "orders:write").await;
+    let (status, cart) = send_as(shop.client.post(&url).json(&new), CUSTOMER, "orders:write").await;
     assert_eq!(status, StatusCode::CREATED, "{cart}");
     let cart_id = cart["cart_id"].as_str().expect("an id");
     let terms = json!({ "card_token": "card_approved", "ship_to": mugs(1, "")["ship_to"] });
     let request = shop.client.post(format!("{url}/{cart_id}/checkout")).header("If-Match", "\"1\"");
-    sent(request.json(&terms), CUSTOMER, "orders:write").await
+    send_as(request.json(&terms), CUSTOMER, "orders:write").await
 }
 
 fn names_the_limit((_, problem): &Answer) {
@@ -53,22 +53,22 @@ fn names_the_limit((_, problem): &Answer) {
     assert!(detail.contains("UNPAID_PIECES_OF_ONE"), "{detail}");
 }
 
-/// A shop whose card processor is silent, and whose customers are bound.
-async fn bound(name: &str) -> Shop {
-    let mut shop = Shop::with(name, Opened { without: &["cart", "orders"], ..USUAL }).await;
+/// Opens a shop with a silent card processor and bound customers.
+async fn open_bounded(name: &str) -> Shop {
+    let mut shop = Shop::with(name, ShopOptions { without: &["cart", "orders"], ..USUAL }).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("orders", orders::service(settings)).await;
     let mut settings = CartSettings::default();
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("cart", cart::service(settings)).await;
-    shop.known("mug", 1).await;
+    shop.wait_until_known("mug", 1).await;
     shop
 }
 
 #[tokio::test]
 async fn t203_one_customer_cannot_hold_all_of_the_stock() {
-    let shop = bound("unpaid").await;
+    let shop = open_bounded("unpaid").await;
     let provider = shop.silent_provider().await;
     let answers = tokio::join!(
         orders(&shop, CUSTOMER, 2),
@@ -80,13 +80,13 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     let (placed, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!((placed.len(), refused.len()), (2, 1), "{answers:?}");
     names_the_limit(refused[0]);
-    // To wait would not help this one.
+    // Waiting would not help this order.
     let alone = orders(&shop, CUSTOMER, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::UNPROCESSABLE_ENTITY, "{alone:?}");
     names_the_limit(&alone);
-    // It is for each customer, and not for who acts for them.
+    // The bound is for each customer, and not for callers that act for them.
     assert_eq!(orders(&shop, OTHER, 1).await.0, StatusCode::CREATED);
-    let for_them = sent(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
+    let for_them = send_as(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
     assert_eq!(for_them.0, StatusCode::CREATED, "{for_them:?}");
     assert_eq!(orders(&shop, CUSTOMER, 1).await.0, StatusCode::TOO_MANY_REQUESTS);
 
@@ -96,7 +96,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     assert_eq!(status, StatusCode::CREATED, "{last}");
     provider.close().await.expect("it answers");
     shop.order_is(last["order_id"].as_str().expect("an id"), "completed").await;
-    // What is paid does not count.
+    // Paid orders do not count.
     assert_eq!(orders(&shop, CUSTOMER, 1).await.0, StatusCode::CREATED);
     shop.is_sound().await;
     shop.close().await;
@@ -104,7 +104,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
 
 #[tokio::test]
 async fn t203_nor_can_the_carts_of_one_customer() {
-    let shop = bound("unpaid_carts").await;
+    let shop = open_bounded("unpaid_carts").await;
     let provider = shop.silent_provider().await;
     let alone = checks_out(&shop, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");

@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, FOR_ORDERS, Opened, SOON, Shop, mugs};
+use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
 
 /// A client's stream of events.
 pub(crate) struct Watch {
@@ -39,7 +39,7 @@ impl Watch {
         Self { response, unread: String::new() }
     }
 
-    /// The next event, or `None` when the stream has ended properly.
+    /// Returns the next event, or `None` when the stream has ended properly.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.unread.split_once("\n\n") {
@@ -61,7 +61,7 @@ impl Watch {
         }
     }
 
-    /// The ids and statuses of all further events.
+    /// Returns the ids and statuses of all further events.
     pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {
@@ -77,9 +77,9 @@ pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
-    let shop = Shop::with("watch", Opened { replicas: 2, ..FOR_ORDERS }).await;
+    let shop = Shop::with("watch", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut watches = Vec::new();
     for url in shop.replicas("orders") {
         let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
@@ -98,21 +98,21 @@ async fn a_watcher_sees_every_change_whichever_replica_commits_it() {
 
 #[tokio::test]
 async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
-    let shop = Shop::with("resume", Opened { replicas: 2, ..FOR_ORDERS }).await;
+    let shop = Shop::with("resume", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
     let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut watch = Watch::begin(&shop, &first, &order_id, None).await;
     let (seen, _) = watch.next().await.expect("the status now");
     drop(watch);
     provider.close().await.expect("it answers");
     shop.order_is(&order_id, "completed").await;
-    // It was away while both changes came, and asks another replica.
+    // The client was away while both changes came, and asks another replica.
     let watch = Watch::begin(&shop, &second, &order_id, Some(&seen)).await;
     assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
     let watch = Watch::begin(&shop, &first, &order_id, Some("2")).await;
     assert_eq!(watch.rest().await, changes(&[("3", "completed")]));
-    // A browser comes back for ever, unless it is told that nothing more comes.
+    // A browser reconnects for ever, unless it learns that nothing more comes.
     let answer = ask(&shop, &first, &order_id, Some("3")).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     shop.close().await;
@@ -121,7 +121,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
 #[tokio::test]
 async fn a_cancelled_order_ends_the_stream_with_its_reason() {
     let shop = Shop::with("watchend", FOR_ORDERS).await;
-    let order_id = shop.placed(&mugs(1, "card_declined")).await;
+    let order_id = shop.place_order(&mugs(1, "card_declined")).await;
     let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
     let (id, data) = watch.next().await.expect("the end");
@@ -143,7 +143,7 @@ async fn a_cancelled_order_ends_the_stream_with_its_reason() {
 async fn a_stop_ends_the_streams_properly() {
     let mut shop = Shop::with("watchdrain", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
     watch.next().await.expect("the status now");
@@ -161,7 +161,7 @@ async fn a_stop_ends_the_streams_properly() {
 async fn watchers_are_bounded_and_hold_no_database_connection() {
     let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let most = 60;
     let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
     shop.stop("orders").await;
@@ -173,14 +173,14 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
         watch.next().await.expect("the status now");
         watches.push(watch);
     }
-    // There are many more watchers than connections, and other requests are served.
+    // There are many more watchers than connections, and other requests are still served.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let refused = ask(&shop, &url, &order_id, None).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
     let problem: Value = refused.json().await.expect("JSON");
     assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
-    // One that leaves makes room.
+    // A watcher that leaves makes room.
     watches.pop();
     wait_until("room for a watcher", SOON, || async {
         match ask(&shop, &url, &order_id, None).await.status() {
@@ -202,7 +202,7 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
 async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
     let mut shop = Shop::with("watchone", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let settings = OrderSettings {
         order_watchers: 4,
         order_watchers_of_one: 2,
@@ -230,7 +230,7 @@ async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
         problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
         "{problem}"
     );
-    // There is room for others, and they have no limit but that of all.
+    // There is room for others, whose only limit is the total.
     let mut others = Vec::new();
     for _ in 0..2 {
         let watching = watch("support").await.expect("an answer");

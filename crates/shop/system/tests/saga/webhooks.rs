@@ -1,15 +1,15 @@
-//! Webhooks of the payment provider, which knows the gateway's public address only.
+//! Webhooks of the payment provider, which knows only the gateway's public address.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shop::{Opened, Shop, USUAL, mugs};
+use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
-use cards::Remote;
-use outside::{Connection, Secrets, Webhooks};
+use cards::RemoteProvider;
+use outside::{ApiConnection, Secrets, Webhooks};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use shop_rig::partner::{KEY, Mood, Partner};
+use shop_rig::partner::{KEY, Misbehaviour, Partner};
 use uuid::Uuid;
 
 const SECRET: &str = "the-secret-of-the-tests";
@@ -28,12 +28,12 @@ fn secrets(text: &str) -> Secrets {
     Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
 }
 
-/// A shop behind its gateway whose payments calls a provider's API.
+/// Opens a shop behind its gateway whose payments calls a provider's API.
 async fn with_provider(name: &str) -> (Shop, Partner) {
-    let mut shop = Shop::with(name, Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
-    let remote = Remote::new(Connection {
+    let remote = RemoteProvider::new(ApiConnection {
         url: partner.url.parse().expect("an address"),
         key: secrets(KEY),
         ca_file: None,
@@ -45,7 +45,7 @@ async fn with_provider(name: &str) -> (Shop, Partner) {
     (shop, partner)
 }
 
-/// Sends a body as it is. The provider has no token.
+/// Sends a body unchanged. The provider has no token.
 async fn send(shop: &Shop, signature: &str, body: &str) -> Response {
     let url = format!("{}/webhooks/payment-provider", shop.door("payments"));
     let request = Client::new().post(url).header("content-type", "application/json");
@@ -69,15 +69,15 @@ async fn webhooks(shop: &Shop) -> i64 {
 async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replayed_ones_are_refused()
 {
     let (shop, partner) = with_provider("gw_webhook").await;
-    partner.is("/authorizations", &[Mood::Later]);
-    let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    // The provider has no outcome yet, and asks for an hour.
+    partner.misbehave("/authorizations", &[Misbehaviour::Later]);
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
+    // The provider has no outcome yet, and asks for a pause of an hour.
     let waits = "select count(*) = 1 from ballet.call where last_error like '%no outcome yet%'";
     shop.until("payments", waits).await;
-    let key = partner.done("/authorizations", &order_id)[0].0;
+    let key = partner.operations("/authorizations", &order_id)[0].0;
     partner.finish(key);
 
-    // Spaces and the order of the members are signed too: nothing on the way may touch them.
+    // Spaces and the order of the members are signed, too: nothing on the way may change them.
     let body = format!(
         "{{ \"type\":  \"operation.finished\",\n  \"idempotency_key\": \"{key}\", \"event_id\": \
          \"evt_1\",\n  \"order_id\": \"{order_id}\", \"occurred_at\": \"2026-01-01T00:00:00Z\" }}\n"
@@ -89,7 +89,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     assert_eq!(forged, "no valid secret signed this at this time");
     let changed = body.replace("evt_1", "evt_2");
     refused(send(&shop, &good, &changed).await, 401).await;
-    // What was recorded on the way, and comes again later.
+    // A webhook that was recorded on the way, and comes again later.
     let old = sign(SECRET, now - Duration::from_secs(3600));
     let replayed = refused(send(&shop, &old, &body).await, 401).await;
     assert_eq!(replayed, "the signature is too old, or from the future: sign each attempt anew");
@@ -102,13 +102,13 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     assert_eq!(taken.status(), 204);
     assert!(taken.headers()["ratelimit-policy"].to_str().is_ok_and(|it| it.contains("webhook")));
     shop.order_is(&order_id, "completed").await;
-    // The provider's second try changes nothing.
+    // The provider's second attempt changes nothing.
     assert_eq!(send(&shop, &good, &body).await.status(), 204);
     assert_eq!(webhooks(&shop).await, 1);
     for path in ["/authorizations", "/captures"] {
-        assert_eq!(partner.done(path, &order_id).len(), 1, "{path}");
+        assert_eq!(partner.operations(path, &order_id).len(), 1, "{path}");
     }
-    // What the provider did is not seen from here, and the audit says so.
+    // The provider's operations cannot be read from here, and the audit says so.
     let report = shop.is_sound().await;
     assert_eq!(report.unseen.len(), 1, "{report}");
     shop.close().await;
@@ -116,7 +116,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
 
 #[tokio::test]
 async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token() {
-    let shop = Shop::with("gw_closed", Opened { gateway: true, ..USUAL }).await;
+    let shop = Shop::with("gw_closed", ShopOptions { gateway: true, ..USUAL }).await;
     let door = shop.door("payments").to_owned();
     let client = Client::new();
     for (path, of_get, of_post) in [
@@ -130,7 +130,7 @@ async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token(
         let post = client.post(&url).send().await.expect("an answer").status();
         assert_eq!((get.as_u16(), post.as_u16()), (of_get, of_post), "{path}");
     }
-    // Without secrets no webhook is believed, whoever signs it.
+    // Without secrets no webhook is accepted, whoever signs it.
     let signature = outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
     let refused = refused(send(&shop, &signature, "{}").await, 401).await;
     assert_eq!(refused, "no webhook is believed: PAYMENT_WEBHOOK_SECRETS is not set");

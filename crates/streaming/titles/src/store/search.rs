@@ -2,7 +2,7 @@
 
 use ballet::Failure;
 use paging::Limit;
-use search::{Query, Similar, TIERS};
+use search::{Query, SimilarWords, TIERS};
 use sqlx::PgPool;
 use streaming_events::titles::Title;
 
@@ -56,7 +56,7 @@ pub(crate) async fn find(db: &PgPool, query: &Query, limit: Limit) -> Result<Vec
     Ok(found)
 }
 
-async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failure> {
+async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<SimilarWords>, Failure> {
     if unsure.is_empty() {
         return Ok(Vec::new());
     }

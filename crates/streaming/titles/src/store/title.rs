@@ -4,7 +4,7 @@ use ballet::{Failure, Rows};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
-use search::Document;
+use search::SearchDocument;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::titles::Title;
@@ -43,7 +43,8 @@ pub(crate) async fn publish(
     .fetch_one(&mut *db)
     .await?;
     let heading = [('A', title.name.as_str()), ('B', title.genre.as_str())];
-    let Document { heading, words, vocabulary } = Document::new(heading, &title.description);
+    let SearchDocument { heading, words, vocabulary } =
+        SearchDocument::new(heading, &title.description);
     sqlx::query(
         "insert into title_words (title_id, heading, words) values ($1, $2::tsvector, $3::tsvector)",
     )

@@ -14,9 +14,11 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use uuid::Uuid;
 
-use crate::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
+use crate::cases::{
+    self, CAPTURE_FAILS, CancelMoment, DECLINED, ExpectedEnd, GOOD, Goods, OrderCase,
+};
 use crate::customer::Customer;
-use crate::demo::orders::Orders;
+use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 
@@ -31,20 +33,20 @@ const STOREFRONT: &str = "storefront";
 
 /// Places orders as customers do.
 pub(crate) struct Placer {
-    /// They take turns, because the gateway counts what each of them does in a minute.
+    /// The customers take turns, because the gateway limits the requests of each per minute.
     customers: Vec<Customer>,
     storefront: Producer,
     storefront_url: String,
     children: Children,
-    /// The checkout.
+    /// The root of the repository.
     root: PathBuf,
     clock: Clock,
     tap: Tap,
-    orders: Orders,
+    orders: DemoOrders,
 }
 
 impl Placer {
-    pub(crate) async fn new(shop: &OpenShop, tap: Tap, orders: Orders) -> Result<Self> {
+    pub(crate) async fn new(shop: &OpenShop, tap: Tap, orders: DemoOrders) -> Result<Self> {
         let env = &shop.stage.env;
         Ok(Self {
             customers: shop.customers.clone(),
@@ -63,11 +65,11 @@ impl Placer {
     }
 
     /// Places all orders. Returns when the broker or the service has them.
-    pub(crate) async fn place(mut self, cases: &[Case], with_python: bool) -> Result<()> {
+    pub(crate) async fn place(mut self, cases: &[OrderCase], with_python: bool) -> Result<()> {
         let mut rest = cases.to_vec();
         self.alone(&mut rest).await?;
         let in_python = if with_python { take_for_python(&mut rest) } else { 0 };
-        let numbered: Vec<(usize, Case)> = rest.into_iter().enumerate().collect();
+        let numbered: Vec<(usize, OrderCase)> = rest.into_iter().enumerate().collect();
         let (http, amqp): (Vec<_>, Vec<_>) =
             numbered.into_iter().partition(|(number, case)| case.is_placed_over_http(*number));
         self.over_amqp(&amqp).await?;
@@ -76,8 +78,8 @@ impl Placer {
         Ok(())
     }
 
-    /// Places two orders before the others, which have the shop to themselves.
-    async fn alone(&mut self, cases: &mut Vec<Case>) -> Result<()> {
+    /// Places two orders before the others, which run alone in the shop.
+    async fn alone(&mut self, cases: &mut Vec<OrderCase>) -> Result<()> {
         for case in [GOOD, CAPTURE_FAILS] {
             let Some(at) = cases.iter().position(|one| *one == case) else { continue };
             cases.remove(at);
@@ -85,13 +87,13 @@ impl Placer {
             self.orders.add_alone(id, &case);
             self.storefront.send(STOREFRONT, id, &cases::checkout(&case, at, self.new_id())?)?;
             self.storefront.confirmed().await?;
-            // The caller gives up if the order does not end.
+            // The caller stops waiting if the order does not end.
             self.tap.wait_for(id, OrderCompleted::TYPE).await?;
         }
         Ok(())
     }
 
-    async fn over_amqp(&mut self, cases: &[(usize, Case)]) -> Result<()> {
+    async fn over_amqp(&mut self, cases: &[(usize, OrderCase)]) -> Result<()> {
         for some in cases.chunks(AMQP_AT_ONCE) {
             for (number, case) in some {
                 let id = self.new_id();
@@ -107,9 +109,11 @@ impl Placer {
         Ok(())
     }
 
-    async fn through_the_gateway(&self, cases: &[(usize, Case)]) -> Result<()> {
-        let cancelling =
-            cases.iter().filter(|(_, case)| matches!(case.end, End::CustomerCancels(_))).count();
+    async fn through_the_gateway(&self, cases: &[(usize, OrderCase)]) -> Result<()> {
+        let cancelling = cases
+            .iter()
+            .filter(|(_, case)| matches!(case.end, ExpectedEnd::CustomerCancels(_)))
+            .count();
         stream::iter(cases)
             .map(|(number, case)| self.post(*number, case))
             // A customer who waits for the moment to cancel does not delay the others.
@@ -118,26 +122,26 @@ impl Placer {
             .await
     }
 
-    /// One customer looks for a product, fills a cart, checks it out, and may change their mind.
-    async fn post(&self, number: usize, case: &Case) -> Result<()> {
+    /// Places an order as one customer who searches for a product, fills a cart and checks it out, and may cancel.
+    async fn post(&self, number: usize, case: &OrderCase) -> Result<()> {
         let customer = &self.customers[number % self.customers.len()];
         let checkout = customer.checkout(case, number)?;
         if case.goods == Goods::Plenty {
             customer.browse(checkout.lines[0].sku.as_str()).await?;
         }
         // A customer who cancels has no time for a cart: its order exists a moment later.
-        let cancels = matches!(case.end, End::CustomerCancels(_));
+        let cancels = matches!(case.end, ExpectedEnd::CustomerCancels(_));
         let id = if case.goods == Goods::Plenty && !cancels {
             customer.buy_by_cart(&checkout).await?
         } else {
             customer.buy(&checkout).await?
         };
         self.orders.add(id, case);
-        if let End::CustomerCancels(when) = case.end {
+        if let ExpectedEnd::CustomerCancels(when) = case.end {
             match when {
-                Cancel::AtOnce => {}
-                Cancel::AtCapture => self.tap.wait_for(id, ShipmentScheduled::TYPE).await?,
-                Cancel::TooLate => self.tap.wait_for(id, OrderConfirmed::TYPE).await?,
+                CancelMoment::AtOnce => {}
+                CancelMoment::AtCapture => self.tap.wait_for(id, ShipmentScheduled::TYPE).await?,
+                CancelMoment::TooLate => self.tap.wait_for(id, OrderConfirmed::TYPE).await?,
             }
             let status = customer.cancel(id).await?;
             self.orders.add_answered(id, case, Some(status));
@@ -145,7 +149,7 @@ impl Placer {
         Ok(())
     }
 
-    /// Lets the example in Python place orders, as any shop front would.
+    /// Runs the Python example, which places orders as any shop front would.
     async fn in_python(&self, count: usize) -> Result<()> {
         if count == 0 {
             return Ok(());
@@ -175,7 +179,7 @@ impl Placer {
     }
 }
 
-/// Whether the example in Python can run here.
+/// Whether the Python example can run here.
 pub(crate) async fn has_pika() -> bool {
     let looks = tokio::process::Command::new("python3")
         .args(["-c", "import pika"])
@@ -186,8 +190,8 @@ pub(crate) async fn has_pika() -> bool {
     looks.await.is_ok_and(|status| status.success())
 }
 
-/// Leaves a tenth of the orders to the example in Python, of the kinds that it places.
-fn take_for_python(cases: &mut Vec<Case>) -> usize {
+/// Reserves a tenth of the orders for the Python example, of the kinds that it places.
+fn take_for_python(cases: &mut Vec<OrderCase>) -> usize {
     let count = cases.len() / 10;
     for number in 0..count {
         let kind = if number % 4 == 3 { DECLINED } else { GOOD };

@@ -1,4 +1,4 @@
-//! One test's cart, products that it copies, and a queue that gets all its events.
+//! The cart service of one test, the products that it copies, and a queue that gets all its events.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use uuid::Uuid;
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
-pub(crate) struct World {
+pub(crate) struct TestCart {
     system: TestSystem,
     url: String,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestCart {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -27,19 +27,19 @@ impl Deref for World {
     }
 }
 
-impl World {
+impl TestCart {
     /// A cart service that knows a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
         let system = TestSystem::new(name, vec![cart::service(CartSettings::default())]).await;
         let (url, client) = (system.url("cart"), Client::new());
-        let world = Self { system, url, client };
-        world.costs("mug", 1, euros(1_250)).await;
-        world.costs("pot", 1, euros(3_000)).await;
-        world
+        let service = Self { system, url, client };
+        service.publish_price("mug", 1, euros(1_250)).await;
+        service.publish_price("pot", 1, euros(3_000)).await;
+        service
     }
 
-    /// Drops an event on the exchange for events.
-    pub(crate) async fn tell(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
+    /// Publishes an event to the exchange for events.
+    pub(crate) async fn drop_event(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
         let mut properties = json!({ "type": event_type, "message_id": new_id(),
             "content_type": "application/json" });
         if let Some(saga_id) = saga_id {
@@ -48,14 +48,14 @@ impl World {
         self.publish_raw(event_type, &properties, body.to_string()).await;
     }
 
-    /// A product has a version with this price, and the copy knows it.
-    pub(crate) async fn costs(&self, sku: &str, version: i64, price: Value) {
+    /// Publishes a version of a product with this price, and waits until the copy has it.
+    pub(crate) async fn publish_price(&self, sku: &str, version: i64, price: Value) {
         let what = if version == 1 { "published" } else { "price_changed" };
         self.product(what, sku, version, price).await;
     }
 
-    /// A product is withdrawn, and the copy knows it.
-    pub(crate) async fn withdrawn(&self, sku: &str, version: i64) {
+    /// Withdraws a product, and waits until the copy knows it.
+    pub(crate) async fn withdraw_product(&self, sku: &str, version: i64) {
         self.product("withdrawn", sku, version, euros(1)).await;
     }
 
@@ -63,26 +63,26 @@ impl World {
         let product = json!({ "sku": sku, "version": version, "title": format!("A {sku}"),
             "description": "", "price": price, "category": "home", "tags": [],
             "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" });
-        self.tell(&format!("catalog.product_{what}.v1"), None, &product).await;
+        self.drop_event(&format!("catalog.product_{what}.v1"), None, &product).await;
         let known = format!(
             "select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version}"
         );
         self.until("cart", &known, true).await;
     }
 
-    /// The copy has lost a product.
-    pub(crate) async fn forgets(&self, sku: &str) {
+    /// Removes a product from the copy.
+    pub(crate) async fn remove_from_copy(&self, sku: &str) {
         self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
-    /// Waits until everything that was told is taken.
-    pub(crate) async fn has_heard(&self) {
-        // There is one lane: what comes after this has not come before.
-        self.costs(&new_id(), 1, euros(1)).await;
+    /// Waits until the service has handled all earlier messages.
+    pub(crate) async fn wait_until_handled(&self) {
+        // There is one lane, so this message is handled after all earlier ones.
+        self.publish_price(&new_id(), 1, euros(1)).await;
     }
 
     /// Opens a cart with these quantities.
-    pub(crate) async fn opened(&self, items: &[(&str, u32)]) -> Value {
+    pub(crate) async fn open_cart(&self, items: &[(&str, u32)]) -> Value {
         let response = self.open(&json!({ "customer_id": CUSTOMER, "items": lines(items) })).await;
         let status = response.status();
         let location = response.headers().get("location").cloned();
@@ -146,8 +146,8 @@ impl World {
         .await
     }
 
-    /// Checks out a version of a cart, which has to become an order; its id.
-    pub(crate) async fn ordered(&self, cart_id: &str, version: i64) -> String {
+    /// Checks out a version of a cart, which has to become an order. Returns the order's id.
+    pub(crate) async fn check_out_order(&self, cart_id: &str, version: i64) -> String {
         let response = self.check_out(cart_id, version).await;
         let status = response.status();
         let checkout: Value = response.json().await.expect("JSON");
@@ -155,16 +155,16 @@ impl World {
         checkout["order_id"].as_str().expect("an id").to_owned()
     }
 
-    /// An order is cancelled for a reason.
-    pub(crate) async fn cancelled(&self, order_id: &str, reason: &str) {
+    /// Publishes that an order is cancelled for a reason.
+    pub(crate) async fn cancel_order(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
-        self.tell("orders.order_cancelled.v1", Some(order_id), &event).await;
+        self.drop_event("orders.order_cancelled.v1", Some(order_id), &event).await;
     }
 
-    /// An order is paid.
-    pub(crate) async fn confirmed(&self, order_id: &str) {
+    /// Publishes that an order is paid.
+    pub(crate) async fn confirm_order(&self, order_id: &str) {
         let event = json!({ "order_id": order_id, "total": euros(1_250) });
-        self.tell("orders.order_confirmed.v1", Some(order_id), &event).await;
+        self.drop_event("orders.order_confirmed.v1", Some(order_id), &event).await;
     }
 
     /// Waits until a cart has a status.
@@ -176,7 +176,7 @@ impl World {
         cart.await.expect("the status")
     }
 
-    /// Waits until this many events of a type have come, and there are no more of them.
+    /// Waits until this many events of a type have come, and checks that there are no more.
     pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Value> {
         let found = wait_until("events", SOON, || async {
             let mut found = self.seen().await;
@@ -201,7 +201,7 @@ async fn answer(request: RequestBuilder) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// The body of an event.
+/// Returns the body of an event.
 pub(crate) fn body(event: &Value) -> Value {
     serde_json::from_str(event["payload"].as_str().expect("text")).expect("JSON")
 }
@@ -219,7 +219,7 @@ pub(crate) async fn problem(response: Response) -> Value {
     response.json().await.expect("JSON")
 }
 
-/// The sentence of a problem.
+/// Returns the `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     problem(response).await["detail"].as_str().expect("a sentence").to_owned()
 }
@@ -237,7 +237,7 @@ pub(crate) fn terms(card_token: &str) -> Value {
         "postal_code": "D02", "city": "Dublin", "country": "IE" } })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a producer in the world outside")]
+#[expect(clippy::disallowed_methods, reason = "a producer outside of the service")]
 pub(crate) fn new_id() -> String {
     Uuid::now_v7().to_string()
 }

@@ -16,21 +16,21 @@ use crate::webhooks::Webhooks;
 const LONGEST: usize = 64 * 1024;
 
 /// The state of routes that take webhooks.
-pub trait Door {
-    /// Whose webhooks are believed.
+pub trait WebhookReceiver {
+    /// Returns the check of webhooks' signatures.
     fn webhooks(&self) -> &Webhooks;
-    /// The time.
+    /// Returns the time.
     fn now(&self) -> Timestamp;
 }
 
 /// The JSON body of a webhook. Its signature is checked before anything in it is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<T>(pub T);
+pub struct SignedJson<T>(pub T);
 
-impl<T, S> FromRequest<S> for Signed<T>
+impl<T, S> FromRequest<S> for SignedJson<T>
 where
     T: DeserializeOwned,
-    S: Door + Send + Sync,
+    S: WebhookReceiver + Send + Sync,
 {
     type Rejection = Problem;
 
@@ -49,14 +49,14 @@ where
     }
 }
 
-/// The signature, if there is exactly one.
+/// Returns the signature, if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(HEADER).iter();
     let first = all.next()?.to_str().ok()?;
     all.next().is_none().then_some(first)
 }
 
-impl<T: JsonSchema> Takes for Signed<T> {
+impl<T: JsonSchema> Takes for SignedJson<T> {
     fn describe(draft: &mut Draft<'_>) {
         let signature = json!({
             "type": "string",

@@ -1,32 +1,32 @@
-//! Reads what may be recommended. Only products that can be bought come back.
+//! Reads the products that may be recommended: only those that can be bought.
 
 use shop_events::{CustomerId, Sku};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
-use crate::association::Together;
+use crate::association::CoOccurrence;
 
-/// The most orders of a customer that count, the last ones.
+/// The most recent orders of a customer that count.
 const LAST_ORDERS: i64 = 20;
 
 /// A product that was bought together with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Partner {
+pub(crate) struct RelatedProduct {
     pub(crate) sku: Sku,
-    pub(crate) together: Together,
+    pub(crate) together: CoOccurrence,
 }
 
-/// The products that were bought with any of these: for each, at most `most` from either side of its
-/// pairs, those with the most orders.
+/// Returns the products that were bought with any of these: for each, at most `most` from either side of its pairs,
+/// those with the most orders.
 pub(crate) async fn partners(
     db: &mut PgConnection,
     skus: &[Sku],
     most: i64,
-) -> sqlx::Result<Vec<Partner>> {
+) -> sqlx::Result<Vec<RelatedProduct>> {
     let (all,): (i64,) = sqlx::query_as("select orders from learned").fetch_one(&mut *db).await?;
     let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
     let rows: Vec<(Text<Sku>, i64, i64, i64)> = sqlx::query_as(
-        // The number is that of the partial indexes, and `MIN_BOTH`.
+        // The partial indexes and `MIN_BOTH` have the same number.
         "select pair.partner, pair.orders, this.orders, partner.orders
          from unnest($1::text[]) as wanted (sku)
              join product_count as this on this.sku = wanted.sku
@@ -45,11 +45,11 @@ pub(crate) async fn partners(
     .fetch_all(db)
     .await?;
     let rows = rows.into_iter();
-    let partner = |(Text(sku), both, one, other)| (sku, Together { both, one, other, all });
-    Ok(rows.map(partner).map(|(sku, together)| Partner { sku, together }).collect())
+    let partner = |(Text(sku), both, one, other)| (sku, CoOccurrence { both, one, other, all });
+    Ok(rows.map(partner).map(|(sku, together)| RelatedProduct { sku, together }).collect())
 }
 
-/// The products that are most popular now, without these.
+/// Returns the most popular products, without these.
 pub(crate) async fn popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -68,7 +68,7 @@ pub(crate) async fn popular(
     Ok(skus.into_iter().map(|(Text(sku),)| sku).collect())
 }
 
-/// What a customer bought, the latest order first, each product once.
+/// Returns a customer's purchases, the latest order first, each product once.
 pub(crate) async fn bought(
     db: &mut PgConnection,
     customer_id: CustomerId,

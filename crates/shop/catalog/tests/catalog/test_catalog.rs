@@ -1,4 +1,4 @@
-//! One test's catalog, and a queue that gets all its events.
+//! The catalog of one test, and a queue that gets all its events.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
 
-pub(crate) struct World {
+pub(crate) struct TestCatalog {
     pub(crate) system: TestSystem,
     url: String,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestCatalog {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -24,13 +24,13 @@ impl Deref for World {
     }
 }
 
-impl World {
-    /// A catalog without products.
+impl TestCatalog {
+    /// Starts a catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
         Self::of(TestSystem::new(name, vec![catalog::service()]).await)
     }
 
-    /// The catalog that runs in this system.
+    /// Returns the catalog that runs in this system.
     pub(crate) fn of(system: TestSystem) -> Self {
         let (url, client) = (system.url("catalog"), Client::new());
         Self { system, url, client }
@@ -40,7 +40,7 @@ impl World {
         answer(self.client.get(format!("{}{path}", self.url))).await
     }
 
-    /// An answer that has to be 200.
+    /// Reads a path. The answer has to be 200.
     pub(crate) async fn read(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -72,7 +72,7 @@ impl World {
         answer(of(self.client.delete(format!("{}/products/{sku}", self.url)), tag)).await
     }
 
-    /// The events, in the order of their coming: this many.
+    /// Returns this many events, in the order in which they came.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, Value)> {
         let all = wait_until("events", SOON, || async {
             let seen = self.seen().await;
@@ -108,7 +108,7 @@ pub(crate) fn tag(response: &Response) -> &str {
     response.headers()["etag"].to_str().expect("text")
 }
 
-/// The sentence of a problem.
+/// Returns the `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let problem: Value = response.json().await.expect("JSON");
@@ -124,7 +124,7 @@ pub(crate) fn product(sku: &str, title: &str, description: &str) -> Value {
         "category": "kitchen", "tags": ["tea"] })
 }
 
-/// The SKUs on a page.
+/// Returns the SKUs on a page.
 pub(crate) fn skus(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().expect("a list");
     items.iter().map(|product| product["sku"].as_str().expect("a SKU")).collect()

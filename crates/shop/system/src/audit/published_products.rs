@@ -1,5 +1,5 @@
-//! Compares the products of catalog with what was published of them. Others keep copies by these
-//! events, so there has to be one for each version.
+//! Compares the products of catalog with the events about them. Other services keep copies by these events, so
+//! there has to be one for each version.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,21 @@ use ballet_core::{Event, MessageId};
 use shop_events::Sku;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
-/// The products as events say they are.
+/// The products as their events describe them.
 #[derive(Debug, Clone, Default)]
-pub struct Published {
+pub struct PublishedProducts {
     products: BTreeMap<Sku, BTreeMap<i64, (MessageId, Product)>>,
     twice: Vec<String>,
 }
 
-impl Published {
-    /// Whether nothing was published.
+impl PublishedProducts {
+    /// Whether there were no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.products.is_empty() && self.twice.is_empty()
     }
 
-    /// Adds an event, if it is one of catalog. An event that comes again, under the same id, changes
-    /// nothing.
+    /// Adds an event, if it is one of catalog. A repeated event, with the same id, changes nothing.
     pub fn add(&mut self, event_type: &str, id: MessageId, body: &[u8]) {
         let types = [ProductPublished::TYPE, ProductPriceChanged::TYPE, ProductWithdrawn::TYPE];
         if types.iter().all(|known| known.name() != event_type) {
@@ -41,10 +40,10 @@ impl Published {
     }
 }
 
-/// What of the products is unlike what was published of them: a version without its event or with
-/// two, or a last event that is not what catalog has.
+/// Returns the differences between the products and their events: a version without an event or with two, or a last
+/// event that differs from the product in catalog.
 #[must_use]
-pub fn unlike_published(products: &[Product], published: &Published) -> Vec<String> {
+pub fn unlike_published(products: &[Product], published: &PublishedProducts) -> Vec<String> {
     let mut unlike = published.twice.clone();
     let nothing = BTreeMap::new();
     for product in products {
@@ -79,8 +78,8 @@ mod tests {
             "tags": [], "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" })
     }
 
-    fn published(events: &[(u128, Value)]) -> Published {
-        let mut published = Published::default();
+    fn published(events: &[(u128, Value)]) -> PublishedProducts {
+        let mut published = PublishedProducts::default();
         for (id, product) in events {
             let event_type = if product["version"] == 1 {
                 ProductPublished::TYPE

@@ -1,4 +1,4 @@
-//! The shop as processes, and what is done in it while any of them may be dead.
+//! The shop as processes, and requests to it while any of them may be dead.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 
-use crate::process::Process;
-use crate::services::{SOON, Services, said};
+use crate::process::KillableService;
+use crate::services::{SOON, Services, error_text};
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct ShopProcesses {
     pub(crate) env: TestEnv,
     pub(crate) services: Services,
 }
 
-impl World {
-    /// What all services need. None of them runs.
+impl ShopProcesses {
+    /// Creates what all services need. None of them runs.
     pub(crate) async fn new(name: &str) -> Self {
         let system = shop::system();
         let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
@@ -31,17 +31,20 @@ impl World {
     }
 
     /// Starts a process of each service.
-    pub(crate) async fn start(&self, process: impl Fn(&'static str) -> Process) -> Vec<Process> {
+    pub(crate) async fn start(
+        &self,
+        process: impl Fn(&'static str) -> KillableService,
+    ) -> Vec<KillableService> {
         let services = shop::system().parts.into_iter().map(|part| part.service);
-        let mut processes: Vec<Process> = services.map(process).collect();
-        processes.iter_mut().for_each(Process::start);
+        let mut processes: Vec<KillableService> = services.map(process).collect();
+        processes.iter_mut().for_each(KillableService::start);
         for process in &mut processes {
             self.services.serves(process.service, process.serving().await);
         }
         processes
     }
 
-    /// Counts mugs in; there are enough for all. They are sold at one price for ever.
+    /// Receives mugs, enough for all tests. Their price never changes.
     pub(crate) async fn fill(&self) {
         let services = &self.services;
         receive(services, "mug", "note", 5_000).await;
@@ -54,14 +57,13 @@ impl World {
         sold.await.expect("an answer");
     }
 
-    /// Places an order. Where the answer is lost it is placed again: then there are two, and both
-    /// have to end.
+    /// Places an order. If the answer is lost it is placed again: then there are two orders, and both have to end.
     pub(crate) async fn place(&self, checkout: &Value) -> String {
         let placed = wait_until("an order to be placed", SOON, || async {
             let response = self.services.post("orders", "orders", checkout).await?;
             match response.status() {
-                StatusCode::CREATED => response.json::<Value>().await.map(Some).map_err(said),
-                // It has no connection to its database for a moment, or another service got its port.
+                StatusCode::CREATED => response.json::<Value>().await.map(Some).map_err(error_text),
+                // The service has no connection to its database for a moment, or another service got its port.
                 status => Err(status.to_string()),
             }
         });
@@ -74,14 +76,14 @@ impl World {
         let what = format!("order {order_id} to be {end}");
         let ended = wait_until(&what, SOON, || async {
             let response = self.services.get("orders", &format!("orders/{order_id}")).await?;
-            let order: Value = response.json().await.map_err(said)?;
+            let order: Value = response.json().await.map_err(error_text)?;
             if order["status"] == end { Ok(Some(())) } else { Err(order.to_string()) }
         });
         ended.await.expect("its end");
     }
 
-    /// Waits until these orders are at their ends in every service, and nothing is wrong with
-    /// them. Stock has to add up at any time.
+    /// Waits until these orders are at their ends in every service without violations. The stock has to add up at
+    /// any time.
     pub(crate) async fn are_sound(&self, orders: &[String]) {
         let sound = wait_until("sound orders", SOON, || async {
             let report =
@@ -97,14 +99,14 @@ impl World {
         sound.await.expect("sound orders");
     }
 
-    /// Waits until every order is at its end, and nothing is wrong: with the framework's rows and the broker's queues,
-    /// and once that is so with the services' own rows.
+    /// Waits until every order is at its end without violations: first by the framework's rows and the broker's
+    /// queues, then also by the services' own rows.
     pub(crate) async fn is_sound(&self) {
         let (system, databases) = (shop::system(), self.databases());
         let all: Vec<_> = databases.clone().into_iter().collect();
         let quiescent_after = SignedDuration::ZERO;
         let sound = wait_until("a quiescent shop without violations", SOON, || async {
-            let broker = self.env.management().audited(20).await.map_err(said)?;
+            let broker = self.env.management().audited(20).await.map_err(error_text)?;
             let framework = ballet_ops::audit::audit(&system, &all, &broker, quiescent_after).await;
             if !framework.is_settled() {
                 return Err(framework.to_string());
@@ -115,23 +117,23 @@ impl World {
         sound.await.expect("a sound shop");
     }
 
-    /// The URL of each service's database.
+    /// Returns the URL of each service's database.
     fn databases(&self) -> BTreeMap<String, String> {
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         shop::system().parts.iter().map(url).collect()
     }
 
-    /// Waits until all that was published is taken, and nothing of it is dead or unknown.
+    /// Waits until every published event is handled, and checks that none is dead or unknown.
     pub(crate) async fn is_quiet(&self) {
         let management = self.env.management();
         let quiet = wait_until("empty queues", SOON, || async {
-            for queue in management.queues().await.map_err(said)? {
-                // A stream keeps what it has.
+            for queue in management.queues().await.map_err(error_text)? {
+                // A stream keeps its messages.
                 if queue == "journal" {
                     continue;
                 }
-                let depth = management.depth(&queue).await.map_err(said)?;
+                let depth = management.depth(&queue).await.map_err(error_text)?;
                 if depth.ready + depth.unacked > 0 {
                     return Err(format!("{queue} has {depth:?}"));
                 }
@@ -141,7 +143,7 @@ impl World {
         quiet.await.expect("empty queues");
     }
 
-    /// Waits until a service has made each of its calls, and stored the outcome.
+    /// Waits until a service has made all its calls, and stored the outcomes.
     pub(crate) async fn has_no_open_calls(&self, service: &str) {
         let open = "select count(*) from ballet.call where closed_at is null";
         until_yields(self.env.database_url(service), open, "0", SOON).await;
@@ -152,7 +154,7 @@ impl World {
         let line = format!(r#"ballet_messages_total{{type="{event_type}",outcome="duplicate"}}"#);
         let dropped = wait_until("a duplicate", SOON, || async {
             let metrics = self.services.get(service, "metrics").await?;
-            let metrics = metrics.text().await.map_err(said)?;
+            let metrics = metrics.text().await.map_err(error_text)?;
             Ok::<_, String>(metrics.contains(&line).then_some(()))
         });
         dropped.await.expect("a duplicate");

@@ -1,32 +1,32 @@
-//! Orders that a client places under a key: one order for a key, however often the request is sent. The
-//! key is in the order's row, so there is never one without the other.
+//! Orders under an idempotency key: one order for a key, however often the request is sent. The key is in the
+//! order's row, so neither exists without the other.
 
 use ballet::Failure;
 use shop_events::OrderId;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
-/// What a client sent under a key.
+/// A request under a key.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keyed<'a> {
+pub(crate) struct KeyedRequest<'a> {
     pub(crate) key: &'a str,
     /// The checkout, as text.
     pub(crate) checkout: &'a str,
 }
 
-/// What was placed under a key before.
+/// The order that was placed under a key before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Before {
+pub(crate) struct EarlierOrder {
     pub(crate) order_id: OrderId,
-    /// Whether the same was sent.
+    /// Whether the earlier request was the same.
     pub(crate) is_same: bool,
 }
 
-/// What was placed under a key, if it was used.
+/// Returns the order that was placed under a key, if the key was used.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
-    request: Keyed<'_>,
-) -> Result<Option<Before>, Failure> {
+    request: KeyedRequest<'_>,
+) -> Result<Option<EarlierOrder>, Failure> {
     let found: Option<(Uuid, bool)> = sqlx::query_as(
         "select order_id, request_digest = sha256(convert_to($2, 'UTF8'))
          from customer_order where idempotency_key = $1",
@@ -35,5 +35,5 @@ pub(crate) async fn find(
     .bind(request.checkout)
     .fetch_optional(db)
     .await?;
-    Ok(found.map(|(order_id, is_same)| Before { order_id: OrderId(order_id), is_same }))
+    Ok(found.map(|(order_id, is_same)| EarlierOrder { order_id: OrderId(order_id), is_same }))
 }

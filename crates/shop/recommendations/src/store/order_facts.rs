@@ -1,28 +1,28 @@
-//! What is known of each order, and the counts that follow from it. Every change begins with the lock of
-//! the table `learned`, so that no two are under way at a time.
+//! The facts about each order, and the counts that follow from them. Every change first locks the table `learned`,
+//! so that no two run at a time.
 
 use shop_events::{CustomerId, OrderId, Sku};
 use sqlx::PgConnection;
 
-use crate::popularity::Weight;
+use crate::popularity::OrderWeight;
 
-/// What the facts about an order lead to.
+/// The effect of an order's facts on the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct OrderFacts {
     pub(crate) order_id: OrderId,
-    /// Whether it has to be in the counts.
+    /// Whether the order must be in the counts.
     pub(crate) counts: bool,
-    /// Whether it is.
+    /// Whether the order is in the counts.
     pub(crate) counted: bool,
 }
 
-impl Facts {
+impl OrderFacts {
     fn of(order_id: OrderId, (counts, counted): (bool, bool)) -> Self {
         Self { order_id, counts, counted }
     }
 }
 
-/// Adds a fact about an order, and returns what is known then.
+/// A statement that adds a fact about an order, and returns the effect of all its facts.
 macro_rules! add {
     ($columns:literal, $values:literal, $update:literal) => {
         concat!(
@@ -38,15 +38,14 @@ macro_rules! add {
     };
 }
 
-/// Stores the contents of an order. The first that come are kept, and those of a cancelled order are not
-/// needed.
+/// Stores the contents of an order. Later contents are ignored, and so are those of a cancelled order.
 pub(crate) async fn placed(
     db: &mut PgConnection,
     order_id: OrderId,
     customer_id: CustomerId,
     skus: &[Sku],
-    weight: Weight,
-) -> sqlx::Result<Facts> {
+    weight: OrderWeight,
+) -> sqlx::Result<OrderFacts> {
     let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
     let facts = sqlx::query_as(add!(
         "customer_id, skus, weight",
@@ -65,20 +64,26 @@ pub(crate) async fn placed(
     .bind(weight.doublings)
     .fetch_one(db)
     .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
 /// Stores that an order is confirmed.
-pub(crate) async fn confirmed(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<Facts> {
+pub(crate) async fn confirmed(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> sqlx::Result<OrderFacts> {
     let facts = sqlx::query_as(add!("confirmed", "true", "confirmed = true"))
         .bind(order_id.0)
         .fetch_one(db)
         .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
-/// Stores that an order is cancelled. If it is not in the counts, its contents are forgotten.
-pub(crate) async fn cancelled(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<Facts> {
+/// Stores that an order is cancelled. If it is not in the counts, its contents are deleted.
+pub(crate) async fn cancelled(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> sqlx::Result<OrderFacts> {
     let facts = sqlx::query_as(add!(
         "cancelled",
         "true",
@@ -90,7 +95,7 @@ pub(crate) async fn cancelled(db: &mut PgConnection, order_id: OrderId) -> sqlx:
     .bind(order_id.0)
     .fetch_one(db)
     .await?;
-    Ok(Facts::of(order_id, facts))
+    Ok(OrderFacts::of(order_id, facts))
 }
 
 /// Adds an order to the counts.
@@ -119,8 +124,7 @@ pub(crate) async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Res
     Ok(())
 }
 
-/// Takes a cancelled order out of the counts, which are then as if it had never been, and forgets its
-/// contents.
+/// Takes a cancelled order out of the counts, as if it had never been in them, and deletes its contents.
 pub(crate) async fn uncount(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (

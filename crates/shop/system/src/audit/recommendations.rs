@@ -1,19 +1,22 @@
-//! The rules for what recommendations learns: it counts what was sold, and nothing else.
+//! The rules for recommendations: it counts completed orders, and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
 
 use ballet_ops::audit::Report;
 use shop_events::{OrderId, Sku};
 
-use crate::audit::rows::{Learned, Order};
+use crate::audit::rows::{LearnedCounts, OrderRecord};
 
-/// The most orders that are named in one sentence.
+/// The most orders that one sentence names.
 const MOST_NAMED: usize = 20;
 
-/// Whether recommendations counts an order that it has to count. That may be a little later: it is no
-/// part of the saga.
-pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut Report) -> bool {
-    let Order { order_id, status, .. } = order;
+/// Whether recommendations counts an order that it must count. It may be late, because it is not part of the saga.
+pub(super) fn is_counted(
+    order: &OrderRecord,
+    counted: &HashSet<OrderId>,
+    report: &mut Report,
+) -> bool {
+    let OrderRecord { order_id, status, .. } = order;
     let is_completed = status == "completed";
     let counted = counted.contains(order_id);
     if counted && !is_completed {
@@ -24,7 +27,7 @@ pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut
     counted || !is_completed
 }
 
-/// That recommendations is behind, if it is.
+/// Returns a sentence if recommendations is behind.
 pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
     match uncounted {
         [] => None,
@@ -41,10 +44,10 @@ pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
     }
 }
 
-/// If nothing is open, the counts of products and pairs are those of the orders.
-pub(super) fn check_counts(learned: &Learned, report: &mut Report) {
-    let Learned { orders, products, pairs } = learned;
-    // What is counted, and what the orders have.
+/// Checks that the counts of products and pairs are those of the orders, if nothing is open.
+pub(super) fn check_counts(learned: &LearnedCounts, report: &mut Report) {
+    let LearnedCounts { orders, products, pairs } = learned;
+    // The counts, and the counts that follow from the orders.
     let mut counts: BTreeMap<(&Sku, Option<&Sku>), (i64, i64)> = BTreeMap::new();
     for product in products {
         counts.entry((&product.sku, None)).or_default().0 = product.orders;

@@ -1,4 +1,4 @@
-//! Made-up shops, which tests audit.
+//! Made-up shops for tests of the audit.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::audit::judge::judge;
-use crate::audit::rows::{Learned, Operation, Price, Reservation, Shipment, Snapshot};
+use crate::audit::rows::{
+    LearnedCounts, OperationRecord, PriceRecord, ReservationRecord, ShipmentRecord, ShopSnapshot,
+};
 
 pub(super) const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
 const CART: &str = "0193f7a0-0000-7000-8000-0000000000c1";
@@ -25,7 +27,12 @@ pub(super) fn lines(amount_minor: i64) -> Value {
     json!([{ "sku": "mug", "quantity": 2, "unit_price": euros(amount_minor) }])
 }
 
-pub(super) fn price(version: u8, amount_minor: i64, since: &str, until: Option<&str>) -> Price {
+pub(super) fn price(
+    version: u8,
+    amount_minor: i64,
+    since: &str,
+    until: Option<&str>,
+) -> PriceRecord {
     row(json!({ "sku": "mug", "version": version, "price": euros(amount_minor), "since": since,
         "until": until }))
 }
@@ -35,15 +42,15 @@ pub(super) fn checkout(order_id: &str, status: &str) -> Value {
         "total": euros(500), "status": status })
 }
 
-pub(super) fn operation(key: u8, result: &str) -> Operation {
+pub(super) fn operation(key: u8, result: &str) -> OperationRecord {
     row(json!({
         "idempotency_key": format!("0193f7a0-0000-7000-8000-0000000001{key:02}"),
         "order_id": ORDER, "reference": "auth_1", "amount": euros(500), "result": result,
     }))
 }
 
-/// A shop with one quiescent order.
-pub(super) fn shop(status: &str) -> Snapshot {
+/// Returns a shop with one quiescent order.
+pub(super) fn shop(status: &str) -> ShopSnapshot {
     let completed = status == "completed";
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
     let (committed, on_hand) = if completed { (2, 8) } else { (0, 10) };
@@ -52,18 +59,18 @@ pub(super) fn shop(status: &str) -> Snapshot {
         "changed_at": "2026-01-01T00:00:00Z" });
     let stock = json!({ "sku": "mug", "on_hand": on_hand, "held": 0, "committed": committed,
         "received": 10 });
-    let reservation: Reservation = row(json!({ "order_id": ORDER,
+    let reservation: ReservationRecord = row(json!({ "order_id": ORDER,
         "state": state("committed", "released"), "lines": [{ "sku": "mug", "quantity": 2 }] }));
     let payment = json!({ "order_id": ORDER, "state": state("captured", "refunded"),
         "amount": euros(500), "reference": "auth_1", "captured_minor": 500,
         "refunded_minor": if completed { 0 } else { 500 } });
-    let shipment: Shipment =
+    let shipment: ShipmentRecord =
         row(json!({ "order_id": ORDER, "state": state("delivered", "cancelled") }));
     let mut operations = vec![operation(1, "approved"), operation(2, "captured")];
     if !completed {
         operations.push(operation(3, "refunded"));
     }
-    Snapshot {
+    ShopSnapshot {
         read_at: Timestamp::UNIX_EPOCH,
         away: BTreeMap::new(),
         orders: vec![row(order)],
@@ -80,20 +87,20 @@ pub(super) fn shop(status: &str) -> Snapshot {
     }
 }
 
-/// What is learnt from an order of two products, if it counts.
-pub(super) fn learned(counts: bool) -> Learned {
+/// Returns the counts of an order of two products, or empty ones.
+pub(super) fn learned(counts: bool) -> LearnedCounts {
     if !counts {
-        return Learned::default();
+        return LearnedCounts::default();
     }
     let product = |sku: &str| row(json!({ "sku": sku, "orders": 1 }));
-    Learned {
+    LearnedCounts {
         orders: vec![row(json!({ "order_id": ORDER, "skus": ["mug", "pen"] }))],
         products: ["mug", "pen"].map(product).into(),
         pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
     }
 }
 
-pub(super) fn violations(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn violations(snapshot: &ShopSnapshot) -> Vec<String> {
     let report = judge(snapshot, Timestamp::MAX, &Report::default());
     assert_eq!(report.open, [""; 0], "everything is quiescent");
     assert_eq!(report.unseen, [""; 0], "everything is seen");

@@ -1,4 +1,4 @@
-//! One test's shipping, and the carrier that it calls.
+//! The shipping service of one test, and the carrier that it calls.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use ballet::SagaId;
 use ballet_stage::wait_until;
 use outside::Webhooks;
 use serde_json::{Value, json};
-use shipping::remote::Remote;
+use shipping::remote::RemoteCarrier;
 use shipping::sandbox::Sandbox;
 use shop_events::OrderId;
 use shop_events::orders::OrderConfirmed;
@@ -19,11 +19,11 @@ use uuid::Uuid;
 
 const SECRET: &str = "the-secret-of-the-tests";
 
-pub(crate) struct World {
+pub(crate) struct TestShipping {
     rig: Rig,
 }
 
-impl Deref for World {
+impl Deref for TestShipping {
     type Target = Rig;
 
     fn deref(&self) -> &Rig {
@@ -44,17 +44,17 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl World {
+impl TestShipping {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
-        let remote = Remote::new(connection(&partner)).expect("a carrier");
+        let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
         let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "CARRIER_WEBHOOK_SECRETS");
         let service = shipping::service_with(Arc::new(remote), webhooks);
         let part = shipping::participant(Sandbox::default()).part();
         Self { rig: Rig::new(name, part, partner, service).await }
     }
 
-    /// Lets shipping book a parcel for a new order.
+    /// Publishes the events that make shipping book a parcel for a new order. Returns the order.
     pub(crate) async fn order(&self, country: &str) -> Uuid {
         let order_id = new_id();
         let mut placed = placed(SagaId(order_id));
@@ -65,7 +65,7 @@ impl World {
         order_id
     }
 
-    /// Lets shipping hand it over.
+    /// Publishes the event that makes shipping hand the parcel over.
     pub(crate) async fn confirm(&self, order_id: Uuid) {
         let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
         self.publish(order_id, &confirmed).await;

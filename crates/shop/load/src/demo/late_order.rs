@@ -13,22 +13,22 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::cases::{self, LATE};
-use crate::demo::orders::Orders;
+use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
 use ballet_trials::send_until_answered;
 
-/// How long this order may take.
+/// The deadline of this order.
 const DEADLINE_SECONDS: &str = "2";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Places one order that times out while shipping is stopped.
-pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &Orders) -> Result<()> {
+pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &DemoOrders) -> Result<()> {
     ui::say(&format!(
         "one order has a deadline of {DEADLINE_SECONDS} seconds, and shipping is stopped meanwhile"
     ));
-    // The process that starts an order sets its deadline. The other process sets the usual one.
+    // The process that starts an order sets its deadline. The other process would set the usual one.
     let mut hurried = ServiceProcess::start(&shop.stage.children, hurried(shop)?).await?;
     let cancelled = async {
         hurried.ready(&shop.stage.http).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &Orders) -> Result<
     cancelled
 }
 
-/// A second process of the service `orders`, with a short deadline.
+/// Returns the launch of a second process of `orders`, with a short deadline.
 fn hurried(shop: &OpenShop) -> Result<Launch> {
     let orders = shop.stage.services.iter().find(|service| service.launch.name == "orders");
     let orders = orders.context("orders is not running")?;

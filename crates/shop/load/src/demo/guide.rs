@@ -1,5 +1,5 @@
-//! Where to look around in the demo, and what to try. All lines fit 80 columns: addresses with
-//! passwords, and tokens, are in a file for the shell.
+//! Prints the addresses of the demo and commands to try. All lines fit 80 columns: addresses with passwords, and
+//! tokens, are in a file for the shell.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,19 +17,20 @@ use ballet_trials::{DemoConsole, demo_console};
 /// Commands for a shell that has read the file.
 pub const HINTS: &str = include_str!("hints.txt");
 
-/// The contracts, from the root of the repository.
+/// The directory of the contracts.
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
 
 /// Two customers: the subjects of their tokens.
 const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
 const BOB: &str = "0193f7a0-0000-7000-8000-000000000b0b";
 
-/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+/// The file for the shell, beside the directories of the runs. It always belongs to the last demo.
 const ENV: &str = "env";
-/// What every curl of such a shell does: no progress, and a line of its own for the prompt.
+/// The options of every curl in such a shell: no progress, and a line of its own for the prompt.
 const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
 
-/// Prints where the user can look around, and what to try. The console runs as long as what is returned.
+/// Prints where the user can look around, and commands to try. The console stops when the returned value is
+/// dropped.
 pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
     let shell = write(shop).await?;
     let (servers, env, gateway) = (&shop.stage.servers, &shop.stage.env, &shop.gateway);
@@ -74,7 +75,7 @@ pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
     Ok(console)
 }
 
-/// Writes the file for the shell. Only we may read it, because it holds passwords and tokens.
+/// Writes the file for the shell. Only its owner may read it, because it holds passwords and tokens.
 async fn write(shop: &OpenShop) -> Result<PathBuf> {
     let dir = shop.logs();
     let file = dir.join(ENV);
@@ -92,7 +93,7 @@ async fn write(shop: &OpenShop) -> Result<PathBuf> {
         written.and_then(|()| fs::write(dir.join("checkout.json"), format!("{checkout:#}\n")));
     written.with_context(|| format!("cannot write to {}", dir.display()))?;
     let link = dir.parent().unwrap_or(dir).join(ENV);
-    // It is that of an earlier demo, or there is none.
+    // The link belongs to an earlier demo, or does not exist.
     fs::remove_file(&link).ok();
     symlink(&file, &link).with_context(|| format!("cannot create {}", link.display()))?;
     Ok(link)
@@ -122,7 +123,7 @@ async fn variables(shop: &OpenShop) -> Result<Vec<(String, String)>> {
     Ok(all)
 }
 
-/// The path from here, if it is below.
+/// Returns the path relative to the working directory, if it is below that.
 fn near(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).to_owned()

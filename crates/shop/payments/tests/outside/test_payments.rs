@@ -1,11 +1,11 @@
-//! One test's payments, and the card processor that it calls.
+//! The payments service of one test, and the card processor that it calls.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use ballet::SagaId;
 use ballet_stage::wait_until;
-use cards::Remote;
+use cards::RemoteProvider;
 use cards::Sandbox;
 use outside::Webhooks;
 use reqwest::Response;
@@ -23,11 +23,11 @@ use uuid::Uuid;
 pub(crate) const NEW_SECRET: &str = "the-new-secret-of-the-tests";
 pub(crate) const OLD_SECRET: &str = "the-old-secret-of-the-tests";
 
-pub(crate) struct World {
+pub(crate) struct TestPayments {
     rig: Rig,
 }
 
-impl Deref for World {
+impl Deref for TestPayments {
     type Target = Rig;
 
     fn deref(&self) -> &Rig {
@@ -49,10 +49,10 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl World {
+impl TestPayments {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
-        let remote = Remote::new(connection(&partner)).expect("a processor");
+        let remote = RemoteProvider::new(connection(&partner)).expect("a processor");
         let signed = secrets(&format!("{NEW_SECRET},{OLD_SECRET}"));
         let webhooks = Webhooks::signed_with(Some(signed), "PAYMENT_WEBHOOK_SECRETS");
         let service = payments::service_with(Arc::new(remote), webhooks);
@@ -60,7 +60,7 @@ impl World {
         Self { rig: Rig::new(name, part, partner, service).await }
     }
 
-    /// Lets payments ask for the money of a new order.
+    /// Publishes the events that make payments authorise a new order's money. Returns the order.
     pub(crate) async fn order(&self, card: &str) -> Uuid {
         let order_id = new_id();
         let placed = OrderPlaced { card_token: card.to_owned(), ..placed(SagaId(order_id)) };
@@ -70,13 +70,13 @@ impl World {
         order_id
     }
 
-    /// Lets payments take it.
+    /// Publishes the event that makes payments capture the money.
     pub(crate) async fn ship(&self, order_id: Uuid) {
         let (order, shipment_id) = (OrderId(order_id), ShipmentId(order_id));
         self.publish(order_id, &ShipmentScheduled { order_id: order, shipment_id }).await;
     }
 
-    /// The payment of an order.
+    /// Returns the payment of an order.
     pub(crate) async fn payment(&self, order_id: Uuid) -> Value {
         self.get(&format!("/payments/{order_id}")).await
     }
@@ -92,10 +92,10 @@ impl World {
         .expect("the state")
     }
 
-    /// Waits until the processor has been asked to act at a path for an order.
+    /// Waits until the processor got a request at a path for an order. Returns its key.
     pub(crate) async fn is_asked(&self, path: &str, order_id: Uuid) -> Uuid {
         wait_until("the processor to be asked", SOON, || async {
-            let done = self.partner.done(path, &order_id.to_string());
+            let done = self.partner.operations(path, &order_id.to_string());
             Ok::<_, String>(done.first().map(|(key, _)| *key))
         })
         .await
@@ -131,7 +131,7 @@ impl World {
         .expect("stuck");
     }
 
-    /// The events that payments published, as type and order.
+    /// Waits for this many events of payments. Returns the type and the order of each.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = |event: &Value| {

@@ -1,4 +1,4 @@
-//! One test's recommendations, and the events that others would publish.
+//! The recommendations service of one test, and the events that other services would publish.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
-/// What is counted, in order.
+/// The query of the counted orders, in order.
 pub(crate) const ORDERS: &str =
     "select to_jsonb(customer_order) from customer_order where counted order by order_id";
 pub(crate) const PRODUCTS: &str =
     "select to_jsonb(product_count) - 'popularity' from product_count order by sku";
 pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count order by sku, other";
-/// How many messages are published side by side.
+/// The number of messages that are published at a time.
 const SIDE_BY_SIDE: usize = 16;
 
-pub(crate) struct World {
+pub(crate) struct TestRecommendations {
     system: TestSystem,
     client: Client,
 }
 
-impl Deref for World {
+impl Deref for TestRecommendations {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -37,40 +37,40 @@ impl Deref for World {
     }
 }
 
-/// A message on its way.
+/// A message to publish.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct TestMessage {
     event_type: &'static str,
     message_id: Uuid,
     saga_id: Option<Uuid>,
     body: Value,
 }
 
-impl Message {
+impl TestMessage {
     fn new<E: Event>(saga_id: Option<Uuid>, body: Value) -> Self {
         Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
     }
 
-    /// The same event as another message: what a producer repeats.
+    /// The same event as another message, as a producer would repeat it.
     pub(crate) fn repeated(&self) -> Self {
         Self { message_id: new_id(), ..self.clone() }
     }
 }
 
-/// An order of somebody.
+/// An order of some customer.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct TestOrder {
     pub(crate) order_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) skus: Vec<String>,
     placed_at: String,
 }
 
-impl Order {
-    /// An order of today.
+impl TestOrder {
+    /// Creates an order of today.
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
-        // Later than the clock of the database: it counts as of now.
+        // Later than the clock of the database, so the weight is that of now.
         let placed_at = "2999-01-01T00:00:00Z".to_owned();
         Self { order_id: new_id(), customer_id: new_id(), skus, placed_at }
     }
@@ -83,7 +83,7 @@ impl Order {
         Self { placed_at: time.to_owned(), ..self }
     }
 
-    pub(crate) fn placed(&self) -> Message {
+    pub(crate) fn placed(&self) -> TestMessage {
         let price = json!({ "amount_minor": 100, "currency": "EUR" });
         let line = |sku: &String| json!({ "sku": sku, "quantity": 1, "unit_price": price });
         let lines: Vec<Value> = self.skus.iter().map(line).collect();
@@ -93,33 +93,33 @@ impl Order {
             "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
                 "city": "Dublin", "country": "IE" },
         });
-        Message::new::<OrderPlaced>(Some(self.order_id), body)
+        TestMessage::new::<OrderPlaced>(Some(self.order_id), body)
     }
 
-    pub(crate) fn confirmed(&self) -> Message {
+    pub(crate) fn confirmed(&self) -> TestMessage {
         let total = json!({ "amount_minor": 100, "currency": "EUR" });
         let body = json!({ "order_id": self.order_id, "total": total });
-        Message::new::<OrderConfirmed>(Some(self.order_id), body)
+        TestMessage::new::<OrderConfirmed>(Some(self.order_id), body)
     }
 
-    pub(crate) fn cancelled(&self) -> Message {
+    pub(crate) fn cancelled(&self) -> TestMessage {
         let body = json!({ "order_id": self.order_id, "reason": "customer_cancelled" });
-        Message::new::<OrderCancelled>(Some(self.order_id), body)
+        TestMessage::new::<OrderCancelled>(Some(self.order_id), body)
     }
 
-    /// What leads to an order that counts.
-    pub(crate) fn sold(&self) -> [Message; 2] {
+    /// The events that make an order count.
+    pub(crate) fn sold(&self) -> [TestMessage; 2] {
         [self.placed(), self.confirmed()]
     }
 }
 
-/// A product as catalog publishes it.
-pub(crate) fn published(sku: &str) -> Message {
-    Message::new::<ProductPublished>(None, product(sku, 1))
+/// Returns the event of a product that catalog publishes.
+pub(crate) fn published(sku: &str) -> TestMessage {
+    TestMessage::new::<ProductPublished>(None, product(sku, 1))
 }
 
-pub(crate) fn withdrawn(sku: &str) -> Message {
-    Message::new::<ProductWithdrawn>(None, product(sku, 2))
+pub(crate) fn withdrawn(sku: &str) -> TestMessage {
+    TestMessage::new::<ProductWithdrawn>(None, product(sku, 2))
 }
 
 fn product(sku: &str, version: u32) -> Value {
@@ -128,12 +128,12 @@ fn product(sku: &str, version: u32) -> Value {
         "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" })
 }
 
-impl World {
+impl TestRecommendations {
     pub(crate) async fn new(name: &str) -> Self {
         Self::with(name, 1, 1).await
     }
 
-    /// Several replicas with several lanes.
+    /// Starts several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let parts = vec![recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
@@ -143,13 +143,13 @@ impl World {
         Self { system, client: Client::new() }
     }
 
-    /// Publishes messages, in no certain order, and waits until all are handled.
-    pub(crate) async fn take(&self, messages: impl IntoIterator<Item = Message>) {
+    /// Publishes messages, in no particular order, and waits until all are handled.
+    pub(crate) async fn take(&self, messages: impl IntoIterator<Item = TestMessage>) {
         let management = self.env.management();
-        let messages: Vec<Message> = messages.into_iter().collect();
+        let messages: Vec<TestMessage> = messages.into_iter().collect();
         let ids: Vec<Uuid> = messages.iter().map(|message| message.message_id).collect();
-        let publish = async |message: Message| {
-            let Message { event_type, message_id, saga_id, body } = message;
+        let publish = async |message: TestMessage| {
+            let TestMessage { event_type, message_id, saga_id, body } = message;
             let mut properties = json!({ "type": event_type, "message_id": message_id,
                 "content_type": "application/json", "delivery_mode": 2 });
             if let Some(saga_id) = saga_id {
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// Publishes messages one after the other, each when the one before is handled.
-    pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = Message>) {
+    pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = TestMessage>) {
         for message in messages {
             self.take([message]).await;
         }
@@ -207,7 +207,7 @@ impl World {
         response.json().await.expect("JSON")
     }
 
-    /// The basis of a recommendation, and the SKUs.
+    /// Returns the basis of a recommendation, and the SKUs.
     pub(crate) async fn recommended(&self, path: &str) -> (String, Vec<String>) {
         let list = self.read(path).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -215,12 +215,12 @@ impl World {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    /// The rows of a query, each of them one JSON object.
+    /// Returns the rows of a query, each a JSON object.
     pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
         sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
     }
 
-    /// Everything that is counted, as text.
+    /// Returns all counts, as text.
     pub(crate) async fn counts(&self) -> Vec<String> {
         let mut db = self.database().await;
         let rows: Vec<(String,)> = sqlx::query_as(
@@ -239,7 +239,7 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "others in the world outside")]
+#[expect(clippy::disallowed_methods, reason = "the other services of the shop")]
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
