@@ -1,13 +1,13 @@
-//! What a ride costs. All amounts are whole minor units, and a price is rounded once.
+//! The price of a ride. All amounts are whole minor units, and a price is rounded once.
 
 use rides_events::{Money, Point};
 use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, Row};
 
-/// Streets are longer than the crow flies.
+/// The length of a way along streets, in percent of the distance as the crow flies.
 const DETOUR_PERCENT: i64 = 130;
-/// How fast one gets on in a town.
+/// The average speed in a town.
 const METERS_PER_HOUR: i64 = 25_000;
 
 /// A version of the tariff.
@@ -23,7 +23,7 @@ pub(crate) struct Tariff {
     pub(crate) late_minor: i64,
 }
 
-/// The way that is to be driven.
+/// The estimated length and duration of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) meters: i64,
@@ -40,9 +40,9 @@ impl Way {
 }
 
 impl Tariff {
-    /// The price of a way. `None` if it is out of range.
+    /// The price of a ride on this route. `None` if it is out of range.
     pub(crate) fn price(&self, way: Way) -> Option<Money> {
-        // In parts of a minor unit that all three terms have, so that only the sum is rounded.
+        // All three terms are counted in the same fraction of a minor unit, so only the sum is rounded.
         const PARTS: i128 = 60 * 1_000;
         let term = |minor: i64, count: i64, parts: i128| {
             i128::from(minor).checked_mul(i128::from(count))?.checked_mul(parts)
@@ -55,7 +55,7 @@ impl Tariff {
         Some(self.money(amount_minor.max(self.least_minor)))
     }
 
-    /// What a ride costs that is cancelled so many seconds after it has a driver.
+    /// The fee for a ride that is cancelled this many seconds after it got a driver. `None` if that is free.
     pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
         (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
             .then(|| self.money(self.late_minor))

@@ -1,4 +1,4 @@
-//! What happened to a ride so far, as those who watch it are told.
+//! The status changes of a ride, as its watchers get them.
 
 use ballet_openapi::History as Watched;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use sqlx::{FromRow, Row};
 
 use crate::ride::Status;
 
-/// What happened to a ride so far. The database notes each change of its status.
+/// The status changes of a ride so far. The database records each of them.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     pub(crate) ride_id: RideId,
@@ -33,7 +33,7 @@ pub(crate) struct StatusChange {
     /// The driver, once one has accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     driver_id: Option<DriverId>,
-    /// Why it is cancelled.
+    /// Why the ride is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<CancelReason>,
     /// When the status changed.

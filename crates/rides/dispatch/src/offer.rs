@@ -31,7 +31,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// Whether the driver drives, has driven, or may. Where a rider goes is nobody else's business.
+    /// Whether the driver may see the ride: because the offer is open, or because this driver drives or drove. Nobody
+    /// else may know where a rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
         matches!(self, Self::Open | Self::Accepted | Self::Driven)
     }
@@ -47,7 +48,7 @@ impl From<NotAccepted> for State {
     }
 }
 
-/// A driver was asked to drive.
+/// The offer of a ride to a driver.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(crate) struct Offer {
     /// The ride.
@@ -60,7 +61,7 @@ pub(crate) struct Offer {
     pub(crate) state: State,
     /// Until when the driver may accept.
     pub(crate) expires_at: Timestamp,
-    /// Whether the driver went offline while it was open.
+    /// Whether the driver went offline while the offer was open.
     pub(crate) is_gone: bool,
 }
 

@@ -1,11 +1,11 @@
-//! Notes that a driver who is asked went offline: there is nobody to wait for.
+//! Reacts to drivers who go offline while an offer to them is open.
 
 use ballet::{Failure, Projection, Tx};
 use rides_events::location::DriverOffline;
 
 use crate::store::offer;
 
-/// The driver's open offer ends at once. It is ended in its saga, by what ends offers that are due.
+/// Makes the driver's open offer due at once. The task that ends due offers then ends it in its saga.
 #[derive(Debug)]
 pub(crate) struct EndOffer;
 

@@ -1,4 +1,4 @@
-//! What cannot be done with a ride, in a sentence each that says what can.
+//! The refusals of requests about rides. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
@@ -33,7 +33,7 @@ pub(crate) fn too_many(most: u16) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
-/// A rider who registered a moment ago may be unknown to the copy.
+/// The copy may not have a rider yet who registered a moment ago.
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
     Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))
 }

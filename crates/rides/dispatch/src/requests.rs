@@ -1,10 +1,10 @@
-//! What riders and drivers send.
+//! The bodies of requests by riders and drivers.
 
 use rides_events::{DriverId, Point, QuoteId, RiderId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where somebody wants to go.
+/// The journey that a quote is asked for.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Journey {
     /// The rider.
@@ -15,14 +15,14 @@ pub(crate) struct Journey {
     pub(crate) destination: Point,
 }
 
-/// A rider wants to be driven for the price of a quote.
+/// The request for a ride at the price of a quote.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Request {
     /// The quote.
     pub(crate) quote_id: QuoteId,
 }
 
-/// What a driver says about a ride.
+/// The driver who acts on a ride.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Says {
     /// The driver.

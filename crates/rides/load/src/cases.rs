@@ -1,27 +1,27 @@
-//! What riders and drivers do, and how often.
+//! The scenarios of riders and drivers, and how often each is played.
 
 use ballet_trials::Case;
 
-/// What becomes of a ride.
+/// The course of a ride in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
     /// The first driver accepts, and drives.
     Ride,
-    /// The same, and every request to the card processor is lost once, and then its answer.
+    /// The same, but every request to the card processor is lost once, and then its answer is.
     FlakyCard,
     /// The card is declined.
     CardDeclined,
     /// The first driver declines, and the second drives.
     DeclineOnce,
-    /// The first driver says nothing, and the second drives.
+    /// The first driver does not answer, and the second drives.
     SayNothing,
     /// The first driver goes offline when asked, and the second drives.
     GoOffline,
-    /// The rider takes another name before the driver is there.
+    /// The rider changes the name before the driver arrives.
     TakeAnotherName,
     /// No driver is near.
     NobodyNear,
-    /// The same, and the requests to the card processor are lost: that to release what is held as well.
+    /// The same, but requests to the card processor are lost, also the one that releases the hold.
     FlakyCardNobodyNear,
     /// All who are near decline.
     AllDecline,
@@ -39,7 +39,7 @@ pub enum Does {
     CancelTooLate,
     /// The driver sends no position any more once the rider is in the car.
     LosePosition,
-    /// Machines are asked, which answer at once: a load of offers, for a run of this case alone.
+    /// Only machines drive, and they answer at once: a load test of offers, for a run of this case alone.
     AskMachines,
 }
 

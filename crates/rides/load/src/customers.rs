@@ -1,4 +1,4 @@
-//! What each rider and its drivers do, and how the ride must end.
+//! Plays the scenarios, and says how each ride must end.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use uuid::Uuid;
 use crate::cases::Does;
 use crate::client::Client;
 
-/// A ride that is still under way when dispatch first looks whether it is over.
+/// Longer than dispatch takes to look for the first time whether a ride is over.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
-/// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
+/// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
+/// was told.
 pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
     match does {
         Does::Ride => driven("card_approved", client).await,
@@ -56,7 +57,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &drivers).await?;
             cancelled(ride, "unfulfilled")
         }
-        // Nobody sends a position in these trials but at the beginning: a ride needs none, however long it takes.
+        // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
         Does::LosePosition => {
             let (ride, drivers) = requested(client, 1).await?;
             let driver = assigned(client, ride, &[]).await?;
@@ -126,7 +127,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
     }
 }
 
-/// The first driver drives a rider who pays with this card.
+/// Lets the first driver drive a rider who pays with this card.
 async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
     let (ride, drivers) = requested_with(card, client, 1).await?;
     let driven = drive(client, ride, &[]).await?;
@@ -134,7 +135,7 @@ async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
     ended(ride, driven)
 }
 
-/// A rider who requests a ride, with so many drivers near.
+/// Requests a ride, with this many drivers near.
 async fn requested(client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
     requested_with("card_approved", client, near).await
 }
@@ -150,21 +151,21 @@ async fn requested_with(card: &str, client: Client<'_>, near: u8) -> Result<(Uui
     Ok((client.request(rider).await?, drivers))
 }
 
-/// The driver says something, and is heard.
+/// Sends a driver's action, which must succeed.
 async fn said(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.says(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// The driver says something too late.
+/// Sends a driver's action, which must be refused as too late.
 async fn refused(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.says(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// The driver says no, unless the offer is over.
+/// Declines the offer, unless it is over.
 async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
     let (status, answer) = client.says(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;
@@ -172,7 +173,8 @@ async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The driver who is asked, and was not before, accepts, and is on the way. `None` if no offer is accepted in time.
+/// Lets the next driver who is asked accept, and waits until that driver is assigned. `None` if no offer is accepted in
+/// time.
 async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
     let mut before = before.to_vec();
     while let Some(driver) = client.asked(ride, &before).await? {
@@ -195,7 +197,7 @@ async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> 
     Ok(true)
 }
 
-/// What the first driver does, who then does not drive: the second one does.
+/// Lets the second driver drive, after the first one did something else.
 async fn second(
     client: Client<'_>,
     first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
@@ -212,7 +214,7 @@ async fn second(
     ended(ride, driven)
 }
 
-/// Both want the only driver who is near: one is driven, and the other is not.
+/// Lets two riders want the only driver who is near: one of them is driven.
 async fn two_riders(client: Client<'_>) -> Result<Begun> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
@@ -230,14 +232,14 @@ async fn two_riders(client: Client<'_>) -> Result<Begun> {
     if is_driven { ended(driven, true) } else { as_told(&client.read(driven).await?) }
 }
 
-/// The rider cancels in time. A ride that nobody drives may be cancelled by then.
+/// Cancels a ride in time. Without a driver it may be cancelled already.
 async fn cancel(client: Client<'_>, ride: Uuid) -> Result<Begun> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
     as_told(&answer)
 }
 
-/// The drivers go home once their work is over, so that they are nobody else's.
+/// Takes the drivers offline once their work is over, so that no other rider gets them.
 async fn over(client: Client<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
         client.goes_home(*driver).await?;
@@ -256,7 +258,7 @@ fn cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
     Ok(Begun { saga: ride, end: End::aborted(reason) })
 }
 
-/// A ride that is cancelled for the reason that its rider was told.
+/// A ride that must end with the cancellation that its rider was told.
 fn as_told(ride: &Value) -> Result<Begun> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
     cancelled(id(&ride["ride_id"])?, reason)

@@ -1,5 +1,5 @@
-//! The lists of the services, as those behind rides read them. Each is read once: who watches looks again in a
-//! moment.
+//! The services' public lists, as operators of rides read them. A list is read once, without retries: the watchers read
+//! again in a moment.
 
 use anyhow::Result;
 use ballet_trials::{Site, SiteClient};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::client::BEHIND;
 
-/// An offer that lives, as dispatch tells it.
+/// A live offer, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Live {
     pub(crate) ride_id: Uuid,
@@ -24,7 +24,7 @@ struct Items<T> {
     items: Vec<T>,
 }
 
-/// The services' public doors, for somebody who may see everything.
+/// The services' public lists, for a client that may see everything.
 #[derive(Debug)]
 pub(crate) struct Doors<'a> {
     site: &'a Site,
@@ -36,12 +36,12 @@ impl<'a> Doors<'a> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
-    /// All offers that live, which one statement reads.
+    /// Lists all live offers. One statement reads them.
     pub(crate) async fn live(&self) -> Result<Vec<Live>> {
         self.list("dispatch", "/trips?live=true&limit=1000").await
     }
 
-    /// The items of a list.
+    /// Reads the items of a list.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         service: &str,

@@ -1,5 +1,5 @@
-//! Drivers that are machines: they answer at once, so that as many offers are made as the services can make. Several
-//! riders want the same ones at the same time.
+//! Drivers that are machines: they answer at once, so that the services make offers as fast as they can. Several riders
+//! want the same machines at the same time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,20 +19,20 @@ use uuid::Uuid;
 
 use crate::client::Client;
 
-/// Places where machines stand, and how many at each.
+/// The number of places where machines stand, and of machines at each.
 const STANDS: usize = 8;
 const MACHINES: usize = 60;
-/// The places of customers have lower numbers.
+/// The number of the first stand. The places of customers have lower numbers.
 const FIRST: usize = 118_000;
-/// The most that machines say at a time.
+/// The most requests of machines at a time.
 const SIDE_BY_SIDE: usize = 32;
-/// One machine in so many drives.
+/// One machine in this many accepts an offer.
 const DRIVES: u128 = 40;
-/// A driver who is not seen for two minutes is not found.
+/// The age at which a machine's position is sent again. Location drops a driver after two minutes of silence.
 const SEEN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Somebody is to say something about a ride.
+/// A request that a machine has yet to send.
 #[derive(Debug, Clone, Copy)]
 struct Says {
     stand: usize,
@@ -41,24 +41,24 @@ struct Says {
     what: &'static str,
 }
 
-/// What all events that machines hear of have.
+/// The fields that all events for machines have.
 #[derive(Debug, Deserialize)]
 struct OfDriver {
     ride_id: Uuid,
     driver_id: Uuid,
 }
 
-/// All machines of a trial. There are none until somebody wants one.
+/// All machines of a trial. The first rider at a stand brings its machines online.
 #[derive(Debug)]
 pub(crate) struct Machines {
     stands: [OnceCell<Uuid>; STANDS],
-    /// Where each stands, and when it said so.
+    /// The stand of each machine, and when its position was last sent.
     seen: Mutex<HashMap<Uuid, (usize, Instant)>>,
-    /// The offers that were made to machines.
+    /// The number of offers that were made to machines.
     offers: Mutex<HashSet<MessageId>>,
     heard: mpsc::UnboundedSender<Says>,
     to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<Says>>,
-    /// The rides that wait for one.
+    /// The number of rides that wait for a machine.
     waiting: AtomicU32,
 }
 
@@ -77,7 +77,7 @@ impl Default for Machines {
 }
 
 impl Machines {
-    /// A rider who wants a machine, and waits for what becomes of it.
+    /// Requests a ride with a machine, and waits for its end.
     pub(crate) async fn play(&self, site: &Site, number: usize) -> Result<Begun> {
         let stand = number % STANDS;
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -90,12 +90,12 @@ impl Machines {
         begun
     }
 
-    /// Whether a ride waits for one.
+    /// Whether a ride waits for a machine.
     pub(crate) fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Brings the machines of a stand there. Returns the rider who wants them.
+    /// Brings the machines of a stand online. Returns the rider who wants them.
     async fn begin(&self, site: &Site, stand: usize) -> Result<Uuid> {
         let client = Client::new(site, FIRST + stand);
         let mut first = None;
@@ -108,12 +108,12 @@ impl Machines {
         client.rider().await
     }
 
-    /// The offers that were made to machines.
+    /// The number of offers that were made to machines.
     pub(crate) fn offers(&self) -> usize {
         lock(&self.offers).len()
     }
 
-    /// Hears of an event, which may come again.
+    /// Handles an event, which may come again.
     pub(crate) fn hear(&self, event_type: &str, id: MessageId, body: &[u8]) {
         let is = |other: ballet::EventType| other.name() == event_type;
         let is_offer = is(RideOffered::TYPE);
@@ -133,11 +133,11 @@ impl Machines {
         } else {
             "complete"
         };
-        // Nobody answers any more when the trial is over.
+        // Once the trial is over, the receiver is gone.
         self.heard.send(Says { stand, ride, driver, what }).ok();
     }
 
-    /// Says what there is to be said, and where some of them are, until then and for as long as a ride waits.
+    /// Sends the machines' answers and positions until the given time, and for as long as a ride waits.
     pub(crate) async fn answer(&self, site: &Site, until: Instant) -> Result<()> {
         let mut to_say = self.to_say.lock().await;
         let (mut saying, mut looks) = (FuturesUnordered::new(), tokio::time::interval(LOOK));
@@ -153,7 +153,7 @@ impl Machines {
         Ok(())
     }
 
-    /// Says where those are who have not said so for long.
+    /// Sends the positions of machines that have been silent for long.
     async fn say_where(&self, site: &Site) -> Result<()> {
         let silent = {
             let mut seen = lock(&self.seen);
@@ -173,7 +173,7 @@ impl Machines {
     }
 }
 
-/// Says something until it is heard. It is refused if the offer was over meanwhile.
+/// Sends a request until there is an answer, which is a refusal if the offer is over by then.
 async fn say(site: &Site, says: Says) {
     let Says { stand, ride, driver, what } = says;
     while Client::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}

@@ -1,4 +1,4 @@
-//! What a client can do, which service that takes, and what it sees while that is down.
+//! The operations of a client, and the service that each needs.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use uuid::Uuid;
 
 use crate::client::{BEHIND, Client};
 
-/// Far from all others: nobody drives there.
+/// The number of a place far from all others, where nobody drives.
 const LONELY: usize = 119_000;
-/// Where the driver is who tries the operations: in a place where nobody wants a ride.
+/// The number of the place of the driver who tries the operations. Nobody wants a ride there.
 const IDLE: usize = LONELY + 1;
 
-/// Who tries the operations, and from where to where.
+/// The client that tries the operations, with the places of its ride.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
-    /// What it shows to the gateway.
+    /// The token for the gateway.
     token: Option<String>,
     rider: Uuid,
     here: Value,
@@ -82,7 +82,7 @@ impl Visitor {
         Ok(self.client().once(method, service, &path, &body).await?.0.into())
     }
 
-    /// Requests a ride where nobody drives.
+    /// Requests a ride in the place where nobody drives.
     async fn orders(self: Arc<Self>) -> Result<Attempt> {
         let Self { rider, here, there, .. } = &*self;
         let journey = json!({ "rider_id": rider, "pickup": here, "destination": there });

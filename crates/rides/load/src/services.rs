@@ -1,4 +1,4 @@
-//! The services of rides, as this program runs them.
+//! The services of rides, as a trial's program runs them.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ struct Dispatch {
     provider: ProviderSettings,
 }
 
-/// All of them, each as its own program is.
+/// All services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
     vec![

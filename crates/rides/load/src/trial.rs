@@ -23,7 +23,7 @@ use crate::{customers, operations, services, town, watcher};
 #[derive(Debug, Default)]
 pub struct Rides {
     machines: Machines,
-    /// Customers so far. In some trials several come at a time under one number, and each needs a place of its own.
+    /// The number of customers so far. In some trials several customers share a number, and each needs its own place.
     came: AtomicUsize,
 }
 
@@ -81,10 +81,10 @@ impl Trial for Rides {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // A service that is killed every few seconds must not refuse those who wait for it.
+            // Rides must not run into the deadline while a service is killed every few seconds.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
             ("OFFER_SECONDS", "5".to_owned()),
-            // Drivers say once where they are, and a server may be away for minutes.
+            // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),
         ]

@@ -1,4 +1,4 @@
-//! Asks all the time whether a driver is in two offers or rides that live, in either service or between both.
+//! Checks all the time that no driver is in two live offers or rides, in one service or between both.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use crate::doors::{Doors, Live};
 use crate::machines::Machines;
 
 const PAUSE: Duration = Duration::from_millis(150);
-/// Within the rate that the gateway grants to one client.
+/// The pause behind the gateway. It keeps within the rate limit of one client.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
 
-/// A driver who is reserved or rides, as location tells it.
+/// A driver who is reserved or drives, as location lists it.
 #[derive(Debug, Deserialize)]
 struct Busy {
     driver_id: Uuid,
     ride_id: Option<Uuid>,
 }
 
-/// Watches until then, and for as long as a ride waits for a machine. An error is a driver in two of them.
+/// Watches until the given time, and for as long as a ride waits for a machine. Fails when a driver is in two rides.
 pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
     let doors = Doors::of(site).await?;
     let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
@@ -32,7 +32,7 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     while Instant::now() < until || machines.are_wanted() {
         if let Ok(live) = doors.live().await {
             let by_driver = once(&live)?;
-            // A driver who was there for one ride before and after that look was not there for another meanwhile.
+            // A driver with the same ride before and after that look had no other ride in between.
             let after = location(&doors).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
                 apart(before, &by_driver, after)?;
@@ -54,7 +54,7 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     Ok(())
 }
 
-/// The ride of each driver. Offers are read by one statement, so two of one driver lived at one moment.
+/// The ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
 fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
     for Live { ride_id, driver_id, .. } in live {
@@ -65,7 +65,8 @@ fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
     Ok(by_driver)
 }
 
-/// A ride reserves a driver once, so one who has the same ride before and after had it all the time.
+/// Fails if location had a driver for one ride throughout, and the offer was of another. A ride reserves a driver once,
+/// so a driver with the same ride before and after had it all the time.
 fn apart(
     before: &HashMap<Uuid, Uuid>,
     offered: &HashMap<Uuid, Uuid>,

@@ -6,7 +6,7 @@ use rides_events::location::Position;
 
 use crate::index::Index;
 
-/// Notes each position in this process's index.
+/// Records each position in this process's index.
 #[derive(Debug)]
 pub(crate) struct FollowPositions(pub(crate) Index);
 
@@ -14,7 +14,7 @@ impl TelemetryFollower for FollowPositions {
     const NAME: &'static str = "follow_positions";
     type Follows = Position;
 
-    /// Who was not seen for longer is not found.
+    /// The index drops drivers who were silent for longer.
     fn reaches_back(&self) -> SignedDuration {
         self.0.silence()
     }

@@ -19,7 +19,7 @@ use crate::refusals::{no_driver, only_behind, riding};
 use crate::requests::Shift;
 use crate::store::driver;
 
-/// What the handlers work with.
+/// The state that the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Location {
     handle: Handle,
@@ -125,7 +125,7 @@ async fn read(
     own(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
 }
 
-/// The driver, if there is one that the caller may see.
+/// Returns the driver if the caller may see it.
 fn own(driver: Option<Driver>, driver_id: DriverId, caller: &Caller) -> Result<Driver, Problem> {
     driver.filter(|_| caller.is_allowed(driver_id)).ok_or_else(|| no_driver(driver_id))
 }
@@ -147,7 +147,7 @@ async fn online(
     let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     tx.publish(&DriverOnline { driver_id, version: driver.version, seats }).await?;
     unit.commit().await?;
-    // The driver is online whatever becomes of it: the next position makes it good.
+    // The driver is online even if this position is lost: the next one makes up for it.
     positions.send_later(&Position { driver_id, at, seen_at: now });
     Ok(Json(driver))
 }
@@ -224,8 +224,8 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// The nearest drivers whom a rider may see, at least `enough` of them if there are so many near. If the nearest are
-/// not enough, more of them are looked at: most of a town's drivers may be riding.
+/// The nearest drivers whom a rider may see, at least `enough` of them if that many are near. Each pass looks at more
+/// drivers than the one before, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &Index,

@@ -1,5 +1,5 @@
-//! Location: where drivers are, and which of them is there for which ride. Places are in memory, in an index
-//! that each process follows the stream of positions into; what a driver does is in the database, which forbids that a driver is there for two
+//! Location: the drivers' positions, and their reservations for rides. Each process follows the stream of positions
+//! into an index in memory. The drivers' states are in the database, which forbids that a driver is reserved for two
 //! rides.
 
 #![warn(missing_docs)]
@@ -28,7 +28,7 @@ use crate::index::Index;
 use crate::projections::NoteRide;
 use crate::steps::{ReleaseDriver, ReserveDriver};
 
-/// Everything that location does in the saga, and what it publishes besides.
+/// The steps of location in the saga, and the other events that it publishes.
 #[must_use]
 pub fn participant(index: Index) -> Participant {
     Participant::new("location")
@@ -76,7 +76,7 @@ pub fn service(settings: LocationSettings) -> Service {
     service_with(Index::new(settings.silence()))
 }
 
-/// The service, with the places that are in this index already.
+/// The service, with the positions that are in this index already.
 #[must_use]
 pub fn service_with(index: Index) -> Service {
     Service::new(participant(index.clone()))
@@ -84,7 +84,7 @@ pub fn service_with(index: Index) -> Service {
         .routes(move |handle| http::routes(handle, index))
 }
 
-/// What the HTTP routes take and answer.
+/// The OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

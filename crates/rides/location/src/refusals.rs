@@ -1,4 +1,4 @@
-//! What cannot be done with a driver, in a sentence each that says what can.
+//! The refusals of requests about drivers. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
@@ -17,7 +17,7 @@ pub(crate) fn riding(driver_id: DriverId) -> Problem {
     ))
 }
 
-/// Refuses those who may see only what is their own.
+/// Refuses callers that may see only their own data.
 pub(crate) fn only_behind(caller: &Driver) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! What drivers send.
+//! The bodies of requests by drivers.
 
 use ballet::http::{Place, Problem};
 use rides_events::Point;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// The most seats of a car for riders.
 const MOST_SEATS: u8 = 8;
 
-/// A driver takes rides.
+/// The shift of a driver who goes online.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Shift {
     /// The number of seats for riders.

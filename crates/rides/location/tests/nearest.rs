@@ -1,5 +1,5 @@
-//! How fast the nearest drivers are found among a million while positions come. A measurement, so it is not run
-//! with the other tests.
+//! Measures how fast the nearest drivers are found among a million while positions come. It does not run with the other
+//! tests.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;

@@ -1,4 +1,4 @@
-//! What cannot be done with a rider, in a sentence each that says what can.
+//! The refusals of requests about riders. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
@@ -15,7 +15,7 @@ pub(crate) fn registered_before(rider_id: RiderId) -> Problem {
     ))
 }
 
-/// Refuses those who may see only what is their own.
+/// Refuses callers that may see only their own data.
 pub(crate) fn only_behind(caller: &Rider) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),

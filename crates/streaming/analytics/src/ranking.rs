@@ -1,5 +1,5 @@
-//! What is watched most. It is computed once in a few seconds, whoever asks, and beside those who ask: neither the database
-//! nor an answer becomes slower by many askers.
+//! What is watched most. It is computed once in a few seconds, whoever asks, and beside those who ask: neither the
+//! database nor an answer becomes slower by many askers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};

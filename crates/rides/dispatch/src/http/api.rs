@@ -1,4 +1,4 @@
-//! The routes, and what is said about them.
+//! The routes and their descriptions.
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! What riders do.
+//! The handlers of the routes for riders.
 
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
@@ -22,7 +22,7 @@ use crate::requests::{Journey, Request};
 use crate::ride::{Quote, Receipt, Ride, Status};
 use crate::store::{payment, quote, ride};
 
-/// How long a price counts.
+/// The time for which a quoted price is valid.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) async fn quote(
@@ -63,8 +63,8 @@ pub(crate) async fn request(
     caller: Caller,
     Json(Request { quote_id }): Json<Request>,
 ) -> Result<Created<Ride>, Problem> {
-    // One ride for a quote, also after the database was restored to a time in which there was none: so the processor
-    // is asked under the same keys.
+    // A quote leads to one ride, even if the database is restored to a time before the ride: its id, and with it the
+    // keys of the requests to the card processor, stay the same.
     let ride_id = RideId(quote_id.0);
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
     let mut tx = unit.tx();
@@ -79,7 +79,7 @@ pub(crate) async fn request(
         return Err(too_old(quote_id));
     }
     let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
-    // Each ride takes a driver, and one that is cancelled soon costs nothing.
+    // Each ride takes a driver away from others, and an early cancellation costs nothing.
     let most = settings.rides_of_one;
     if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {
         return Err(too_many(most));
@@ -124,7 +124,7 @@ pub(crate) async fn watch(
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
 }
 
-/// The ride, if there is one that the caller may see.
+/// Returns the ride if the caller may see it.
 fn own(ride: Option<Ride>, ride_id: RideId, caller: &Caller) -> Result<Ride, Problem> {
     let ride = ride.filter(|ride| caller.is_allowed(ride.quote.rider_id));
     ride.ok_or_else(|| no_ride(ride_id))
@@ -182,7 +182,7 @@ pub(crate) async fn cancel(
     Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
 }
 
-/// What it costs to cancel now, by the tariff of the quote.
+/// The fee for cancelling now, by the tariff of the quote.
 async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
     let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
     let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;

@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that the handlers share.
 
 use ballet::Handle;
 use ballet_openapi::Watchers;
@@ -6,7 +6,7 @@ use ballet_openapi::Watchers;
 use crate::config::DispatchSettings;
 use crate::history::History;
 
-/// The running service, its settings, and those who watch rides.
+/// The running service, its settings, and the clients that watch rides.
 #[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub(crate) handle: Handle,

@@ -1,4 +1,4 @@
-//! What drivers do.
+//! The handlers of the routes for drivers.
 
 use axum::extract::State;
 use ballet::core::personal::Personal;
@@ -30,10 +30,10 @@ pub(crate) struct Trip {
     offer: Offer,
     /// The ride.
     ride: Ride,
-    /// What the driver calls the rider.
+    /// The name by which the driver calls the rider.
     #[serde(skip_serializing_if = "Option::is_none")]
     rider_name: Option<Personal<String>>,
-    /// The mean of what drivers said of the rider, in tenths.
+    /// The mean of the drivers' ratings of the rider, in tenths.
     #[serde(skip_serializing_if = "Option::is_none")]
     rider_rating: Option<u8>,
 }
@@ -65,7 +65,7 @@ pub(crate) async fn list(
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
-/// Reads the ride and the offer behind which a page begins.
+/// Reads a cursor: the ride and the number of the offer after which a page begins.
 fn behind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(RideId, i16)>, D::Error> {
     let Some(after) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let parts = after.rsplit_once('-');
@@ -96,7 +96,7 @@ pub(crate) async fn read(
     Ok(Json(Trip { offer, ride, rider_name: rider.map(|rider| rider.name), rider_rating }))
 }
 
-/// What a driver says about a ride.
+/// The actions of a driver on a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Accept,
@@ -106,7 +106,7 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether it is new. What was said before may be said again, and what is too late is refused.
+    /// Whether the action changes anything. A repeated action changes nothing, and one that comes too late is refused.
     fn is_new(self, offer: &Offer, ride: &Ride, now: Timestamp) -> Result<bool, Problem> {
         let ride_id = ride.ride_id;
         let is_driver = ride.driver_id == Some(offer.driver_id);
@@ -137,7 +137,7 @@ impl Verb {
     }
 }
 
-/// Does what a driver says, under the lock of the ride's saga. Returns what is so afterwards.
+/// Performs a driver's action under the lock of the ride's saga. Returns the offer and the ride as they are afterwards.
 async fn says(
     verb: Verb,
     Dispatch { handle, settings, .. }: Dispatch,
@@ -178,7 +178,7 @@ async fn says(
     Ok(now_so)
 }
 
-/// The offer of a ride to a driver, and the ride.
+/// Reads the offer of a ride to a driver, and the ride.
 async fn found(
     unit: &mut Unit,
     ride_id: RideId,

@@ -1,4 +1,4 @@
-//! The step `charge_fare`, once the rider is there.
+//! The step `charge_fare`, after the ride.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rides_events::dispatch::{FareCharged, RideCompleted};
 
 use crate::store::payment;
 
-/// Takes what the rider was told from what is held. What the processor does not give any more is owed: the ride has
+/// Captures the quoted price from the hold. If the processor refuses, the rider owes the price, because the ride has
 /// taken place.
 #[derive(Debug, Clone)]
 pub struct ChargeFare(pub Arc<dyn Provider>);

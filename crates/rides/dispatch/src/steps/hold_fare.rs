@@ -18,27 +18,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{payment, ride};
 
-/// Asks the card processor to hold the price. A driver is looked for when it does.
+/// Asks the card processor to hold the price. Once it does, the search for a driver begins.
 #[derive(Debug, Clone)]
 pub struct HoldFare(pub Arc<dyn Provider>);
 
-/// What is asked of the processor when a ride is cancelled.
+/// The request to the card processor when a ride is cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Release {
-    /// To release all that is held.
+    /// Release the whole hold.
     All(Settle),
-    /// To take what a late cancellation costs, and release the rest.
+    /// Capture the fee for a late cancellation, and release the rest.
     AllBut(Settle),
 }
 
-/// Its answer.
+/// The card processor's answer to a [`Release`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Released {
-    /// Of the request to release.
+    /// The answer to [`Release::All`].
     All(Void),
-    /// Of the request to take.
+    /// The answer to [`Release::AllBut`].
     AllBut(Capture),
 }
 
@@ -95,7 +95,7 @@ impl CallStep for HoldFare {
         if let Authorization::Declined { reason } = answer {
             return refused(PaymentDeclined { ride_id, reason });
         }
-        // A ride that is cancelled by now needs nobody, and what is held is released.
+        // A ride that is cancelled by now needs no driver, and its compensation releases the hold.
         if let Some(ride) = ride::search(tx.db(), ride_id, now).await? {
             let (rider_id, pickup) = (ride.quote.rider_id, ride.quote.pickup);
             let wanted = DriverWanted { ride_id, attempt: 1, rider_id, pickup, not: Vec::new() };

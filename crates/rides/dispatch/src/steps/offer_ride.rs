@@ -11,7 +11,7 @@ use rides_events::location::DriverReserved;
 use crate::offer::State;
 use crate::store::{offer, ride};
 
-/// Asks a driver, who has this time to answer.
+/// Offers the ride to a driver, who has this time to answer.
 #[derive(Debug)]
 pub struct OfferRide(pub SignedDuration);
 
@@ -46,7 +46,7 @@ impl Compensate for OfferRide {
         if offer::end(tx.db(), ride_id, number, State::Withdrawn, now).await? {
             compensated(OfferWithdrawn { ride_id, attempt, driver_id })
         } else {
-            // The driver said no before, or nothing.
+            // The offer ended before: it was declined, or expired.
             compensated_silently()
         }
     }

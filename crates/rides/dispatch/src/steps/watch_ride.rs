@@ -8,10 +8,10 @@ use rides_events::dispatch::{RideCompleted, RideStarted};
 use crate::offer::State;
 use crate::store::{offer, ride};
 
-/// A driver who says that the rider is there makes it look at once.
+/// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// The ride is over when the driver has said so. It may take as long as it takes: the driver's positions may
+/// Completes a ride when its driver has said that it is over. There is no time limit, and the driver's positions may
 /// stop meanwhile.
 #[derive(Debug)]
 pub struct WatchRide;
@@ -22,7 +22,7 @@ impl Watch for WatchRide {
     type Done = RideCompleted;
 
     async fn begin(&self, _: &mut Tx<'_>, _: RideStarted) -> Result<(), Failure> {
-        // The ride's row is what is looked at.
+        // The watch looks at the ride's row.
         Ok(())
     }
 

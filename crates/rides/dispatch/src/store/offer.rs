@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::offer::{Offer, State};
 
-/// The offers that one look ends.
+/// The most offers that one search returns.
 const AT_ONCE: i64 = 100;
 
 /// Stores a new offer.
@@ -34,7 +34,7 @@ pub(crate) async fn open(
     Ok(())
 }
 
-/// The driver accepts an offer that is open.
+/// Accepts an open offer.
 pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), Failure> {
     sqlx::query(
         "update offer set state = 'accepted'
@@ -47,7 +47,7 @@ pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), F
     Ok(())
 }
 
-/// Ends an offer that lives, and says whether it did.
+/// Ends a live offer. Returns whether there was one.
 pub(crate) async fn end(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -68,7 +68,7 @@ pub(crate) async fn end(
     Ok(ended.rows_affected() == 1)
 }
 
-/// The driver of an open offer is gone: it is due at once.
+/// Makes an open offer due at once, because its driver went offline.
 pub(crate) async fn gone(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -87,7 +87,7 @@ pub(crate) async fn gone(
     Ok(())
 }
 
-/// The rides, other than these, whose open offers nobody answered in time.
+/// The rides, except `others`, whose open offers were not answered in time.
 pub(crate) async fn due(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -106,7 +106,7 @@ pub(crate) async fn due(
     Ok(rides.into_iter().map(RideId).collect())
 }
 
-/// The offer of a ride that lives.
+/// The live offer of a ride, if there is one.
 pub(crate) async fn live(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -118,7 +118,7 @@ pub(crate) async fn live(
     Ok(offer.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The offer of a ride to a driver. Nobody is asked twice.
+/// The offer of a ride to a driver. No driver is asked twice.
 pub(crate) async fn to(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -131,7 +131,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// A page of offers, those of the newest rides first; only a driver's, and only those that live, if asked.
+/// A page of offers, those of the newest rides first: all, those of one driver, or only live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

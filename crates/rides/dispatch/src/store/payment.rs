@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::payment::{Payment, State};
 
-/// What was taken, and what could not be.
+/// The amounts that were captured and that could not be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settled {
     pub(crate) paid: Money,
@@ -53,13 +53,13 @@ pub(crate) async fn find(
     Ok(payment.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What is held for a ride, for which something is.
+/// The payment of a ride whose money is held. Any other state is a permanent failure.
 pub(crate) async fn held(db: impl PgExecutor<'_>, ride_id: RideId) -> Result<Payment, Failure> {
     let held = find(db, ride_id).await?.filter(|payment| payment.state == State::Held);
     held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))
 }
 
-/// Stores the processor's answer to a request to take money, which is the last of a payment.
+/// Stores the processor's answer to the capture that ends a payment.
 pub(crate) async fn settle(
     db: &mut PgConnection,
     request: &Settle,
@@ -77,7 +77,7 @@ pub(crate) async fn settle(
     Ok(settled)
 }
 
-/// What is held is released, and nothing was taken.
+/// Stores that the hold was released and nothing was captured.
 pub(crate) async fn release(
     db: &mut PgConnection,
     request: &Settle,

@@ -1,4 +1,4 @@
-//! The tariff, and what riders were told.
+//! The tariff and the quotes.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ const TARIFF: &str =
     "version, currency, base_minor, kilometer_minor, minute_minor, least_minor, free_minutes,
     late_minor";
 
-/// The tariff that counts now.
+/// The tariff that is valid now.
 pub(crate) async fn tariff(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -33,7 +33,7 @@ pub(crate) async fn tariff_of(db: impl PgExecutor<'_>, version: i32) -> Result<T
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(version).fetch_one(db).await?)
 }
 
-/// Stores what a rider was told.
+/// Stores a quote.
 pub(crate) async fn store(
     db: impl PgExecutor<'_>,
     quote: &Quote,
@@ -72,7 +72,7 @@ pub(crate) async fn find(
     Ok(quote.bind(quote_id.0).fetch_optional(db).await?)
 }
 
-/// Forgets some of those quotes after `last` that were made before this time and led to no ride. Returns the last of
+/// Deletes some of the quotes after `last` that were made before this time and led to no ride. Returns the last of
 /// them. The ids are in the order of time.
 pub(crate) async fn forget(
     db: impl PgExecutor<'_>,

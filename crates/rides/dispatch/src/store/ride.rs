@@ -37,7 +37,8 @@ pub(crate) async fn request(
     Ok(())
 }
 
-/// How many rides of a rider are not over. Whoever asks this for the same rider waits until this transaction ends.
+/// Counts the rides of a rider that are not over. Another transaction that counts for the same rider waits until this
+/// one ends.
 pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<i64, Failure> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('rides of ' || $1::text, 0))")
         .bind(rider_id.0)
@@ -59,7 +60,7 @@ pub(crate) async fn find(
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What happened to a ride so far, if there is one.
+/// The status changes of a ride so far, if there is such a ride.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -68,7 +69,7 @@ pub(crate) async fn history(
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What happened to those of these rides to which more happened than is known.
+/// The histories of those rides that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     known: &[History],
@@ -88,7 +89,7 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// A page of rides, the newest first; only a rider's, if asked.
+/// A page of rides, the newest first: all, or those of one rider.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,
@@ -110,7 +111,7 @@ pub(crate) async fn page(
     Ok(rides)
 }
 
-/// The price is held, and a driver is looked for. `None` if the ride is cancelled by now.
+/// Starts the search for a driver, once the price is held. `None` if the ride is cancelled by now.
 pub(crate) async fn search(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -122,7 +123,7 @@ pub(crate) async fn search(
     if searching.await?.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
 }
 
-/// A driver is asked.
+/// Stores that the ride is offered to a driver.
 pub(crate) async fn offered(
     db: &mut PgConnection,
     offered: &RideOffered,
@@ -139,7 +140,7 @@ pub(crate) async fn offered(
     one(advanced.rows_affected(), offered.ride_id, Status::Offered)
 }
 
-/// A driver was asked in vain.
+/// Continues the search after a driver who did not accept.
 pub(crate) async fn search_on(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -157,7 +158,7 @@ pub(crate) async fn search_on(
     one(advanced.rows_affected(), ride_id, Status::Searching)
 }
 
-/// The driver accepts.
+/// Stores the driver who accepted.
 pub(crate) async fn accept(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -175,7 +176,7 @@ pub(crate) async fn accept(
     one(advanced.rows_affected(), ride_id, Status::Accepted)
 }
 
-/// The ride has a driver.
+/// Stores that the driver is assigned.
 pub(crate) async fn assign(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -187,7 +188,7 @@ pub(crate) async fn assign(
     one(advanced.rows_affected(), ride_id, Status::Assigned)
 }
 
-/// The rider is in the car.
+/// Stores that the rider is in the car.
 pub(crate) async fn pick_up(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -199,7 +200,7 @@ pub(crate) async fn pick_up(
     one(advanced.rows_affected(), ride_id, Status::PickedUp)
 }
 
-/// The ride is under way.
+/// Stores that the ride is under way.
 pub(crate) async fn start(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -211,7 +212,7 @@ pub(crate) async fn start(
     one(advanced.rows_affected(), ride_id, Status::Riding)
 }
 
-/// The driver says that the rider is there.
+/// Stores that the rider arrived.
 pub(crate) async fn arrive(
     db: &mut PgConnection,
     ride_id: RideId,

@@ -17,20 +17,20 @@ use crate::town::life::{Person, Town};
 use crate::town::plan::Place;
 
 const TICK: Duration = Duration::from_millis(250);
-/// Meters in a tick: of who cruises, and of who has somebody to drive.
+/// The meters that a car moves in a tick, without and with a ride.
 const CRUISES: f64 = 12.0;
 const DRIVES: f64 = 34.0;
-/// The ticks between two positions of who moves, and of who stands.
+/// The ticks between two positions of a moving and of a standing car.
 const MOVING: u32 = 8;
 const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
 enum Doing {
-    /// Nobody asks.
+    /// Without an offer.
     Cruising,
-    /// Asked, and answers then.
+    /// With an offer, to be answered at this time.
     Thinking(Uuid, Instant),
-    /// Asked, and says nothing.
+    /// With an offer that is not answered.
     Ignoring(Uuid),
     ToPickup(Uuid),
     Riding(Uuid),
@@ -56,7 +56,7 @@ struct Car<'a> {
     at: Place,
     way: VecDeque<Place>,
     doing: Doing,
-    /// For how many ticks the car stands yet.
+    /// The ticks for which the car still stands.
     stands: u32,
     /// The ticks since the last position.
     unseen: u32,
@@ -75,7 +75,7 @@ pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Who has no answer for minutes does the same again.
+        // After minutes without an answer, the car repeats the step.
         unless_away(car.step().await)?;
         unless_away(car.show().await)?;
     }
@@ -105,7 +105,7 @@ impl Car<'_> {
         Ok(())
     }
 
-    /// The ride that is offered.
+    /// The ride of the open offer to this driver.
     fn asked(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
@@ -129,13 +129,13 @@ impl Car<'_> {
         u32::try_from(self.dice.below(count)).unwrap_or_default()
     }
 
-    /// Takes the way to a corner, or so many corners of it.
+    /// Plans the way to a corner, but at most this many corners of it.
     fn go(&mut self, to: usize, corners: usize) {
         let from = self.town.plan.nearest(self.at);
         self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
     }
 
-    /// Goes on along the way. Returns whether the car is there.
+    /// Moves along the way. Returns whether the car has arrived.
     fn moves(&mut self, meters: f64) -> bool {
         let mut left = meters;
         while let Some(next) = self.way.front().copied() {
@@ -161,7 +161,7 @@ impl Car<'_> {
             _ => ("accept", Doing::ToPickup(ride)),
         };
         let (status, _) = self.client.says(ride, self.id, what).await?;
-        // The offer may be over by then, or the ride.
+        // The offer or the ride may be over by then.
         self.doing = if status.is_success() { then } else { Doing::Ignoring(ride) };
         if let Doing::ToPickup(_) = self.doing {
             let Trip { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
@@ -172,7 +172,7 @@ impl Car<'_> {
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.says(ride, self.id, "start").await?;
-        // Dispatch may not have heard yet that the ride has its driver, or somebody has cancelled it.
+        // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
         self.doing = if status == StatusCode::CONFLICT {
             if self.is_over(ride) { Doing::Cruising } else { Doing::ToPickup(ride) }
         } else {
@@ -189,7 +189,7 @@ impl Car<'_> {
         }
     }
 
-    /// Sends the position, if it is time.
+    /// Sends the position, if it is due.
     async fn show(&mut self) -> Result<()> {
         self.unseen += 1;
         let stands = self.way.is_empty() || self.stands > 0;
@@ -198,7 +198,7 @@ impl Car<'_> {
         }
         self.unseen = 0;
         let path = format!("/drivers/{}/position", self.id);
-        // One that is lost is made good by the next.
+        // The next position makes up for a lost one.
         self.client.http.once(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
         Ok(())
     }

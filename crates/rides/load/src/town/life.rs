@@ -1,4 +1,4 @@
-//! What those who live in the town share.
+//! The town as its drivers and riders share it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::town::plan::Plan;
 use crate::town::seen::Seen;
 
-/// The town, as those who live in it have it.
+/// The state of the town that its residents share.
 #[derive(Debug)]
 pub(crate) struct Town {
     pub(crate) site: Arc<Site>,
@@ -22,7 +22,7 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    /// One of the corners.
+    /// Picks one of the crossings.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
     }
@@ -32,12 +32,12 @@ impl Town {
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) id: Uuid,
-    /// What it shows to the gateway.
+    /// The token for the gateway.
     pub(crate) token: Option<String>,
 }
 
 impl Person {
-    /// So many who may do this.
+    /// Makes this many residents with this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
         let ids: Vec<Uuid> = (0..count).map(|_| site.new_id()).collect();
         let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();

@@ -1,5 +1,5 @@
-//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and reads what the services'
-//! public doors tell.
+//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and shows what the services'
+//! public lists contain.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ struct Shows {
     seen: watch::Receiver<Arc<Seen>>,
 }
 
-/// Serves until this future is dropped. Says where, at the beginning and whenever the town wakes up.
+/// Serves the page until this future is dropped. Prints its address at the beginning and whenever the town wakes up.
 pub(crate) async fn serve(
     plan: Arc<Plan>,
     seen: watch::Receiver<Arc<Seen>>,
@@ -85,7 +85,7 @@ async fn now(State(Shows { seen, .. }): State<Shows>) -> Json<Shown> {
     Json(seen.borrow().shown.clone())
 }
 
-/// The town, whenever it was looked at.
+/// Streams the map, again after each look at the town.
 async fn events(
     State(Shows { mut seen, .. }): State<Shows>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

@@ -6,16 +6,16 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use rides_events::Point;
 use serde::Serialize;
 
-/// What the town is called.
+/// The name of the town.
 pub(crate) const NAME: &str = "Arabesque";
 /// The size of the map, in meters.
 pub(crate) const WIDTH: f64 = 6_600.0;
 pub(crate) const HEIGHT: f64 = 4_400.0;
-/// The town is in the middle of an ocean, far from all other places of trials.
+/// The north-western corner, in degrees. It is in the middle of an ocean, far from all other places of trials.
 const NORTH: f64 = 60.04;
 const WEST: f64 = -30.06;
 const METERS_PER_DEGREE: f64 = 111_195.0;
-/// Streets are two bundles of this many, which are bent around the old town.
+/// The numbers of streets in both directions. They are bent around the old town.
 const ACROSS: usize = 19;
 const DOWN: usize = 13;
 const BLOCK: f64 = 350.0;
@@ -23,7 +23,7 @@ const BESIDE_WATER: f64 = 135.0;
 const OLD_TOWN: Place = Place { x: 2_450.0, y: 1_500.0 };
 /// The numbers of the streets that cross the river.
 const BRIDGES: [usize; 6] = [2, 5, 7, 10, 13, 16];
-/// The corners of the blocks that are parks, those in the north-west.
+/// The blocks that are parks, by their north-western corners.
 const PARKS: [(usize, usize); 9] =
     [(11, 2), (12, 2), (11, 3), (12, 3), (3, 10), (4, 10), (15, 5), (9, 11), (1, 3)];
 
@@ -52,7 +52,7 @@ impl Place {
         Self { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }
 
-    /// Where that is on the Earth.
+    /// Converts to a place on the Earth.
     pub(crate) fn on_earth(self) -> Option<Point> {
         Point::new(
             NORTH - self.y / METERS_PER_DEGREE,
@@ -60,7 +60,7 @@ impl Place {
         )
     }
 
-    /// Where a place on the Earth is in the town. `None` if it is not on its map.
+    /// Converts from a place on the Earth. `None` if it is not on the town's map.
     pub(crate) fn in_town(at: Point) -> Option<Self> {
         let x = (at.lon() - WEST) * METERS_PER_DEGREE * NORTH.to_radians().cos();
         let y = (NORTH - at.lat()) * METERS_PER_DEGREE;
@@ -81,12 +81,12 @@ pub(crate) struct Plan {
     streets: Vec<Street>,
     #[serde(skip)]
     corners: Vec<Place>,
-    /// For each corner those that a street leads to.
+    /// The corners to which a street leads, for each corner.
     #[serde(skip)]
     next: Vec<Vec<usize>>,
 }
 
-/// What is written on the map.
+/// A label on the map.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Name {
     text: &'static str,
@@ -134,7 +134,7 @@ impl Plan {
         plan
     }
 
-    /// Lays a street along these corners. Where one is missing it ends, unless there is a bridge.
+    /// Lays a street along these corners. It is interrupted where a corner is missing, unless there is a bridge.
     fn lay(&mut self, is_broad: bool, has_bridge: bool, line: &[Option<usize>]) {
         let mut parts: Vec<Vec<usize>> = vec![Vec::new()];
         for corner in line {
@@ -180,7 +180,7 @@ impl Plan {
         corners.into_iter().map(|corner| corner.map(|corner| self.corners[*corner])).collect()
     }
 
-    /// Cars stay where all others can be reached.
+    /// Removes the corners that cannot be reached from the first one, so that no car gets stuck.
     fn keep_what_is_connected(&mut self) {
         let mut reached = BTreeSet::from([0]);
         let mut open = vec![0];
@@ -203,7 +203,7 @@ impl Plan {
         self.corners[corner]
     }
 
-    /// The corner that is nearest to a place.
+    /// The corner nearest to a place.
     pub(crate) fn nearest(&self, to: Place) -> usize {
         let far = |corner: &usize| self.corners[*corner].to(to);
         let nearest =
@@ -237,7 +237,7 @@ impl Plan {
     }
 }
 
-/// The corners that are on the map and not in the water.
+/// Adds the corners that are not in the water, and returns their numbers by column and row.
 fn number_corners(plan: &mut Plan) -> HashMap<(usize, usize), usize> {
     let mut numbers = HashMap::new();
     for column in 0..ACROSS {
@@ -266,7 +266,7 @@ fn bent(column: usize, row: usize) -> Place {
     }
 }
 
-/// The middle of the river there.
+/// The middle of the river at this distance from the west.
 fn river(x: f64) -> Place {
     Place { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::town::life::{Person, Town};
 
-/// Nobody is driven to the next corner.
+/// The shortest and longest rides, in meters.
 const SHORTEST: f64 = 900.0;
 const LONGEST: f64 = 3_200.0;
 
-/// What a rider has in mind.
+/// The intention of a rider after the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Waits,
@@ -31,7 +31,7 @@ pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<(
         tokio::time::sleep(dice.millis(500, 12_000)).await;
         let mut calm = town.calm.clone();
         calm.wait_for(|calm| !calm).await?;
-        // Who has no answer for minutes orders another ride later.
+        // After minutes without an answer, the rider orders another ride.
         unless_away(order(town, client, rider, &mut dice).await)?;
     }
 }

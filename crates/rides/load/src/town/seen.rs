@@ -1,5 +1,5 @@
-//! What the services' public doors tell of the town, looked at again and again. The map is drawn by it, and
-//! riders and drivers learn from it what others did.
+//! Snapshots of the town, read from the services' public lists again and again. They are drawn as the map, and tell
+//! riders and drivers what others did.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::town::plan::{HEIGHT, Place, WIDTH};
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// So many of the newest rides are read. All that are under way are among them.
+/// The number of the newest rides that are read. All rides under way are among them.
 const RIDES: u16 = 200;
 
-/// A ride, as dispatch tells it.
+/// A ride, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Ride {
     pub(crate) ride_id: Uuid,
@@ -41,7 +41,7 @@ impl Ride {
     }
 }
 
-/// A driver, and where location saw it last.
+/// A driver with the last position that location has.
 #[derive(Debug, Deserialize)]
 struct Near {
     driver_id: Uuid,
@@ -52,19 +52,19 @@ struct Near {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Seen {
     pub(crate) rides: HashMap<Uuid, Ride>,
-    /// By driver.
+    /// The live offers by driver.
     pub(crate) offers: HashMap<Uuid, Live>,
     pub(crate) shown: Shown,
 }
 
-/// What the map shows.
+/// The contents of the map.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Shown {
     drivers: Vec<ShownDriver>,
     rides: Vec<ShownRide>,
-    /// How many rides ended how since the demo began.
+    /// The counts of ended rides since the demo began.
     pub(crate) ended: Ended,
-    /// The newest first.
+    /// The last outcomes, the newest first.
     last: VecDeque<Outcome>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Shown {
 struct ShownDriver {
     id: Uuid,
     at: Place,
-    /// Where the car looks, in radians clockwise from east, once it has moved.
+    /// The car's direction in radians clockwise from east, once it has moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     turn: Option<f64>,
     does: &'static str,
@@ -84,7 +84,7 @@ struct ShownRide {
     status: String,
     from: Place,
     to: Place,
-    /// Who is asked, on the way, or drives.
+    /// The driver who is asked, is on the way, or drives.
     #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<Uuid>,
 }
@@ -106,7 +106,7 @@ struct Outcome {
     paid: Option<Money>,
 }
 
-/// Looks until this future is dropped. A look that fails is followed by the next: a service may be away.
+/// Takes snapshots until this future is dropped. A failed one is skipped, because a service may be down.
 pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<Seen>>) -> Result<()> {
     let doors = Doors::of(site).await?;
     let mut over = HashSet::new();
@@ -136,7 +136,7 @@ async fn read(doors: &Doors<'_>) -> Result<(Vec<Near>, Vec<Live>, Vec<Ride>)> {
 }
 
 impl Shown {
-    /// Counts the rides that are over and were not at the look before.
+    /// Counts the rides that have ended since the snapshot before.
     fn count(&mut self, rides: &[Ride], over: &mut HashSet<Uuid>) {
         for ride in rides.iter().rev().filter(|ride| ride.is_over()) {
             let (Some(from), Some(to)) =
@@ -166,7 +166,7 @@ impl Shown {
         self.last.truncate(OUTCOMES);
     }
 
-    /// Takes down who is where, and does what.
+    /// Replaces the drivers and rides on the map.
     fn draw(&mut self, near: Vec<Near>, offers: &[Live], rides: &[Ride]) {
         let asked: HashMap<Uuid, Uuid> =
             offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();

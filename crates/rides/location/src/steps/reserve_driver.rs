@@ -13,7 +13,7 @@ use rides_events::riders::{Needs, Rider};
 use crate::index::{Index, Near};
 use crate::store::work::{self, Wanted};
 
-/// How many of the nearest are looked at, and if none of them is free, how many then.
+/// The numbers of nearest drivers that the passes look at. The next pass comes if none of them is free.
 const ENOUGH: [usize; 3] = [16, 256, usize::MAX];
 /// The seats of a large car.
 const LARGE: i16 = 5;

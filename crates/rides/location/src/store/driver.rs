@@ -16,7 +16,7 @@ const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, 
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
 ) as ride_id";
 
-/// Makes a driver take rides. Nothing changes for one who has a ride, but for the wish to leave.
+/// Brings a driver online. For a driver with a ride only the wish to leave is withdrawn.
 pub(crate) async fn online(
     db: &mut PgConnection,
     driver_id: DriverId,
@@ -39,7 +39,7 @@ pub(crate) async fn online(
     Ok(())
 }
 
-/// Makes a driver take no rides: at once, or after the ride for which it is reserved.
+/// Takes a driver offline: at once, or after the ride for which the driver is reserved.
 pub(crate) async fn offline(
     db: &mut PgConnection,
     driver: &Driver,
@@ -75,12 +75,12 @@ pub(crate) async fn find_to_change(
 ) -> Result<Option<Driver>, Failure> {
     let lock = sqlx::query("select from driver where driver_id = $1 for update").bind(driver_id.0);
     lock.execute(&mut *db).await?;
-    // After the lock: the work that was committed before it is seen.
+    // This statement comes after the lock, so it sees all work that was committed before.
     find(db, driver_id).await
 }
 
-/// Those of these drivers whom a rider may see: who is free, and who is there for the rider. Where others are driven, and
-/// where a driver is who takes no rides, is nobody's business.
+/// The drivers of these whom a rider may see: the free ones, and the one reserved for the rider. The places of other
+/// rides and of offline drivers are private.
 pub(crate) async fn shown_to(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -100,7 +100,7 @@ pub(crate) async fn shown_to(
     Ok(shown.into_iter().map(DriverId).collect())
 }
 
-/// A page of drivers in this state.
+/// A page of drivers: all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     state: Option<State>,

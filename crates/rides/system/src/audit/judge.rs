@@ -1,4 +1,4 @@
-//! What must hold in the rows.
+//! The rules that the rows must satisfy.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,8 +9,7 @@ use uuid::Uuid;
 use crate::audit::money;
 use crate::audit::rows::{Offer, Operation, Ride, Rows, Work};
 
-/// Judges what was read. A ride that has not changed since `quiescent_at`, and whose saga waits for nothing, is
-/// at rest.
+/// Checks the rows. A ride is at rest if it has not changed since `quiescent_at` and its saga waits for nothing.
 pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
     let mut report = Report {
         rows: rows.rides.len()
@@ -28,7 +27,7 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
     let work = rows.work.iter().map(|work| work.ride_id);
     let elsewhere = work.chain(rows.operations.iter().map(|operation| operation.ride_id));
     let unknown: BTreeSet<Uuid> = elsewhere.filter(|ride| !known.contains(ride)).collect();
-    // They were requested during the read. If they stay open, dispatch does not know them.
+    // These rides were requested during the read. If they stay open, dispatch does not know them.
     let unknown =
         unknown.iter().map(|ride| format!("ride {ride} was unknown when the rides were read"));
     report.open.extend(unknown);
@@ -71,7 +70,7 @@ fn is_live(state: &str) -> bool {
     matches!(state, "reserved" | "riding" | "open" | "accepted")
 }
 
-/// A driver is in at most one offer or ride that lives, for each of both services, and does what its work says.
+/// Checks that a driver has at most one live offer or ride in each service, and that the driver's state fits its work.
 fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
@@ -100,8 +99,8 @@ fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
     }
 }
 
-/// A driver whom dispatch has for a ride is there for no other ride in location. An offer that lives when it is read
-/// before location and after it lived all the time between, so the ride cannot have ended meanwhile.
+/// Checks that location has no driver for another ride than dispatch has. An offer that is live before and after the
+/// read of location was live in between, so the ride cannot have ended meanwhile.
 fn between_services(rows: &Rows, violations: &mut Vec<String>) {
     let live = |offers: &[Offer]| -> HashSet<(Uuid, Uuid)> {
         let live = offers.iter().filter(|offer| is_live(&offer.state));
@@ -122,8 +121,7 @@ fn between_services(rows: &Rows, violations: &mut Vec<String>) {
     }
 }
 
-/// The work of a driver came one after the other, all the time until now: of two, the first ended before the second
-/// began.
+/// Checks that the rides of a driver never overlapped: of two, the first ended before the second began.
 fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
     let began = |work: &Work| work.since.map(|since| (work.driver_id, since, work.until));
     let mut all: Vec<_> = work.iter().filter_map(began).collect();
@@ -138,7 +136,7 @@ fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
     }
 }
 
-/// What a ride that is over has left.
+/// Checks that a ride that is over has left nothing live, and that its driver drove it.
 fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<String>) {
     let Ride { ride_id, status, driver_id, .. } = ride;
     for one in work.iter().filter(|work| is_live(&work.state)) {

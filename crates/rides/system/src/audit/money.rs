@@ -1,8 +1,8 @@
-//! What must hold between what riders were told, the payments of dispatch, and what the card processor did.
+//! The rules between the quoted prices, the payments of dispatch, and the operations of the card processor.
 
 use crate::audit::rows::{Operation, Payment, Ride};
 
-/// What is wrong with the payment of a ride that is at rest: what it costs is paid once or owed, and nothing is held.
+/// The violations in the payment of a ride at rest: its cost must be paid once or owed, and nothing may be held.
 pub(super) fn judge(ride: &Ride, payment: Option<&Payment>, done: &[&Operation]) -> Vec<String> {
     let Ride { ride_id, status, price, fee, .. } = ride;
     let due = if status == "completed" { *price } else { *fee };
@@ -26,7 +26,7 @@ pub(super) fn judge(ride: &Ride, payment: Option<&Payment>, done: &[&Operation])
             held.len()
         ));
     }
-    // One that refuses to give what it holds lets it go by itself.
+    // A processor that refuses a capture releases its hold by itself.
     let ended = ["captured", "voided", "authorization_expired", "capture_refused"];
     if !held.is_empty() && !done.iter().any(|one| ended.contains(&&*one.result)) {
         wrong

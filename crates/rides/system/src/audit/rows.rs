@@ -8,13 +8,13 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-/// What was read.
+/// All rows that the audit read.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) read_at: Timestamp,
     pub(super) rides: Vec<Ride>,
     pub(super) offers: Vec<Offer>,
-    /// The same, read again after the work.
+    /// The offers again, read after the work.
     pub(super) offers_after: Vec<Offer>,
     pub(super) work: Vec<Work>,
     pub(super) drivers: Vec<Driver>,
@@ -28,13 +28,13 @@ pub(super) struct Ride {
     pub(super) status: String,
     pub(super) driver_id: Option<Uuid>,
     pub(super) changed_at: Timestamp,
-    /// What the rider was told that the ride costs.
+    /// The quoted price, in minor units.
     pub(super) price: i64,
-    /// What the rider was told that its cancellation costs.
+    /// The fee for the cancellation, in minor units.
     pub(super) fee: i64,
 }
 
-/// What dispatch says about a payment.
+/// A payment, as dispatch has it.
 #[derive(Debug, Clone)]
 pub(super) struct Payment {
     pub(super) ride_id: Uuid,
@@ -43,7 +43,7 @@ pub(super) struct Payment {
     pub(super) owed: i64,
 }
 
-/// What the sandbox of the card processor did for a ride.
+/// An operation of the card processor's sandbox for a ride.
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
     pub(super) ride_id: Uuid,
@@ -63,7 +63,7 @@ pub(super) struct Work {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
     pub(super) state: String,
-    /// The driver's versions at its begin and end. What began before they were noted has none.
+    /// The driver's versions at the beginning and the end. Work from before these were recorded has none.
     pub(super) since: Option<i64>,
     pub(super) until: Option<i64>,
 }
@@ -74,7 +74,7 @@ pub(super) struct Driver {
     pub(super) state: String,
 }
 
-/// Reads everything. The rides come first: what a ride that is at rest has elsewhere is there by then.
+/// Reads all rows. The rides come first: the other rows of a ride at rest exist by then.
 #[expect(
     clippy::disallowed_methods,
     reason = "the audit is no handler: its transaction only reads"
@@ -115,7 +115,7 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     }
     rows.offers = offers(&mut dispatch).await?;
     let mut location = connect(databases, "location").await?;
-    // One snapshot: a driver's state and its work are one moment's.
+    // One snapshot: a driver's state and work are of the same moment.
     let mut snapshot = location.begin().await?;
     sqlx::query("set transaction isolation level repeatable read read only")
         .execute(&mut *snapshot)

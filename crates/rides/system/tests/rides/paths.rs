@@ -1,4 +1,5 @@
-//! The failure paths of rides, R1 to R12 (R13 to R16 are payments), and the good one. docs/rides/failure-paths.md has them in words.
+//! The failure paths R1 to R12 of rides, and the good one; R13 to R16 are in `payments`. docs/rides/failure-paths.md
+//! describes them.
 
 use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
@@ -156,7 +157,7 @@ async fn r6_a_rider_cancels_in_every_state() {
     town.close().await;
 }
 
-/// What a rider who is signed in at the gateway gets for another ride.
+/// Requests another ride as a rider who is signed in at the gateway. Returns the status and the body.
 async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
     let quote = town.quote(rider).await;
     let request = Client::new()
@@ -193,7 +194,7 @@ async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
     assert_eq!(wants(&town, rider).await.0, StatusCode::CREATED);
     assert_eq!(wants(&town, rider).await.0, StatusCode::TOO_MANY_REQUESTS);
-    // Who acts for riders is not bound.
+    // Callers that act for riders have no limit.
     town.request(rider).await;
     town.close().await;
 }
@@ -239,7 +240,7 @@ async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
     let ride = town.request(rider).await;
     let cancelled: RideCancelled = town.system.event(ride).await;
     assert_eq!(cancelled.reason, CancelReason::DeadlinePassed);
-    // The search comes after the abort, or before it: the driver is there for nobody in the end.
+    // The search comes after the abort, or before it: in the end the driver is reserved for nobody.
     town.system.start(location::service(LocationSettings::default())).await;
     town.until_driver(driver, "free").await;
     town.system.until("location", "select count(*) from work where ended_at is null", 0).await;
@@ -304,7 +305,7 @@ async fn r11_a_drivers_clock_decides_nothing() {
         let (status, _) = town.system.request(Method::PUT, "location", &path, Some(&at)).await;
         assert_eq!(status, expected);
     }
-    // Through the stream it comes to the index, with the time at which location got it: the driver is found.
+    // The position reaches the index through the stream, with the time at which location received it.
     town.until_near("the driver was moved", |near| {
         near.iter().any(|one| one["driver_id"] == driver.to_string() && one["at"]["lat"] == 52.501)
     })
@@ -325,7 +326,7 @@ async fn r12_a_drivers_positions_stop() {
     town.said(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     town.until_driver(drivers[0], "free").await;
-    // The driver's last place is older than this replica finds any.
+    // The driver's last position is too old for this replica to find.
     let mut town = town;
     town.system.stop("location").await;
     town.system.start(location::service(LocationSettings { driver_silence_seconds: 1 })).await;

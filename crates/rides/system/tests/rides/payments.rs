@@ -1,4 +1,4 @@
-//! How a ride is paid: R13 to R16, and the good end. docs/rides/failure-paths.md has them in words.
+//! The payment of rides: the failure paths R13 to R16, and the good one. docs/rides/failure-paths.md describes them.
 
 use reqwest::StatusCode;
 use rides_events::dispatch::{
@@ -12,7 +12,7 @@ use crate::town::Town;
 #[tokio::test]
 async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told() {
     let town = Town::new("rides_paid").await;
-    // Of each request the first one is lost on the way, and then its answer.
+    // The first attempt of each request is lost on the way, and the answer to the second.
     let (rider, driver) = (town.rider_with("card_flaky").await, town.driver(1).await);
     let ride = town.request(rider).await;
     town.asked(ride, driver).await;

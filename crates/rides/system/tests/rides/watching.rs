@@ -63,7 +63,7 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     assert_eq!(statuses(&seen), all);
     assert_eq!(seen[2].1["attempt"], 1);
     assert_eq!(seen[9].1["driver_id"], drivers[1].to_string());
-    // Whoever comes back misses nothing, and is told when nothing more comes.
+    // A client that reconnects misses nothing, and is told when nothing more comes.
     let rest = read(events(&town, ride, Some("8")).await).await;
     assert_eq!(statuses(&rest), all[8..]);
     assert_eq!(events(&town, ride, Some("10")).await.status(), StatusCode::NO_CONTENT);

@@ -1,6 +1,6 @@
-//! What heartbeats are counted into. Each statement takes its rows in one order, so readers of two partitions seldom wait for
-//! each other both. They may, and so may a reader and the ends of several sessions: an end comes back to hours. Then Postgres
-//! ends one of the transactions, and it is run again.
+//! What heartbeats are counted into. Each statement takes its rows in one order, so readers of two partitions seldom
+//! wait for each other both. They may, and so may a reader and the ends of several sessions: an end comes back to
+//! hours. Then Postgres ends one of the transactions, and it is run again.
 
 use std::collections::HashMap;
 

@@ -64,8 +64,8 @@ pub(crate) async fn mark_all(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// Begins to erase an account; a trigger notes it as erased. What is refused from now on keeps nothing of it, and [`erase`], in a transaction that
-/// comes later, finds what was refused before.
+/// Begins to erase an account; a trigger notes it as erased. What is refused from now on keeps nothing of it, and
+/// [`erase`], in a transaction that comes later, finds what was refused before.
 pub(crate) async fn begin_erasure(
     db: &mut PgConnection,
     closure_id: ClosureId,
