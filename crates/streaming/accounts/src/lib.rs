@@ -1,6 +1,6 @@
-//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more
-//! live slots than the plan has. Names and addresses are here and nowhere else; when an account is closed
-//! they go at once, and every service is asked to erase what it holds about the account.
+//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more live slots than
+//! the plan has. Names and addresses are stored here and nowhere else. When an account is closed they are deleted at
+//! once, and every service is asked to erase the account's data.
 
 #![warn(missing_docs)]
 
@@ -20,7 +20,7 @@ use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, Pl
 use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
 use crate::steps::{CompleteErasure, Nobody, ReleaseSlot, ReserveSlot};
 
-/// Everything that accounts does in sagas, and what it publishes besides.
+/// The steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("accounts")
@@ -48,7 +48,7 @@ pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// The OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

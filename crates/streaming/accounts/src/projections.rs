@@ -1,4 +1,4 @@
-//! Notes which service has erased what it held about a closed account: who has not is named by the closure.
+//! Records which services have erased the data of a closed account. The closure names the others.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::{analytics, playback, titles};
@@ -24,10 +24,10 @@ macro_rules! notes {
 }
 
 notes! {
-    /// Playback has.
+    /// Records that playback has erased its data.
     NotePlayback = "note_playback" on playback::ViewerErased: Playback;
-    /// Titles has.
+    /// Records that titles has erased its data.
     NoteTitles = "note_titles" on titles::ViewerErased: Titles;
-    /// Analytics has.
+    /// Records that analytics has erased its data.
     NoteAnalytics = "note_analytics" on analytics::ViewerErased: Analytics;
 }

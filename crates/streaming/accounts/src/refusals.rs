@@ -1,4 +1,4 @@
-//! What cannot be done with an account, in a sentence each that says what can.
+//! The refusals of requests about accounts. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
@@ -8,7 +8,7 @@ use streaming_events::{AccountId, DeviceId, Slug};
 use crate::account::Stored;
 use crate::store::device::MAX_DEVICES;
 
-/// The open account, if there is one that the caller may see.
+/// Returns the account if it is open and the caller may see it.
 pub(crate) fn own(
     account: Option<Stored>,
     account_id: AccountId,

@@ -1,4 +1,4 @@
-//! What people send, and what is wrong with it.
+//! The bodies of requests, and their validation.
 
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::{AccountId, Country, DeviceId, Slug, check_text};
 
-/// Somebody signs up.
+/// The data of a person who signs up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewAccount {
-    /// The address at which the person gets mail.
+    /// The person's mail address.
     #[schemars(length(min = 3, max = 200))]
     pub(crate) email: Personal<String>,
-    /// What the person is called.
+    /// The person's name.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
     /// The plan, one of those of `GET /plans`.
@@ -31,7 +31,7 @@ pub(crate) struct NewPlan {
 /// Another device of an account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewDevice {
-    /// What the person calls it.
+    /// The name that the person gives it.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
 }

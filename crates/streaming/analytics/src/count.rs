@@ -1,5 +1,5 @@
-//! What a run of heartbeats adds to minutes, hours and sessions. Nothing here depends on when it is counted, so
-//! a stream that is read again leads to the same rows.
+//! The counting of heartbeats into minutes, hours and sessions. The result does not depend on when they are counted, so
+//! reading a stream again leads to the same rows.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,10 +7,10 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use streaming_events::playback::Heartbeat;
 use streaming_events::{SessionId, TitleId};
 
-/// For how long an hour stays open once it is over. What comes later is a correction.
+/// The time for which an hour stays open after its end. Heartbeats that come later are corrections.
 pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 
-/// The most that the row of a session holds. What is counted beyond that, its end could not correct.
+/// The maximum that the row of a session can hold. The end of a session could not correct counts beyond it.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// A heartbeat, with the time at which playback received it.
@@ -20,7 +20,7 @@ pub(crate) struct Beat {
     pub(crate) received: Timestamp,
 }
 
-/// How far a session was counted.
+/// The counts of a session so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) title_id: TitleId,
@@ -29,26 +29,26 @@ pub(crate) struct Counted {
     pub(crate) minute: Timestamp,
 }
 
-/// What a minute gains.
+/// The counts that a minute gains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gain {
     pub(crate) viewers: i32,
     pub(crate) watched_seconds: i64,
 }
 
-/// What a run of heartbeats adds.
+/// The changes by a batch of heartbeats.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    /// The sessions that it changed.
+    /// The sessions that changed.
     pub(crate) sessions: HashMap<SessionId, Counted>,
-    /// By minute and title, in the order in which the rows are locked.
+    /// The gains by minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
-    /// By hour, title and the hour in which it came: what came too late.
+    /// The seconds that came too late, by hour, title and the hour in which they came.
     pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
 }
 
 impl Run {
-    /// Counts heartbeats, given how far their sessions were counted.
+    /// Counts heartbeats, given the counts of their sessions so far.
     pub(crate) fn count(known: &HashMap<SessionId, Counted>, beats: &[Beat]) -> Self {
         let mut run = Self::default();
         for Beat { heartbeat, received } in beats {
@@ -56,7 +56,7 @@ impl Run {
             let number = heartbeat.number.min(MOST);
             let watched = heartbeat.watched_seconds.min(MOST);
             let before = run.sessions.get(&session).or_else(|| known.get(&session)).copied();
-            // Another one has said so much, or more.
+            // A heartbeat with this number or a later one was counted before.
             if before.is_some_and(|before| before.number >= number) {
                 continue;
             }
@@ -87,7 +87,7 @@ impl Run {
     }
 }
 
-/// The begin of the minute, or the hour, of a time.
+/// Rounds a time down to the minute or the hour.
 pub(crate) fn floor(at: Timestamp, unit: Unit) -> Timestamp {
     // Minutes and hours are never too big for a time.
     at.round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).unwrap_or(at)

@@ -46,7 +46,7 @@ pub(crate) fn api() -> Api<Rankings> {
         )
 }
 
-/// Which ranking.
+/// The query for a ranking.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -81,11 +81,11 @@ async fn hours(
 /// The corrections of a title.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Late {
-    /// What came, by hour and by the hour in which it came.
+    /// The late seconds, by hour and by the hour in which they came.
     items: Vec<LateWatch>,
 }
 
-/// How many corrections are wanted.
+/// The query for corrections.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Most {

@@ -1,10 +1,10 @@
-//! The time that a ranking is about.
+//! The time that a ranking covers.
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The time that a ranking is about.
+/// The time that a ranking covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Window {

@@ -1,23 +1,23 @@
-//! What viewers do, and how often.
+//! The scenarios of viewers, and how often each is played.
 
 use ballet_trials::Case;
 
-/// What a viewer does.
+/// The actions of a viewer in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
     /// Watches, and stops.
     Watch,
-    /// The same with a pause, and heartbeats that come twice and out of order.
+    /// The same with a pause, and with heartbeats that come twice and out of order.
     Pause,
-    /// Is gone without a word, and comes back too late.
+    /// Goes silent, so that the session is lost.
     LoseNetwork,
-    /// Stops before it started, perhaps.
+    /// Stops at once, perhaps before the session started.
     Cancel,
     /// Starts a third stream on a plan for two.
     ShareTooOften,
     /// Starts a second stream on a plan that stops the oldest.
     ShareOne,
-    /// Takes a smaller plan while two streams run.
+    /// Changes to a smaller plan while two streams play.
     TakeSmallerPlan,
     /// Removes the device that plays.
     RemoveDevice,

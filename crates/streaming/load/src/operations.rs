@@ -1,4 +1,4 @@
-//! What a client can do through the gateway, which service that takes, and what it sees while that is down.
+//! The operations of a client through the gateway, and the service that each needs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::client::{Client, Home, Publisher, new_title};
 
-/// Who tries the operations.
+/// The client that tries the operations.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
@@ -65,7 +65,7 @@ impl Visitor {
         Ok(publisher.http.once(Method::POST, "titles", "/titles", &title).await?.0.into())
     }
 
-    /// Begins a session. It is stopped by nobody, and so it is lost some time later.
+    /// Begins a session. Nobody stops it, so it is lost some time later.
     async fn starts(self: Arc<Self>) -> Result<Attempt> {
         let wanted = self.home.wants(0, &self.title);
         let viewer = self.viewer().http;

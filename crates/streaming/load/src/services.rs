@@ -1,4 +1,4 @@
-//! The services of streaming, as this program runs them.
+//! The services of streaming, as a trial's program runs them.
 
 use ballet_trials::ServiceProgram;
 use clap::Parser;
@@ -12,7 +12,7 @@ struct Playback {
     playback: PlaybackSettings,
 }
 
-/// All of them, each as its own program is.
+/// All services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = playback::participant(PlaybackSettings::default()).part();
     vec![

@@ -22,7 +22,7 @@ use crate::{operations, services};
 #[derive(Debug, Default)]
 pub struct Streaming {
     watcher: Watcher,
-    /// The titles that viewers want.
+    /// The titles that the viewers share.
     shelf: OnceLock<Shelf>,
 }
 
@@ -69,7 +69,7 @@ impl Trial for Streaming {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // A service that is killed every few seconds must not refuse those who wait for it.
+            // Sessions must not run into the deadline while a service is killed every few seconds.
             ("START_DEADLINE_SECONDS", "600".to_owned()),
             ("LOST_AFTER_SECONDS", "10".to_owned()),
         ]

@@ -1,4 +1,4 @@
-//! What each viewer does, and how the session of it must end.
+//! Plays the scenarios, and says how each session must end.
 
 use anyhow::{Context, Result, ensure};
 use ballet::Event;
@@ -10,7 +10,7 @@ use streaming_events::accounts::StreamSlotReserved;
 use crate::cases::Does;
 use crate::client::{Client, Home, Publisher};
 
-/// Titles that all viewers share.
+/// The titles that all viewers share.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) any: String,
@@ -112,7 +112,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
     }
 }
 
-/// Watches with these signs of life, and stops.
+/// Watches with these heartbeats, and stops.
 async fn watch(
     viewer: Client<'_>,
     home: &Home,
@@ -127,7 +127,7 @@ async fn watch(
     completed(&session)
 }
 
-/// The third stream is refused, unless one of the others is over by then.
+/// Requests three streams. The third is refused, unless one of the others is over by then.
 async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<Begun> {
     let mut before = Vec::new();
     for device in 0..2 {
@@ -151,12 +151,12 @@ async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Resu
     if is_refused { refused(&third, "no_slot") } else { completed(&third) }
 }
 
-/// Wants a title that is refused.
+/// Requests a title that must be refused.
 async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<Begun> {
     refused(&viewer.request(home, 0, title).await?, reason)
 }
 
-/// A session that plays.
+/// Requests a session, and waits until it plays.
 async fn started(viewer: Client<'_>, home: &Home, device: usize, title: &str) -> Result<String> {
     let session = viewer.request(home, device, title).await?;
     let decided = viewer.decided(&session).await?;

@@ -1,4 +1,4 @@
-//! The watch that erases a closed account, once its sessions are over.
+//! The watch that erases a closed account after its sessions are over.
 
 use ballet::{Failure, Look, Tx, Watch};
 use jiff::SignedDuration;
@@ -9,10 +9,10 @@ use streaming_events::playback::{EndReason, ViewerErased};
 use crate::ending;
 use crate::store::ending::{Of, begin_erasure, erase};
 
-/// How often it looks whether all sessions are over.
+/// The interval between two looks whether all sessions are over.
 const AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// Ends what a closed account watches, and then forgets the account.
+/// Ends the sessions of a closed account, and then erases the account.
 #[derive(Debug)]
 pub struct EraseViewer;
 

@@ -19,7 +19,7 @@ use crate::refusals::{cancelled, not_playing, own};
 use crate::session::{Position, Session, Status};
 use crate::store::{position, session};
 
-/// What the handlers work with.
+/// The state that the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Playback {
     handle: Handle,
@@ -99,7 +99,7 @@ pub(crate) fn api() -> Api<Playback> {
         )
 }
 
-/// What somebody wants to watch, and where.
+/// The request for a session.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct NewSession {
     /// The account.
@@ -168,21 +168,21 @@ async fn list(
     Ok(Json(Page::new(sessions, limit, |session| session.session_id)))
 }
 
-/// A sign of life.
+/// A heartbeat of a session.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct Sign {
-    /// It counts up in a session.
+    /// The number of the heartbeat. It grows in a session.
     number: u32,
     /// The position in the title.
     position_seconds: u32,
-    /// How long the session was watched so far. Pauses do not count.
+    /// The seconds that the session was watched so far. Pauses do not count.
     watched_seconds: u32,
 }
 
-/// The answer to a sign of life.
+/// The answer to a heartbeat.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Next {
-    /// The seconds until the next one is due.
+    /// The seconds until the next heartbeat is due.
     next_in_seconds: i64,
 }
 
@@ -227,7 +227,7 @@ async fn stop(
     Ok(if is_new { Either::This(Accepted(after)) } else { Either::That(Json(after)) })
 }
 
-/// The part of a list that is wanted.
+/// The query for positions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Most {

@@ -1,5 +1,5 @@
-//! Streaming as a whole: its choreography, read from the declarations of its services, and the
-//! [`audit`] of what must hold between them.
+//! Streaming as a whole: its choreography, read from the declarations of its services, and the [`audit`] of the rules
+//! between them.
 
 #![warn(missing_docs)]
 
@@ -31,7 +31,7 @@ fn participants() -> [Participant; 4] {
     ]
 }
 
-/// The names of the services with what their HTTP routes take and answer.
+/// The names of the services with the OpenAPI documents of their HTTP routes.
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![

@@ -92,11 +92,11 @@ async fn list(
     Ok(Json(Page::new(titles, limit, |title| title.title_id)))
 }
 
-/// What is looked for.
+/// The query of a search.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// What somebody typed. The first 16 words count.
+    /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
     /// The most titles.

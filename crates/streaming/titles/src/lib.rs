@@ -1,5 +1,5 @@
-//! Titles: what can be watched, where and when. A session needs a licence for its title; when a title is
-//! withdrawn, all its licences are revoked, also one that is granted at the same time.
+//! Titles: the films and episodes that can be watched, where and when. A session needs a licence for its title. When a
+//! title is withdrawn, all its licences are revoked, also one that is granted at the same time.
 
 #![warn(missing_docs)]
 
@@ -18,7 +18,7 @@ use streaming_events::{AccountClosure, PlaybackSession};
 use crate::projections::EndLicense;
 use crate::steps::{EraseViewer, GrantLicense, Nobody, RevokeLicenses};
 
-/// Everything that titles does in sagas, and what it publishes besides.
+/// The steps of titles in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("titles")
@@ -52,7 +52,7 @@ pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// The OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

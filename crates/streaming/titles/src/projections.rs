@@ -1,11 +1,11 @@
-//! Notes that a session no longer needs its licence.
+//! Ends the licences of sessions that are over.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::playback::PlaybackEnded;
 
 use crate::store::license::{self, State};
 
-/// The session is over.
+/// Ends the licence of a session that is over.
 #[derive(Debug)]
 pub(crate) struct EndLicense;
 

@@ -1,4 +1,4 @@
-//! A title as it is stored, and who may watch it.
+//! A title as it is stored, and the rule of who may watch it.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
@@ -7,7 +7,7 @@ use sqlx::{FromRow, Row};
 use streaming_events::titles::{LicenseDenial, Title};
 use streaming_events::{Country, TitleId};
 
-/// The longest licence: a title that is paused over night goes on the next day.
+/// The longest licence. A title that is paused overnight can go on the next day.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// A title as it is stored.
@@ -17,7 +17,7 @@ pub(crate) struct Stored {
     pub(crate) withdrawn: bool,
 }
 
-/// Until when an account of this region and age may watch a title, and how long it is.
+/// Returns until when an account of this region and age may watch a title, and the length of the title in seconds.
 pub(crate) fn judge(
     stored: Option<&Stored>,
     region: Country,

@@ -28,7 +28,7 @@ impl Step for ReleaseSlot {
 
     async fn run(&self, tx: &mut Tx<'_>, session: PlaybackEnded) -> StepResult<Self> {
         let (session_id, now) = (session.session_id, tx.now());
-        // A displaced session has lost it already, and one of an erased account has no row.
+        // A displaced session has lost its slot already, and a session of an erased account has no row.
         slot::end(tx.db(), session_id, State::Released, now).await?;
         done(StreamSlotReleased { session_id })
     }

@@ -51,7 +51,7 @@ pub(crate) async fn find(
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
 
-/// The same. Sessions and others who change it wait until this transaction ends.
+/// The same, but locked: sessions and changes of the account wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     account_id: AccountId,

@@ -1,5 +1,5 @@
-//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint of that row
-//! forbids more than the plan has.
+//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint on that row forbids
+//! more than the plan has.
 
 use ballet::{Failure, Rows, TextEnum};
 use jiff::Timestamp;
@@ -17,9 +17,9 @@ use crate::account::AtLimit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// The session has it.
+    /// The session has the slot.
     Live,
-    /// Another session took it, or the plan has fewer.
+    /// Another session took the slot, or the plan has fewer slots now.
     Displaced,
     /// The session ended.
     Released,
@@ -27,7 +27,7 @@ pub(crate) enum State {
     Cancelled,
 }
 
-/// What became of the wish for a slot.
+/// The outcome of a session's request for a slot.
 #[derive(Debug)]
 pub(crate) enum Taken {
     Now { region: Country, max_age: u8, displaced: Option<SessionId> },
@@ -45,7 +45,7 @@ pub(crate) async fn take(
     session: &PlaybackRequested,
     now: Timestamp,
 ) -> Result<Taken, Failure> {
-    // The lock comes first: the count of live slots is that of the last session that took one.
+    // The lock comes first, so that the count includes the slot of the session before.
     let account = sqlx::query(
         "select streams, live, at_limit, max_age, region from account
          where account_id = $1 and closed_at is null for update",
@@ -89,7 +89,7 @@ pub(crate) async fn take(
     Ok(Taken::Now { region, max_age: u8::try_from(max_age)?, displaced })
 }
 
-/// Takes their slots from the oldest sessions of an account.
+/// Takes the slots of the oldest sessions of an account, this many of them.
 pub(crate) async fn displace(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -112,8 +112,8 @@ pub(crate) async fn displace(
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a live slot. One that is not live, or not there, is left alone. The account's row is locked first, as by
-/// those who change the plan: the trigger comes to it when the slot is locked.
+/// Ends a live slot. A missing or ended slot is left alone. The account's row is locked before the slot, in the order
+/// of a change of the plan: the trigger alone would lock it after the slot.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -137,7 +137,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The accounts whose slots these sessions have.
+/// The accounts to which the slots of these sessions belong.
 pub(crate) async fn accounts_of(
     db: &mut PgConnection,
     sessions: impl Iterator<Item = SessionId>,

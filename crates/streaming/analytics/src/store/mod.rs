@@ -1,4 +1,4 @@
-//! The tables of analytics.
+//! The rows of analytics.
 
 pub(crate) mod counted;
 pub(crate) mod sessions;

@@ -1,5 +1,5 @@
-//! What analytics counts, on a real broker and a real database: heartbeats and the ends of sessions come as playback
-//! sends them, and the answers are those that people get.
+//! The counts of analytics, on a real broker and a real database: heartbeats and the ends of sessions come as playback
+//! sends them, and the answers are the ones that people get.
 
 mod playback;
 
@@ -61,7 +61,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     other.beat(&system, 1, 7).await;
     until_watched(&system, 37).await;
 
-    // The end has the last word: the last heartbeat of the one is missing, the other had one too many.
+    // The end has the last word: one session lacks its last heartbeat, and the other has one too many.
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
     until_watched(&system, 45).await;

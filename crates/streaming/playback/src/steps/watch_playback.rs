@@ -1,4 +1,4 @@
-//! The watch of a session that plays: it stays open for hours, until the session's row says that it is over.
+//! The watch of a playing session. It stays open for hours, until the session's row says that it is over.
 
 use ballet::{Failure, Look, Tx, Watch};
 use jiff::{SignedDuration, Timestamp};
@@ -8,10 +8,10 @@ use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
 use crate::session::Session;
 use crate::store::session;
 
-/// Finds that a session is over: because something said so, or its licence ended, or nobody is there.
+/// Ends a session that is marked to end, whose licence ended, or whose heartbeats stopped.
 #[derive(Debug)]
 pub struct WatchPlayback {
-    /// Without a sign of life for so long, a session is lost.
+    /// The time without a heartbeat after which a session is lost.
     pub lost_after: SignedDuration,
 }
 
@@ -21,7 +21,7 @@ impl Watch for WatchPlayback {
     type Done = PlaybackEnded;
 
     async fn begin(&self, _: &mut Tx<'_>, _: PlaybackStarted) -> Result<(), Failure> {
-        // The row is there since the request.
+        // The row exists since the request.
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Watch for WatchPlayback {
     }
 }
 
-/// What a session's row says.
+/// The verdict on a session's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
     Lives { for_now: SignedDuration },
@@ -64,7 +64,7 @@ fn judge(session: &Session, lost_after: SignedDuration, now: Timestamp) -> Resul
     if until <= now {
         return Ok(Judged::Over { reason: EndReason::LicenseExpired, ended_at: until });
     }
-    // A clock that was ahead may have seen it: its next sign of life says when that was, and is looked for in time.
+    // `seen_at` may be from a clock that was ahead. The next heartbeat corrects it, and until then `now` counts.
     let lost_at = seen_at.min(now) + lost_after;
     if lost_at <= now {
         return Ok(Judged::Over { reason: EndReason::Lost, ended_at: seen_at });

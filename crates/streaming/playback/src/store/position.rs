@@ -1,4 +1,4 @@
-//! Where people stopped, over all their devices.
+//! The positions where accounts stopped, over all their devices.
 
 use ballet::Failure;
 use paging::Limit;
@@ -7,7 +7,7 @@ use streaming_events::AccountId;
 
 use crate::session::Position;
 
-/// The titles that an account watched, the last first. What plays at the moment counts as well.
+/// The titles that an account watched, the last first. Playing sessions count as well.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

@@ -8,8 +8,8 @@ use sqlx::types::Uuid;
 
 use crate::audit::rows::{Account, Rows, Session};
 
-/// Checks rows. Sessions that changed after `quiescent_at` are not judged yet. What `framework` says of a
-/// session's saga is why its rows are not at their ends.
+/// Checks the rows. Sessions that changed after `quiescent_at` are not judged yet. `framework` says which sagas are
+/// unsettled, which explains rows that are not at their ends.
 pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
     let Rows { read_at: _, sessions, slots, licenses, accounts, counted_seconds, left } = rows;
     let count = sessions.len() + slots.len() + licenses.len() + accounts.len();
@@ -55,7 +55,7 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
         for (what, state) in found {
             let fits = match state {
                 Some("live") => is_live,
-                // One that was displaced or revoked a moment ago plays until playback hears of it.
+                // A session that was displaced or revoked a moment ago plays until playback learns of it.
                 _ => !is_live,
             };
             if fits {
@@ -70,14 +70,14 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
             }
         }
         if is_live {
-            // It stays open by design, for hours. Here nothing may be on its way.
+            // A playing session stays open for hours by design.
             report.open.push(format!("session {session_id} plays since {since}"));
         }
     }
     let known: HashSet<&Uuid> = sessions.iter().map(|session| &session.session_id).collect();
     let held: BTreeSet<&Uuid> = slots.keys().chain(licenses.keys()).collect();
     for session_id in held.into_iter().filter(|session_id| !known.contains(session_id)) {
-        // It was requested during the read. If it stays open, playback does not know it.
+        // This session was requested during the read. If it stays open, playback does not know it.
         report.open.push(format!("session {session_id} was unknown when the sessions were read"));
     }
     if report.open.is_empty() && report.recent.is_empty() && framework.open.is_empty() {
@@ -162,7 +162,7 @@ mod tests {
         rows.accounts[0].live = 3;
         rows.left.push((Uuid::nil(), "titles", 1));
         rows.sessions[0].watched_seconds = 90;
-        // And analytics counts something else.
+        // In addition, analytics counts something else.
         assert_eq!(wrong(&rows).len(), 5);
     }
 }

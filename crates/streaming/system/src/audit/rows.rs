@@ -6,19 +6,19 @@ use ballet_ops::audit::connect;
 use jiff::Timestamp;
 use sqlx::types::Uuid;
 
-/// All rows.
+/// All rows that the audit read.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// By the clock of playback's database.
+    /// The time of the read, by the clock of playback's database.
     pub(super) read_at: Timestamp,
     pub(super) sessions: Vec<Session>,
-    /// The live sessions of each account, in one moment.
+    /// The state of each session's slot.
     pub(super) slots: BTreeMap<Uuid, String>,
     pub(super) licenses: BTreeMap<Uuid, String>,
     pub(super) accounts: Vec<Account>,
     /// The seconds that analytics counts, over all titles and hours.
     pub(super) counted_seconds: i64,
-    /// The accounts that were erased, with the number of rows that each service has of them.
+    /// The rows that services still have of erased accounts, one entry for each row.
     pub(super) left: Vec<(Uuid, &'static str, i64)>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Session {
     pub(super) session_id: Uuid,
     pub(super) status: String,
     pub(super) ending: Option<String>,
-    /// When it started, or was requested.
+    /// When the session started, or was requested.
     pub(super) since: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) watched_seconds: i32,
@@ -38,7 +38,7 @@ pub(super) struct Account {
     pub(super) account_id: Uuid,
     pub(super) streams: i32,
     pub(super) live: i32,
-    /// As the slots say.
+    /// The number of live slots, as counted from the slots.
     pub(super) live_slots: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Each service down in turn, and what is taken back.
+//! Sessions while each service is down in turn, and their compensation.
 
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
@@ -13,7 +13,7 @@ use crate::world::{PATIENT, World};
 async fn s10_what_a_service_missed_it_catches_up_with() {
     let mut world = World::open("away").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
-    // Without accounts nobody starts, and who plays goes on.
+    // Without accounts no session starts, and a playing one goes on.
     let playing = world.play(&home, 0, &title).await;
     world.system.stop("accounts").await;
     let waiting = world.request(&home, 1, &title).await;
@@ -23,7 +23,7 @@ async fn s10_what_a_service_missed_it_catches_up_with() {
     world.start("accounts").await;
     world.until(&waiting, "playing").await;
     world.over(&playing, "ended", "stopped").await;
-    // Without titles the same.
+    // The same without titles.
     world.system.stop("titles").await;
     let another = world.request(&home, 0, &title).await;
     assert_eq!(world.beat(&waiting, 1, 1).await.0, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! One session: how it starts, and how it ends.
+//! The starts and ends of single sessions.
 
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
@@ -179,7 +179,7 @@ async fn s9_signs_of_life_may_be_doubled_and_out_of_order() {
     let world = World::open("disorder").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // As if it had begun an hour ago: nobody watches longer than a session is old.
+    // As if the session had begun an hour ago: nobody watches longer than a session is old.
     let older = "update session set started_at = started_at - interval '1 hour'";
     world.system.execute("playback", older).await;
     for (number, position) in [(1, 10), (3, 30), (3, 30), (2, 20), (1, 10), (4, 25)] {

@@ -15,7 +15,7 @@ async fn services_do_what_their_documents_say() {
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     world.beat(&session, 1, 1).await;
-    // Any of them is closed at some time, and the routes of an open account have to meet one before.
+    // The requests close accounts at random, and the routes of an open account need some that are still open.
     for _ in 0..8 {
         world.home("duo", 1).await;
     }

@@ -19,7 +19,7 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
     world.over(&third, "refused", "no_slot").await;
     let detail = world.read(&third).await["detail"].to_string();
     assert!(detail.contains("stop one from the list of devices"), "{detail}");
-    // What it says helps.
+    // The advice of the refusal helps.
     world.stop(&first).await;
     world.over(&first, "ended", "stopped").await;
     world.play(&home, 2, &title).await;
@@ -94,7 +94,7 @@ async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
     let world = World::open("plan_and_end").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // As a change of the plan does it: the account's row first, and then the slots beyond the new plan.
+    // Locks as a change of the plan does: the account's row first, and then the slots beyond the new plan.
     let change = "do $$ begin
             perform from account for update;
             while not exists (

@@ -1,4 +1,4 @@
-//! Titles that are published, and found by what they say.
+//! Published titles, found by their words.
 
 use jiff::SignedDuration;
 use reqwest::StatusCode;

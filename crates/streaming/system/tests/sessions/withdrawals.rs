@@ -1,4 +1,4 @@
-//! Titles that are withdrawn while they are watched, or while somebody starts to.
+//! Withdrawals of titles while sessions play them, or start to.
 
 use futures_util::future::join;
 use reqwest::StatusCode;

@@ -23,7 +23,7 @@ pub(crate) enum State {
     Revoked,
 }
 
-/// Stores a licence. It does not say whose it is: a licence may be granted after the account is erased.
+/// Stores a licence without its account: a licence may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -42,7 +42,7 @@ pub(crate) async fn grant(
     Ok(())
 }
 
-/// Ends a live licence. One that is not live is left alone.
+/// Ends a live licence. Any other is left alone.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -72,8 +72,8 @@ pub(crate) async fn revoke_all(
     Ok(sessions.into_iter().map(SessionId).collect())
 }
 
-/// Forgets whose the licences of an account were that a release granted which stored it. Once no replica of such a
-/// release runs, and none of its licences is left, the column can go.
+/// Removes an account from the licences of earlier releases, which stored it. Once no replica of such a release runs,
+/// and none of its licences is left, the column can go.
 pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
     sqlx::query("update license set account_id = null where account_id = $1")
         .bind(account_id.0)

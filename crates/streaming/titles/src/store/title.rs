@@ -18,7 +18,7 @@ pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
     Rows::of("title", titles.into_iter().map(|title| title.to_string()))
 }
 
-/// Stores a new title, and lets it be found.
+/// Stores a new title, and its words for the search.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -56,7 +56,7 @@ pub(crate) async fn publish(
     Ok(title)
 }
 
-/// Withdraws a title that is there, with the next version.
+/// Withdraws an existing title, with the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -86,7 +86,7 @@ pub(crate) async fn find(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, for a withdrawal: licences wait until this transaction ends.
+/// The same, locked for a withdrawal: licences wait until this transaction ends.
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -95,7 +95,7 @@ pub(crate) async fn find_to_withdraw(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, for a licence: a withdrawal waits until this transaction ends, and other licences do not.
+/// The same, locked for a licence: a withdrawal waits until this transaction ends, and other licences do not.
 pub(crate) async fn find_to_license(
     db: &mut PgConnection,
     title_id: TitleId,
