@@ -11,7 +11,7 @@ pub(crate) fn by_rider(ride_id: RideId, fee: Option<Money>) -> RideCancelled {
     RideCancelled { ride_id, reason, failed_step: None, fee, detail: None }
 }
 
-/// All drivers who could be asked were asked in vain.
+/// All drivers who could be asked were asked, and none of them accepted.
 pub(crate) fn unfulfilled(ride_id: RideId, drivers: u16) -> RideCancelled {
     let detail = Some(format!("{drivers} drivers were asked, and none of them drives"));
     RideCancelled {

@@ -9,9 +9,9 @@ use serde::Deserialize;
 pub(crate) struct Journey {
     /// The rider.
     pub(crate) rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub(crate) pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub(crate) destination: Point,
 }
 

@@ -44,9 +44,9 @@ pub(crate) struct Quote {
     pub(crate) quote_id: QuoteId,
     /// The rider.
     pub(crate) rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub(crate) pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub(crate) destination: Point,
     /// The length of the way.
     pub(crate) meters: i64,

@@ -17,9 +17,9 @@ pub struct RideRequested {
     pub ride_id: RideId,
     /// The rider.
     pub rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub destination: Point,
     /// The price of the ride.
     pub price: Money,
@@ -103,7 +103,7 @@ pub struct DriverWanted {
     pub attempt: u16,
     /// The rider.
     pub rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub pickup: Point,
     /// The drivers who were asked and did not accept.
     pub not: Vec<DriverId>,

@@ -14,7 +14,7 @@ pub(crate) struct Shift {
     /// The number of seats for riders.
     #[schemars(range(min = 1, max = 8))]
     pub(crate) seats: u8,
-    /// Where the driver is.
+    /// The position of the driver.
     pub(crate) at: Point,
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn find(
     Ok(driver.fetch_optional(db).await?)
 }
 
-/// The same. Nobody reserves the driver until this transaction ends.
+/// The same, but locked: nobody reserves the driver until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     driver_id: DriverId,

@@ -6,7 +6,7 @@ use sqlx::types::Uuid;
 use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
 
-/// Whose sessions are to end.
+/// The account or device whose sessions are to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Of {
     Account(AccountId),
