@@ -35,7 +35,7 @@ pub(crate) fn routes(handle: Handle, index: Index) -> Router {
 pub(crate) fn api() -> Api<Location> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
     let here = json!({ "lat": 52.52, "lon": 13.405 });
-    Api::new("location", "Where drivers are, and for which ride.")
+    Api::new("location", "The positions of drivers, and their reservations for rides.")
         .get(
             "/drivers",
             list,
