@@ -27,7 +27,7 @@ impl Owners for Drivers {
 }
 
 /// A caller that is a rider or an operator of rides.
-pub type Rider = ballet_openapi::Caller<Riders>;
+pub type RiderCaller = ballet_openapi::Caller<Riders>;
 
 /// A caller that is a driver or an operator of rides.
-pub type Driver = ballet_openapi::Caller<Drivers>;
+pub type DriverCaller = ballet_openapi::Caller<Drivers>;

@@ -8,8 +8,8 @@ use ballet::{Failure, FailureKind, Handle, SagaId};
 use rides_events::RideId;
 use rides_events::dispatch::NotAccepted;
 
-use crate::offer::State;
-use crate::search::go_on;
+use crate::offer::OfferState;
+use crate::search::continue_search;
 use crate::store::{offer, ride};
 
 /// The pause between two searches for due offers.
@@ -69,10 +69,10 @@ async fn end(handle: &Handle, ride_id: RideId, most: u16) -> Result<(), Failure>
     else {
         return Ok(());
     };
-    if open.state != State::Open || open.expires_at > now {
+    if open.state != OfferState::Open || open.expires_at > now {
         return Ok(());
     }
     let reason = if open.is_gone { NotAccepted::Offline } else { NotAccepted::Expired };
-    go_on(&mut unit, &ride, &open, reason, most).await?;
+    continue_search(&mut unit, &ride, &open, reason, most).await?;
     unit.commit().await
 }

@@ -12,8 +12,7 @@ use sqlx::{FromRow, Row};
 /// The state of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "OfferState")]
-pub(crate) enum State {
+pub(crate) enum OfferState {
     /// The driver may answer.
     Open,
     /// The driver drives.
@@ -30,7 +29,7 @@ pub(crate) enum State {
     Driven,
 }
 
-impl State {
+impl OfferState {
     /// Whether the driver may see the ride: because the offer is open, or because this driver drives or drove. Nobody
     /// else may know where a rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
@@ -38,7 +37,7 @@ impl State {
     }
 }
 
-impl From<NotAccepted> for State {
+impl From<NotAccepted> for OfferState {
     fn from(reason: NotAccepted) -> Self {
         match reason {
             NotAccepted::Declined => Self::Declined,
@@ -58,7 +57,7 @@ pub(crate) struct Offer {
     /// The driver.
     pub(crate) driver_id: DriverId,
     /// The state.
-    pub(crate) state: State,
+    pub(crate) state: OfferState,
     /// Until when the driver may accept.
     pub(crate) expires_at: Timestamp,
     /// Whether the driver went offline while the offer was open.

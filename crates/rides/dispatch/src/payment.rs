@@ -13,8 +13,7 @@ use sqlx::{FromRow, Row};
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "PaymentState")]
-pub(crate) enum State {
+pub(crate) enum PaymentState {
     /// The card processor holds the price.
     Held,
     /// The card processor declined.
@@ -34,7 +33,7 @@ pub(crate) struct Payment {
     #[serde(skip)]
     pub(crate) ride_id: RideId,
     /// The state.
-    pub(crate) state: State,
+    pub(crate) state: PaymentState,
     /// The amount that is or was held.
     pub(crate) held: Money,
     /// The part of it that was captured.

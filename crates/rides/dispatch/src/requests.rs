@@ -17,14 +17,14 @@ pub(crate) struct Journey {
 
 /// The request for a ride at the price of a quote.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-pub(crate) struct Request {
+pub(crate) struct RideRequest {
     /// The quote.
     pub(crate) quote_id: QuoteId,
 }
 
 /// The driver who acts on a ride.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-pub(crate) struct Says {
+pub(crate) struct ActingDriver {
     /// The driver.
     pub(crate) driver_id: DriverId,
 }

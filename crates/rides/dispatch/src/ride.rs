@@ -15,8 +15,7 @@ use crate::payment::Payment;
 /// The status of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "RideStatus")]
-pub(crate) enum Status {
+pub(crate) enum RideStatus {
     /// The price is being held.
     Requested,
     /// A driver is being searched for.
@@ -66,7 +65,7 @@ pub(crate) struct Ride {
     /// The ride.
     pub(crate) ride_id: RideId,
     /// The status.
-    pub(crate) status: Status,
+    pub(crate) status: RideStatus,
     #[serde(flatten)]
     pub(crate) quote: Quote,
     /// The driver, once one has accepted.
@@ -107,15 +106,15 @@ impl Ride {
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {
-            Status::Completed => self.quote.price,
-            Status::Cancelled => self.fee.unwrap_or(nothing),
-            Status::Requested
-            | Status::Searching
-            | Status::Offered
-            | Status::Accepted
-            | Status::Assigned
-            | Status::PickedUp
-            | Status::Riding => nothing,
+            RideStatus::Completed => self.quote.price,
+            RideStatus::Cancelled => self.fee.unwrap_or(nothing),
+            RideStatus::Requested
+            | RideStatus::Searching
+            | RideStatus::Offered
+            | RideStatus::Accepted
+            | RideStatus::Assigned
+            | RideStatus::PickedUp
+            | RideStatus::Riding => nothing,
         }
     }
 }
@@ -128,7 +127,7 @@ pub(crate) struct Receipt {
     /// The rider.
     pub(crate) rider_id: RiderId,
     /// The status in which the ride ended.
-    pub(crate) status: Status,
+    pub(crate) status: RideStatus,
     /// The price that the rider was quoted.
     pub(crate) quoted: Money,
     /// The amount that the rider pays.

@@ -11,7 +11,7 @@ use crate::store::{offer, ride};
 
 /// Ends an open offer. Then searches for the next driver, or cancels the ride after the last. The caller holds the
 /// saga's lock, so nothing else ends the offer meanwhile.
-pub(crate) async fn go_on(
+pub(crate) async fn continue_search(
     unit: &mut Unit,
     ride: &Ride,
     ended: &Offer,

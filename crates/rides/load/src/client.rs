@@ -24,11 +24,11 @@ const ROWS: usize = 200;
 
 /// A customer with a number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct RidesClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
-impl<'a> Client<'a> {
+impl<'a> RidesClient<'a> {
     pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
         Self { http: SiteClient::new(site, number) }
     }

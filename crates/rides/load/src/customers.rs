@@ -8,29 +8,31 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cases::Does;
-use crate::client::Client;
+use crate::cases::RideScenario;
+use crate::client::RidesClient;
 
 /// Longer than dispatch takes to look for the first time whether a ride is over.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
 /// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
 /// was told.
-pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
+pub(crate) async fn play(does: RideScenario, client: RidesClient<'_>) -> Result<Begun> {
     match does {
-        Does::Ride => driven("card_approved", client).await,
-        Does::FlakyCard => driven("card_flaky", client).await,
-        Does::CardDeclined => {
+        RideScenario::Ride => driven("card_approved", client).await,
+        RideScenario::FlakyCard => driven("card_flaky", client).await,
+        RideScenario::CardDeclined => {
             let (ride, drivers) = requested_with("card_declined", client, 1).await?;
             over(client, &drivers).await?;
             cancelled(ride, "payment_declined")
         }
-        Does::DeclineOnce => {
+        RideScenario::DeclineOnce => {
             second(client, async |ride, first| decline(client, ride, first).await).await
         }
-        Does::SayNothing => second(client, async |_, _| Ok(())).await,
-        Does::GoOffline => second(client, async |_, first| client.offline(first).await).await,
-        Does::TakeAnotherName => {
+        RideScenario::SayNothing => second(client, async |_, _| Ok(())).await,
+        RideScenario::GoOffline => {
+            second(client, async |_, first| client.offline(first).await).await
+        }
+        RideScenario::TakeAnotherName => {
             let (driver, rider) = (client.driver(1).await?, client.rider().await?);
             client.near(&[driver]).await?;
             let ride = client.request(rider).await?;
@@ -39,15 +41,15 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &[driver]).await?;
             ended(ride, driven)
         }
-        Does::NobodyNear => {
+        RideScenario::NobodyNear => {
             let (ride, _) = requested(client, 0).await?;
             cancelled(ride, "no_driver_nearby")
         }
-        Does::FlakyCardNobodyNear => {
+        RideScenario::FlakyCardNobodyNear => {
             let (ride, _) = requested_with("card_flaky", client, 0).await?;
             cancelled(ride, "no_driver_nearby")
         }
-        Does::AllDecline => {
+        RideScenario::AllDecline => {
             let (ride, drivers) = requested(client, 2).await?;
             let mut before = Vec::new();
             while let Some(driver) = client.asked(ride, &before).await? {
@@ -58,7 +60,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             cancelled(ride, "unfulfilled")
         }
         // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
-        Does::LosePosition => {
+        RideScenario::LosePosition => {
             let (ride, drivers) = requested(client, 1).await?;
             let driver = assigned(client, ride, &[]).await?;
             if let Some(driver) = driver {
@@ -70,15 +72,15 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &drivers).await?;
             ended(ride, driver.is_some())
         }
-        Does::AskMachines => bail!("machines are asked by the trial"),
-        Does::TwoRidersOneDriver => two_riders(client).await,
-        Does::CancelAtOnce => {
+        RideScenario::AskMachines => bail!("machines are asked by the trial"),
+        RideScenario::TwoRidersOneDriver => two_riders(client).await,
+        RideScenario::CancelAtOnce => {
             let (ride, drivers) = requested(client, 1).await?;
             let begun = cancel(client, ride).await?;
             over(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelWhileAsked => {
+        RideScenario::CancelWhileAsked => {
             let (ride, drivers) = requested(client, 1).await?;
             let driver = client.asked(ride, &[]).await?;
             let begun = cancel(client, ride).await?;
@@ -88,7 +90,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelRacesAcceptance => {
+        RideScenario::CancelRacesAcceptance => {
             let (ride, drivers) = requested(client, 1).await?;
             let begun = match client.asked(ride, &[]).await? {
                 Some(driver) => {
@@ -102,7 +104,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelOnTheWay => {
+        RideScenario::CancelOnTheWay => {
             let (ride, drivers) = requested(client, 1).await?;
             let driver = assigned(client, ride, &[]).await?;
             let begun = cancel(client, ride).await?;
@@ -112,7 +114,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
             over(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelTooLate => {
+        RideScenario::CancelTooLate => {
             let (ride, drivers) = requested(client, 1).await?;
             let driver = assigned(client, ride, &[]).await?;
             if let Some(driver) = driver {
@@ -128,7 +130,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<Begun> {
 }
 
 /// Lets the first driver drive a rider who pays with this card.
-async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
+async fn driven(card: &str, client: RidesClient<'_>) -> Result<Begun> {
     let (ride, drivers) = requested_with(card, client, 1).await?;
     let driven = drive(client, ride, &[]).await?;
     over(client, &drivers).await?;
@@ -136,12 +138,16 @@ async fn driven(card: &str, client: Client<'_>) -> Result<Begun> {
 }
 
 /// Requests a ride, with this many drivers near.
-async fn requested(client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+async fn requested(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
     requested_with("card_approved", client, near).await
 }
 
 /// The same for a rider with this card.
-async fn requested_with(card: &str, client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+async fn requested_with(
+    card: &str,
+    client: RidesClient<'_>,
+    near: u8,
+) -> Result<(Uuid, Vec<Uuid>)> {
     let mut drivers = Vec::new();
     for number in 0..near {
         drivers.push(client.driver(number + 1).await?);
@@ -152,21 +158,21 @@ async fn requested_with(card: &str, client: Client<'_>, near: u8) -> Result<(Uui
 }
 
 /// Sends a driver's action, which must succeed.
-async fn said(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+async fn said(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.says(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
 /// Sends a driver's action, which must be refused as too late.
-async fn refused(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+async fn refused(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.says(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
 /// Declines the offer, unless it is over.
-async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
+async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
     let (status, answer) = client.says(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;
     ensure!(is_heard, "decline is answered with {status}: {answer}");
@@ -175,7 +181,7 @@ async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
 
 /// Lets the next driver who is asked accept, and waits until that driver is assigned. `None` if no offer is accepted in
 /// time.
-async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+async fn assigned(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
     let mut before = before.to_vec();
     while let Some(driver) = client.asked(ride, &before).await? {
         let (status, answer) = client.says(ride, driver, "accept").await?;
@@ -190,7 +196,7 @@ async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Opt
 }
 
 /// Drives the ride to its end. Returns false if no offer is accepted in time.
-async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
+async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
     let Some(driver) = assigned(client, ride, before).await? else { return Ok(false) };
     said(client, ride, driver, "start").await?;
     said(client, ride, driver, "complete").await?;
@@ -199,7 +205,7 @@ async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> 
 
 /// Lets the second driver drive, after the first one did something else.
 async fn second(
-    client: Client<'_>,
+    client: RidesClient<'_>,
     first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
 ) -> Result<Begun> {
     let (ride, drivers) = requested(client, 2).await?;
@@ -215,7 +221,7 @@ async fn second(
 }
 
 /// Lets two riders want the only driver who is near: one of them is driven.
-async fn two_riders(client: Client<'_>) -> Result<Begun> {
+async fn two_riders(client: RidesClient<'_>) -> Result<Begun> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
     client.near(&[driver]).await?;
@@ -233,14 +239,14 @@ async fn two_riders(client: Client<'_>) -> Result<Begun> {
 }
 
 /// Cancels a ride in time. Without a driver it may be cancelled already.
-async fn cancel(client: Client<'_>, ride: Uuid) -> Result<Begun> {
+async fn cancel(client: RidesClient<'_>, ride: Uuid) -> Result<Begun> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
     as_told(&answer)
 }
 
 /// Takes the drivers offline once their work is over, so that no other rider gets them.
-async fn over(client: Client<'_>, drivers: &[Uuid]) -> Result<()> {
+async fn over(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
         client.goes_home(*driver).await?;
     }

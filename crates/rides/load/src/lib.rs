@@ -6,9 +6,9 @@
 mod cases;
 mod client;
 mod customers;
-mod doors;
 mod machines;
 mod operations;
+mod public_lists;
 mod services;
 mod town;
 mod trial;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::client::Client;
+use crate::client::RidesClient;
 
 /// The number of places where machines stand, and of machines at each.
 const STANDS: usize = 8;
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// A request that a machine has yet to send.
 #[derive(Debug, Clone, Copy)]
-struct Says {
+struct PendingAnswer {
     stand: usize,
     ride: Uuid,
     driver: Uuid,
@@ -43,7 +43,7 @@ struct Says {
 
 /// The fields that all events for machines have.
 #[derive(Debug, Deserialize)]
-struct OfDriver {
+struct DriverEvent {
     ride_id: Uuid,
     driver_id: Uuid,
 }
@@ -56,8 +56,8 @@ pub(crate) struct Machines {
     seen: Mutex<HashMap<Uuid, (usize, Instant)>>,
     /// The number of offers that were made to machines.
     offers: Mutex<HashSet<MessageId>>,
-    heard: mpsc::UnboundedSender<Says>,
-    to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<Says>>,
+    heard: mpsc::UnboundedSender<PendingAnswer>,
+    to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<PendingAnswer>>,
     /// The number of rides that wait for a machine.
     waiting: AtomicU32,
 }
@@ -83,7 +83,7 @@ impl Machines {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let begun = async {
             let rider = self.stands[stand].get_or_try_init(|| self.begin(site, stand)).await?;
-            wait(Client::new(site, FIRST + stand), *rider).await
+            wait(RidesClient::new(site, FIRST + stand), *rider).await
         };
         let begun = begun.await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -97,7 +97,7 @@ impl Machines {
 
     /// Brings the machines of a stand online. Returns the rider who wants them.
     async fn begin(&self, site: &Site, stand: usize) -> Result<Uuid> {
-        let client = Client::new(site, FIRST + stand);
+        let client = RidesClient::new(site, FIRST + stand);
         let mut first = None;
         for _ in 0..MACHINES {
             let machine = client.driver(1).await?;
@@ -120,7 +120,8 @@ impl Machines {
         if !is_offer && !is(DriverAssigned::TYPE) && !is(RideStarted::TYPE) {
             return;
         }
-        let Ok(OfDriver { ride_id: ride, driver_id: driver }) = serde_json::from_slice(body) else {
+        let Ok(DriverEvent { ride_id: ride, driver_id: driver }) = serde_json::from_slice(body)
+        else {
             return;
         };
         let Some((stand, _)) = lock(&self.seen).get(&driver).copied() else { return };
@@ -134,7 +135,7 @@ impl Machines {
             "complete"
         };
         // Once the trial is over, the receiver is gone.
-        self.heard.send(Says { stand, ride, driver, what }).ok();
+        self.heard.send(PendingAnswer { stand, ride, driver, what }).ok();
     }
 
     /// Sends the machines' answers and positions until the given time, and for as long as a ride waits.
@@ -165,7 +166,7 @@ impl Machines {
             silent.collect::<Vec<_>>()
         };
         for (machine, stand) in silent {
-            let client = Client::new(site, FIRST + stand);
+            let client = RidesClient::new(site, FIRST + stand);
             let (path, at) = (format!("/drivers/{machine}/position"), client.place(1));
             client.http.ask(Method::PUT, "location", &path, &at).await?;
         }
@@ -174,12 +175,12 @@ impl Machines {
 }
 
 /// Sends a request until there is an answer, which is a refusal if the offer is over by then.
-async fn say(site: &Site, says: Says) {
-    let Says { stand, ride, driver, what } = says;
-    while Client::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}
+async fn say(site: &Site, says: PendingAnswer) {
+    let PendingAnswer { stand, ride, driver, what } = says;
+    while RidesClient::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}
 }
 
-async fn wait(client: Client<'_>, rider: Uuid) -> Result<Begun> {
+async fn wait(client: RidesClient<'_>, rider: Uuid) -> Result<Begun> {
     let ride = client.request(rider).await?;
     loop {
         client.http.site.wait_for(ride, RideCancelled::TYPE).await;

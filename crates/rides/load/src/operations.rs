@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::{BEHIND, Client};
+use crate::client::{BEHIND, RidesClient};
 
 /// The number of a place far from all others, where nobody drives.
 const LONELY: usize = 119_000;
@@ -28,13 +28,13 @@ struct Visitor {
 
 pub(crate) async fn operations(site: &Arc<Site>) -> Result<Vec<Operation>> {
     let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-    let client = Client::new(site, LONELY).with(token.as_deref());
+    let client = RidesClient::new(site, LONELY).with(token.as_deref());
     let rider = client.rider().await?;
     let ride = client.request(rider).await?;
     let end = End::aborted("no_driver_nearby");
     site.began("the ride that is read", Begun { saga: ride, end });
     client.until(ride, "cancelled", |ride| ride["status"] == "cancelled").await?;
-    let idle = Client::new(site, IDLE).with(token.as_deref());
+    let idle = RidesClient::new(site, IDLE).with(token.as_deref());
     let driver = idle.driver(0).await?;
     idle.offline(driver).await?;
     let (here, there) = (client.place(0), client.place(20));

@@ -9,7 +9,7 @@ use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 
 #[derive(Debug, Parser)]
-struct Dispatch {
+struct DispatchArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -22,7 +22,7 @@ struct Dispatch {
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
     vec![
-        ServiceProgram::with(dispatch, |args: Dispatch, clock| {
+        ServiceProgram::with(dispatch, |args: DispatchArgs, clock| {
             let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
             (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
         }),

@@ -14,8 +14,8 @@ use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdra
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
-use crate::cases::{CASES, Does};
-use crate::client::{BEHIND, Client};
+use crate::cases::{CASES, RideScenario};
+use crate::client::{BEHIND, RidesClient};
 use crate::machines::Machines;
 use crate::{customers, operations, services, town, watcher};
 
@@ -28,7 +28,7 @@ pub struct Rides {
 }
 
 impl Trial for Rides {
-    type Case = Does;
+    type Case = RideScenario;
 
     const NAME: &'static str = "rides";
     const COMPLETED: &'static [EventType] = &[DriverReleased::TYPE, FareCharged::TYPE];
@@ -47,17 +47,17 @@ impl Trial for Rides {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<Does>> {
+    fn cases(&self) -> Vec<Case<RideScenario>> {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, does: &RideScenario, number: usize, site: &Site) -> Result<Begun> {
         match does {
-            Does::AskMachines => self.machines.play(site, number).await,
+            RideScenario::AskMachines => self.machines.play(site, number).await,
             does => {
                 let number = self.came.fetch_add(1, Ordering::Relaxed);
                 let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-                customers::play(*does, Client::new(site, number).with(token.as_deref())).await
+                customers::play(*does, RidesClient::new(site, number).with(token.as_deref())).await
             }
         }
     }

@@ -9,8 +9,8 @@ use ballet_trials::Site;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::doors::{Doors, Live};
 use crate::machines::Machines;
+use crate::public_lists::{LiveOffer, PublicLists};
 
 const PAUSE: Duration = Duration::from_millis(150);
 /// The pause behind the gateway. It keeps within the rate limit of one client.
@@ -18,22 +18,22 @@ const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
 
 /// A driver who is reserved or drives, as location lists it.
 #[derive(Debug, Deserialize)]
-struct Busy {
+struct BusyDriver {
     driver_id: Uuid,
     ride_id: Option<Uuid>,
 }
 
 /// Watches until the given time, and for as long as a ride waits for a machine. Fails when a driver is in two rides.
 pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
-    let doors = Doors::of(site).await?;
+    let lists = PublicLists::of(site).await?;
     let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
     let before = machines.offers();
-    let mut reserved = location(&doors).await.ok();
+    let mut reserved = location(&lists).await.ok();
     while Instant::now() < until || machines.are_wanted() {
-        if let Ok(live) = doors.live().await {
+        if let Ok(live) = lists.live().await {
             let by_driver = once(&live)?;
             // A driver with the same ride before and after that look had no other ride in between.
-            let after = location(&doors).await.ok();
+            let after = location(&lists).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
                 apart(before, &by_driver, after)?;
                 looks += 1;
@@ -55,9 +55,9 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
 }
 
 /// The ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
-fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
+fn once(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
-    for Live { ride_id, driver_id, .. } in live {
+    for LiveOffer { ride_id, driver_id, .. } in live {
         if let Some(other) = by_driver.insert(*driver_id, *ride_id) {
             bail!("driver {driver_id} is in two live offers: of {other} and of {ride_id}");
         }
@@ -83,11 +83,11 @@ fn apart(
     Ok(())
 }
 
-async fn location(doors: &Doors<'_>) -> Result<HashMap<Uuid, Uuid>> {
+async fn location(lists: &PublicLists<'_>) -> Result<HashMap<Uuid, Uuid>> {
     let mut rides = HashMap::new();
     for state in ["reserved", "riding"] {
         let path = format!("/drivers?state={state}&limit=1000");
-        for Busy { driver_id, ride_id } in doors.list("location", &path).await? {
+        for BusyDriver { driver_id, ride_id } in lists.list("location", &path).await? {
             rides.extend(ride_id.map(|ride| (driver_id, ride)));
         }
     }
@@ -102,8 +102,8 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn live(ride: u128, driver: u128) -> Live {
-        Live { ride_id: id(ride), driver_id: id(driver), state: "open".to_owned() }
+    fn live(ride: u128, driver: u128) -> LiveOffer {
+        LiveOffer { ride_id: id(ride), driver_id: id(driver), state: "open".to_owned() }
     }
 
     #[test]

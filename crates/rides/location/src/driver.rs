@@ -11,8 +11,7 @@ use sqlx::{FromRow, Row};
 /// The state of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "DriverState")]
-pub(crate) enum State {
+pub(crate) enum DriverState {
     /// The driver takes no rides.
     Offline,
     /// The driver takes rides, and has none.
@@ -31,7 +30,7 @@ pub(crate) struct Driver {
     /// The version. It grows with each change of the state.
     pub(crate) version: i64,
     /// The state.
-    pub(crate) state: State,
+    pub(crate) state: DriverState,
     /// Whether the driver goes offline after the current ride.
     pub(crate) is_leaving: bool,
     /// The number of seats for riders.

@@ -4,11 +4,11 @@ use ballet::{Reading, TelemetryFollower};
 use jiff::{SignedDuration, Timestamp};
 use rides_events::location::Position;
 
-use crate::index::Index;
+use crate::index::DriverIndex;
 
 /// Records each position in this process's index.
 #[derive(Debug)]
-pub(crate) struct FollowPositions(pub(crate) Index);
+pub(crate) struct FollowPositions(pub(crate) DriverIndex);
 
 impl TelemetryFollower for FollowPositions {
     const NAME: &'static str = "follow_positions";

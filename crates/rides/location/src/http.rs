@@ -7,32 +7,32 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, TelemetryPublisher};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use paging::{Limit, Page, cursor};
-use rides_access::{Driver as Caller, Rider};
+use rides_access::{DriverCaller, RiderCaller};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
 use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Driver, State as DriverState};
-use crate::index::{Index, Near};
+use crate::driver::{Driver, DriverState};
+use crate::index::{DriverIndex, NearDriver};
 use crate::refusals::{no_driver, only_behind, riding};
 use crate::requests::Shift;
 use crate::store::driver;
 
 /// The state that the handlers share.
 #[derive(Debug, Clone)]
-pub(crate) struct Location {
+pub(crate) struct LocationState {
     handle: Handle,
-    index: Index,
+    index: DriverIndex,
     positions: TelemetryPublisher<Position>,
 }
 
-pub(crate) fn routes(handle: Handle, index: Index) -> Router {
+pub(crate) fn routes(handle: Handle, index: DriverIndex) -> Router {
     let positions = handle.telemetry::<Position>();
-    api().router(Location { handle, index, positions })
+    api().router(LocationState { handle, index, positions })
 }
 
-pub(crate) fn api() -> Api<Location> {
+pub(crate) fn api() -> Api<LocationState> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
     let here = json!({ "lat": 52.52, "lon": 13.405 });
     Api::new("location", "The positions of drivers, and their reservations for rides.")
@@ -96,7 +96,7 @@ pub(crate) fn api() -> Api<Location> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct DriverFilter {
     /// Only drivers who do this.
     state: Option<DriverState>,
     /// The `next` of the page before. Without it, the list begins.
@@ -108,9 +108,9 @@ struct Filter {
 }
 
 async fn list(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
-    Query(Filter { state, after, limit }): Query<Filter>,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
+    Query(DriverFilter { state, after, limit }): Query<DriverFilter>,
 ) -> Result<Json<Page<Driver>>, Problem> {
     only_behind(&caller)?;
     let drivers = driver::page(handle.db(), state, after, limit).await?;
@@ -118,21 +118,25 @@ async fn list(
 }
 
 async fn read(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
 ) -> Result<Json<Driver>, Problem> {
     own(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
 }
 
 /// Returns the driver if the caller may see it.
-fn own(driver: Option<Driver>, driver_id: DriverId, caller: &Caller) -> Result<Driver, Problem> {
+fn own(
+    driver: Option<Driver>,
+    driver_id: DriverId,
+    caller: &DriverCaller,
+) -> Result<Driver, Problem> {
     driver.filter(|_| caller.is_allowed(driver_id)).ok_or_else(|| no_driver(driver_id))
 }
 
 async fn online(
-    State(Location { handle, positions, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, positions, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
     Json(shift): Json<Shift>,
 ) -> Result<Json<Driver>, Problem> {
@@ -153,8 +157,8 @@ async fn online(
 }
 
 async fn offline(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
 ) -> Result<Json<Driver>, Problem> {
     let mut unit = handle.unit().await?;
@@ -173,8 +177,8 @@ async fn offline(
 }
 
 async fn place(
-    State(Location { handle, positions, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, positions, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
     Json(at): Json<Point>,
 ) -> Result<NoContent, Problem> {
@@ -187,7 +191,7 @@ async fn place(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Around {
+struct NearQuery {
     /// The latitude.
     #[schemars(range(min = -90.0, max = 90.0))]
     lat: f64,
@@ -203,13 +207,13 @@ struct Around {
 #[derive(Debug, Serialize, JsonSchema)]
 struct NearDrivers {
     /// The nearest first.
-    items: Vec<Near>,
+    items: Vec<NearDriver>,
 }
 
 async fn near(
-    State(Location { handle, index, .. }): State<Location>,
-    caller: Rider,
-    Query(Around { lat, lon, limit }): Query<Around>,
+    State(LocationState { handle, index, .. }): State<LocationState>,
+    caller: RiderCaller,
+    Query(NearQuery { lat, lon, limit }): Query<NearQuery>,
 ) -> Result<Json<NearDrivers>, Problem> {
     let to = Point::new(lat, lon).ok_or_else(|| {
         let wrong = if (-90.0..=90.0).contains(&lat) { "lon" } else { "lat" };
@@ -228,12 +232,12 @@ async fn near(
 /// drivers than the one before, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
-    index: &Index,
+    index: &DriverIndex,
     rider_id: RiderId,
     to: Point,
     enough: usize,
-) -> Result<Vec<Near>, Problem> {
-    let mut shown: Vec<Near> = Vec::new();
+) -> Result<Vec<NearDriver>, Problem> {
+    let mut shown: Vec<NearDriver> = Vec::new();
     for looked_at in [enough, 4 * enough, 16 * enough, usize::MAX] {
         let near = index.nearest(to, looked_at, handle.now());
         let are_all = near.len() < looked_at;

@@ -25,20 +25,20 @@ const TOGETHER: usize = 64;
 
 /// The drivers' positions, shared by the searches and the follower of the stream.
 #[derive(Debug, Clone)]
-pub struct Index {
-    places: Arc<RwLock<Places>>,
+pub struct DriverIndex {
+    places: Arc<RwLock<DriverPositions>>,
     /// The time after which a driver who was not seen is not found.
     silence: SignedDuration,
 }
 
-impl Default for Index {
+impl Default for DriverIndex {
     fn default() -> Self {
         Self::new(LocationSettings::default().silence())
     }
 }
 
 #[derive(Debug, Default)]
-struct Places {
+struct DriverPositions {
     /// The cell of each driver.
     drivers: HashMap<DriverId, CellIndex>,
     /// The positions in each cell, which a search reads together.
@@ -49,7 +49,7 @@ struct Places {
 
 /// A driver who is near.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct Near {
+pub struct NearDriver {
     /// The driver.
     pub driver_id: DriverId,
     /// The last position of the driver.
@@ -58,7 +58,7 @@ pub struct Near {
     pub meters: f64,
 }
 
-impl Index {
+impl DriverIndex {
     /// An empty index, in which a driver is found for this time after a position.
     #[must_use]
     pub fn new(silence: SignedDuration) -> Self {
@@ -83,13 +83,13 @@ impl Index {
 
     /// The nearest drivers who were seen lately, at least `enough` of them if that many are near.
     #[must_use]
-    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<Near> {
+    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         places.nearest(to, enough, now - self.silence..=now + AHEAD)
     }
 }
 
-impl Places {
+impl DriverPositions {
     fn note(&mut self, position: &Position, silence: SignedDuration, now: Timestamp) {
         let Position { driver_id, at, seen_at } = *position;
         let Some(cell) = cell(at) else { return };
@@ -143,9 +143,14 @@ impl Places {
         }
     }
 
-    fn nearest(&self, to: Point, enough: usize, seen: RangeInclusive<Timestamp>) -> Vec<Near> {
+    fn nearest(
+        &self,
+        to: Point,
+        enough: usize,
+        seen: RangeInclusive<Timestamp>,
+    ) -> Vec<NearDriver> {
         let Some(center) = cell(to) else { return Vec::new() };
-        let mut near: Vec<Near> = Vec::new();
+        let mut near: Vec<NearDriver> = Vec::new();
         let mut last_ring = RINGS;
         for ring in 0..=RINGS {
             if ring > last_ring {
@@ -155,7 +160,7 @@ impl Places {
                 for place in self.cells.get(&cell).into_iter().flatten() {
                     if seen.contains(&place.seen_at) {
                         let Position { driver_id, at, .. } = *place;
-                        near.push(Near { driver_id, at, meters: to.meters_to(at) });
+                        near.push(NearDriver { driver_id, at, meters: to.meters_to(at) });
                     }
                 }
             }
@@ -204,13 +209,13 @@ mod tests {
         Position { driver_id: driver(number), at, seen_at }
     }
 
-    fn note(index: &Index, number: u128, place: Point, second: i64) {
+    fn note(index: &DriverIndex, number: u128, place: Point, second: i64) {
         index.note_all([&seen(number, place, second)], at(second));
     }
 
     #[test]
     fn the_nearest_come_first_as_if_all_had_been_measured() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let mut all = Vec::new();
         for number in 0..2_000_u32 {
             let (x, y) = (f64::from(number % 50), f64::from(number / 50));
@@ -236,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_driver_is_where_it_was_seen_last_and_not_found_when_silent() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         note(&index, 1, here, 10);
         note(&index, 1, far, 9);
@@ -253,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_driver_whom_a_clock_saw_that_was_ahead_is_where_it_is_seen_now() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         for number in [1, 2] {
             note(&index, number, here, 3_610);

@@ -24,13 +24,13 @@ use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
 
 use crate::config::LocationSettings;
 use crate::follower::FollowPositions;
-use crate::index::Index;
+use crate::index::DriverIndex;
 use crate::projections::NoteRide;
 use crate::steps::{ReleaseDriver, ReserveDriver};
 
 /// The steps of location in the saga, and the other events that it publishes.
 #[must_use]
-pub fn participant(index: Index) -> Participant {
+pub fn participant(index: DriverIndex) -> Participant {
     Participant::new("location")
         .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
         .saga::<RideDispatch>(|saga| {
@@ -73,12 +73,12 @@ const MIGRATIONS: &[Migration] = &[
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: LocationSettings) -> Service {
-    service_with(Index::new(settings.silence()))
+    service_with(DriverIndex::new(settings.silence()))
 }
 
 /// The service, with the positions that are in this index already.
 #[must_use]
-pub fn service_with(index: Index) -> Service {
+pub fn service_with(index: DriverIndex) -> Service {
     Service::new(participant(index.clone()))
         .migrations(MIGRATIONS)
         .routes(move |handle| http::routes(handle, index))

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use rides_access::Driver;
+use rides_access::DriverCaller;
 use rides_events::DriverId;
 
 pub(crate) fn no_driver(driver_id: DriverId) -> Problem {
@@ -18,7 +18,7 @@ pub(crate) fn riding(driver_id: DriverId) -> Problem {
 }
 
 /// Refuses callers that may see only their own data.
-pub(crate) fn only_behind(caller: &Driver) -> Result<(), Problem> {
+pub(crate) fn only_behind(caller: &DriverCaller) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),
         Some(own) => Err(Problem::new(

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use location::index::Index;
+use location::index::DriverIndex;
 use rides_events::location::Position;
 use rides_events::{DriverId, Point};
 use sqlx::types::Uuid;
@@ -34,7 +34,7 @@ fn seen(number: u32, at: Point, second: u32) -> Position {
 #[test]
 #[ignore = "a measurement of a million drivers"]
 fn a_search_among_a_million_drivers_takes_less_than_a_millisecond_while_positions_come() {
-    let (index, begun) = (Index::default(), Instant::now());
+    let (index, begun) = (DriverIndex::default(), Instant::now());
     let at = |second: u32| Timestamp::from_second(second.into()).expect("a time");
     for number in 0..DRIVERS {
         index.note_all([&seen(number, place(number, 0), 0)], at(0));

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use rides_access::Rider;
+use rides_access::RiderCaller;
 use rides_events::RiderId;
 
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
@@ -16,7 +16,7 @@ pub(crate) fn registered_before(rider_id: RiderId) -> Problem {
 }
 
 /// Refuses callers that may see only their own data.
-pub(crate) fn only_behind(caller: &Rider) -> Result<(), Problem> {
+pub(crate) fn only_behind(caller: &RiderCaller) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),
         Some(own) => Err(Problem::new(

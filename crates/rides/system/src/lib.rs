@@ -25,7 +25,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 fn participants() -> [Participant; 3] {
     [
         dispatch::participant(DispatchSettings::default(), cards::Sandbox::default()),
-        location::participant(location::index::Index::default()),
+        location::participant(location::index::DriverIndex::default()),
         riders::participant(),
     ]
 }

@@ -7,7 +7,7 @@ use ballet_openapi::{Api, Operation, Watchers, json};
 
 use crate::config::DispatchSettings;
 use crate::expiry;
-use crate::http::state::Dispatch;
+use crate::http::state::DispatchState;
 use crate::http::{rides, trips};
 use crate::old_quotes;
 use crate::store::ride;
@@ -18,14 +18,14 @@ pub(crate) fn routes(handle: Handle, settings: DispatchSettings) -> Router {
     let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
         Box::pin(async move { ride::changed(handle.db(), &known).await })
     });
-    api().router(Dispatch { handle, settings, watchers })
+    api().router(DispatchState { handle, settings, watchers })
 }
 
-pub(crate) fn api() -> Api<Dispatch> {
+pub(crate) fn api() -> Api<DispatchState> {
     trips(rides(Api::new("dispatch", "Rides, the offers of them to drivers, and what they cost.")))
 }
 
-fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
+fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such ride.");
     api.post(
         "/quotes",
@@ -108,7 +108,7 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
     )
 }
 
-fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
+fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
     let (ok, missing, none) =
         (StatusCode::OK, StatusCode::NOT_FOUND, "The ride was not offered to this driver.");
     let accepted = "A ride that was just accepted gets its driver in a moment: try again after \

@@ -57,7 +57,7 @@ impl CallStep for ChargeFare {
     ) -> CallStepResult<Self> {
         let now = tx.now();
         let settled = payment::settle(tx.db(), &request, &answer, now).await?;
-        let payment::Settled { paid, owed } = settled;
+        let payment::Settlement { paid, owed } = settled;
         done(FareCharged { ride_id: RideId(request.order_id), paid, owed })
     }
 }

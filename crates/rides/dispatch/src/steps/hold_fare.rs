@@ -25,20 +25,20 @@ pub struct HoldFare(pub Arc<dyn Provider>);
 /// The request to the card processor when a ride is cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Release {
+pub enum ReleaseRequest {
     /// Release the whole hold.
     All(Settle),
     /// Capture the fee for a late cancellation, and release the rest.
     AllBut(Settle),
 }
 
-/// The card processor's answer to a [`Release`].
+/// The card processor's answer to a [`ReleaseRequest`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Released {
-    /// The answer to [`Release::All`].
+pub enum ReleaseAnswer {
+    /// The answer to [`ReleaseRequest::All`].
     All(Void),
-    /// The answer to [`Release::AllBut`].
+    /// The answer to [`ReleaseRequest::AllBut`].
     AllBut(Capture),
 }
 
@@ -107,8 +107,8 @@ impl CallStep for HoldFare {
 
 impl CallCompensate for HoldFare {
     type Compensated = FareReleased;
-    type UndoRequest = Release;
-    type UndoAnswer = Released;
+    type UndoRequest = ReleaseRequest;
+    type UndoAnswer = ReleaseAnswer;
 
     async fn compensate_request(
         &self,
@@ -118,15 +118,21 @@ impl CallCompensate for HoldFare {
         let held = payment::held(tx.db(), ride_id).await?;
         let fee = ride::find(tx.db(), ride_id).await?.and_then(|ride| ride.fee);
         call(match fee {
-            Some(fee) => Release::AllBut(held.settle(fee)),
-            None => Release::All(held.settle(amount)),
+            Some(fee) => ReleaseRequest::AllBut(held.settle(fee)),
+            None => ReleaseRequest::All(held.settle(amount)),
         })
     }
 
-    async fn compensate_call(&self, key: CallKey, request: &Release) -> Result<Released, Failure> {
+    async fn compensate_call(
+        &self,
+        key: CallKey,
+        request: &ReleaseRequest,
+    ) -> Result<ReleaseAnswer, Failure> {
         match request {
-            Release::All(held) => self.0.void(key, held).await.map(Released::All),
-            Release::AllBut(fee) => self.0.capture(key, fee).await.map(Released::AllBut),
+            ReleaseRequest::All(held) => self.0.void(key, held).await.map(ReleaseAnswer::All),
+            ReleaseRequest::AllBut(fee) => {
+                self.0.capture(key, fee).await.map(ReleaseAnswer::AllBut)
+            }
         }
         .map_err(NoAnswer::failure)
     }
@@ -134,18 +140,20 @@ impl CallCompensate for HoldFare {
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
-        request: Release,
-        answer: Released,
+        request: ReleaseRequest,
+        answer: ReleaseAnswer,
     ) -> CallCompensateResult<Self> {
         let now = tx.now();
-        let (Release::All(request) | Release::AllBut(request)) = request;
+        let (ReleaseRequest::All(request) | ReleaseRequest::AllBut(request)) = request;
         let settled = match answer {
-            Released::All(Void::Voided | Void::EndedBefore) => {
+            ReleaseAnswer::All(Void::Voided | Void::EndedBefore) => {
                 payment::release(tx.db(), &request, now).await?
             }
-            Released::AllBut(answer) => payment::settle(tx.db(), &request, &answer, now).await?,
+            ReleaseAnswer::AllBut(answer) => {
+                payment::settle(tx.db(), &request, &answer, now).await?
+            }
         };
-        let payment::Settled { paid, owed } = settled;
+        let payment::Settlement { paid, owed } = settled;
         compensated(FareReleased { ride_id: RideId(request.order_id), paid, owed })
     }
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use rides_events::RideId;
 use rides_events::dispatch::{RideCompleted, RideStarted};
 
-use crate::offer::State;
+use crate::offer::OfferState;
 use crate::store::{offer, ride};
 
 /// The interval between two looks. When the driver completes the ride, the watch looks at once.
@@ -34,7 +34,7 @@ impl Watch for WatchRide {
             return Ok(Look::Open(AGAIN));
         };
         if let Some(live) = offer::live(tx.db(), ride_id).await? {
-            offer::end(tx.db(), ride_id, live.attempt, State::Driven, now).await?;
+            offer::end(tx.db(), ride_id, live.attempt, OfferState::Driven, now).await?;
         }
         let driver_id =
             ride.driver_id.ok_or_else(|| Failure::permanent("a ride was driven by nobody"))?;

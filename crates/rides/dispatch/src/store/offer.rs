@@ -9,7 +9,7 @@ use rides_events::{DriverId, RideId};
 use sqlx::types::Uuid;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::offer::{Offer, State};
+use crate::offer::{Offer, OfferState};
 
 /// The most offers that one search returns.
 const AT_ONCE: i64 = 100;
@@ -52,7 +52,7 @@ pub(crate) async fn end(
     db: &mut PgConnection,
     ride_id: RideId,
     attempt: i16,
-    state: State,
+    state: OfferState,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let ended = sqlx::query(

@@ -9,8 +9,8 @@ use rides_events::dispatch::{RideCancelled, RideOffered, RideRequested};
 use rides_events::{DriverId, QuoteId, RideId, RiderId};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
-use crate::history::History;
-use crate::ride::{Ride, Status};
+use crate::history::RideHistory;
+use crate::ride::{Ride, RideStatus};
 
 const RIDE: &str =
     "ride.ride_id, ride.status, ride.driver_id, ride.attempt, ride.asked, ride.requested_at,
@@ -64,7 +64,7 @@ pub(crate) async fn find(
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
-) -> Result<Option<History>, Failure> {
+) -> Result<Option<RideHistory>, Failure> {
     let history = sqlx::query_as("select ride_id, rider_id, history from ride where ride_id = $1");
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
@@ -72,8 +72,8 @@ pub(crate) async fn history(
 /// The histories of those rides that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
-    known: &[History],
-) -> Result<Vec<History>, Failure> {
+    known: &[RideHistory],
+) -> Result<Vec<RideHistory>, Failure> {
     let (rides, lengths): (Vec<_>, Vec<_>) =
         known.iter().map(|known| (known.ride_id.0, i64::from(known.last()))).unzip();
     let changed = sqlx::query_as(
@@ -137,7 +137,7 @@ pub(crate) async fn offered(
         .bind(i16::try_from(offered.attempt)?)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), offered.ride_id, Status::Offered)
+    one(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
 }
 
 /// Continues the search after a driver who did not accept.
@@ -155,7 +155,7 @@ pub(crate) async fn search_on(
         .bind(asked.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, Status::Searching)
+    one(advanced.rows_affected(), ride_id, RideStatus::Searching)
 }
 
 /// Stores the driver who accepted.
@@ -173,7 +173,7 @@ pub(crate) async fn accept(
         .bind(driver_id.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, Status::Accepted)
+    one(advanced.rows_affected(), ride_id, RideStatus::Accepted)
 }
 
 /// Stores that the driver is assigned.
@@ -185,7 +185,7 @@ pub(crate) async fn assign(
     let statement = "update ride set status = 'assigned', assigned_at = $2, changed_at = $2
          where ride_id = $1 and status = 'accepted'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::Assigned)
+    one(advanced.rows_affected(), ride_id, RideStatus::Assigned)
 }
 
 /// Stores that the rider is in the car.
@@ -197,7 +197,7 @@ pub(crate) async fn pick_up(
     let statement = "update ride set status = 'picked_up', changed_at = $2
          where ride_id = $1 and status = 'assigned'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::PickedUp)
+    one(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
 }
 
 /// Stores that the ride is under way.
@@ -209,7 +209,7 @@ pub(crate) async fn start(
     let statement = "update ride set status = 'riding', started_at = $2, changed_at = $2
          where ride_id = $1 and status = 'picked_up'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::Riding)
+    one(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
 /// Stores that the rider arrived.
@@ -268,7 +268,7 @@ pub(crate) async fn cancel(
     Ok(cancelled.rows_affected() == 1)
 }
 
-fn one(rows: u64, ride_id: RideId, status: Status) -> Result<(), Failure> {
+fn one(rows: u64, ride_id: RideId, status: RideStatus) -> Result<(), Failure> {
     if rows == 1 {
         return Ok(());
     }

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::Client;
-use crate::town::life::{Person, Town};
-use crate::town::plan::Place;
+use crate::client::RidesClient;
+use crate::town::life::{Resident, SharedTown};
+use crate::town::plan::MapPoint;
 
 const TICK: Duration = Duration::from_millis(250);
 /// The meters that a car moves in a tick, without and with a ride.
@@ -25,7 +25,7 @@ const MOVING: u32 = 8;
 const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
-enum Doing {
+enum Activity {
     /// Without an offer.
     Cruising,
     /// With an offer, to be answered at this time.
@@ -38,24 +38,24 @@ enum Doing {
 
 /// A ride, as its driver reads it.
 #[derive(Debug, Deserialize)]
-struct Trip {
-    ride: Journey,
+struct TripAnswer {
+    ride: TripRide,
 }
 
 #[derive(Debug, Deserialize)]
-struct Journey {
+struct TripRide {
     pickup: Point,
     destination: Point,
 }
 
 struct Car<'a> {
-    town: &'a Town,
-    client: Client<'a>,
+    town: &'a SharedTown,
+    client: RidesClient<'a>,
     id: Uuid,
     dice: Dice,
-    at: Place,
-    way: VecDeque<Place>,
-    doing: Doing,
+    at: MapPoint,
+    way: VecDeque<MapPoint>,
+    doing: Activity,
     /// The ticks for which the car still stands.
     stands: u32,
     /// The ticks since the last position.
@@ -63,11 +63,11 @@ struct Car<'a> {
 }
 
 /// Drives until this future is dropped.
-pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<()> {
+pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
     let at = town.plan.corner(town.crossing(&mut dice));
-    let client = Client::new(&town.site, number).with(person.token.as_deref());
-    let (id, doing, way) = (person.id, Doing::Cruising, VecDeque::new());
+    let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
+    let (id, doing, way) = (person.id, Activity::Cruising, VecDeque::new());
     let mut car = Car { town, client, id, dice, at, way, doing, stands: 0, unseen: 0 };
     let shift = json!({ "seats": 4, "at": at.on_earth() });
     client.http.ask(Method::POST, "location", &format!("/drivers/{id}/online"), &shift).await?;
@@ -85,22 +85,27 @@ impl Car<'_> {
     async fn step(&mut self) -> Result<()> {
         let doing = self.doing;
         match doing {
-            Doing::Cruising => match self.asked() {
+            Activity::Cruising => match self.asked() {
                 Some(ride) => {
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
-                    self.doing = Doing::Thinking(ride, thinks);
+                    self.doing = Activity::Thinking(ride, thinks);
                 }
                 None => self.cruise(),
             },
-            Doing::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
-            Doing::Ignoring(ride) if self.asked() != Some(ride) => self.doing = Doing::Cruising,
-            Doing::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
-            Doing::ToPickup(ride) if self.is_over(ride) => self.doing = Doing::Cruising,
-            Doing::Riding(ride) if self.moves(DRIVES) => {
-                self.client.says(ride, self.id, "complete").await?;
-                self.doing = Doing::Cruising;
+            Activity::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
+            Activity::Ignoring(ride) if self.asked() != Some(ride) => {
+                self.doing = Activity::Cruising
             }
-            Doing::Thinking(..) | Doing::Ignoring(_) | Doing::ToPickup(_) | Doing::Riding(_) => {}
+            Activity::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
+            Activity::ToPickup(ride) if self.is_over(ride) => self.doing = Activity::Cruising,
+            Activity::Riding(ride) if self.moves(DRIVES) => {
+                self.client.says(ride, self.id, "complete").await?;
+                self.doing = Activity::Cruising;
+            }
+            Activity::Thinking(..)
+            | Activity::Ignoring(_)
+            | Activity::ToPickup(_)
+            | Activity::Riding(_) => {}
         }
         Ok(())
     }
@@ -112,7 +117,7 @@ impl Car<'_> {
     }
 
     fn is_over(&self, ride: Uuid) -> bool {
-        self.town.seen.borrow().rides.get(&ride).is_none_or(super::seen::Ride::is_over)
+        self.town.seen.borrow().rides.get(&ride).is_none_or(super::snapshot::ListedRide::is_over)
     }
 
     fn cruise(&mut self) {
@@ -154,17 +159,17 @@ impl Car<'_> {
     async fn answer(&mut self, ride: Uuid) -> Result<()> {
         let (what, then) = match self.dice.below(100) {
             0..6 => {
-                self.doing = Doing::Ignoring(ride);
+                self.doing = Activity::Ignoring(ride);
                 return Ok(());
             }
-            6..20 => ("decline", Doing::Cruising),
-            _ => ("accept", Doing::ToPickup(ride)),
+            6..20 => ("decline", Activity::Cruising),
+            _ => ("accept", Activity::ToPickup(ride)),
         };
         let (status, _) = self.client.says(ride, self.id, what).await?;
         // The offer or the ride may be over by then.
-        self.doing = if status.is_success() { then } else { Doing::Ignoring(ride) };
-        if let Doing::ToPickup(_) = self.doing {
-            let Trip { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
+        self.doing = if status.is_success() { then } else { Activity::Ignoring(ride) };
+        if let Activity::ToPickup(_) = self.doing {
+            let TripAnswer { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
             self.go_to(ride.pickup);
         }
         Ok(())
@@ -174,17 +179,18 @@ impl Car<'_> {
         let (status, _) = self.client.says(ride, self.id, "start").await?;
         // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
         self.doing = if status == StatusCode::CONFLICT {
-            if self.is_over(ride) { Doing::Cruising } else { Doing::ToPickup(ride) }
+            if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
         } else {
-            let Trip { ride: journey } = serde_json::from_value(self.client.trip(ride).await?)?;
+            let TripAnswer { ride: journey } =
+                serde_json::from_value(self.client.trip(ride).await?)?;
             self.go_to(journey.destination);
-            Doing::Riding(ride)
+            Activity::Riding(ride)
         };
         Ok(())
     }
 
     fn go_to(&mut self, to: Point) {
-        if let Some(to) = Place::in_town(to) {
+        if let Some(to) = MapPoint::in_town(to) {
             self.go(self.town.plan.nearest(to), usize::MAX);
         }
     }

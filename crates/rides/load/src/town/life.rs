@@ -7,21 +7,21 @@ use ballet_trials::{Dice, Site};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::town::plan::Plan;
-use crate::town::seen::Seen;
+use crate::town::plan::TownPlan;
+use crate::town::snapshot::TownSnapshot;
 
 /// The state of the town that its residents share.
 #[derive(Debug)]
-pub(crate) struct Town {
+pub(crate) struct SharedTown {
     pub(crate) site: Arc<Site>,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<TownPlan>,
     pub(crate) crossings: Vec<usize>,
-    pub(crate) seen: watch::Receiver<Arc<Seen>>,
+    pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }
 
-impl Town {
+impl SharedTown {
     /// Picks one of the crossings.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
@@ -30,13 +30,13 @@ impl Town {
 
 /// A rider or a driver.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct Resident {
     pub(crate) id: Uuid,
     /// The token for the gateway.
     pub(crate) token: Option<String>,
 }
 
-impl Person {
+impl Resident {
     /// Makes this many residents with this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
         let ids: Vec<Uuid> = (0..count).map(|_| site.new_id()).collect();

@@ -20,29 +20,49 @@ const ACROSS: usize = 19;
 const DOWN: usize = 13;
 const BLOCK: f64 = 350.0;
 const BESIDE_WATER: f64 = 135.0;
-const OLD_TOWN: Place = Place { x: 2_450.0, y: 1_500.0 };
+const OLD_TOWN: MapPoint = MapPoint { x: 2_450.0, y: 1_500.0 };
 /// The numbers of the streets that cross the river.
 const BRIDGES: [usize; 6] = [2, 5, 7, 10, 13, 16];
 /// The blocks that are parks, by their north-western corners.
 const PARKS: [(usize, usize); 9] =
     [(11, 2), (12, 2), (11, 3), (12, 3), (3, 10), (4, 10), (15, 5), (9, 11), (1, 3)];
 
-const NAMES: [Name; 5] = [
-    Name { text: "Révérence", of: "water", at: Place { x: 4_330.0, y: 2_490.0 }, turn: 0.02 },
-    Name { text: "Old Town", of: "quarter", at: OLD_TOWN, turn: 0.0 },
-    Name { text: "Port de Bras", of: "quarter", at: Place { x: 1_180.0, y: 3_760.0 }, turn: 0.0 },
-    Name { text: "Grand Jeté", of: "quarter", at: Place { x: 5_350.0, y: 1_150.0 }, turn: 0.0 },
-    Name { text: "Demi-Pointe", of: "quarter", at: Place { x: 4_700.0, y: 3_720.0 }, turn: 0.0 },
+const NAMES: [MapLabel; 5] = [
+    MapLabel {
+        text: "Révérence",
+        of: "water",
+        at: MapPoint { x: 4_330.0, y: 2_490.0 },
+        turn: 0.02,
+    },
+    MapLabel { text: "Old Town", of: "quarter", at: OLD_TOWN, turn: 0.0 },
+    MapLabel {
+        text: "Port de Bras",
+        of: "quarter",
+        at: MapPoint { x: 1_180.0, y: 3_760.0 },
+        turn: 0.0,
+    },
+    MapLabel {
+        text: "Grand Jeté",
+        of: "quarter",
+        at: MapPoint { x: 5_350.0, y: 1_150.0 },
+        turn: 0.0,
+    },
+    MapLabel {
+        text: "Demi-Pointe",
+        of: "quarter",
+        at: MapPoint { x: 4_700.0, y: 3_720.0 },
+        turn: 0.0,
+    },
 ];
 
 /// A place in the town, in meters from its north-western corner.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Place {
+pub(crate) struct MapPoint {
     pub(crate) x: f64,
     pub(crate) y: f64,
 }
 
-impl Place {
+impl MapPoint {
     pub(crate) fn to(self, other: Self) -> f64 {
         (self.x - other.x).hypot(self.y - other.y)
     }
@@ -70,17 +90,17 @@ impl Place {
 
 /// The town, as it is drawn and driven in.
 #[derive(Debug, Serialize)]
-pub(crate) struct Plan {
+pub(crate) struct TownPlan {
     name: &'static str,
     width: f64,
     height: f64,
-    river: Vec<Place>,
-    parks: Vec<Vec<Place>>,
-    names: [Name; 5],
+    river: Vec<MapPoint>,
+    parks: Vec<Vec<MapPoint>>,
+    names: [MapLabel; 5],
     /// Broad streets come last: they are drawn above the others.
     streets: Vec<Street>,
     #[serde(skip)]
-    corners: Vec<Place>,
+    corners: Vec<MapPoint>,
     /// The corners to which a street leads, for each corner.
     #[serde(skip)]
     next: Vec<Vec<usize>>,
@@ -88,10 +108,10 @@ pub(crate) struct Plan {
 
 /// A label on the map.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Name {
+struct MapLabel {
     text: &'static str,
     of: &'static str,
-    at: Place,
+    at: MapPoint,
     /// In radians, clockwise.
     turn: f64,
 }
@@ -99,10 +119,10 @@ struct Name {
 #[derive(Debug, Serialize)]
 struct Street {
     is_broad: bool,
-    line: Vec<Place>,
+    line: Vec<MapPoint>,
 }
 
-impl Plan {
+impl TownPlan {
     pub(crate) fn new() -> Self {
         let mut plan = Self {
             name: NAME,
@@ -174,7 +194,7 @@ impl Plan {
         &self,
         numbers: &HashMap<(usize, usize), usize>,
         (column, row): (usize, usize),
-    ) -> Option<Vec<Place>> {
+    ) -> Option<Vec<MapPoint>> {
         let corners = [(0, 0), (1, 0), (1, 1), (0, 1)];
         let corners = corners.map(|(right, down)| numbers.get(&(column + right, row + down)));
         corners.into_iter().map(|corner| corner.map(|corner| self.corners[*corner])).collect()
@@ -199,12 +219,12 @@ impl Plan {
         (0..self.corners.len()).filter(|corner| !self.next[*corner].is_empty()).collect()
     }
 
-    pub(crate) fn corner(&self, corner: usize) -> Place {
+    pub(crate) fn corner(&self, corner: usize) -> MapPoint {
         self.corners[corner]
     }
 
     /// The corner nearest to a place.
-    pub(crate) fn nearest(&self, to: Place) -> usize {
+    pub(crate) fn nearest(&self, to: MapPoint) -> usize {
         let far = |corner: &usize| self.corners[*corner].to(to);
         let nearest =
             self.crossings().into_iter().min_by(|one, other| far(one).total_cmp(&far(other)));
@@ -212,7 +232,7 @@ impl Plan {
     }
 
     /// The shortest way along streets, with both ends.
-    pub(crate) fn way(&self, from: usize, to: usize) -> Vec<Place> {
+    pub(crate) fn way(&self, from: usize, to: usize) -> Vec<MapPoint> {
         let mut best: HashMap<usize, (u64, usize)> = HashMap::from([(from, (0, from))]);
         let mut open = BinaryHeap::from([(Reverse(0_u64), from)]);
         while let Some((Reverse(far), corner)) = open.pop() {
@@ -238,7 +258,7 @@ impl Plan {
 }
 
 /// Adds the corners that are not in the water, and returns their numbers by column and row.
-fn number_corners(plan: &mut Plan) -> HashMap<(usize, usize), usize> {
+fn number_corners(plan: &mut TownPlan) -> HashMap<(usize, usize), usize> {
     let mut numbers = HashMap::new();
     for column in 0..ACROSS {
         for row in 0..DOWN {
@@ -254,21 +274,21 @@ fn number_corners(plan: &mut Plan) -> HashMap<(usize, usize), usize> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of streets")]
-fn bent(column: usize, row: usize) -> Place {
+fn bent(column: usize, row: usize) -> MapPoint {
     let (x, y) = (150.0 + BLOCK * column as f64, 100.0 + BLOCK * row as f64);
     let (dx, dy) = (x - OLD_TOWN.x, y - OLD_TOWN.y);
     let near = (-(dx * dx + dy * dy) / 1_500_000.0).exp();
     let (sin, cos) = (0.75 * near).sin_cos();
     let (dx, dy) = (dx * cos - dy * sin, dx * sin + dy * cos);
-    Place {
+    MapPoint {
         x: OLD_TOWN.x + dx + 45.0 * (y / 520.0).sin(),
         y: OLD_TOWN.y + dy + 55.0 * (x / 610.0).sin(),
     }
 }
 
 /// The middle of the river at this distance from the west.
-fn river(x: f64) -> Place {
-    Place { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
+fn river(x: f64) -> MapPoint {
+    MapPoint { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a way in a town")]
@@ -282,7 +302,7 @@ mod tests {
 
     #[test]
     fn every_corner_is_reached_from_every_other_along_streets() {
-        let plan = Plan::new();
+        let plan = TownPlan::new();
         let crossings = plan.crossings();
         assert!(crossings.len() > 180, "{}", crossings.len());
         for to in &crossings {
@@ -294,10 +314,10 @@ mod tests {
 
     #[test]
     fn a_place_in_town_is_found_again() {
-        for corner in Plan::new().corners {
-            let found = corner.on_earth().and_then(Place::in_town).expect("in town");
+        for corner in TownPlan::new().corners {
+            let found = corner.on_earth().and_then(MapPoint::in_town).expect("in town");
             assert!(found.to(corner) < 0.01, "{corner:?} became {found:?}");
         }
-        assert_eq!(Place::in_town(Point::new(0.0, 0.0).expect("on Earth")), None);
+        assert_eq!(MapPoint::in_town(Point::new(0.0, 0.0).expect("on Earth")), None);
     }
 }

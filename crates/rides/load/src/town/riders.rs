@@ -7,8 +7,8 @@ use ballet_trials::{Begun, Dice, End, unless_away};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::Client;
-use crate::town::life::{Person, Town};
+use crate::client::RidesClient;
+use crate::town::life::{Resident, SharedTown};
 
 /// The shortest and longest rides, in meters.
 const SHORTEST: f64 = 900.0;
@@ -16,16 +16,16 @@ const LONGEST: f64 = 3_200.0;
 
 /// The intention of a rider after the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum RiderIntent {
     Waits,
     CancelsSoon,
     CancelsWhenAssigned,
 }
 
 /// Orders one ride after the other until this future is dropped.
-pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<()> {
+pub(crate) async fn ride(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(2, u64::try_from(number).unwrap_or_default());
-    let client = Client::new(&town.site, number).with(person.token.as_deref());
+    let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
     let rider = client.rider().await?;
     loop {
         tokio::time::sleep(dice.millis(500, 12_000)).await;
@@ -36,7 +36,12 @@ pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<(
     }
 }
 
-async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) -> Result<()> {
+async fn order(
+    town: &SharedTown,
+    client: RidesClient<'_>,
+    rider: Uuid,
+    dice: &mut Dice,
+) -> Result<()> {
     let from = town.plan.corner(town.crossing(dice));
     let to = loop {
         let to = town.plan.corner(town.crossing(dice));
@@ -46,11 +51,11 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
     };
     let ride = client.request_from(rider, json!(from.on_earth()), json!(to.on_earth())).await?;
     let mood = match dice.below(100) {
-        0..6 => Mood::CancelsSoon,
-        6..12 => Mood::CancelsWhenAssigned,
-        _ => Mood::Waits,
+        0..6 => RiderIntent::CancelsSoon,
+        6..12 => RiderIntent::CancelsWhenAssigned,
+        _ => RiderIntent::Waits,
     };
-    if mood == Mood::CancelsSoon {
+    if mood == RiderIntent::CancelsSoon {
         tokio::time::sleep(dice.millis(300, 3_000)).await;
         client.cancel(ride).await?;
     }
@@ -65,7 +70,7 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
         match (&*status, reason) {
             ("completed", _) => break End::Completed,
             ("cancelled", Some(reason)) => break End::aborted(&reason),
-            ("assigned", _) if mood == Mood::CancelsWhenAssigned && !cancelled => {
+            ("assigned", _) if mood == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
                 cancelled = true;
@@ -74,9 +79,9 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
         }
     };
     let what = match mood {
-        Mood::Waits => "in town",
-        Mood::CancelsSoon => "in town, cancelled at once",
-        Mood::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
+        RiderIntent::Waits => "in town",
+        RiderIntent::CancelsSoon => "in town, cancelled at once",
+        RiderIntent::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
     };
     town.site.began(what, Begun { saga: ride, end });
     Ok(())

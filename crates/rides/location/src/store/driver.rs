@@ -10,7 +10,7 @@ use rides_events::{DriverId, RiderId};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
-use crate::driver::{Driver, State};
+use crate::driver::{Driver, DriverState};
 
 const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, (
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
@@ -103,7 +103,7 @@ pub(crate) async fn shown_to(
 /// A page of drivers: all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
-    state: Option<State>,
+    state: Option<DriverState>,
     after: Option<DriverId>,
     limit: Limit,
 ) -> Result<Vec<Driver>, Failure> {

@@ -10,7 +10,7 @@ use sqlx::types::Uuid;
 
 /// The request of a ride for a driver.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct ReservationRequest {
     pub(crate) ride_id: RideId,
     /// The number that the offer will have.
     pub(crate) attempt: u16,
@@ -23,7 +23,7 @@ pub(crate) struct Wanted {
 /// is skipped.
 pub(crate) async fn reserve(
     db: &mut PgConnection,
-    wanted: Wanted,
+    wanted: ReservationRequest,
     drivers: &[DriverId],
     now: Timestamp,
 ) -> Result<Option<DriverId>, Failure> {

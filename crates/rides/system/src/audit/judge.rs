@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::money;
-use crate::audit::rows::{Offer, Operation, Ride, Rows, Work};
+use crate::audit::rows::{AuditedOffer, AuditedRide, AuditedWork, CardOperation, RidesSnapshot};
 
 /// Checks the rows. A ride is at rest if it has not changed since `quiescent_at` and its saga waits for nothing.
-pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
+pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
     let mut report = Report {
         rows: rows.rides.len()
             + rows.offers.len()
@@ -31,15 +31,15 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
     let unknown =
         unknown.iter().map(|ride| format!("ride {ride} was unknown when the rides were read"));
     report.open.extend(unknown);
-    let mut of_ride: HashMap<Uuid, Vec<&Work>> = HashMap::new();
+    let mut of_ride: HashMap<Uuid, Vec<&AuditedWork>> = HashMap::new();
     for work in &rows.work {
         of_ride.entry(work.ride_id).or_default().push(work);
     }
-    let mut offers: HashMap<Uuid, Vec<&Offer>> = HashMap::new();
+    let mut offers: HashMap<Uuid, Vec<&AuditedOffer>> = HashMap::new();
     for offer in &rows.offers {
         offers.entry(offer.ride_id).or_default().push(offer);
     }
-    let mut operations: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
+    let mut operations: HashMap<Uuid, Vec<&CardOperation>> = HashMap::new();
     for operation in &rows.operations {
         operations.entry(operation.ride_id).or_default().push(operation);
     }
@@ -71,7 +71,7 @@ fn is_live(state: &str) -> bool {
 }
 
 /// Checks that a driver has at most one live offer or ride in each service, and that the driver's state fits its work.
-fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
+fn at_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
     let mut live: BTreeMap<(&str, Uuid), Vec<&str>> = BTreeMap::new();
@@ -101,8 +101,8 @@ fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
 
 /// Checks that location has no driver for another ride than dispatch has. An offer that is live before and after the
 /// read of location was live in between, so the ride cannot have ended meanwhile.
-fn between_services(rows: &Rows, violations: &mut Vec<String>) {
-    let live = |offers: &[Offer]| -> HashSet<(Uuid, Uuid)> {
+fn between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
+    let live = |offers: &[AuditedOffer]| -> HashSet<(Uuid, Uuid)> {
         let live = offers.iter().filter(|offer| is_live(&offer.state));
         live.map(|offer| (offer.ride_id, offer.driver_id)).collect()
     };
@@ -122,8 +122,8 @@ fn between_services(rows: &Rows, violations: &mut Vec<String>) {
 }
 
 /// Checks that the rides of a driver never overlapped: of two, the first ended before the second began.
-fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
-    let began = |work: &Work| work.since.map(|since| (work.driver_id, since, work.until));
+fn at_any_moment(work: &[AuditedWork], violations: &mut Vec<String>) {
+    let began = |work: &AuditedWork| work.since.map(|since| (work.driver_id, since, work.until));
     let mut all: Vec<_> = work.iter().filter_map(began).collect();
     all.sort_unstable();
     for two in all.windows(2) {
@@ -137,8 +137,13 @@ fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
 }
 
 /// Checks that a ride that is over has left nothing live, and that its driver drove it.
-fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<String>) {
-    let Ride { ride_id, status, driver_id, .. } = ride;
+fn at_rest(
+    ride: &AuditedRide,
+    work: &[&AuditedWork],
+    offers: &[&AuditedOffer],
+    violations: &mut Vec<String>,
+) {
+    let AuditedRide { ride_id, status, driver_id, .. } = ride;
     for one in work.iter().filter(|work| is_live(&work.state)) {
         violations.push(format!(
             "ride {ride_id} is {status}, and driver {} is {} for it",
@@ -163,16 +168,16 @@ fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::rows::Driver;
+    use crate::audit::rows::AuditedDriver;
 
     const RIDE: Uuid = Uuid::from_u128(1);
     const DRIVER: Uuid = Uuid::from_u128(2);
 
-    fn rows(status: &str, offer: &str, work: &str, driver: &str) -> Rows {
+    fn rows(status: &str, offer: &str, work: &str, driver: &str) -> RidesSnapshot {
         let (status, state) = (status.to_owned(), offer.to_owned());
-        Rows {
+        RidesSnapshot {
             read_at: Timestamp::UNIX_EPOCH,
-            rides: vec![Ride {
+            rides: vec![AuditedRide {
                 ride_id: RIDE,
                 status,
                 driver_id: Some(DRIVER),
@@ -182,20 +187,20 @@ mod tests {
             }],
             payments: Vec::new(),
             operations: Vec::new(),
-            offers: vec![Offer { ride_id: RIDE, driver_id: DRIVER, state }],
+            offers: vec![AuditedOffer { ride_id: RIDE, driver_id: DRIVER, state }],
             offers_after: Vec::new(),
-            work: vec![Work {
+            work: vec![AuditedWork {
                 ride_id: RIDE,
                 driver_id: DRIVER,
                 state: work.to_owned(),
                 since: Some(2),
                 until: (!is_live(work)).then_some(4),
             }],
-            drivers: vec![Driver { driver_id: DRIVER, state: driver.to_owned() }],
+            drivers: vec![AuditedDriver { driver_id: DRIVER, state: driver.to_owned() }],
         }
     }
 
-    fn judged(rows: &Rows) -> Report {
+    fn judged(rows: &RidesSnapshot) -> Report {
         judge(rows, Timestamp::UNIX_EPOCH, &Report::default())
     }
 
@@ -223,16 +228,17 @@ mod tests {
     fn a_driver_in_two_live_rides_is_always_wrong() {
         let mut two = rows("assigned", "accepted", "reserved", "reserved");
         let other = Uuid::from_u128(3);
-        two.offers.push(Offer { ride_id: other, ..two.offers[0].clone() });
+        two.offers.push(AuditedOffer { ride_id: other, ..two.offers[0].clone() });
         assert_eq!(judged(&two).violations.len(), 1);
-        two.work.push(Work { ride_id: other, since: Some(3), ..two.work[0].clone() });
+        two.work.push(AuditedWork { ride_id: other, since: Some(3), ..two.work[0].clone() });
         let found = judged(&two).violations;
         assert_eq!(found.len(), 3, "now, and at any moment: {found:?}");
     }
 
     #[test]
     fn what_is_there_for_a_ride_that_dispatch_does_not_know_stays_open() {
-        let operation = Operation { ride_id: RIDE, result: "approved".to_owned(), amount: 1_000 };
+        let operation =
+            CardOperation { ride_id: RIDE, result: "approved".to_owned(), amount: 1_000 };
         for (has_work, operations) in
             [(true, vec![]), (false, vec![operation.clone()]), (true, vec![operation])]
         {
@@ -251,7 +257,7 @@ mod tests {
     #[test]
     fn a_driver_is_not_in_one_ride_for_dispatch_and_in_another_for_location() {
         let mut two = rows("assigned", "accepted", "reserved", "reserved");
-        two.rides.push(Ride { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });
+        two.rides.push(AuditedRide { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });
         two.work[0].ride_id = two.rides[1].ride_id;
         assert_eq!(
             judged(&two).violations,
@@ -266,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_driver_who_was_in_two_rides_at_once_is_found_when_both_are_over() {
-        let work = |driver, since, until| Work {
+        let work = |driver, since, until| AuditedWork {
             ride_id: RIDE,
             driver_id: Uuid::from_u128(driver),
             state: "released".to_owned(),

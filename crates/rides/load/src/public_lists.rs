@@ -13,7 +13,7 @@ use crate::client::BEHIND;
 
 /// A live offer, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Live {
+pub(crate) struct LiveOffer {
     pub(crate) ride_id: Uuid,
     pub(crate) driver_id: Uuid,
     pub(crate) state: String,
@@ -26,18 +26,18 @@ struct Items<T> {
 
 /// The services' public lists, for a client that may see everything.
 #[derive(Debug)]
-pub(crate) struct Doors<'a> {
+pub(crate) struct PublicLists<'a> {
     site: &'a Site,
     token: Option<String>,
 }
 
-impl<'a> Doors<'a> {
+impl<'a> PublicLists<'a> {
     pub(crate) async fn of(site: &'a Site) -> Result<Self> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
     /// Lists all live offers. One statement reads them.
-    pub(crate) async fn live(&self) -> Result<Vec<Live>> {
+    pub(crate) async fn live(&self) -> Result<Vec<LiveOffer>> {
         self.list("dispatch", "/trips?live=true&limit=1000").await
     }
 
