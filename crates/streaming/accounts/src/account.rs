@@ -35,7 +35,7 @@ pub(crate) enum AtLimit {
 /// An account.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Account")]
-pub(crate) struct Stored {
+pub(crate) struct StoredAccount {
     /// The account.
     pub(crate) account_id: AccountId,
     /// The version. It grows with each change.
@@ -63,7 +63,7 @@ pub(crate) struct Stored {
     pub(crate) closed_at: Option<Timestamp>,
 }
 
-impl Stored {
+impl StoredAccount {
     /// The account as events carry it: without the person's data.
     pub(crate) fn event(&self) -> accounts::Account {
         accounts::Account {
@@ -126,7 +126,7 @@ impl FromRow<'_, PgRow> for Plan {
     }
 }
 
-impl FromRow<'_, PgRow> for Stored {
+impl FromRow<'_, PgRow> for StoredAccount {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let (Text(plan), Text(region)) = (row.try_get("plan")?, row.try_get("region")?);
         Ok(Self {

@@ -12,8 +12,8 @@ use streaming_access::Caller;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 use streaming_events::{AccountId, ClosureId, DeviceId};
 
-use crate::account::{Closure, Device, Plan, Stored};
-use crate::refusals::{no_device, no_plan, own, taken, too_many_devices};
+use crate::account::{Closure, Device, Plan, StoredAccount};
+use crate::refusals::{address_taken, no_device, no_plan, own, too_many_devices};
 use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
 use crate::store::{account, closure, device};
 
@@ -126,7 +126,7 @@ async fn list(
     State(handle): State<Handle>,
     caller: Caller,
     Query(After { after, limit }): Query<After<AccountId>>,
-) -> Result<Json<Page<Stored>>, Problem> {
+) -> Result<Json<Page<StoredAccount>>, Problem> {
     caller.must_be_behind()?;
     let accounts = account::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(accounts, limit, |account| account.account_id)))
@@ -135,7 +135,7 @@ async fn list(
 async fn sign_up(
     State(handle): State<Handle>,
     Json(new): Json<NewAccount>,
-) -> Result<Created<Stored>, Problem> {
+) -> Result<Created<StoredAccount>, Problem> {
     let new = new.checked()?;
     let account_id = handle.new_id::<AccountId>();
     let mut unit = handle.unit().await?;
@@ -144,7 +144,9 @@ async fn sign_up(
     let opened = tx.attempt(async |db| account::open(db, account_id, &new, now).await).await;
     let opened = match opened {
         Ok(opened) => opened.ok_or_else(|| no_plan(&new.plan))?,
-        Err(error) if broken_constraint(&error) == Some("account_by_email") => return Err(taken()),
+        Err(error) if broken_constraint(&error) == Some("account_by_email") => {
+            return Err(address_taken());
+        }
         Err(error) => return Err(ballet::Failure::from(error).into()),
     };
     tx.publish(&AccountOpened(opened.event())).await?;
@@ -156,7 +158,7 @@ async fn read(
     State(handle): State<Handle>,
     caller: Caller,
     Path(account_id): Path<AccountId>,
-) -> Result<Json<Stored>, Problem> {
+) -> Result<Json<StoredAccount>, Problem> {
     own(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
 }
 
@@ -165,7 +167,7 @@ async fn change_plan(
     caller: Caller,
     Path(account_id): Path<AccountId>,
     Json(NewPlan { plan }): Json<NewPlan>,
-) -> Result<Json<Stored>, Problem> {
+) -> Result<Json<StoredAccount>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -252,7 +254,7 @@ async fn remove_device(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct ClosureFilter {
     /// Only those that are overdue.
     #[serde(default)]
     overdue: bool,
@@ -267,7 +269,7 @@ struct Filter {
 async fn closures(
     State(handle): State<Handle>,
     caller: Caller,
-    Query(Filter { overdue, after, limit }): Query<Filter>,
+    Query(ClosureFilter { overdue, after, limit }): Query<ClosureFilter>,
 ) -> Result<Json<Page<Closure>>, Problem> {
     caller.must_be_behind()?;
     let overdue_at = overdue.then(|| handle.now());

@@ -18,14 +18,14 @@ use streaming_events::PlaybackSession;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 
 use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
-use crate::steps::{CompleteErasure, Nobody, ReleaseSlot, ReserveSlot};
+use crate::steps::{AccountClosureOwner, CompleteErasure, ReleaseSlot, ReserveSlot};
 
 /// The steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("accounts")
         .saga::<PlaybackSession>(|saga| saga.compensatable(ReserveSlot).retriable(ReleaseSlot))
-        .owns(Nobody, |saga| {
+        .owns(AccountClosureOwner, |saga| {
             saga.originates::<AccountClosed>("close_account").retriable(CompleteErasure)
         })
         .projects(NotePlayback)

@@ -3,7 +3,7 @@
 use ballet::{Failure, Projection, Tx};
 use streaming_events::{analytics, playback, titles};
 
-use crate::store::closure::{self, Service};
+use crate::store::closure::{self, ErasingService};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $name:ident = $text:literal on $event:ty: $service:ident;)+) => {$(
@@ -17,7 +17,7 @@ macro_rules! notes {
 
             async fn apply(&self, tx: &mut Tx<'_>, erased: $event) -> Result<(), Failure> {
                 let now = tx.now();
-                closure::note(tx.db(), erased.closure_id, Service::$service, now).await
+                closure::note(tx.db(), erased.closure_id, ErasingService::$service, now).await
             }
         }
     )+};

@@ -15,14 +15,14 @@ const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// A heartbeat, with the time at which playback received it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Beat {
+pub(crate) struct ReceivedHeartbeat {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) received: Timestamp,
 }
 
 /// The counts of a session so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counted {
+pub(crate) struct SessionCount {
     pub(crate) title_id: TitleId,
     pub(crate) number: u32,
     pub(crate) watched_seconds: u32,
@@ -38,20 +38,23 @@ pub(crate) struct Gain {
 
 /// The changes by a batch of heartbeats.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(crate) struct HeartbeatCounts {
     /// The sessions that changed.
-    pub(crate) sessions: HashMap<SessionId, Counted>,
+    pub(crate) sessions: HashMap<SessionId, SessionCount>,
     /// The gains by minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
     /// The seconds that came too late, by hour, title and the hour in which they came.
     pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
 }
 
-impl Run {
+impl HeartbeatCounts {
     /// Counts heartbeats, given the counts of their sessions so far.
-    pub(crate) fn count(known: &HashMap<SessionId, Counted>, beats: &[Beat]) -> Self {
+    pub(crate) fn count(
+        known: &HashMap<SessionId, SessionCount>,
+        beats: &[ReceivedHeartbeat],
+    ) -> Self {
         let mut run = Self::default();
-        for Beat { heartbeat, received } in beats {
+        for ReceivedHeartbeat { heartbeat, received } in beats {
             let session = heartbeat.session_id;
             let number = heartbeat.number.min(MOST);
             let watched = heartbeat.watched_seconds.min(MOST);
@@ -75,7 +78,7 @@ impl Run {
                 gain.viewers += i32::from(is_new_minute);
                 gain.watched_seconds += i64::from(gained);
             }
-            let counted = Counted {
+            let counted = SessionCount {
                 title_id,
                 number,
                 watched_seconds: watched.max(before.map_or(0, |it| it.watched_seconds)),
@@ -103,8 +106,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
     }
 
-    fn beat(session: u128, number: u32, watched_seconds: u32, second: i64) -> Beat {
-        Beat {
+    fn beat(session: u128, number: u32, watched_seconds: u32, second: i64) -> ReceivedHeartbeat {
+        ReceivedHeartbeat {
             heartbeat: Heartbeat {
                 session_id: SessionId(Uuid::from_u128(session)),
                 title_id: TitleId(Uuid::nil()),
@@ -117,7 +120,7 @@ mod tests {
         }
     }
 
-    fn total(run: &Run) -> (i32, i64, i64) {
+    fn total(run: &HeartbeatCounts) -> (i32, i64, i64) {
         let minutes = run.minutes.values();
         let viewers = minutes.clone().map(|gain| gain.viewers).sum();
         (viewers, minutes.map(|gain| gain.watched_seconds).sum(), run.late.values().sum())
@@ -127,22 +130,22 @@ mod tests {
     fn duplicates_and_disorder_change_nothing() {
         let beats =
             [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
-        let run = Run::count(&HashMap::new(), &beats);
+        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
         assert_eq!(total(&run), (1, 30, 0));
-        let again = Run::count(&run.sessions, &beats);
+        let again = HeartbeatCounts::count(&run.sessions, &beats);
         assert_eq!(total(&again), (0, 0, 0));
         assert!(again.sessions.is_empty());
     }
 
     #[test]
     fn no_more_is_counted_than_a_row_holds() {
-        let run = Run::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
+        let run = HeartbeatCounts::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
         assert_eq!(total(&run), (1, i64::from(MOST), 0));
         let counted = run.sessions.values().map(|it| (it.number, it.watched_seconds));
         assert_eq!(counted.collect::<Vec<_>>(), [(MOST, MOST)]);
         // As it is read back from the row: the same heartbeat adds nothing.
         assert_eq!(
-            total(&Run::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
+            total(&HeartbeatCounts::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
             (0, 0, 0)
         );
     }
@@ -151,7 +154,7 @@ mod tests {
     fn a_viewer_counts_once_a_minute() {
         let beats =
             [beat(1, 1, 10, 10), beat(2, 1, 10, 11), beat(1, 2, 70, 70), beat(1, 3, 80, 80)];
-        let run = Run::count(&HashMap::new(), &beats);
+        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
         let viewers: Vec<i32> = run.minutes.values().map(|gain| gain.viewers).collect();
         assert_eq!(viewers, [2, 1]);
     }
@@ -161,8 +164,8 @@ mod tests {
         let mut late = beat(1, 1, 40, 0);
         let hour = floor(late.heartbeat.at, Unit::Hour);
         late.received = hour + SignedDuration::from_hours(2) - SignedDuration::from_secs(1);
-        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (1, 40, 0));
+        assert_eq!(total(&HeartbeatCounts::count(&HashMap::new(), &[late])), (1, 40, 0));
         late.received = hour + SignedDuration::from_hours(2);
-        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (0, 0, 40));
+        assert_eq!(total(&HeartbeatCounts::count(&HashMap::new(), &[late])), (0, 0, 40));
     }
 }

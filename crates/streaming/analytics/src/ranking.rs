@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::store::watched::{Watched, most_watched};
-use crate::window::Window;
+use crate::store::reports::{WatchedTitle, most_watched};
+use crate::window::RankingWindow;
 
 /// The age up to which a ranking counts as the newest.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
@@ -25,18 +25,18 @@ pub(crate) const LONGEST: u16 = 100;
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Ranking {
     /// The time that the ranking covers.
-    pub(crate) window: Window,
+    pub(crate) window: RankingWindow,
     /// When the ranking was computed.
     pub(crate) as_of: Timestamp,
     /// The titles, the most watched first.
-    pub(crate) titles: Vec<Watched>,
+    pub(crate) titles: Vec<WatchedTitle>,
 }
 
 /// The newest rankings, and the lock for computing the next ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Rankings {
     handle: Handle,
-    newest: Arc<std::sync::Mutex<HashMap<Window, Arc<Ranking>>>>,
+    newest: Arc<std::sync::Mutex<HashMap<RankingWindow, Arc<Ranking>>>>,
     /// Held by the request that computes. The others wait for it, or take the ranking before.
     turn: Arc<Mutex<()>>,
 }
@@ -51,7 +51,7 @@ impl Rankings {
     }
 
     /// Returns a ranking that is a few seconds old at most. While the next one is computed, the one before is returned.
-    pub(crate) async fn get(&self, window: Window) -> Result<Arc<Ranking>, Problem> {
+    pub(crate) async fn get(&self, window: RankingWindow) -> Result<Arc<Ranking>, Problem> {
         let Some(known) = self.newest(window, OLDEST) else {
             let turn = Arc::clone(&self.turn).lock_owned().await;
             return self.compute(window, turn).await;
@@ -68,7 +68,7 @@ impl Rankings {
 
     async fn compute(
         &self,
-        window: Window,
+        window: RankingWindow,
         turn: OwnedMutexGuard<()>,
     ) -> Result<Arc<Ranking>, Problem> {
         if let Some(known) = self.newest(window, FRESH) {
@@ -84,13 +84,13 @@ impl Rankings {
     }
 
     /// The newest ranking, if it is younger than this.
-    fn newest(&self, window: Window, limit: SignedDuration) -> Option<Arc<Ranking>> {
+    fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
         let known = self.lock().get(&window).cloned()?;
         let age = self.handle.now().duration_since(known.as_of);
         (!age.is_negative() && age < limit).then_some(known)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Window, Arc<Ranking>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RankingWindow, Arc<Ranking>>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@ use ballet_trials::Case;
 
 /// The actions of a viewer in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Does {
+pub enum ViewerScenario {
     /// Watches, and stops.
     Watch,
     /// The same with a pause, and with heartbeats that come twice and out of order.
@@ -33,18 +33,18 @@ pub enum Does {
     WantUnknown,
 }
 
-pub(crate) const CASES: [Case<Does>; 13] = [
-    Case::new("watches and stops", 40, Does::Watch),
-    Case::new("pauses", 10, Does::Pause),
-    Case::new("loses the network", 6, Does::LoseNetwork),
-    Case::new("stops at once", 4, Does::Cancel),
-    Case::new("a third stream on a plan for two", 6, Does::ShareTooOften),
-    Case::new("a second stream that stops the first", 6, Does::ShareOne),
-    Case::new("a smaller plan while it plays", 4, Does::TakeSmallerPlan),
-    Case::new("removes the device that plays", 4, Does::RemoveDevice),
-    Case::new("a title that is withdrawn", 4, Does::WatchWithdrawn),
-    Case::new("closes the account", 4, Does::CloseAccount),
-    Case::new("a title of another region", 4, Does::WantForeign),
-    Case::new("a title for older people", 4, Does::WantGrim),
-    Case::new("a title that does not exist", 4, Does::WantUnknown),
+pub(crate) const CASES: [Case<ViewerScenario>; 13] = [
+    Case::new("watches and stops", 40, ViewerScenario::Watch),
+    Case::new("pauses", 10, ViewerScenario::Pause),
+    Case::new("loses the network", 6, ViewerScenario::LoseNetwork),
+    Case::new("stops at once", 4, ViewerScenario::Cancel),
+    Case::new("a third stream on a plan for two", 6, ViewerScenario::ShareTooOften),
+    Case::new("a second stream that stops the first", 6, ViewerScenario::ShareOne),
+    Case::new("a smaller plan while it plays", 4, ViewerScenario::TakeSmallerPlan),
+    Case::new("removes the device that plays", 4, ViewerScenario::RemoveDevice),
+    Case::new("a title that is withdrawn", 4, ViewerScenario::WatchWithdrawn),
+    Case::new("closes the account", 4, ViewerScenario::CloseAccount),
+    Case::new("a title of another region", 4, ViewerScenario::WantForeign),
+    Case::new("a title for older people", 4, ViewerScenario::WantGrim),
+    Case::new("a title that does not exist", 4, ViewerScenario::WantUnknown),
 ];

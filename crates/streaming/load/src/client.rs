@@ -14,13 +14,13 @@ const SIGN_UPS: usize = 20;
 
 /// A viewer with a number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
 /// An account with its devices.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct Household {
     pub(crate) account: String,
     pub(crate) devices: Vec<String>,
     /// The token of its devices for the gateway.
@@ -29,18 +29,18 @@ pub(crate) struct Home {
 
 /// A publisher of titles.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct TitlePublisher {
     token: Option<String>,
 }
 
-impl Publisher {
+impl TitlePublisher {
     pub(crate) async fn new(site: &Site) -> Result<Self> {
         Ok(Self { token: site.token(&site.new_id().to_string(), PUBLISHES).await? })
     }
 
     /// This client with the publisher's token.
-    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
-        Client { http: client.http.with(self.token.as_deref()) }
+    pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
+        StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
             "from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z" }] })
 }
 
-impl Home {
+impl Household {
     /// The body of a device's request for a session.
     pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
         json!({
@@ -60,12 +60,12 @@ impl Home {
     }
 
     /// This client with the account's token.
-    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
-        Client { http: client.http.with(self.token.as_deref()) }
+    pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
+        StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
 }
 
-impl<'a> Client<'a> {
+impl<'a> StreamingClient<'a> {
     pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
         Self { http: SiteClient::new(site, number) }
     }
@@ -78,10 +78,10 @@ impl<'a> Client<'a> {
     }
 
     /// Signs up, and adds devices.
-    pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Home> {
+    pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Household> {
         let account = self.sign_up(plan).await?;
         let token = self.http.site.token(&account, WATCHES).await?;
-        let mut home = Home { account, devices: Vec::new(), token };
+        let mut home = Household { account, devices: Vec::new(), token };
         for number in 0..devices {
             let path = format!("/accounts/{}/devices", home.account);
             let device = json!({ "name": format!("Device {number}") });
@@ -112,7 +112,12 @@ impl<'a> Client<'a> {
         self.make("titles", "/titles", "title_id", &new_title(region, min_age)).await
     }
 
-    pub(crate) async fn request(&self, home: &Home, device: usize, title: &str) -> Result<String> {
+    pub(crate) async fn request(
+        &self,
+        home: &Household,
+        device: usize,
+        title: &str,
+    ) -> Result<String> {
         self.make("playback", "/sessions", "session_id", &home.wants(device, title)).await
     }
 

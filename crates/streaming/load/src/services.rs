@@ -5,7 +5,7 @@ use clap::Parser;
 use playback::config::PlaybackSettings;
 
 #[derive(Debug, Parser)]
-struct Playback {
+struct PlaybackArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -18,7 +18,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     vec![
         ServiceProgram::of(accounts::service),
         ServiceProgram::of(analytics::service),
-        ServiceProgram::with(playback, |args: Playback, clock| {
+        ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
             (args.ballet, playback::service(args.playback).clock(clock))
         }),
         ServiceProgram::of(titles::service),

@@ -12,22 +12,22 @@ use streaming::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
-use crate::cases::{CASES, Does};
-use crate::client::Client;
+use crate::cases::{CASES, ViewerScenario};
+use crate::client::StreamingClient;
 use crate::viewers::{self, Shelf};
-use crate::watcher::Watcher;
+use crate::watcher::PlanWatcher;
 use crate::{operations, services};
 
 /// Streaming.
 #[derive(Debug, Default)]
 pub struct Streaming {
-    watcher: Watcher,
+    watcher: PlanWatcher,
     /// The titles that the viewers share.
     shelf: OnceLock<Shelf>,
 }
 
 impl Trial for Streaming {
-    type Case = Does;
+    type Case = ViewerScenario;
 
     const NAME: &'static str = "streaming";
     const COMPLETED: &'static [EventType] = &[StreamSlotReleased::TYPE];
@@ -39,13 +39,13 @@ impl Trial for Streaming {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<Does>> {
+    fn cases(&self) -> Vec<Case<ViewerScenario>> {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, does: &ViewerScenario, number: usize, site: &Site) -> Result<Begun> {
         let shelf = self.shelf.get().context("nothing is published")?;
-        viewers::play(*does, Client::new(site, number), shelf).await
+        viewers::play(*does, StreamingClient::new(site, number), shelf).await
     }
 
     async fn prepare(&self, site: &Site) -> Result<()> {

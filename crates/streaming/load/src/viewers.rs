@@ -7,8 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use streaming_events::accounts::StreamSlotReserved;
 
-use crate::cases::Does;
-use crate::client::{Client, Home, Publisher};
+use crate::cases::ViewerScenario;
+use crate::client::{Household, StreamingClient, TitlePublisher};
 
 /// The titles that all viewers share.
 #[derive(Debug)]
@@ -16,13 +16,13 @@ pub(crate) struct Shelf {
     pub(crate) any: String,
     pub(crate) foreign: String,
     pub(crate) grim: String,
-    publisher: Publisher,
+    publisher: TitlePublisher,
 }
 
 impl Shelf {
     pub(crate) async fn fill(site: &Site) -> Result<Self> {
-        let publisher = Publisher::new(site).await?;
-        let publishes = publisher.at(Client::new(site, 0));
+        let publisher = TitlePublisher::new(site).await?;
+        let publishes = publisher.at(StreamingClient::new(site, 0));
         Ok(Self {
             any: publishes.title("DE", 0).await?,
             foreign: publishes.title("FR", 0).await?,
@@ -32,27 +32,33 @@ impl Shelf {
     }
 }
 
-pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Result<Begun> {
+pub(crate) async fn play(
+    does: ViewerScenario,
+    client: StreamingClient<'_>,
+    shelf: &Shelf,
+) -> Result<Begun> {
     let (plan, devices) = match does {
-        Does::Watch | Does::Pause => ("family", 1),
-        Does::ShareTooOften => ("duo", 3),
-        Does::ShareOne => ("basic", 2),
-        Does::TakeSmallerPlan => ("duo", 2),
-        Does::WantGrim => ("kids", 1),
+        ViewerScenario::Watch | ViewerScenario::Pause => ("family", 1),
+        ViewerScenario::ShareTooOften => ("duo", 3),
+        ViewerScenario::ShareOne => ("basic", 2),
+        ViewerScenario::TakeSmallerPlan => ("duo", 2),
+        ViewerScenario::WantGrim => ("kids", 1),
         _ => ("duo", 1),
     };
     let home = client.home(plan, devices).await?;
     let viewer = home.at(client);
     match does {
-        Does::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
-        Does::Pause => watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await,
-        Does::LoseNetwork => {
+        ViewerScenario::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
+        ViewerScenario::Pause => {
+            watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await
+        }
+        ViewerScenario::LoseNetwork => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
             viewer.decided(&session).await?;
             viewer.beat(&session, 1, 1).await?;
             completed(&session)
         }
-        Does::Cancel => {
+        ViewerScenario::Cancel => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
             // While the licence is granted, or sooner.
             if client.http.number.is_multiple_of(2) {
@@ -64,8 +70,8 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
                 _ => completed(&session),
             }
         }
-        Does::ShareTooOften => share_too_often(viewer, &home, shelf).await,
-        Does::ShareOne => {
+        ViewerScenario::ShareTooOften => share_too_often(viewer, &home, shelf).await,
+        ViewerScenario::ShareOne => {
             let first = started(viewer, &home, 0, &shelf.any).await?;
             client.http.site.began("the stream before", completed(&first)?);
             let second = started(viewer, &home, 1, &shelf.any).await?;
@@ -74,7 +80,7 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
             viewer.stop(&second).await?;
             completed(&second)
         }
-        Does::TakeSmallerPlan => {
+        ViewerScenario::TakeSmallerPlan => {
             let first = started(viewer, &home, 0, &shelf.any).await?;
             client.http.site.began("the stream before", completed(&first)?);
             let second = started(viewer, &home, 1, &shelf.any).await?;
@@ -85,27 +91,27 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
             viewer.stop(&first).await?;
             completed(&second)
         }
-        Does::RemoveDevice => {
+        ViewerScenario::RemoveDevice => {
             let session = started(viewer, &home, 0, &shelf.any).await?;
             let path = format!("/accounts/{}/devices/{}", home.account, home.devices[0]);
             viewer.delete("accounts", &path).await?;
             completed(&session)
         }
-        Does::WatchWithdrawn => {
+        ViewerScenario::WatchWithdrawn => {
             let publisher = shelf.publisher.at(client);
             let title = publisher.title("DE", 0).await?;
             let session = started(viewer, &home, 0, &title).await?;
             publisher.delete("titles", &format!("/titles/{title}")).await?;
             completed(&session)
         }
-        Does::CloseAccount => {
+        ViewerScenario::CloseAccount => {
             let session = started(viewer, &home, 0, &shelf.any).await?;
             viewer.delete("accounts", &format!("/accounts/{}", home.account)).await?;
             completed(&session)
         }
-        Does::WantForeign => want(viewer, &home, &shelf.foreign, "region").await,
-        Does::WantGrim => want(viewer, &home, &shelf.grim, "age").await,
-        Does::WantUnknown => {
+        ViewerScenario::WantForeign => want(viewer, &home, &shelf.foreign, "region").await,
+        ViewerScenario::WantGrim => want(viewer, &home, &shelf.grim, "age").await,
+        ViewerScenario::WantUnknown => {
             let unknown = client.http.site.new_id().to_string();
             want(viewer, &home, &unknown, "unknown_title").await
         }
@@ -114,8 +120,8 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
 
 /// Watches with these heartbeats, and stops.
 async fn watch(
-    viewer: Client<'_>,
-    home: &Home,
+    viewer: StreamingClient<'_>,
+    home: &Household,
     shelf: &Shelf,
     signs: &[(u32, u32)],
 ) -> Result<Begun> {
@@ -128,7 +134,11 @@ async fn watch(
 }
 
 /// Requests three streams. The third is refused, unless one of the others is over by then.
-async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<Begun> {
+async fn share_too_often(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    shelf: &Shelf,
+) -> Result<Begun> {
     let mut before = Vec::new();
     for device in 0..2 {
         let session = started(viewer, home, device, &shelf.any).await?;
@@ -152,12 +162,22 @@ async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Resu
 }
 
 /// Requests a title that must be refused.
-async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<Begun> {
+async fn want(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    title: &str,
+    reason: &str,
+) -> Result<Begun> {
     refused(&viewer.request(home, 0, title).await?, reason)
 }
 
 /// Requests a session, and waits until it plays.
-async fn started(viewer: Client<'_>, home: &Home, device: usize, title: &str) -> Result<String> {
+async fn started(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    device: usize,
+    title: &str,
+) -> Result<String> {
     let session = viewer.request(home, device, title).await?;
     let decided = viewer.decided(&session).await?;
     ensure!(decided["status"] != "refused", "session {session} is refused: {decided}");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use ballet_terminal::ui;
-use ballet_trials::{Seen as Saw, Site, SiteClient};
+use ballet_trials::{Seen, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -18,18 +18,18 @@ const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The checks of a trial and their findings.
 #[derive(Debug, Default)]
-pub(crate) struct Watcher {
-    seen: Mutex<Seen>,
+pub(crate) struct PlanWatcher {
+    seen: Mutex<WatcherFindings>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct WatcherFindings {
     /// The most streams that each account could have so far. An account whose first plan was missed is not in it.
     streams: HashMap<String, i64>,
     violations: Vec<String>,
 }
 
-impl Watcher {
+impl PlanWatcher {
     /// Checks until the given time, at least once. A check that a service does not answer is repeated.
     pub(crate) async fn run(&self, site: &Site, until: Instant) {
         // Only operators see all accounts.
@@ -67,7 +67,7 @@ impl Watcher {
         self.seen().violations.clone()
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, WatcherFindings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +113,7 @@ impl Watcher {
 async fn page(client: SiteClient<'_>, service: &str, path: &str) -> Result<Vec<Value>> {
     let (saw, mut page) = client.once(Method::GET, service, path, &Value::Null).await?;
     match page["items"].take() {
-        Value::Array(items) if saw == Saw::Works => Ok(items),
+        Value::Array(items) if saw == Seen::Works => Ok(items),
         _ => bail!("{service} has no page: {saw:?}"),
     }
 }

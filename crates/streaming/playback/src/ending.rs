@@ -5,7 +5,7 @@ use streaming_events::SessionId;
 use streaming_events::playback::EndReason;
 
 use crate::steps::watch_playback::WatchPlayback;
-use crate::store::ending::{self, Of};
+use crate::store::ending::{self, SessionOwner};
 
 /// Marks these sessions to end.
 pub(crate) async fn end(
@@ -18,7 +18,11 @@ pub(crate) async fn end(
 }
 
 /// Marks all sessions of an account, or of one of its devices, to end.
-pub(crate) async fn end_all(tx: &mut Tx<'_>, of: Of, reason: EndReason) -> Result<(), Failure> {
+pub(crate) async fn end_all(
+    tx: &mut Tx<'_>,
+    of: SessionOwner,
+    reason: EndReason,
+) -> Result<(), Failure> {
     let marked = ending::mark_all(tx.db(), of, reason).await?;
     hint(tx, marked).await
 }

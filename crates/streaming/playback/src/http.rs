@@ -16,12 +16,12 @@ use streaming_events::{AccountId, DeviceId, PlaybackSession, SessionId, TitleId}
 use crate::config::PlaybackSettings;
 use crate::ending;
 use crate::refusals::{cancelled, not_playing, own};
-use crate::session::{Position, Session, Status};
+use crate::session::{Session, SessionStatus, WatchPosition};
 use crate::store::{position, session};
 
 /// The state that the handlers share.
 #[derive(Debug, Clone)]
-pub(crate) struct Playback {
+pub(crate) struct PlaybackState {
     handle: Handle,
     heartbeats: TelemetryPublisher<Heartbeat>,
     settings: PlaybackSettings,
@@ -29,10 +29,10 @@ pub(crate) struct Playback {
 
 pub(crate) fn routes(handle: Handle, settings: PlaybackSettings) -> Router {
     let heartbeats = handle.telemetry::<Heartbeat>();
-    api().router(Playback { handle, heartbeats, settings })
+    api().router(PlaybackState { handle, heartbeats, settings })
 }
 
-pub(crate) fn api() -> Api<Playback> {
+pub(crate) fn api() -> Api<PlaybackState> {
     let (ok, none) = (StatusCode::OK, "There is no such session.");
     Api::new("playback", "Sessions, from the request to the end, and where people stopped.")
         .get(
@@ -111,7 +111,7 @@ struct NewSession {
 }
 
 async fn start(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     key: IdempotencyKey,
     Json(NewSession { account_id, device_id, title_id }): Json<NewSession>,
@@ -138,7 +138,7 @@ fn created(session: Session) -> Created<Session> {
 }
 
 async fn read(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
@@ -147,7 +147,7 @@ async fn read(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct SessionFilter {
     /// Only those that are not over.
     #[serde(default)]
     open: bool,
@@ -160,9 +160,9 @@ struct Filter {
 }
 
 async fn list(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
-    Query(Filter { open, after, limit }): Query<Filter>,
+    Query(SessionFilter { open, after, limit }): Query<SessionFilter>,
 ) -> Result<Json<Page<Session>>, Problem> {
     let sessions = session::page(handle.db(), caller.only(), open, after, limit).await?;
     Ok(Json(Page::new(sessions, limit, |session| session.session_id)))
@@ -170,7 +170,7 @@ async fn list(
 
 /// A heartbeat of a session.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct Sign {
+struct NewHeartbeat {
     /// The number of the heartbeat. It grows in a session.
     number: u32,
     /// The position in the title.
@@ -181,17 +181,17 @@ struct Sign {
 
 /// The answer to a heartbeat.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Next {
+struct HeartbeatAnswer {
     /// The seconds until the next heartbeat is due.
     next_in_seconds: i64,
 }
 
 async fn beat(
-    State(Playback { handle, heartbeats, settings }): State<Playback>,
+    State(PlaybackState { handle, heartbeats, settings }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
-    Json(Sign { number, position_seconds, watched_seconds }): Json<Sign>,
-) -> Result<Json<Next>, Problem> {
+    Json(NewHeartbeat { number, position_seconds, watched_seconds }): Json<NewHeartbeat>,
+) -> Result<Json<HeartbeatAnswer>, Problem> {
     let found = own(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
     let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
@@ -200,11 +200,11 @@ async fn beat(
         return Err(not_playing(&now, at));
     };
     heartbeats.send(&believed).await?;
-    Ok(Json(Next { next_in_seconds: settings.heartbeat_seconds }))
+    Ok(Json(HeartbeatAnswer { next_in_seconds: settings.heartbeat_seconds }))
 }
 
 async fn stop(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
 ) -> Result<Either<Accepted<Session>, Json<Session>>, Problem> {
@@ -212,15 +212,15 @@ async fn stop(
     let found = session::find_to_change(unit.tx().db(), session_id).await?;
     let found = own(found, session_id, &caller)?;
     let is_new = match found.status {
-        Status::Requested => {
+        SessionStatus::Requested => {
             let aborted = unit.abort::<PlaybackSession>(cancelled(session_id)).await?;
             aborted == Abort::Aborted
         }
-        Status::Playing => {
+        SessionStatus::Playing => {
             ending::end(&mut unit.tx(), &[session_id], EndReason::Stopped).await?;
             found.ending.is_none()
         }
-        Status::Refused | Status::Ended => false,
+        SessionStatus::Refused | SessionStatus::Ended => false,
     };
     let after = session::find(unit.tx().db(), session_id).await?.unwrap_or(found);
     unit.commit().await?;
@@ -230,18 +230,18 @@ async fn stop(
 /// The query for positions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Most {
+struct PositionQuery {
     /// The most items.
     #[serde(default)]
     limit: Limit,
 }
 
 async fn positions(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(account_id): Path<AccountId>,
-    Query(Most { limit }): Query<Most>,
-) -> Result<Json<Page<Position>>, Problem> {
+    Query(PositionQuery { limit }): Query<PositionQuery>,
+) -> Result<Json<Page<WatchPosition>>, Problem> {
     if !caller.is_allowed(account_id) {
         return Err(Problem::not_found(format!("there is no account {account_id}")));
     }

@@ -6,7 +6,7 @@ use streaming_events::playback::EndReason;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
 use crate::ending;
-use crate::store::ending::Of;
+use crate::store::ending::SessionOwner;
 
 /// Ends a session whose slot another session took. The other one starts only after this: it waits for the same event.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Projection for EndOnDevice {
     type On = DeviceRemoved;
 
     async fn apply(&self, tx: &mut Tx<'_>, removed: DeviceRemoved) -> Result<(), Failure> {
-        let of = Of::Device(removed.account_id, removed.device_id);
+        let of = SessionOwner::Device(removed.account_id, removed.device_id);
         ending::end_all(tx, of, EndReason::Stopped).await
     }
 }

@@ -10,7 +10,7 @@ use streaming_events::accounts::{SlotDenial, StreamSlotDenied};
 use streaming_events::playback::{PlaybackDeadlinePassed, PlaybackRefused, Refusal};
 use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
-use crate::session::{Session, Status};
+use crate::session::{Session, SessionStatus};
 
 /// The account has no slot for the session.
 pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
@@ -94,13 +94,16 @@ pub(crate) fn not_playing(session: &Session, at: Timestamp) -> Problem {
     let Session { session_id, status, ending, reason, until, .. } = session;
     let has_license = until.is_none_or(|until| until > at);
     // A session that plays by now has started since.
-    if matches!(status, Status::Requested | Status::Playing) && ending.is_none() && has_license {
+    if matches!(status, SessionStatus::Requested | SessionStatus::Playing)
+        && ending.is_none()
+        && has_license
+    {
         return Problem::conflict(format!(
             "session {session_id} has not started: read it until it plays"
         ));
     }
     let why = reason.as_deref().or(ending.as_deref()).unwrap_or("license_expired");
-    let word = if *status == Status::Refused { "was refused" } else { "ended" };
+    let word = if *status == SessionStatus::Refused { "was refused" } else { "ended" };
     let detail = format!("session {session_id} {word} ({why}): start a new one to go on");
     Problem::new(StatusCode::GONE, detail).with("reason", why.into())
 }

@@ -11,8 +11,7 @@ use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
 /// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "SessionStatus")]
-pub(crate) enum Status {
+pub(crate) enum SessionStatus {
     /// The session waits for a slot and a licence.
     Requested,
     /// The session plays.
@@ -37,7 +36,7 @@ pub(crate) struct Session {
     /// The title.
     pub(crate) title_id: TitleId,
     /// The status of the session.
-    pub(crate) status: Status,
+    pub(crate) status: SessionStatus,
     /// Why the session is about to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ending: Option<String>,
@@ -72,7 +71,8 @@ pub(crate) struct Session {
 
 /// The position where an account stopped in a title.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Position {
+#[schemars(rename = "Position")]
+pub(crate) struct WatchPosition {
     /// The title.
     pub(crate) title_id: TitleId,
     /// The position in the title.
@@ -112,7 +112,7 @@ impl FromRow<'_, PgRow> for Session {
     }
 }
 
-impl FromRow<'_, PgRow> for Position {
+impl FromRow<'_, PgRow> for WatchPosition {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             title_id: TitleId(row.try_get("title_id")?),

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 use streaming_events::{Slug, TitleId, WithdrawalId};
 
-use crate::draft::Draft;
+use crate::new_title::NewTitle;
 use crate::store::{search, title};
-use crate::title::Stored;
+use crate::title::StoredTitle;
 
 /// The longest text to search for, in characters.
 const MAX_QUERY: usize = 200;
@@ -73,7 +73,7 @@ pub(crate) fn api() -> Api<Handle> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct TitleFilter {
     /// Only those of this genre.
     genre: Option<Slug>,
     /// The `next` of the page before. Without it, the list begins.
@@ -86,7 +86,7 @@ struct Filter {
 
 async fn list(
     State(handle): State<Handle>,
-    Query(Filter { genre, after, limit }): Query<Filter>,
+    Query(TitleFilter { genre, after, limit }): Query<TitleFilter>,
 ) -> Result<Json<Page<Title>>, Problem> {
     let titles = title::page(handle.db(), genre.as_ref(), after, limit).await?;
     Ok(Json(Page::new(titles, limit, |title| title.title_id)))
@@ -95,7 +95,7 @@ async fn list(
 /// The query of a search.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Search {
+struct TitleSearch {
     /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
@@ -106,7 +106,7 @@ struct Search {
 
 async fn find(
     State(handle): State<Handle>,
-    Query(Search { q, limit }): Query<Search>,
+    Query(TitleSearch { q, limit }): Query<TitleSearch>,
 ) -> Result<Json<Page<Title>>, Problem> {
     if q.chars().nth(MAX_QUERY).is_some() || q.contains('\0') {
         let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
@@ -125,7 +125,7 @@ async fn read(
 
 async fn publish(
     State(handle): State<Handle>,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<NewTitle>,
 ) -> Result<Created<Title>, Problem> {
     let draft = draft.checked()?;
     let title_id = handle.new_id::<TitleId>();
@@ -162,10 +162,10 @@ async fn withdraw(
     Ok(Accepted(Withdrawal { withdrawal_id, title_id }))
 }
 
-fn shown(title_id: TitleId, stored: Option<Stored>) -> Result<Title, Problem> {
+fn shown(title_id: TitleId, stored: Option<StoredTitle>) -> Result<Title, Problem> {
     match stored {
-        Some(Stored { title, withdrawn: false }) => Ok(title),
-        Some(Stored { title, withdrawn: true }) => Err(Problem::new(
+        Some(StoredTitle { title, withdrawn: false }) => Ok(title),
+        Some(StoredTitle { title, withdrawn: true }) => Err(Problem::new(
             StatusCode::GONE,
             format!("title {title_id} was withdrawn at {}: choose another", title.changed_at),
         )),

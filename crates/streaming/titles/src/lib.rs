@@ -3,8 +3,8 @@
 
 #![warn(missing_docs)]
 
-mod draft;
 mod http;
+mod new_title;
 mod projections;
 pub mod steps;
 mod store;
@@ -16,7 +16,7 @@ use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, Ti
 use streaming_events::{AccountClosure, PlaybackSession};
 
 use crate::projections::EndLicense;
-use crate::steps::{EraseViewer, GrantLicense, Nobody, RevokeLicenses};
+use crate::steps::{EraseViewer, GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
 
 /// The steps of titles in sagas, and the other events that it publishes.
 #[must_use]
@@ -24,7 +24,7 @@ pub fn participant() -> Participant {
     Participant::new("titles")
         .saga::<PlaybackSession>(|saga| saga.compensatable(GrantLicense))
         .saga::<AccountClosure>(|saga| saga.retriable(EraseViewer))
-        .owns(Nobody, |saga| {
+        .owns(TitleWithdrawalOwner, |saga| {
             saga.originates::<TitleWithdrawn>("withdraw_title").retriable(RevokeLicenses)
         })
         .projects(EndLicense)

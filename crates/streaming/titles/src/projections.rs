@@ -3,7 +3,7 @@
 use ballet::{Failure, Projection, Tx};
 use streaming_events::playback::PlaybackEnded;
 
-use crate::store::license::{self, State};
+use crate::store::license::{self, LicenseState};
 
 /// Ends the licence of a session that is over.
 #[derive(Debug)]
@@ -14,6 +14,6 @@ impl Projection for EndLicense {
     type On = PlaybackEnded;
 
     async fn apply(&self, tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
-        license::end(tx.db(), ended.session_id, State::Ended).await
+        license::end(tx.db(), ended.session_id, LicenseState::Ended).await
     }
 }

@@ -8,9 +8,9 @@ use crate::store::closure;
 
 /// The owner of the saga, which is never aborted: a closed account is not opened again.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct AccountClosureOwner;
 
-impl Owner for Nobody {
+impl Owner for AccountClosureOwner {
     type Saga = AccountClosure;
 
     async fn abort(&self, _: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {

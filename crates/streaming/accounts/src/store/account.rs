@@ -7,7 +7,7 @@ use paging::Limit;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::{AccountId, SessionId, Slug};
 
-use crate::account::{Plan, Stored};
+use crate::account::{Plan, StoredAccount};
 use crate::requests::NewAccount;
 use crate::store::slot;
 
@@ -23,7 +23,7 @@ pub(crate) async fn open(
     account_id: AccountId,
     new: &NewAccount,
     now: Timestamp,
-) -> Result<Option<Stored>, sqlx::Error> {
+) -> Result<Option<StoredAccount>, sqlx::Error> {
     sqlx::query_as(
         "insert into account
              (account_id, version, plan, streams, at_limit, max_age, region, email, name,
@@ -46,7 +46,7 @@ pub(crate) async fn open(
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredAccount>, Failure> {
     let account = sqlx::query_as("select * from account where account_id = $1");
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
@@ -55,7 +55,7 @@ pub(crate) async fn find(
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     account_id: AccountId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredAccount>, Failure> {
     let account = sqlx::query_as("select * from account where account_id = $1 for update");
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
@@ -64,10 +64,10 @@ pub(crate) async fn find_to_change(
 /// is no such plan.
 pub(crate) async fn change_plan(
     db: &mut PgConnection,
-    account: &Stored,
+    account: &StoredAccount,
     plan: &Slug,
     now: Timestamp,
-) -> Result<Option<(Stored, Vec<SessionId>)>, Failure> {
+) -> Result<Option<(StoredAccount, Vec<SessionId>)>, Failure> {
     let streams: Option<i32> = sqlx::query_scalar("select streams from plan where plan = $1")
         .bind(plan.as_str())
         .fetch_optional(&mut *db)
@@ -94,7 +94,7 @@ pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<AccountId>,
     limit: Limit,
-) -> Result<Vec<Stored>, Failure> {
+) -> Result<Vec<StoredAccount>, Failure> {
     let accounts = sqlx::query_as(
         "select * from account
          where account_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

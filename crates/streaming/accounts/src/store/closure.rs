@@ -19,7 +19,7 @@ const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at, arr
 
 /// A service that erases the data of a closed account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Service {
+pub(crate) enum ErasingService {
     Playback,
     Titles,
     Analytics,
@@ -57,13 +57,13 @@ pub(crate) async fn close(
 pub(crate) async fn note(
     db: &mut PgConnection,
     closure_id: ClosureId,
-    service: Service,
+    service: ErasingService,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let statement = match service {
-        Service::Playback => "update closure set playback_at = $2 where closure_id = $1",
-        Service::Titles => "update closure set titles_at = $2 where closure_id = $1",
-        Service::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
+        ErasingService::Playback => "update closure set playback_at = $2 where closure_id = $1",
+        ErasingService::Titles => "update closure set titles_at = $2 where closure_id = $1",
+        ErasingService::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
     };
     sqlx::query(statement).bind(closure_id.0).bind(now.to_sqlx()).execute(db).await?;
     Ok(())

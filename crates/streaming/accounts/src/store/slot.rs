@@ -16,7 +16,7 @@ use crate::account::AtLimit;
 /// The state of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum SlotState {
     /// The session has the slot.
     Live,
     /// Another session took the slot, or the plan has fewer slots now.
@@ -29,9 +29,9 @@ pub(crate) enum State {
 
 /// The outcome of a session's request for a slot.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    Now { region: Country, max_age: u8, displaced: Option<SessionId> },
-    Not { reason: SlotDenial, streams: Option<u16> },
+pub(crate) enum SlotOutcome {
+    Taken { region: Country, max_age: u8, displaced: Option<SessionId> },
+    Denied { reason: SlotDenial, streams: Option<u16> },
 }
 
 /// The row locks of accounts. Sessions of one account take their slots one after the other.
@@ -44,7 +44,7 @@ pub(crate) async fn take(
     db: &mut PgConnection,
     session: &PlaybackRequested,
     now: Timestamp,
-) -> Result<Taken, Failure> {
+) -> Result<SlotOutcome, Failure> {
     // The lock comes first, so that the count includes the slot of the session before.
     let account = sqlx::query(
         "select streams, live, at_limit, max_age, region from account
@@ -54,13 +54,13 @@ pub(crate) async fn take(
     .fetch_optional(&mut *db)
     .await?;
     let Some(account) = account else {
-        return Ok(Taken::Not { reason: SlotDenial::NoAccount, streams: None });
+        return Ok(SlotOutcome::Denied { reason: SlotDenial::NoAccount, streams: None });
     };
     let (streams, live): (i32, i32) = (account.try_get("streams")?, account.try_get("live")?);
     let TextEnum::<AtLimit>(at_limit) = account.try_get("at_limit")?;
     let Text(region) = account.try_get("region")?;
     let max_age: i16 = account.try_get("max_age")?;
-    let not = |reason| Ok(Taken::Not { reason, streams: u16::try_from(streams).ok() });
+    let not = |reason| Ok(SlotOutcome::Denied { reason, streams: u16::try_from(streams).ok() });
     let known = sqlx::query("select from device where device_id = $1 and account_id = $2")
         .bind(session.device_id.0)
         .bind(session.account_id.0)
@@ -86,7 +86,7 @@ pub(crate) async fn take(
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
-    Ok(Taken::Now { region, max_age: u8::try_from(max_age)?, displaced })
+    Ok(SlotOutcome::Taken { region, max_age: u8::try_from(max_age)?, displaced })
 }
 
 /// Takes the slots of the oldest sessions of an account, this many of them.
@@ -117,7 +117,7 @@ pub(crate) async fn displace(
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
-    state: State,
+    state: SlotState,
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(

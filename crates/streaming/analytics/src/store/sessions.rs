@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use streaming_events::playback::{PlaybackEnded, PlaybackStarted};
 
 use crate::count::floor;
-use crate::store::counted::correct_ends;
+use crate::store::counts::correct_ends;
 
 /// Counts a view. A repeated start of the session is the same view.
 pub(crate) async fn started(

@@ -8,7 +8,7 @@ use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
 
 /// The account or device whose sessions are to end.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Of {
+pub(crate) enum SessionOwner {
     Account(AccountId),
     Device(AccountId, DeviceId),
 }
@@ -39,12 +39,12 @@ pub(crate) async fn mark(
 /// The same for all sessions of an account, or of one of its devices.
 pub(crate) async fn mark_all(
     db: &mut PgConnection,
-    of: Of,
+    of: SessionOwner,
     reason: EndReason,
 ) -> Result<Vec<SessionId>, Failure> {
     let (account_id, device_id) = match of {
-        Of::Account(account_id) => (account_id, None),
-        Of::Device(account_id, device_id) => (account_id, Some(device_id)),
+        SessionOwner::Account(account_id) => (account_id, None),
+        SessionOwner::Device(account_id, device_id) => (account_id, Some(device_id)),
     };
     let marked: Vec<Uuid> = sqlx::query_scalar(
         "with open as (

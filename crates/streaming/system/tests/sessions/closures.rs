@@ -6,13 +6,13 @@ use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{PATIENT, World};
+use crate::world::{PATIENT, StreamingWorld};
 
 const NOWHERE: [i64; 4] = [0; 4];
 
 /// Counts the rows with this text over all tables of each database: business rows, inbox, ledger, outbox, calls. The
 /// queries contain it backwards, because the log that is searched contains the queries.
-async fn found(world: &World, needle: &str) -> [i64; 4] {
+async fn found(world: &StreamingWorld, needle: &str) -> [i64; 4] {
     let mut found = NOWHERE;
     let backwards: String = needle.chars().rev().collect();
     for (at, service) in ["accounts", "analytics", "playback", "titles"].into_iter().enumerate() {
@@ -29,7 +29,7 @@ async fn found(world: &World, needle: &str) -> [i64; 4] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
-    let world = World::whole("closure").await;
+    let world = StreamingWorld::whole("closure").await;
     let title = world.any_title().await;
     let stays = world.home("duo", 1).await;
     world.play(&stays, 0, &title).await;
@@ -104,7 +104,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it() {
     let settings = PlaybackSettings { start_deadline_seconds: 2, ..PATIENT };
-    let mut world = World::with("closure_late", settings).await;
+    let mut world = StreamingWorld::with("closure_late", settings).await;
     world.start("analytics").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let path = format!("/accounts/{}", home.account);
@@ -128,7 +128,7 @@ async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_gone() {
-    let mut world = World::whole("closure_beside").await;
+    let mut world = StreamingWorld::whole("closure_beside").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     world.system.stop("accounts").await;
     // That release records the erased account in no other table.
@@ -149,7 +149,7 @@ async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_g
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_has_not_erased_is_named() {
-    let mut world = World::whole("closure_overdue").await;
+    let mut world = StreamingWorld::whole("closure_overdue").await;
     let home = world.home("duo", 1).await;
     world.system.stop("titles").await;
     let path = format!("/accounts/{}", home.account);

@@ -2,7 +2,7 @@
 
 use ballet_testkit::openapi::try_out;
 
-use crate::world::World;
+use crate::world::StreamingWorld;
 
 /// The seed of all requests. A finding comes again with the same seed.
 const SEED: u64 = 9457;
@@ -11,7 +11,7 @@ const ROUNDS: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_do_what_their_documents_say() {
-    let world = World::whole("routes").await;
+    let world = StreamingWorld::whole("routes").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     world.beat(&session, 1, 1).await;

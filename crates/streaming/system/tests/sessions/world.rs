@@ -16,7 +16,7 @@ pub(crate) const PATIENT: PlaybackSettings = PlaybackSettings {
     lost_after_seconds: 600,
 };
 
-pub(crate) struct World {
+pub(crate) struct StreamingWorld {
     pub(crate) system: TestSystem,
     pub(crate) settings: PlaybackSettings,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Home {
     pub(crate) devices: Vec<String>,
 }
 
-impl World {
+impl StreamingWorld {
     pub(crate) async fn open(test: &str) -> Self {
         Self::with(test, PATIENT).await
     }

@@ -10,7 +10,7 @@ use streaming_events::titles::{
     PlaybackLicenseCancelled, PlaybackLicenseDenied, PlaybackLicenseGranted,
 };
 
-use crate::store::license::{self, State};
+use crate::store::license::{self, LicenseState};
 use crate::store::title;
 use crate::title::judge;
 
@@ -57,7 +57,7 @@ impl Compensate for GrantLicense {
         granted: PlaybackLicenseGranted,
     ) -> CompensateResult<Self> {
         let session_id = granted.session_id;
-        license::end(tx.db(), session_id, State::Cancelled).await?;
+        license::end(tx.db(), session_id, LicenseState::Cancelled).await?;
         compensated(PlaybackLicenseCancelled { session_id })
     }
 }

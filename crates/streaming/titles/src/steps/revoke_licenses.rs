@@ -10,9 +10,9 @@ use crate::store::{license, title};
 
 /// The owner of the saga, which is never aborted: a withdrawal is final.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct TitleWithdrawalOwner;
 
-impl Owner for Nobody {
+impl Owner for TitleWithdrawalOwner {
     type Saga = TitleWithdrawal;
 
     async fn abort(&self, _: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {

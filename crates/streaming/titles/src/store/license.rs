@@ -12,7 +12,7 @@ use streaming_events::{AccountId, SessionId, TitleId};
 /// The state of a licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum LicenseState {
     /// The session may show its title.
     Live,
     /// The session is over.
@@ -46,7 +46,7 @@ pub(crate) async fn grant(
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
-    state: State,
+    state: LicenseState,
 ) -> Result<(), Failure> {
     sqlx::query("update license set state = $2 where session_id = $1 and state = 'live'")
         .bind(session_id.0)

@@ -6,7 +6,7 @@ use search::{Query, Similar, TIERS};
 use sqlx::PgPool;
 use streaming_events::titles::Title;
 
-use crate::title::Stored;
+use crate::title::StoredTitle;
 
 macro_rules! find {
     ($condition:literal) => {
@@ -44,7 +44,7 @@ pub(crate) async fn find(db: &PgPool, query: &Query, limit: Limit) -> Result<Vec
             2 => BEGIN,
             _ => ALIKE,
         };
-        let rows: Vec<Stored> = sqlx::query_as(statement)
+        let rows: Vec<StoredTitle> = sqlx::query_as(statement)
             .bind(wanted.all)
             .bind(before)
             .bind(wanted.any)

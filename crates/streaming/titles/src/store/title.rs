@@ -10,8 +10,8 @@ use sqlx::{PgConnection, PgExecutor};
 use streaming_events::titles::Title;
 use streaming_events::{Slug, TitleId};
 
-use crate::draft::Draft;
-use crate::title::Stored;
+use crate::new_title::NewTitle;
+use crate::title::StoredTitle;
 
 /// The row locks of titles. Licences of a title and its withdrawal come one after the other.
 pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
@@ -22,10 +22,10 @@ pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
 pub(crate) async fn publish(
     db: &mut PgConnection,
     title_id: TitleId,
-    draft: &Draft,
+    draft: &NewTitle,
     now: Timestamp,
 ) -> Result<Title, Failure> {
-    let Stored { title, withdrawn: _ } = sqlx::query_as(
+    let StoredTitle { title, withdrawn: _ } = sqlx::query_as(
         "insert into title
              (title_id, version, name, description, genre, min_age, length_seconds, rights,
               published_at, changed_at)
@@ -66,7 +66,7 @@ pub(crate) async fn withdraw(
         .bind(title_id.0)
         .execute(&mut *db)
         .await?;
-    let stored: Stored = sqlx::query_as(
+    let stored: StoredTitle = sqlx::query_as(
         "update title set version = version + 1, changed_at = $2, withdrawn_at = $2
          where title_id = $1 returning *",
     )
@@ -81,7 +81,7 @@ pub(crate) async fn withdraw(
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
@@ -90,7 +90,7 @@ pub(crate) async fn find(
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1 for no key update");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
@@ -99,7 +99,7 @@ pub(crate) async fn find_to_withdraw(
 pub(crate) async fn find_to_license(
     db: &mut PgConnection,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1 for share");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
@@ -111,7 +111,7 @@ pub(crate) async fn page(
     after: Option<TitleId>,
     limit: Limit,
 ) -> Result<Vec<Title>, Failure> {
-    let titles: Vec<Stored> = sqlx::query_as(
+    let titles: Vec<StoredTitle> = sqlx::query_as(
         "select * from title
          where withdrawn_at is null and ($3::text is null or genre = $3)
              and title_id > coalesce($1, '00000000-0000-0000-0000-000000000000')

@@ -16,8 +16,7 @@ const MAX_AGE: u8 = 21;
 
 /// A title that is to be published.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(rename = "NewTitle")]
-pub(crate) struct Draft {
+pub(crate) struct NewTitle {
     /// The name.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: String,
@@ -39,7 +38,7 @@ pub(crate) struct Draft {
     pub(crate) rights: Vec<Right>,
 }
 
-impl Draft {
+impl NewTitle {
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let wrong = |field: &'static str, why: String| {
             Err(Problem::unprocessable(format!("{field} {why}")).at(Place::body([field])))

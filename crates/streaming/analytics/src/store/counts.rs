@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use streaming_events::{SessionId, TitleId};
 use uuid::Uuid;
 
-use crate::count::{Counted, Run, floor};
+use crate::count::{HeartbeatCounts, SessionCount, floor};
 
 /// The time for which minutes are kept. By then their peaks are in the hours.
 const MINUTES_KEPT: &str = "2 days";
@@ -20,7 +20,7 @@ const MINUTES_KEPT: &str = "2 days";
 pub(crate) async fn of_sessions(
     db: &mut PgConnection,
     sessions: &[SessionId],
-) -> Result<HashMap<SessionId, Counted>, Failure> {
+) -> Result<HashMap<SessionId, SessionCount>, Failure> {
     type Columns = (Uuid, Uuid, i32, i32, jiff_sqlx::Timestamp);
     // The end of a session may have come first. Then no heartbeat is counted yet.
     let rows: Vec<Columns> = sqlx::query_as(
@@ -33,7 +33,7 @@ pub(crate) async fn of_sessions(
     .fetch_all(db)
     .await?;
     let counted = |(session, title, number, watched, minute): Columns| {
-        let counted = Counted {
+        let counted = SessionCount {
             title_id: TitleId(title),
             number: number.unsigned_abs(),
             watched_seconds: watched.unsigned_abs(),
@@ -45,7 +45,7 @@ pub(crate) async fn of_sessions(
 }
 
 /// Adds the counts of a batch of heartbeats.
-pub(crate) async fn add(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+pub(crate) async fn add(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     if run.sessions.is_empty() {
         return Ok(());
     }
@@ -71,7 +71,7 @@ pub(crate) async fn add(db: &mut PgConnection, run: &Run) -> Result<(), Failure>
     correct_ends(db, Some(&ids)).await
 }
 
-async fn add_minutes(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+async fn add_minutes(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     let Some((newest, _)) = run.minutes.keys().next_back() else { return Ok(()) };
     let minutes: Vec<_> = run.minutes.iter().collect();
     let hour = |at: Timestamp| floor(at, Unit::Hour).to_sqlx();
@@ -111,7 +111,7 @@ async fn add_minutes(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn add_late(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+async fn add_late(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     let late: Vec<_> = run.late.iter().filter(|(_, seconds)| **seconds > 0).collect();
     if late.is_empty() {
         return Ok(());

@@ -12,7 +12,7 @@ use streaming_events::TitleId;
 use streaming_events::titles::Title;
 use uuid::Uuid;
 
-use crate::window::Window;
+use crate::window::RankingWindow;
 
 /// An hour of a title.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -45,7 +45,7 @@ pub(crate) struct LateWatch {
 
 /// A title and the time that it was watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedTitle {
     /// The title.
     pub(crate) title_id: TitleId,
     /// The name, if analytics has a copy of the title.
@@ -57,17 +57,17 @@ pub(crate) struct Watched {
 /// The titles that were watched most in a window up to now.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
-    window: Window,
+    window: RankingWindow,
     now: Timestamp,
     most: i64,
-) -> Result<Vec<Watched>, Failure> {
+) -> Result<Vec<WatchedTitle>, Failure> {
     let statement = match window {
-        Window::Hour => {
+        RankingWindow::Hour => {
             "select title_id, sum(watched_seconds)::bigint as watched from title_minute
              where minute > $1 group by title_id having sum(watched_seconds) > 0
              order by watched desc, title_id limit $2"
         }
-        Window::Day => {
+        RankingWindow::Day => {
             "select title_id, sum(watched_seconds + corrected_seconds)::bigint as watched
              from title_hour where hour > $1 group by title_id
              having sum(watched_seconds + corrected_seconds) > 0
@@ -86,7 +86,7 @@ pub(crate) async fn most_watched(
         let known = titles.get(&title.to_string())?;
         known.state.as_ref().map(|state| state.name.clone())
     };
-    let watched = |(title, watched_seconds)| Watched {
+    let watched = |(title, watched_seconds)| WatchedTitle {
         title_id: TitleId(title),
         name: name(title),
         watched_seconds,
