@@ -9,7 +9,7 @@ use ballet::core::topology;
 use ballet::{Running, Settings};
 use ballet_stage::TestEnv;
 use jiff::{SignedDuration, Timestamp};
-use location::index::Index;
+use location::index::DriverIndex;
 use rides_events::location::Position;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -56,7 +56,7 @@ pub async fn measure(stage: &Stage, extent: Extent, say: impl Fn(&str)) -> Resul
 
 async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places> {
     // Nobody falls silent meanwhile.
-    let index = Index::new(SignedDuration::from_hours(1));
+    let index = DriverIndex::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
     let running = location::service_with(index.clone()).start(settings).await?;
     let now = running.handle().now();
@@ -81,7 +81,7 @@ async fn on(env: &TestEnv, extent: Extent, say: impl Fn(&str)) -> Result<Places>
 }
 
 /// What searches take, in milliseconds.
-fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
+fn searches(index: &DriverIndex, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     for number in 0.. {
         if over.load(Ordering::Relaxed) {
@@ -101,7 +101,7 @@ fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>
 /// How old a position is when it is in the answers, in milliseconds: from before it is sent.
 async fn ages(
     handle: ballet::Handle,
-    index: Index,
+    index: DriverIndex,
     number: u32,
     over: Arc<AtomicBool>,
 ) -> Result<Vec<f64>> {
