@@ -57,7 +57,7 @@ impl Default for DispatchSettings {
 }
 
 impl DispatchSettings {
-    /// The time within which a rider must be picked up.
+    /// Returns the time within which a rider must be picked up.
     #[must_use]
     pub const fn deadline(&self) -> SignedDuration {
         SignedDuration::from_secs(self.ride_deadline_seconds)
@@ -67,7 +67,7 @@ impl DispatchSettings {
         Limits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// The time that a driver has to answer.
+    /// Returns the time that a driver has to answer.
     #[must_use]
     pub const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)

@@ -40,7 +40,7 @@ impl RouteEstimate {
 }
 
 impl Tariff {
-    /// The price of a ride on this route. `None` if it is out of range.
+    /// Returns the price of a ride on this route. `None` if it is out of range.
     pub(crate) fn price(&self, way: RouteEstimate) -> Option<Money> {
         // All three terms are counted in the same fraction of a minor unit, so only the sum is rounded.
         const PARTS: i128 = 60 * 1_000;
@@ -55,7 +55,7 @@ impl Tariff {
         Some(self.money(amount_minor.max(self.least_minor)))
     }
 
-    /// The fee for a ride that is cancelled this many seconds after it got a driver. `None` if that is free.
+    /// Returns the fee for a ride that is cancelled this many seconds after it got a driver. `None` if that is free.
     pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
         (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
             .then(|| self.money(self.late_minor))

@@ -26,7 +26,7 @@ pub(crate) struct RideHistory {
 pub(crate) struct StatusChange {
     /// The ride.
     ride_id: RideId,
-    /// The status from then on.
+    /// The new status.
     status: RideStatus,
     /// The number of drivers who were asked.
     attempt: i16,

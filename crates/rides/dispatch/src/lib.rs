@@ -34,7 +34,7 @@ use crate::config::DispatchSettings;
 use crate::projections::EndOffer;
 use crate::steps::{AssignDriver, ChargeFare, HoldFare, OfferRide, RideRow, StartRide, WatchRide};
 
-/// The steps of dispatch in the saga, and the other events that it publishes.
+/// Declares the steps of dispatch in the saga, and the other events that it publishes.
 #[must_use]
 pub fn participant(settings: DispatchSettings, provider: impl Provider) -> Participant {
     participant_with(settings, Arc::new(provider))
@@ -79,7 +79,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Service {
     Service::new(participant_with(settings, provider))
@@ -87,7 +87,7 @@ pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Servi
         .routes(move |handle| http::routes(handle, settings))
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -15,11 +15,11 @@ use sqlx::{FromRow, Row};
 pub(crate) enum OfferState {
     /// The driver may answer.
     Open,
-    /// The driver drives.
+    /// The driver accepted.
     Accepted,
-    /// The driver said no.
+    /// The driver declined.
     Declined,
-    /// The driver said nothing in time.
+    /// The driver did not answer in time.
     Expired,
     /// The driver went offline.
     Offline,
@@ -58,7 +58,7 @@ pub(crate) struct Offer {
     pub(crate) driver_id: DriverId,
     /// The state.
     pub(crate) state: OfferState,
-    /// Until when the driver may accept.
+    /// The time until which the driver may accept.
     pub(crate) expires_at: Timestamp,
     /// Whether the driver went offline while the offer was open.
     pub(crate) is_gone: bool,

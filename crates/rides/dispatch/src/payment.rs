@@ -51,7 +51,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// The request to capture this amount, or to release the hold.
+    /// Returns the request to capture this amount, or to release the hold.
     pub(crate) fn settle(self, amount: Money) -> Settle {
         Settle { order_id: self.ride_id.0, reference: self.reference, amount }
     }

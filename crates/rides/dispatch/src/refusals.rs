@@ -33,7 +33,7 @@ pub(crate) fn too_many(most: u16) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
-/// The copy may not have a rider yet who registered a moment ago.
+/// Refuses with a retry: the copy may not have a rider yet who registered a moment ago.
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
     Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))
 }

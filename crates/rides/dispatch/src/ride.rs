@@ -22,7 +22,7 @@ pub(crate) enum RideStatus {
     Searching,
     /// A driver is asked.
     Offered,
-    /// The driver will drive.
+    /// A driver has accepted.
     Accepted,
     /// The driver is on the way.
     Assigned,
@@ -30,7 +30,7 @@ pub(crate) enum RideStatus {
     PickedUp,
     /// The ride is under way.
     Riding,
-    /// The rider is there.
+    /// The rider has arrived.
     Completed,
     /// The ride does not take place.
     Cancelled,
@@ -55,7 +55,7 @@ pub(crate) struct Quote {
     pub(crate) price: Money,
     /// The version of the tariff.
     pub(crate) tariff: i32,
-    /// Until when a ride can be requested for this price.
+    /// The time until which a ride can be requested for this price.
     pub(crate) valid_until: Timestamp,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Ride {
 }
 
 impl Ride {
-    /// The amount that the rider pays: nothing before the end.
+    /// Returns the amount that the rider pays: nothing before the end.
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {

@@ -123,7 +123,7 @@ pub struct RideOffered {
     pub attempt: u16,
     /// The driver.
     pub driver_id: DriverId,
-    /// Until when the driver can accept.
+    /// The time until which the driver can accept.
     pub expires_at: Timestamp,
 }
 
@@ -148,7 +148,7 @@ impl Event for OfferWithdrawn {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver will drive.
+/// The driver accepted the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferAccepted {
     /// The ride.
@@ -164,7 +164,7 @@ impl Event for OfferAccepted {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver will not drive. The ride goes on with the next one.
+/// The driver will not drive. The search continues with the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferEnded {
     /// The ride.
@@ -181,9 +181,9 @@ pub struct OfferEnded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotAccepted {
-    /// The driver said no.
+    /// The driver declined.
     Declined,
-    /// The driver said nothing in time.
+    /// The driver did not answer in time.
     Expired,
     /// The driver went offline.
     Offline,
@@ -252,7 +252,7 @@ impl Event for RideStarted {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The rider is there, and pays what was quoted.
+/// The rider has arrived, and pays the quoted price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RideCompleted {
     /// The ride.

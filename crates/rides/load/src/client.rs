@@ -33,12 +33,12 @@ impl<'a> RidesClient<'a> {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// The same client with a token for the gateway.
+    /// Returns this client with a token for the gateway.
     pub(crate) const fn with(self, token: Option<&'a str>) -> Self {
         Self { http: self.http.with(token) }
     }
 
-    /// A place of this customer, this many steps of 300 meters from the waiting rider.
+    /// Returns a place of this customer, this many steps of 300 meters from the waiting rider.
     pub(crate) fn place(&self, steps: u8) -> Value {
         let column = u32::try_from(self.http.number % COLUMNS).unwrap_or_default();
         let row = u32::try_from(self.http.number / COLUMNS % ROWS).unwrap_or_default();
@@ -113,7 +113,7 @@ impl<'a> RidesClient<'a> {
         self.request_from(rider, self.place(0), self.place(20)).await
     }
 
-    /// The same between these two places.
+    /// Like [`Self::request`], between these two places.
     pub(crate) async fn request_from(&self, rider: Uuid, from: Value, to: Value) -> Result<Uuid> {
         let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
         let begun = Instant::now();
@@ -135,7 +135,7 @@ impl<'a> RidesClient<'a> {
         id(&ride["ride_id"])
     }
 
-    /// The ride as its driver reads it.
+    /// Returns the ride as its driver reads it.
     pub(crate) async fn trip(&self, ride: Uuid) -> Result<Value> {
         self.http.done(Method::GET, "dispatch", &format!("/trips/{ride}"), &Value::Null).await
     }

@@ -142,7 +142,7 @@ async fn requested(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>
     requested_with("card_approved", client, near).await
 }
 
-/// The same for a rider with this card.
+/// Requests a ride for a rider with this card, with this many drivers near.
 async fn requested_with(
     card: &str,
     client: RidesClient<'_>,
@@ -264,7 +264,7 @@ fn cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
     Ok(Begun { saga: ride, end: End::aborted(reason) })
 }
 
-/// A ride that must end with the cancellation that its rider was told.
+/// Returns a ride that must end with the cancellation that its rider was told.
 fn as_told(ride: &Value) -> Result<Begun> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
     cancelled(id(&ride["ride_id"])?, reason)

@@ -108,7 +108,7 @@ impl Machines {
         client.rider().await
     }
 
-    /// The number of offers that were made to machines.
+    /// Returns the number of offers that were made to machines.
     pub(crate) fn offers(&self) -> usize {
         lock(&self.offers).len()
     }

@@ -18,7 +18,7 @@ struct DispatchArgs {
     provider: ProviderSettings,
 }
 
-/// All services, each with the settings of its own program.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
     vec![

@@ -54,7 +54,7 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     Ok(())
 }
 
-/// The ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
+/// Returns the ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
 fn once(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
     for LiveOffer { ride_id, driver_id, .. } in live {

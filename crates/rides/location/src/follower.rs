@@ -14,7 +14,7 @@ impl TelemetryFollower for FollowPositions {
     const NAME: &'static str = "follow_positions";
     type Follows = Position;
 
-    /// The index drops drivers who were silent for longer.
+    /// Returns the index's time of silence, because it drops drivers who were silent for longer.
     fn reaches_back(&self) -> SignedDuration {
         self.0.silence()
     }

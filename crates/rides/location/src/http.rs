@@ -97,7 +97,7 @@ pub(crate) fn api() -> Api<LocationState> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DriverFilter {
-    /// Only drivers who do this.
+    /// Only drivers in this state.
     state: Option<DriverState>,
     /// The `next` of the page before. Without it, the list begins.
     #[serde(default, deserialize_with = "cursor")]
@@ -228,8 +228,8 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// The nearest drivers whom a rider may see, at least `enough` of them if that many are near. Each pass looks at more
-/// drivers than the one before, because most drivers of a town may have riders.
+/// Returns the nearest drivers whom a rider may see, at least `enough` of them if that many are near. Each pass looks
+/// at more drivers than the one before, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &DriverIndex,

@@ -59,7 +59,7 @@ pub struct NearDriver {
 }
 
 impl DriverIndex {
-    /// An empty index, in which a driver is found for this time after a position.
+    /// Returns an empty index, in which a driver is found for this time after a position.
     #[must_use]
     pub fn new(silence: SignedDuration) -> Self {
         Self { places: Arc::default(), silence }
@@ -81,7 +81,7 @@ impl DriverIndex {
         }
     }
 
-    /// The nearest drivers who were seen lately, at least `enough` of them if that many are near.
+    /// Returns the nearest drivers who were seen lately, at least `enough` of them if that many are near.
     #[must_use]
     pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
@@ -178,8 +178,8 @@ fn cell(at: Point) -> Option<CellIndex> {
     Some(LatLng::new(at.lat(), at.lon()).ok()?.to_cell(CELLS))
 }
 
-/// The cells at this distance. Around twelve places on the Earth the grid is distorted, and a slower algorithm is
-/// needed.
+/// Returns the cells at this distance. Around twelve places on the Earth the grid is distorted, and a slower algorithm
+/// is needed.
 fn cells_of_ring(center: CellIndex, ring: u32) -> Vec<CellIndex> {
     let fast: Option<Vec<CellIndex>> = center.grid_ring_fast(ring).collect();
     fast.unwrap_or_else(|| {

@@ -28,7 +28,7 @@ use crate::index::DriverIndex;
 use crate::projections::NoteRide;
 use crate::steps::{ReleaseDriver, ReserveDriver};
 
-/// The steps of location in the saga, and the other events that it publishes.
+/// Declares the steps of location in the saga, and the other events that it publishes.
 #[must_use]
 pub fn participant(index: DriverIndex) -> Participant {
     Participant::new("location")
@@ -70,13 +70,13 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: LocationSettings) -> Service {
     service_with(DriverIndex::new(settings.silence()))
 }
 
-/// The service, with the positions that are in this index already.
+/// Returns the service, with the positions that are in this index already.
 #[must_use]
 pub fn service_with(index: DriverIndex) -> Service {
     Service::new(participant(index.clone()))
@@ -84,7 +84,7 @@ pub fn service_with(index: DriverIndex) -> Service {
         .routes(move |handle| http::routes(handle, index))
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -16,7 +16,7 @@ const SEARCHES: u32 = 20_000;
 /// This many updates every 10 milliseconds are 10,000 a second.
 const UPDATES: u32 = 100;
 
-/// Numbers between 0 and 1, the same in every run.
+/// Returns numbers between 0 and 1, the same in every run.
 fn spread(number: u32, salt: u32) -> f64 {
     f64::from(number.wrapping_add(salt).wrapping_mul(0x9e37_79b9) >> 8) / f64::from(1_u32 << 24)
 }

@@ -58,7 +58,7 @@ async fn write(
     Ok(rider)
 }
 
-/// A rider, if there is one.
+/// Returns a rider, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -67,7 +67,7 @@ pub(crate) async fn find(
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// A page of riders, the newest first.
+/// Returns a page of riders, the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<RiderId>,

@@ -10,13 +10,13 @@ use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use dispatch::config::DispatchSettings;
 
-/// The declarations of all services of rides. No service runs.
+/// Returns the declarations of all services of rides. No service runs.
 #[must_use]
 pub fn system() -> System {
     System { name: "rides", parts: participants().iter().map(Participant::part).collect() }
 }
 
-/// The contracts of all services of rides.
+/// Returns the contracts of all services of rides.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
     participants().iter().map(Participant::contract).collect()
@@ -30,7 +30,7 @@ fn participants() -> [Participant; 3] {
     ]
 }
 
-/// The names of the services with the OpenAPI documents of their HTTP routes.
+/// Returns the names of the services with the OpenAPI documents of their HTTP routes.
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![

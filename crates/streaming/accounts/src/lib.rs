@@ -20,7 +20,7 @@ use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, Pl
 use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
 use crate::steps::{AccountClosureOwner, CompleteErasure, ReleaseSlot, ReserveSlot};
 
-/// The steps of accounts in sagas, and the other events that it publishes.
+/// Declares the steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("accounts")
@@ -42,13 +42,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -15,7 +15,7 @@ pub(crate) struct NewAccount {
     /// The person's name.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
-    /// The plan, one of those of `GET /plans`.
+    /// The plan, one that `GET /plans` lists.
     pub(crate) plan: Slug,
     /// The region whose titles the account may watch.
     pub(crate) region: Country,
@@ -24,7 +24,7 @@ pub(crate) struct NewAccount {
 /// Another plan for an account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewPlan {
-    /// The plan, one of those of `GET /plans`.
+    /// The plan, one that `GET /plans` lists.
     pub(crate) plan: Slug,
 }
 

@@ -22,7 +22,7 @@ use crate::projections::{NoteEnd, NoteStart};
 use crate::reader::CountHeartbeats;
 use crate::steps::ConfirmErasure;
 
-/// The events and telemetry that analytics reads, and its step in the closure of an account.
+/// Declares the events and telemetry that analytics reads, and its step in the closure of an account.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("analytics")
@@ -39,13 +39,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/analytics/0001_watched.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -1,5 +1,5 @@
-//! The ranking of the most watched titles. It is computed at most once in a few seconds, in the background of the
-//! requests, so many requests slow down neither the database nor the answers.
+//! The ranking of the most watched titles. It is computed once in a few seconds, apart from the requests, so many
+//! requests slow down neither the database nor the answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -83,7 +83,7 @@ impl Rankings {
         Ok(ranking)
     }
 
-    /// The newest ranking, if it is younger than this.
+    /// Returns the newest ranking, if it is younger than this.
     fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
         let known = self.lock().get(&window).cloned()?;
         let age = self.handle.now().duration_since(known.as_of);

@@ -44,7 +44,7 @@ impl TitlePublisher {
     }
 }
 
-/// The body of a request to publish a title for a region.
+/// Returns the body of a request to publish a title for a region.
 pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
     json!({ "name": "The Harbour", "genre": "drama", "min_age": min_age, "length_seconds": 5400,
         "rights": [{ "region": region,
@@ -52,7 +52,7 @@ pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
 }
 
 impl Household {
-    /// The body of a device's request for a session.
+    /// Returns the body of a device's request for a session.
     pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
         json!({
             "account_id": self.account, "device_id": self.devices[device], "title_id": title,

@@ -12,7 +12,7 @@ struct PlaybackArgs {
     playback: PlaybackSettings,
 }
 
-/// All services, each with the settings of its own program.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = playback::participant(PlaybackSettings::default()).part();
     vec![

@@ -62,7 +62,7 @@ impl PlanWatcher {
         }
     }
 
-    /// The violations so far, in sentences.
+    /// Returns the violations so far, in sentences.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.seen().violations.clone()
     }
@@ -72,8 +72,8 @@ impl PlanWatcher {
     }
 
     async fn look(&self, client: SiteClient<'_>) -> Result<()> {
-        // Each page is read by one statement, and so at one moment. The sessions come first: a plan that allowed them is
-        // known by the time the accounts are read.
+        // Each page is read by one statement, and so at one moment. The sessions come first: a plan that allowed them
+        // is known by the time the accounts are read.
         let sessions = page(client, "playback", "/sessions?open=true&limit=1000").await?;
         let accounts = page(client, "accounts", "/accounts?limit=1000").await?;
         let mut seen = self.seen();

@@ -25,7 +25,7 @@ use crate::erasure::EraseViewer;
 use crate::projections::{EndBeyondPlan, EndDisplaced, EndOnDevice, EndWithdrawn};
 use crate::steps::{SessionRow, StartPlayback, WatchPlayback};
 
-/// The steps of playback in sagas, and the events and telemetry that it handles.
+/// Declares the steps of playback in sagas, and the events and telemetry that it handles.
 #[must_use]
 pub fn participant(settings: PlaybackSettings) -> Participant {
     let participant = Participant::new("playback")
@@ -65,7 +65,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: PlaybackSettings) -> Service {
     Service::new(participant(settings))
@@ -73,7 +73,7 @@ pub fn service(settings: PlaybackSettings) -> Service {
         .routes(move |handle| http::routes(handle, settings))
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -18,7 +18,7 @@ use streaming_events::{AccountClosure, PlaybackSession};
 use crate::projections::EndLicense;
 use crate::steps::{EraseViewer, GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
 
-/// The steps of titles in sagas, and the other events that it publishes.
+/// Declares the steps of titles in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("titles")
@@ -46,13 +46,13 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0003_word", sql: search::WORDS },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// The OpenAPI document of the HTTP routes.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -182,7 +182,7 @@ pub(crate) async fn cancel(
     Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
 }
 
-/// The fee for cancelling now, by the tariff of the quote.
+/// Returns the fee for cancelling now, by the tariff of the quote.
 async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
     let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
     let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;

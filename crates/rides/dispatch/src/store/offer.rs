@@ -87,7 +87,7 @@ pub(crate) async fn gone(
     Ok(())
 }
 
-/// The rides, except `others`, whose open offers were not answered in time.
+/// Returns the rides, except `others`, whose open offers were not answered in time.
 pub(crate) async fn due(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -106,7 +106,7 @@ pub(crate) async fn due(
     Ok(rides.into_iter().map(RideId).collect())
 }
 
-/// The live offer of a ride, if there is one.
+/// Returns the live offer of a ride, if there is one.
 pub(crate) async fn live(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -118,7 +118,7 @@ pub(crate) async fn live(
     Ok(offer.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The offer of a ride to a driver. No driver is asked twice.
+/// Returns the offer of a ride to a driver. No driver is asked twice.
 pub(crate) async fn to(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -131,7 +131,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// A page of offers, those of the newest rides first: all, those of one driver, or only live ones.
+/// Returns a page of offers, those of the newest rides first: all, those of one driver, or only live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

@@ -44,7 +44,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The payment of a ride, if it has one.
+/// Returns the payment of a ride, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -53,7 +53,7 @@ pub(crate) async fn find(
     Ok(payment.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The payment of a ride whose money is held. Any other state is a permanent failure.
+/// Returns the payment of a ride whose money is held. Any other state is a permanent failure.
 pub(crate) async fn held(db: impl PgExecutor<'_>, ride_id: RideId) -> Result<Payment, Failure> {
     let held = find(db, ride_id).await?.filter(|payment| payment.state == PaymentState::Held);
     held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))

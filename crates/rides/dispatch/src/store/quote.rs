@@ -14,7 +14,7 @@ const TARIFF: &str =
     "version, currency, base_minor, kilometer_minor, minute_minor, least_minor, free_minutes,
     late_minor";
 
-/// The tariff that is valid now.
+/// Returns the tariff that is valid now.
 pub(crate) async fn tariff(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -27,7 +27,7 @@ pub(crate) async fn tariff(
     Ok(tariff.fetch_optional(db).await?)
 }
 
-/// A version of the tariff.
+/// Returns a version of the tariff.
 pub(crate) async fn tariff_of(db: impl PgExecutor<'_>, version: i32) -> Result<Tariff, Failure> {
     let statement = format!("select {TARIFF} from tariff where version = $1");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(version).fetch_one(db).await?)
@@ -63,7 +63,7 @@ pub(crate) async fn store(
     Ok(())
 }
 
-/// A quote, if there is one.
+/// Returns a quote, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     quote_id: QuoteId,

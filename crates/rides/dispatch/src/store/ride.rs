@@ -50,7 +50,7 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
 }
 
-/// A ride, if there is one.
+/// Returns a ride, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -60,7 +60,7 @@ pub(crate) async fn find(
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The status changes of a ride so far, if there is such a ride.
+/// Returns the status changes of a ride so far, if there is such a ride.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -69,7 +69,7 @@ pub(crate) async fn history(
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The histories of those rides that have more changes than `known` has.
+/// Returns the histories of those rides that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     known: &[RideHistory],
@@ -89,7 +89,7 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// A page of rides, the newest first: all, or those of one rider.
+/// Returns a page of rides, the newest first: all, or those of one rider.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,

@@ -33,26 +33,26 @@ fn degrees<'de, D: Deserializer<'de>, const MOST: i16>(deserializer: D) -> Resul
 }
 
 impl Point {
-    /// The place with these degrees. `None` if it is not on the Earth.
+    /// Returns the place with these degrees. `None` if it is not on the Earth.
     #[must_use]
     pub fn new(lat: f64, lon: f64) -> Option<Self> {
         let is_on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
         is_on_earth.then_some(Self { lat, lon })
     }
 
-    /// The latitude in degrees.
+    /// Returns the latitude in degrees.
     #[must_use]
     pub const fn lat(self) -> f64 {
         self.lat
     }
 
-    /// The longitude in degrees.
+    /// Returns the longitude in degrees.
     #[must_use]
     pub const fn lon(self) -> f64 {
         self.lon
     }
 
-    /// The distance as the crow flies, in meters.
+    /// Returns the distance as the crow flies, in meters.
     #[must_use]
     pub fn meters_to(self, other: Self) -> f64 {
         let (lat, other_lat) = (self.lat.to_radians(), other.lat.to_radians());

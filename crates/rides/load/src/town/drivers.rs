@@ -110,7 +110,7 @@ impl Car<'_> {
         Ok(())
     }
 
-    /// The ride of the open offer to this driver.
+    /// Returns the ride of the open offer to this driver.
     fn asked(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)

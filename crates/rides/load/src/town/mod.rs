@@ -23,7 +23,7 @@ use crate::town::snapshot::TownSnapshot;
 const DRIVERS: usize = 240;
 const RIDERS: usize = 56;
 
-/// Lets the town live until this future is dropped, and serves its map.
+/// Runs the town until this future is dropped, and serves its map.
 pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
     let plan = Arc::new(TownPlan::new());
     let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));

@@ -67,7 +67,7 @@ impl MapPoint {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// The place between both, `share` of the way from this one.
+    /// Returns the place between both at `share` of the way from this one.
     pub(crate) fn towards(self, other: Self, share: f64) -> Self {
         Self { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }
@@ -88,7 +88,7 @@ impl MapPoint {
     }
 }
 
-/// The town, as it is drawn and driven in.
+/// The plan of the town, for the map and for the drivers.
 #[derive(Debug, Serialize)]
 pub(crate) struct TownPlan {
     name: &'static str,
@@ -214,7 +214,7 @@ impl TownPlan {
         }
     }
 
-    /// The corners at which streets meet.
+    /// Returns the corners at which streets meet.
     pub(crate) fn crossings(&self) -> Vec<usize> {
         (0..self.corners.len()).filter(|corner| !self.next[*corner].is_empty()).collect()
     }
@@ -223,7 +223,7 @@ impl TownPlan {
         self.corners[corner]
     }
 
-    /// The corner nearest to a place.
+    /// Returns the corner nearest to a place.
     pub(crate) fn nearest(&self, to: MapPoint) -> usize {
         let far = |corner: &usize| self.corners[*corner].to(to);
         let nearest =
@@ -231,7 +231,7 @@ impl TownPlan {
         nearest.unwrap_or_default()
     }
 
-    /// The shortest way along streets, with both ends.
+    /// Returns the shortest way along streets, with both ends.
     pub(crate) fn way(&self, from: usize, to: usize) -> Vec<MapPoint> {
         let mut best: HashMap<usize, (u64, usize)> = HashMap::from([(from, (0, from))]);
         let mut open = BinaryHeap::from([(Reverse(0_u64), from)]);
@@ -286,7 +286,7 @@ fn bent(column: usize, row: usize) -> MapPoint {
     }
 }
 
-/// The middle of the river at this distance from the west.
+/// Returns the middle of the river at this distance from the west.
 fn river(x: f64) -> MapPoint {
     MapPoint { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }

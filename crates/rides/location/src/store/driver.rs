@@ -58,7 +58,7 @@ pub(crate) async fn offline(
     Ok(())
 }
 
-/// A driver, if there is one.
+/// Returns a driver, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     driver_id: DriverId,
@@ -68,7 +68,7 @@ pub(crate) async fn find(
     Ok(driver.fetch_optional(db).await?)
 }
 
-/// The same, but locked: nobody reserves the driver until this transaction ends.
+/// Like [`find`], but with a lock: nobody reserves the driver until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     driver_id: DriverId,
@@ -79,8 +79,8 @@ pub(crate) async fn find_to_change(
     find(db, driver_id).await
 }
 
-/// The drivers of these whom a rider may see: the free ones, and the one reserved for the rider. The places of other
-/// rides and of offline drivers are private.
+/// Returns those of these drivers whom a rider may see: the free ones, and the one reserved for the rider. The places
+/// of other rides and of offline drivers are private.
 pub(crate) async fn shown_to(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -100,7 +100,7 @@ pub(crate) async fn shown_to(
     Ok(shown.into_iter().map(DriverId).collect())
 }
 
-/// A page of drivers: all, or those in one state.
+/// Returns a page of drivers: all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     state: Option<DriverState>,

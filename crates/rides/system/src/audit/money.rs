@@ -2,7 +2,8 @@
 
 use crate::audit::rows::{AuditedPayment, AuditedRide, CardOperation};
 
-/// The violations in the payment of a ride at rest: its cost must be paid once or owed, and nothing may be held.
+/// Returns the violations in the payment of a ride at rest: its cost must be paid once or owed, and nothing may be
+/// held.
 pub(super) fn judge(
     ride: &AuditedRide,
     payment: Option<&AuditedPayment>,

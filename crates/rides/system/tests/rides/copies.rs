@@ -1,4 +1,4 @@
-//! The copies of riders, and what the database of location forbids.
+//! The copies of riders, and the constraints of the databases.
 
 use ballet_ops::audit::Report;
 use jiff::SignedDuration;

@@ -63,7 +63,7 @@ async fn each_replica_has_all_drivers_also_after_it_was_killed() {
     town.close().await;
 }
 
-/// The drivers that a rider sees who is signed in at the gateway, the nearest first.
+/// Returns the drivers that a rider sees who is signed in at the gateway, the nearest first.
 async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {
     let request = Client::new()
         .get(format!("{}{NEAR}&limit={most}", town.system.url("location")))

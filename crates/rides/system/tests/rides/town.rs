@@ -195,7 +195,7 @@ impl Town {
         self.system.until("dispatch", &query, state).await;
     }
 
-    /// The card processor's operations for a ride, in order, with amounts.
+    /// Returns the card processor's operations for a ride, in order, with amounts.
     pub(crate) async fn at_the_bank(&self, ride: Uuid) -> String {
         let query = format!(
             "select coalesce(string_agg(result || ' ' || amount_minor, ', ' order by created_at), '')
@@ -209,12 +209,12 @@ impl Town {
     }
 }
 
-/// A place this many steps of 300 meters from the riders.
+/// Returns a place this many steps of 300 meters from the riders.
 fn place(steps: u8) -> Value {
     json!({ "lat": 52.5 + 0.0027 * f64::from(steps), "lon": 13.4 })
 }
 
-/// The settings with which nothing ends by itself.
+/// Returns settings with which no offer expires.
 pub(crate) fn patient() -> DispatchSettings {
     DispatchSettings { offer_seconds: 3_600, ..DispatchSettings::default() }
 }

@@ -11,7 +11,7 @@ use crate::account::{Plan, StoredAccount};
 use crate::requests::NewAccount;
 use crate::store::slot;
 
-/// All plans.
+/// Returns all plans.
 pub(crate) async fn plans(db: impl PgExecutor<'_>) -> Result<Vec<Plan>, Failure> {
     let plans = sqlx::query_as("select * from plan order by streams, plan");
     Ok(plans.fetch_all(db).await?)
@@ -42,7 +42,7 @@ pub(crate) async fn open(
     .await
 }
 
-/// An account, if there is one.
+/// Returns an account, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -51,7 +51,7 @@ pub(crate) async fn find(
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
 
-/// The same, but locked: sessions and changes of the account wait until this transaction ends.
+/// Like [`find`], but with a lock: sessions and changes of the account wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -89,7 +89,7 @@ pub(crate) async fn change_plan(
     Ok(Some((changed, displaced)))
 }
 
-/// A page of accounts, the newest first.
+/// Returns a page of accounts, the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<AccountId>,

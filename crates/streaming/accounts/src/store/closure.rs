@@ -97,7 +97,7 @@ pub(crate) async fn complete(
     Ok(true)
 }
 
-/// The closure of an account, if it is closed.
+/// Returns the closure of an account, if it is closed.
 pub(crate) async fn of_account(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -107,7 +107,7 @@ pub(crate) async fn of_account(
     Ok(closure.fetch_optional(db).await?)
 }
 
-/// A page of closures, the newest first: all, or those that are overdue.
+/// Returns a page of closures, the newest first: all, or those that are overdue.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     overdue_at: Option<Timestamp>,

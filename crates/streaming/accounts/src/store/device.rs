@@ -48,7 +48,7 @@ pub(crate) async fn remove(
     Ok(removed.rows_affected() == 1)
 }
 
-/// The devices of an account, each with the sessions that it plays.
+/// Returns the devices of an account, each with the sessions that it plays.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

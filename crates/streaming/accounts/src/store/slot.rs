@@ -34,7 +34,7 @@ pub(crate) enum SlotOutcome {
     Denied { reason: SlotDenial, streams: Option<u16> },
 }
 
-/// The row locks of accounts. Sessions of one account take their slots one after the other.
+/// Returns the row locks of accounts. Sessions of one account take their slots one after the other.
 pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
     Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
 }
@@ -137,7 +137,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The accounts to which the slots of these sessions belong.
+/// Returns the accounts to which the slots of these sessions belong.
 pub(crate) async fn accounts_of(
     db: &mut PgConnection,
     sessions: impl Iterator<Item = SessionId>,

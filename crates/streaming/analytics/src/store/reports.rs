@@ -54,7 +54,7 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// The titles that were watched most in a window up to now.
+/// Returns the titles that were watched most in a window up to now.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,
@@ -94,7 +94,7 @@ pub(crate) async fn most_watched(
     Ok(rows.into_iter().map(watched).collect())
 }
 
-/// The hours of a title, the newest first.
+/// Returns the hours of a title, the newest first.
 pub(crate) async fn hours(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -111,7 +111,7 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// The late seconds of a title, the newest hour first.
+/// Returns the late seconds of a title, the newest hour first.
 pub(crate) async fn late(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

@@ -168,7 +168,7 @@ async fn get(system: &TestSystem, path: &str) -> Value {
     body
 }
 
-/// A title of its own for each session.
+/// Returns the id of a new title.
 pub(crate) fn new_title(system: &TestSystem) -> Uuid {
     system.new_id()
 }

@@ -36,7 +36,7 @@ pub(crate) async fn mark(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// The same for all sessions of an account, or of one of its devices.
+/// Like [`mark`], for all sessions of an account, or of one of its devices.
 pub(crate) async fn mark_all(
     db: &mut PgConnection,
     of: SessionOwner,

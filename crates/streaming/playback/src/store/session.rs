@@ -39,7 +39,7 @@ pub(crate) async fn request(
     Ok(stored.rows_affected() == 1)
 }
 
-/// The session that was requested under this key.
+/// Returns the session that was requested under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,
@@ -177,7 +177,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// A session, if it exists.
+/// Returns a session, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     session_id: SessionId,
@@ -186,7 +186,7 @@ pub(crate) async fn find(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// The same, but locked: heartbeats and changes of the session wait until this transaction ends.
+/// Like [`find`], but with a lock: heartbeats and changes of the session wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -195,7 +195,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// A page of sessions, the newest first: all, those of one account, or only those that are not over.
+/// Returns a page of sessions, the newest first: all, those of one account, or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,

@@ -32,7 +32,7 @@ impl StreamingWorld {
         Self::with(test, PATIENT).await
     }
 
-    /// All services but analytics, which takes no part in a session.
+    /// Starts all services but analytics, which takes no part in a session.
     pub(crate) async fn with(test: &str, settings: PlaybackSettings) -> Self {
         log_here();
         let system = TestSystem::asleep(test, streaming::system().parts).await;
@@ -43,7 +43,7 @@ impl StreamingWorld {
         world
     }
 
-    /// All services.
+    /// Starts all services.
     pub(crate) async fn whole(test: &str) -> Self {
         let mut world = Self::open(test).await;
         world.start("analytics").await;
@@ -109,7 +109,7 @@ impl StreamingWorld {
         text(&self.made("playback", "/sessions", &wanted).await, "session_id")
     }
 
-    /// The same, and waits until the session plays.
+    /// Requests a session on one of the devices, and waits until it plays.
     pub(crate) async fn play(&self, home: &Home, device: usize, title: &str) -> String {
         let session = self.request(home, device, title).await;
         self.until(&session, "playing").await;

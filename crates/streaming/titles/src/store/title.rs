@@ -13,7 +13,7 @@ use streaming_events::{Slug, TitleId};
 use crate::new_title::NewTitle;
 use crate::title::StoredTitle;
 
-/// The row locks of titles. Licences of a title and its withdrawal come one after the other.
+/// Returns the row locks of titles. Licences of a title and its withdrawal come one after the other.
 pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
     Rows::of("title", titles.into_iter().map(|title| title.to_string()))
 }
@@ -77,7 +77,7 @@ pub(crate) async fn withdraw(
     Ok(stored.title)
 }
 
-/// A title, if there is or was one.
+/// Returns a title, if there is or was one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -86,7 +86,7 @@ pub(crate) async fn find(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, locked for a withdrawal: licences wait until this transaction ends.
+/// Like [`find`], but with the lock of a withdrawal: licences wait until this transaction ends.
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -95,7 +95,8 @@ pub(crate) async fn find_to_withdraw(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, locked for a licence: a withdrawal waits until this transaction ends, and other licences do not.
+/// Like [`find`], but with the lock of a licence: a withdrawal waits until this transaction ends, and other licences do
+/// not.
 pub(crate) async fn find_to_license(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -104,7 +105,7 @@ pub(crate) async fn find_to_license(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// A page of the titles that can be watched somewhere, in the order of their ids.
+/// Returns a page of the titles that can be watched somewhere, in the order of their ids.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     genre: Option<&Slug>,
