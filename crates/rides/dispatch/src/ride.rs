@@ -22,7 +22,7 @@ pub(crate) enum RideStatus {
     Searching,
     /// A driver is asked.
     Offered,
-    /// A driver has accepted.
+    /// A driver has accepted the offer.
     Accepted,
     /// The driver is on the way.
     Assigned,

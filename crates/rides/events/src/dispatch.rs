@@ -148,7 +148,7 @@ impl Event for OfferWithdrawn {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver accepted the offer.
+/// A driver has accepted the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferAccepted {
     /// The ride.
