@@ -69,7 +69,7 @@ impl<'a> RidesClient<'a> {
 
     /// Waits until all replicas find these drivers near the waiting rider. A position takes a moment to reach their
     /// memory.
-    pub(crate) async fn near(&self, drivers: &[Uuid]) -> Result<()> {
+    pub(crate) async fn until_near(&self, drivers: &[Uuid]) -> Result<()> {
         let (here, begun) = (self.place(0), Instant::now());
         let path = format!("/near?lat={}&lon={}", here["lat"], here["lon"]);
         // Without drivers there is nothing to ask, and location may be down.
@@ -102,7 +102,7 @@ impl<'a> RidesClient<'a> {
         id(&rider["rider_id"])
     }
 
-    pub(crate) async fn takes_name(&self, rider: Uuid, name: &str) -> Result<()> {
+    pub(crate) async fn change_name(&self, rider: Uuid, name: &str) -> Result<()> {
         let about = json!({ "name": name, "payment_token": "card_approved" });
         self.http.done(Method::PUT, "riders", &format!("/riders/{rider}"), &about).await?;
         Ok(())
@@ -156,7 +156,7 @@ impl<'a> RidesClient<'a> {
 
     /// Waits until a driver other than these is asked, and returns that driver. `None` if the ride is cancelled
     /// instead.
-    pub(crate) async fn asked(&self, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+    pub(crate) async fn until_asked(&self, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
         let begun = Instant::now();
         loop {
             if self.read(ride).await?["status"] == "cancelled" {
@@ -175,7 +175,7 @@ impl<'a> RidesClient<'a> {
     }
 
     /// Sends a driver's action on a ride.
-    pub(crate) async fn says(
+    pub(crate) async fn act(
         &self,
         ride: Uuid,
         driver: Uuid,
@@ -191,7 +191,7 @@ impl<'a> RidesClient<'a> {
     }
 
     /// Takes the driver offline, as soon as location knows that no rider is in the car.
-    pub(crate) async fn goes_home(&self, driver: Uuid) -> Result<()> {
+    pub(crate) async fn go_home(&self, driver: Uuid) -> Result<()> {
         let (path, begun) = (format!("/drivers/{driver}/offline"), Instant::now());
         loop {
             let (status, answer) =

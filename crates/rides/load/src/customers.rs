@@ -18,132 +18,132 @@ const LONG_RIDE: Duration = Duration::from_secs(1);
 /// was told.
 pub(crate) async fn play(does: RideScenario, client: RidesClient<'_>) -> Result<Begun> {
     match does {
-        RideScenario::Ride => driven("card_approved", client).await,
-        RideScenario::FlakyCard => driven("card_flaky", client).await,
+        RideScenario::Ride => drive_paying_with("card_approved", client).await,
+        RideScenario::FlakyCard => drive_paying_with("card_flaky", client).await,
         RideScenario::CardDeclined => {
-            let (ride, drivers) = requested_with("card_declined", client, 1).await?;
-            over(client, &drivers).await?;
-            cancelled(ride, "payment_declined")
+            let (ride, drivers) = request_ride_with("card_declined", client, 1).await?;
+            send_home(client, &drivers).await?;
+            expect_cancelled(ride, "payment_declined")
         }
         RideScenario::DeclineOnce => {
-            second(client, async |ride, first| decline(client, ride, first).await).await
+            second_drives(client, async |ride, first| decline(client, ride, first).await).await
         }
-        RideScenario::SayNothing => second(client, async |_, _| Ok(())).await,
+        RideScenario::SayNothing => second_drives(client, async |_, _| Ok(())).await,
         RideScenario::GoOffline => {
-            second(client, async |_, first| client.offline(first).await).await
+            second_drives(client, async |_, first| client.offline(first).await).await
         }
         RideScenario::TakeAnotherName => {
             let (driver, rider) = (client.driver(1).await?, client.rider().await?);
-            client.near(&[driver]).await?;
+            client.until_near(&[driver]).await?;
             let ride = client.request(rider).await?;
-            client.takes_name(rider, "Another").await?;
+            client.change_name(rider, "Another").await?;
             let driven = drive(client, ride, &[]).await?;
-            over(client, &[driver]).await?;
-            ended(ride, driven)
+            send_home(client, &[driver]).await?;
+            expect_driven(ride, driven)
         }
         RideScenario::NobodyNear => {
-            let (ride, _) = requested(client, 0).await?;
-            cancelled(ride, "no_driver_nearby")
+            let (ride, _) = request_ride(client, 0).await?;
+            expect_cancelled(ride, "no_driver_nearby")
         }
         RideScenario::FlakyCardNobodyNear => {
-            let (ride, _) = requested_with("card_flaky", client, 0).await?;
-            cancelled(ride, "no_driver_nearby")
+            let (ride, _) = request_ride_with("card_flaky", client, 0).await?;
+            expect_cancelled(ride, "no_driver_nearby")
         }
         RideScenario::AllDecline => {
-            let (ride, drivers) = requested(client, 2).await?;
+            let (ride, drivers) = request_ride(client, 2).await?;
             let mut before = Vec::new();
-            while let Some(driver) = client.asked(ride, &before).await? {
+            while let Some(driver) = client.until_asked(ride, &before).await? {
                 decline(client, ride, driver).await?;
                 before.push(driver);
             }
-            over(client, &drivers).await?;
-            cancelled(ride, "unfulfilled")
+            send_home(client, &drivers).await?;
+            expect_cancelled(ride, "unfulfilled")
         }
         // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
         RideScenario::LosePosition => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
-                said(client, ride, driver, "start").await?;
+                act(client, ride, driver, "start").await?;
                 client.until(ride, "riding", |ride| ride["status"] == "riding").await?;
                 tokio::time::sleep(LONG_RIDE).await;
-                said(client, ride, driver, "complete").await?;
+                act(client, ride, driver, "complete").await?;
             }
-            over(client, &drivers).await?;
-            ended(ride, driver.is_some())
+            send_home(client, &drivers).await?;
+            expect_driven(ride, driver.is_some())
         }
         RideScenario::AskMachines => bail!("machines are asked by the trial"),
         RideScenario::TwoRidersOneDriver => two_riders(client).await,
         RideScenario::CancelAtOnce => {
-            let (ride, drivers) = requested(client, 1).await?;
+            let (ride, drivers) = request_ride(client, 1).await?;
             let begun = cancel(client, ride).await?;
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
         RideScenario::CancelWhileAsked => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = client.asked(ride, &[]).await?;
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = client.until_asked(ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
-                refused(client, ride, driver, "accept").await?;
+                act_too_late(client, ride, driver, "accept").await?;
             }
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
         RideScenario::CancelRacesAcceptance => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let begun = match client.asked(ride, &[]).await? {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let begun = match client.until_asked(ride, &[]).await? {
                 Some(driver) => {
                     let (accepted, begun) =
-                        tokio::join!(client.says(ride, driver, "accept"), cancel(client, ride));
+                        tokio::join!(client.act(ride, driver, "accept"), cancel(client, ride));
                     accepted?;
                     begun?
                 }
                 None => cancel(client, ride).await?,
             };
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
         RideScenario::CancelOnTheWay => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
-                refused(client, ride, driver, "start").await?;
+                act_too_late(client, ride, driver, "start").await?;
             }
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
         RideScenario::CancelTooLate => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
-                said(client, ride, driver, "start").await?;
+                act(client, ride, driver, "start").await?;
                 let (late, _) = client.cancel(ride).await?;
                 ensure!(late == StatusCode::CONFLICT, "who is in the car cancels: {late}");
-                said(client, ride, driver, "complete").await?;
+                act(client, ride, driver, "complete").await?;
             }
-            over(client, &drivers).await?;
-            ended(ride, driver.is_some())
+            send_home(client, &drivers).await?;
+            expect_driven(ride, driver.is_some())
         }
     }
 }
 
 /// Lets the first driver drive a rider who pays with this card.
-async fn driven(card: &str, client: RidesClient<'_>) -> Result<Begun> {
-    let (ride, drivers) = requested_with(card, client, 1).await?;
+async fn drive_paying_with(card: &str, client: RidesClient<'_>) -> Result<Begun> {
+    let (ride, drivers) = request_ride_with(card, client, 1).await?;
     let driven = drive(client, ride, &[]).await?;
-    over(client, &drivers).await?;
-    ended(ride, driven)
+    send_home(client, &drivers).await?;
+    expect_driven(ride, driven)
 }
 
 /// Requests a ride, with this many drivers near.
-async fn requested(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
-    requested_with("card_approved", client, near).await
+async fn request_ride(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+    request_ride_with("card_approved", client, near).await
 }
 
 /// Requests a ride for a rider with this card, with this many drivers near.
-async fn requested_with(
+async fn request_ride_with(
     card: &str,
     client: RidesClient<'_>,
     near: u8,
@@ -153,27 +153,27 @@ async fn requested_with(
         drivers.push(client.driver(number + 1).await?);
     }
     let rider = client.rider_with(card).await?;
-    client.near(&drivers).await?;
+    client.until_near(&drivers).await?;
     Ok((client.request(rider).await?, drivers))
 }
 
 /// Sends a driver's action, which must succeed.
-async fn said(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, what).await?;
+async fn act(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
 /// Sends a driver's action, which must be refused as too late.
-async fn refused(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, what).await?;
+async fn act_too_late(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
 /// Declines the offer, unless it is over.
 async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, "decline").await?;
+    let (status, answer) = client.act(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;
     ensure!(is_heard, "decline is answered with {status}: {answer}");
     Ok(())
@@ -181,10 +181,10 @@ async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()
 
 /// Lets the next driver who is asked accept, and waits until that driver is assigned. `None` if no offer is accepted in
 /// time.
-async fn assigned(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+async fn accept_next(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
     let mut before = before.to_vec();
-    while let Some(driver) = client.asked(ride, &before).await? {
-        let (status, answer) = client.says(ride, driver, "accept").await?;
+    while let Some(driver) = client.until_asked(ride, &before).await? {
+        let (status, answer) = client.act(ride, driver, "accept").await?;
         if status.is_success() {
             client.until(ride, "assigned", |ride| ride["status"] == "assigned").await?;
             return Ok(Some(driver));
@@ -197,75 +197,79 @@ async fn assigned(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Resul
 
 /// Drives the ride to its end. Returns false if no offer is accepted in time.
 async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
-    let Some(driver) = assigned(client, ride, before).await? else { return Ok(false) };
-    said(client, ride, driver, "start").await?;
-    said(client, ride, driver, "complete").await?;
+    let Some(driver) = accept_next(client, ride, before).await? else { return Ok(false) };
+    act(client, ride, driver, "start").await?;
+    act(client, ride, driver, "complete").await?;
     Ok(true)
 }
 
 /// Lets the second driver drive, after the first one did something else.
-async fn second(
+async fn second_drives(
     client: RidesClient<'_>,
     first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
 ) -> Result<Begun> {
-    let (ride, drivers) = requested(client, 2).await?;
-    let driven = match client.asked(ride, &[]).await? {
+    let (ride, drivers) = request_ride(client, 2).await?;
+    let driven = match client.until_asked(ride, &[]).await? {
         Some(first) => {
             first_does(ride, first).await?;
             drive(client, ride, &[first]).await?
         }
         None => false,
     };
-    over(client, &drivers).await?;
-    ended(ride, driven)
+    send_home(client, &drivers).await?;
+    expect_driven(ride, driven)
 }
 
 /// Lets two riders want the only driver who is near: one of them is driven.
 async fn two_riders(client: RidesClient<'_>) -> Result<Begun> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
-    client.near(&[driver]).await?;
+    client.until_near(&[driver]).await?;
     let (one, other) = tokio::join!(client.request(one), client.request(other));
     let (mut driven, mut left) = (one?, other?);
-    let asked = (client.asked(driven, &[]).await?, client.asked(left, &[]).await?);
+    let asked = (client.until_asked(driven, &[]).await?, client.until_asked(left, &[]).await?);
     if asked.1.is_some() {
         (driven, left) = (left, driven);
     }
     ensure!(asked.0.is_none() || asked.1.is_none(), "one driver, and {asked:?} are asked");
-    client.http.site.began("the rider who is left", as_told(&client.read(left).await?)?);
+    client.http.site.began("the rider who is left", expect_as_told(&client.read(left).await?)?);
     let is_driven = drive(client, driven, &[]).await?;
-    over(client, &[driver]).await?;
-    if is_driven { ended(driven, true) } else { as_told(&client.read(driven).await?) }
+    send_home(client, &[driver]).await?;
+    if is_driven {
+        expect_driven(driven, true)
+    } else {
+        expect_as_told(&client.read(driven).await?)
+    }
 }
 
 /// Cancels a ride in time. Without a driver it may be cancelled already.
 async fn cancel(client: RidesClient<'_>, ride: Uuid) -> Result<Begun> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
-    as_told(&answer)
+    expect_as_told(&answer)
 }
 
 /// Takes the drivers offline once their work is over, so that no other rider gets them.
-async fn over(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
+async fn send_home(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
-        client.goes_home(*driver).await?;
+        client.go_home(*driver).await?;
     }
     Ok(())
 }
 
-fn ended(ride: Uuid, driven: bool) -> Result<Begun> {
+fn expect_driven(ride: Uuid, driven: bool) -> Result<Begun> {
     if driven {
         return Ok(Begun { saga: ride, end: End::Completed });
     }
-    cancelled(ride, "unfulfilled")
+    expect_cancelled(ride, "unfulfilled")
 }
 
-fn cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
+fn expect_cancelled(ride: Uuid, reason: &str) -> Result<Begun> {
     Ok(Begun { saga: ride, end: End::aborted(reason) })
 }
 
 /// Returns a ride that must end with the cancellation that its rider was told.
-fn as_told(ride: &Value) -> Result<Begun> {
+fn expect_as_told(ride: &Value) -> Result<Begun> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
-    cancelled(id(&ride["ride_id"])?, reason)
+    expect_cancelled(id(&ride["ride_id"])?, reason)
 }

@@ -104,7 +104,7 @@ impl Machines {
             lock(&self.seen).insert(machine, (stand, Instant::now()));
             first = first.or(Some(machine));
         }
-        client.near(&[first.context("there are machines")?]).await?;
+        client.until_near(&[first.context("there are machines")?]).await?;
         client.rider().await
     }
 
@@ -114,7 +114,7 @@ impl Machines {
     }
 
     /// Handles an event, which may come again.
-    pub(crate) fn hear(&self, event_type: &str, id: MessageId, body: &[u8]) {
+    pub(crate) fn handle(&self, event_type: &str, id: MessageId, body: &[u8]) {
         let is = |other: ballet::EventType| other.name() == event_type;
         let is_offer = is(RideOffered::TYPE);
         if !is_offer && !is(DriverAssigned::TYPE) && !is(RideStarted::TYPE) {
@@ -145,17 +145,17 @@ impl Machines {
         while Instant::now() < until || self.are_wanted() {
             tokio::select! {
                 Some(says) = to_say.recv(), if saying.len() < SIDE_BY_SIDE => {
-                    saying.push(say(site, says));
+                    saying.push(send(site, says));
                 }
                 Some(()) = saying.next() => {}
-                _ = looks.tick() => self.say_where(site).await?,
+                _ = looks.tick() => self.send_positions(site).await?,
             }
         }
         Ok(())
     }
 
     /// Sends the positions of machines that have been silent for long.
-    async fn say_where(&self, site: &Site) -> Result<()> {
+    async fn send_positions(&self, site: &Site) -> Result<()> {
         let silent = {
             let mut seen = lock(&self.seen);
             let silent = seen.iter_mut().filter(|(_, (_, at))| at.elapsed() > SEEN);
@@ -175,9 +175,9 @@ impl Machines {
 }
 
 /// Sends a request until there is an answer, which is a refusal if the offer is over by then.
-async fn say(site: &Site, says: PendingAnswer) {
+async fn send(site: &Site, says: PendingAnswer) {
     let PendingAnswer { stand, ride, driver, what } = says;
-    while RidesClient::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}
+    while RidesClient::new(site, FIRST + stand).act(ride, driver, what).await.is_err() {}
 }
 
 async fn wait(client: RidesClient<'_>, rider: Uuid) -> Result<Begun> {

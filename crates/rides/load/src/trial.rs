@@ -71,7 +71,7 @@ impl Trial for Rides {
     }
 
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
-        self.machines.hear(event_type, id, body);
+        self.machines.handle(event_type, id, body);
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {

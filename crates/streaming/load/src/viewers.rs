@@ -56,7 +56,7 @@ pub(crate) async fn play(
             let session = viewer.request(&home, 0, &shelf.any).await?;
             viewer.decided(&session).await?;
             viewer.beat(&session, 1, 1).await?;
-            completed(&session)
+            expect_completed(&session)
         }
         ViewerScenario::Cancel => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
@@ -66,54 +66,56 @@ pub(crate) async fn play(
             }
             let stopped = viewer.stop(&session).await?;
             match stopped["status"].as_str() {
-                Some("refused") => refused(&session, "cancelled"),
-                _ => completed(&session),
+                Some("refused") => expect_refused(&session, "cancelled"),
+                _ => expect_completed(&session),
             }
         }
         ViewerScenario::ShareTooOften => share_too_often(viewer, &home, shelf).await,
         ViewerScenario::ShareOne => {
-            let first = started(viewer, &home, 0, &shelf.any).await?;
-            client.http.site.began("the stream before", completed(&first)?);
-            let second = started(viewer, &home, 1, &shelf.any).await?;
+            let first = start_session(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", expect_completed(&first)?);
+            let second = start_session(viewer, &home, 1, &shelf.any).await?;
             let late = viewer.beat(&first, 1, 1).await?;
             ensure!(late == StatusCode::GONE, "the stream that was displaced goes on: {late}");
             viewer.stop(&second).await?;
-            completed(&second)
+            expect_completed(&second)
         }
         ViewerScenario::TakeSmallerPlan => {
-            let first = started(viewer, &home, 0, &shelf.any).await?;
-            client.http.site.began("the stream before", completed(&first)?);
-            let second = started(viewer, &home, 1, &shelf.any).await?;
+            let first = start_session(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", expect_completed(&first)?);
+            let second = start_session(viewer, &home, 1, &shelf.any).await?;
             let path = format!("/accounts/{}/plan", home.account);
             let plan = json!({ "plan": "basic" });
             viewer.http.done(Method::PUT, "accounts", &path, &plan).await?;
             viewer.stop(&second).await?;
             viewer.stop(&first).await?;
-            completed(&second)
+            expect_completed(&second)
         }
         ViewerScenario::RemoveDevice => {
-            let session = started(viewer, &home, 0, &shelf.any).await?;
+            let session = start_session(viewer, &home, 0, &shelf.any).await?;
             let path = format!("/accounts/{}/devices/{}", home.account, home.devices[0]);
             viewer.delete("accounts", &path).await?;
-            completed(&session)
+            expect_completed(&session)
         }
         ViewerScenario::WatchWithdrawn => {
             let publisher = shelf.publisher.at(client);
             let title = publisher.title("DE", 0).await?;
-            let session = started(viewer, &home, 0, &title).await?;
+            let session = start_session(viewer, &home, 0, &title).await?;
             publisher.delete("titles", &format!("/titles/{title}")).await?;
-            completed(&session)
+            expect_completed(&session)
         }
         ViewerScenario::CloseAccount => {
-            let session = started(viewer, &home, 0, &shelf.any).await?;
+            let session = start_session(viewer, &home, 0, &shelf.any).await?;
             viewer.delete("accounts", &format!("/accounts/{}", home.account)).await?;
-            completed(&session)
+            expect_completed(&session)
         }
-        ViewerScenario::WantForeign => want(viewer, &home, &shelf.foreign, "region").await,
-        ViewerScenario::WantGrim => want(viewer, &home, &shelf.grim, "age").await,
+        ViewerScenario::WantForeign => {
+            request_in_vain(viewer, &home, &shelf.foreign, "region").await
+        }
+        ViewerScenario::WantGrim => request_in_vain(viewer, &home, &shelf.grim, "age").await,
         ViewerScenario::WantUnknown => {
             let unknown = client.http.site.new_id().to_string();
-            want(viewer, &home, &unknown, "unknown_title").await
+            request_in_vain(viewer, &home, &unknown, "unknown_title").await
         }
     }
 }
@@ -125,12 +127,12 @@ async fn watch(
     shelf: &Shelf,
     signs: &[(u32, u32)],
 ) -> Result<Begun> {
-    let session = started(viewer, home, 0, &shelf.any).await?;
+    let session = start_session(viewer, home, 0, &shelf.any).await?;
     for (number, watched) in signs {
         viewer.beat(&session, *number, *watched).await?;
     }
     viewer.stop(&session).await?;
-    completed(&session)
+    expect_completed(&session)
 }
 
 /// Requests three streams. The third is refused, unless one of the others is over by then.
@@ -141,8 +143,8 @@ async fn share_too_often(
 ) -> Result<Begun> {
     let mut before = Vec::new();
     for device in 0..2 {
-        let session = started(viewer, home, device, &shelf.any).await?;
-        viewer.http.site.began("the streams before", completed(&session)?);
+        let session = start_session(viewer, home, device, &shelf.any).await?;
+        viewer.http.site.began("the streams before", expect_completed(&session)?);
         before.push(session);
     }
     let third = viewer.request(home, 2, &shelf.any).await?;
@@ -158,21 +160,21 @@ async fn share_too_often(
     for session in before.iter().chain([&third]) {
         viewer.stop(session).await?;
     }
-    if is_refused { refused(&third, "no_slot") } else { completed(&third) }
+    if is_refused { expect_refused(&third, "no_slot") } else { expect_completed(&third) }
 }
 
 /// Requests a title that must be refused.
-async fn want(
+async fn request_in_vain(
     viewer: StreamingClient<'_>,
     home: &Household,
     title: &str,
     reason: &str,
 ) -> Result<Begun> {
-    refused(&viewer.request(home, 0, title).await?, reason)
+    expect_refused(&viewer.request(home, 0, title).await?, reason)
 }
 
 /// Requests a session, and waits until it plays.
-async fn started(
+async fn start_session(
     viewer: StreamingClient<'_>,
     home: &Household,
     device: usize,
@@ -184,14 +186,14 @@ async fn started(
     Ok(session)
 }
 
-fn completed(session: &str) -> Result<Begun> {
-    ends(session, End::Completed)
+fn expect_completed(session: &str) -> Result<Begun> {
+    expect_end(session, End::Completed)
 }
 
-fn refused(session: &str, reason: &str) -> Result<Begun> {
-    ends(session, End::aborted(reason))
+fn expect_refused(session: &str, reason: &str) -> Result<Begun> {
+    expect_end(session, End::aborted(reason))
 }
 
-fn ends(session: &str, end: End) -> Result<Begun> {
+fn expect_end(session: &str, end: End) -> Result<Begun> {
     Ok(Begun { saga: session.parse().context("a session's id")?, end })
 }

@@ -77,7 +77,7 @@ pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) ->
         ticks.tick().await;
         // After minutes without an answer, the car repeats the step.
         unless_away(car.step().await)?;
-        unless_away(car.show().await)?;
+        unless_away(car.send_position().await)?;
     }
 }
 
@@ -96,10 +96,10 @@ impl Car<'_> {
             Activity::Ignoring(ride) if self.asked() != Some(ride) => {
                 self.doing = Activity::Cruising
             }
-            Activity::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
+            Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
             Activity::ToPickup(ride) if self.is_over(ride) => self.doing = Activity::Cruising,
-            Activity::Riding(ride) if self.moves(DRIVES) => {
-                self.client.says(ride, self.id, "complete").await?;
+            Activity::Riding(ride) if self.advance(DRIVES) => {
+                self.client.act(ride, self.id, "complete").await?;
                 self.doing = Activity::Cruising;
             }
             Activity::Thinking(..)
@@ -123,7 +123,7 @@ impl Car<'_> {
     fn cruise(&mut self) {
         if self.stands > 0 {
             self.stands -= 1;
-        } else if self.moves(CRUISES) {
+        } else if self.advance(CRUISES) {
             self.stands = if self.dice.one_in(2) { 20 + self.below(60) } else { 0 };
             let to = self.town.crossing(&mut self.dice);
             self.go(to, 8);
@@ -141,7 +141,7 @@ impl Car<'_> {
     }
 
     /// Moves along the way. Returns whether the car has arrived.
-    fn moves(&mut self, meters: f64) -> bool {
+    fn advance(&mut self, meters: f64) -> bool {
         let mut left = meters;
         while let Some(next) = self.way.front().copied() {
             let far = self.at.to(next);
@@ -165,7 +165,7 @@ impl Car<'_> {
             6..20 => ("decline", Activity::Cruising),
             _ => ("accept", Activity::ToPickup(ride)),
         };
-        let (status, _) = self.client.says(ride, self.id, what).await?;
+        let (status, _) = self.client.act(ride, self.id, what).await?;
         // The offer or the ride may be over by then.
         self.doing = if status.is_success() { then } else { Activity::Ignoring(ride) };
         if let Activity::ToPickup(_) = self.doing {
@@ -176,7 +176,7 @@ impl Car<'_> {
     }
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
-        let (status, _) = self.client.says(ride, self.id, "start").await?;
+        let (status, _) = self.client.act(ride, self.id, "start").await?;
         // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
         self.doing = if status == StatusCode::CONFLICT {
             if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
@@ -196,7 +196,7 @@ impl Car<'_> {
     }
 
     /// Sends the position, if it is due.
-    async fn show(&mut self) -> Result<()> {
+    async fn send_position(&mut self) -> Result<()> {
         self.unseen += 1;
         let stands = self.way.is_empty() || self.stands > 0;
         if self.unseen < if stands { STANDING } else { MOVING } {

@@ -82,10 +82,10 @@ async fn a_rider_sees_who_is_free_and_who_comes_and_not_where_others_are_driven(
     let (comes, free, off) = (town.driver(1).await, town.driver(2).await, town.driver(3).await);
     assert_eq!(seen_by(&town, other, 10).await, [comes, free, off]);
     let ride = town.request(rider).await;
-    town.asked(ride, comes).await;
-    town.accepted(ride, comes).await;
+    town.until_asked(ride, comes).await;
+    town.accept(ride, comes).await;
     assert_eq!(seen_by(&town, rider, 10).await, [comes, free, off]);
-    town.said(ride, comes, "start").await;
+    town.act(ride, comes, "start").await;
     town.until_driver(comes, "riding").await;
     let (status, answer) = town.offline(off).await;
     assert_eq!(status, StatusCode::OK, "{answer}");

@@ -120,7 +120,7 @@ impl Town {
     }
 
     /// Requests a ride, with drivers this many steps away.
-    pub(crate) async fn requested(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
+    pub(crate) async fn request_with_drivers(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
         let mut drivers = Vec::new();
         for steps in near {
             drivers.push(self.driver(*steps).await);
@@ -130,34 +130,39 @@ impl Town {
     }
 
     /// Waits until this driver is asked.
-    pub(crate) async fn asked(&self, ride: Uuid, driver: Uuid) {
+    pub(crate) async fn until_asked(&self, ride: Uuid, driver: Uuid) {
         let open =
             format!("select driver_id from offer where ride_id = '{ride}' and state = 'open'");
         self.system.until("dispatch", &open, driver).await;
     }
 
-    pub(crate) async fn says(&self, ride: Uuid, driver: Uuid, what: &str) -> (StatusCode, Value) {
+    pub(crate) async fn try_action(
+        &self,
+        ride: Uuid,
+        driver: Uuid,
+        what: &str,
+    ) -> (StatusCode, Value) {
         let says = json!({ "driver_id": driver });
         self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &says).await
     }
 
     /// Sends a driver's action twice. Both must succeed, and the second changes nothing.
-    pub(crate) async fn said(&self, ride: Uuid, driver: Uuid, what: &str) {
+    pub(crate) async fn act(&self, ride: Uuid, driver: Uuid, what: &str) {
         for _ in 0..2 {
-            let (status, answer) = self.says(ride, driver, what).await;
+            let (status, answer) = self.try_action(ride, driver, what).await;
             assert!(status.is_success(), "{what} is answered with {status}: {answer}");
         }
     }
 
-    pub(crate) async fn accepted(&self, ride: Uuid, driver: Uuid) {
-        self.said(ride, driver, "accept").await;
+    pub(crate) async fn accept(&self, ride: Uuid, driver: Uuid) {
+        self.act(ride, driver, "accept").await;
         self.until(ride, "assigned").await;
     }
 
     pub(crate) async fn drive(&self, ride: Uuid, driver: Uuid) {
-        self.accepted(ride, driver).await;
-        self.said(ride, driver, "start").await;
-        self.said(ride, driver, "complete").await;
+        self.accept(ride, driver).await;
+        self.act(ride, driver, "start").await;
+        self.act(ride, driver, "complete").await;
         self.until(ride, "completed").await;
     }
 

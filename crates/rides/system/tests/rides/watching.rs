@@ -43,9 +43,9 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     let (rider, drivers) = (town.rider().await, [town.driver(1).await, town.driver(2).await]);
     let ride = town.request(rider).await;
     let watch = tokio::spawn(read(events(&town, ride, None).await));
-    town.asked(ride, drivers[0]).await;
-    town.said(ride, drivers[0], "decline").await;
-    town.asked(ride, drivers[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "decline").await;
+    town.until_asked(ride, drivers[1]).await;
     town.drive(ride, drivers[1]).await;
     let seen = watch.await.expect("no panic");
     let all = [
@@ -75,7 +75,7 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
 #[tokio::test]
 async fn a_rider_sees_why_a_ride_is_cancelled() {
     let town = Town::new("rides_watch_end").await;
-    let (ride, _) = town.requested(&[]).await;
+    let (ride, _) = town.request_with_drivers(&[]).await;
     let seen = read(events(&town, ride, None).await).await;
     assert_eq!(statuses(&seen), [("1", "requested"), ("2", "searching"), ("3", "cancelled")]);
     assert_eq!(seen[2].1["reason"], "no_driver_nearby");

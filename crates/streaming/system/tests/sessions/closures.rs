@@ -12,7 +12,7 @@ const NOWHERE: [i64; 4] = [0; 4];
 
 /// Counts the rows with this text over all tables of each database: business rows, inbox, ledger, outbox, calls. The
 /// queries contain it backwards, because the log that is searched contains the queries.
-async fn found(world: &StreamingWorld, needle: &str) -> [i64; 4] {
+async fn count_rows(world: &StreamingWorld, needle: &str) -> [i64; 4] {
     let mut found = NOWHERE;
     let backwards: String = needle.chars().rev().collect();
     for (at, service) in ["accounts", "analytics", "playback", "titles"].into_iter().enumerate() {
@@ -54,7 +54,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     );
 
     // The search finds what is there.
-    assert_eq!(found(&world, "Grace").await, [2, 0, 0, 0]);
+    assert_eq!(count_rows(&world, "Grace").await, [2, 0, 0, 0]);
     let (status, closure) = world.delete("accounts", &format!("/accounts/{account}")).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{closure}");
     world.over(&playing, "ended", "closed").await;
@@ -78,7 +78,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     }
     let needles = [email, "Grace", "Hopper", "Commodore"];
     for needle in needles {
-        assert_eq!(found(&world, needle).await, NOWHERE, "{needle}");
+        assert_eq!(count_rows(&world, needle).await, NOWHERE, "{needle}");
         // Everything that was ever published, dead letters included. The journal has the same.
         let published = format!("{:?}", world.system.seen().await);
         assert!(!published.contains(needle), "{needle} was published");
