@@ -40,14 +40,14 @@ pub(crate) fn api() -> Api<LocationState> {
             "/drivers",
             list,
             Operation::new("list_drivers", "List drivers")
-                .about("For those behind rides.")
+                .about("For operators of rides.")
                 .answers(ok, "A page of drivers.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
         )
         .get(
             "/drivers/{driver_id}",
             read,
-            Operation::new("read_driver", "Read what a driver does")
+            Operation::new("read_driver", "Read a driver")
                 .answers(ok, "The driver.")
                 .refuses(missing, none),
         )
@@ -60,7 +60,7 @@ pub(crate) fn api() -> Api<LocationState> {
                 )
                 .example(json!({ "seats": 4, "at": here.clone() }))
                 .answers(ok, "The driver.")
-                .refuses(missing, "The driver is another than who is signed in."),
+                .refuses(missing, "The driver is not the one who is signed in."),
         )
         .post(
             "/drivers/{driver_id}/offline",
@@ -74,20 +74,20 @@ pub(crate) fn api() -> Api<LocationState> {
         .put(
             "/drivers/{driver_id}/position",
             place,
-            Operation::new("send_position", "Say where the driver is")
-                .about("The time is that at which it comes: the clock of a device decides nothing.")
+            Operation::new("send_position", "Send the driver's position")
+                .about("The time is that of its arrival: the clock of a device decides nothing.")
                 .example(here)
                 .answers(StatusCode::NO_CONTENT, "The broker has it.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "The broker does not answer.")
-                .refuses(missing, "The driver is another than who is signed in."),
+                .refuses(missing, "The driver is not the one who is signed in."),
         )
         .get(
             "/near",
             near,
             Operation::new("list_near", "List the drivers who are near a place")
                 .about(
-                    "The nearest come first. A rider sees those who are free, and the driver who is there for \
-                     the rider. Those behind rides see all.",
+                    "The nearest come first. A rider sees those who are free, and the driver who comes for \
+                     the rider. Operators of rides see all.",
                 )
                 .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),

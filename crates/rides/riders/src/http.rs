@@ -18,12 +18,12 @@ use crate::store;
 pub(crate) fn api() -> Api<Handle> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such rider.");
     let example = json!({ "name": "Ada", "payment_token": "card_approved", "needs": "any" });
-    Api::new("riders", "Those who are driven.")
+    Api::new("riders", "Riders, the people who are driven.")
         .get(
             "/riders",
             list,
             Operation::new("list_riders", "List riders")
-                .about("The newest come first. For those behind rides.")
+                .about("The newest come first. For operators of rides.")
                 .answers(ok, "A page of riders.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
         )
@@ -31,7 +31,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/riders",
             register,
             Operation::new("register_rider", "Register")
-                .about("The rider is who is signed in.")
+                .about("The rider is the one who is signed in.")
                 .example(example.clone())
                 .answers(StatusCode::CREATED, "The rider.")
                 .refuses(StatusCode::CONFLICT, "The rider is registered."),
@@ -47,7 +47,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/riders/{rider_id}",
             change,
             Operation::new("change_rider", "Change a rider")
-                .about("It counts for rides that are requested later, and for the rest of one that is under way.")
+                .about("The change applies to rides that are requested later, and to the rest of a ride under way.")
                 .example(example)
                 .answers(ok, "The rider as it is now.")
                 .refuses(missing, none),

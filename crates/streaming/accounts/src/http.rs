@@ -30,7 +30,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts",
             list,
             Operation::new("list_accounts", "List accounts")
-                .about("The newest come first. For those behind streaming.")
+                .about("The newest come first. For operators of streaming.")
                 .answers(ok, "A page of accounts.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
@@ -56,7 +56,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts/{account_id}/plan",
             change_plan,
             Operation::new("change_plan", "Change the plan")
-                .about("What plays beyond the new plan ends, the oldest first.")
+                .about("Streams beyond the new plan end, the oldest first.")
                 .example(json!({ "plan": "family" }))
                 .answers(ok, "The account with this plan.")
                 .refuses(missing, none)
@@ -67,8 +67,8 @@ pub(crate) fn api() -> Api<Handle> {
             close,
             Operation::new("close_account", "Close an account")
                 .about(
-                    "What plays ends. Address and name are gone with the answer; every service \
-                     erases what it holds, and the closure names those that have not yet.",
+                    "Playing sessions end. Address and name are deleted before the answer. Every service erases \
+                     its data, and the closure names the services that have not done so yet.",
                 )
                 .answers(StatusCode::ACCEPTED, "The closure.")
                 .refuses(missing, none)
@@ -77,14 +77,14 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/accounts/{account_id}/closure",
             read_closure,
-            Operation::new("read_closure", "Read what became of the closure of an account")
+            Operation::new("read_closure", "Read the closure of an account")
                 .answers(ok, "The closure.")
                 .refuses(missing, "The account was not closed."),
         )
         .get(
             "/accounts/{account_id}/devices",
             devices,
-            Operation::new("list_devices", "List devices, and what they play")
+            Operation::new("list_devices", "List devices and their sessions")
                 .answers(ok, "The devices.")
                 .refuses(missing, none)
                 .refuses(closed, gone),
@@ -103,7 +103,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts/{account_id}/devices/{device_id}",
             remove_device,
             Operation::new("remove_device", "Remove a device")
-                .about("What it plays ends.")
+                .about("Its sessions end.")
                 .answers(StatusCode::NO_CONTENT, "The device is removed.")
                 .refuses(missing, "There is no such account or device.")
                 .refuses(closed, gone),
@@ -112,7 +112,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/closures",
             closures,
             Operation::new("list_closures", "List closures")
-                .about("The newest come first. For those behind streaming.")
+                .about("The newest come first. For operators of streaming.")
                 .answers(ok, "A page of closures.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )

@@ -20,11 +20,11 @@ pub(crate) fn routes(handle: Handle) -> Router {
 }
 
 pub(crate) fn api() -> Api<Rankings> {
-    Api::new("analytics", "What is watched, by title and hour.")
+    Api::new("analytics", "The time that titles are watched, by hour.")
         .get(
             "/most-watched",
             most_watched,
-            Operation::new("list_most_watched_titles", "List what is watched most")
+            Operation::new("list_most_watched_titles", "List the most watched titles")
                 .about("Of the last hour or the last day, a few seconds old at most.")
                 .answers(StatusCode::OK, "The titles, the most watched first."),
         )
@@ -41,7 +41,7 @@ pub(crate) fn api() -> Api<Rankings> {
         .get(
             "/watched/{title_id}/late",
             late,
-            Operation::new("list_late_seconds_of_title", "List what came when its hour was closed")
+            Operation::new("list_late_seconds_of_title", "List the late seconds of a title")
                 .answers(StatusCode::OK, "The corrections, the newest hour first."),
         )
 }

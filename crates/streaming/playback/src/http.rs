@@ -95,7 +95,7 @@ pub(crate) fn api() -> Api<PlaybackState> {
             Operation::new("list_positions", "List where an account stopped")
                 .about("Over all its devices, what was watched last comes first.")
                 .answers(ok, "The positions.")
-                .refuses(StatusCode::NOT_FOUND, "The account is another's."),
+                .refuses(StatusCode::NOT_FOUND, "The account belongs to somebody else."),
         )
 }
 

@@ -21,7 +21,7 @@ const MAX_QUERY: usize = 200;
 pub(crate) fn api() -> Api<Handle> {
     let (ok, none, gone) =
         (StatusCode::OK, "There never was such a title.", "The title is withdrawn.");
-    Api::new("titles", "What can be watched, where and when.")
+    Api::new("titles", "Titles, and where and when they can be watched.")
         .get(
             "/titles",
             list,
@@ -64,7 +64,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/titles/{title_id}",
             withdraw,
             Operation::new("withdraw_title", "Withdraw a title")
-                .about("What is watched of it ends. It does not come back.")
+                .about("Its sessions end. A withdrawal is final.")
                 .answers(StatusCode::ACCEPTED, "The title is withdrawn; sessions still end.")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, "The title was withdrawn before."),

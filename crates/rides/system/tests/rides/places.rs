@@ -95,7 +95,7 @@ async fn a_rider_sees_who_is_free_and_who_comes_and_not_where_others_are_driven(
     assert_eq!(seen_by(&town, other, 1).await, [free]);
     let (_, near) = town.system.get("location", NEAR).await;
     let all = near["items"].as_array().map(Vec::len);
-    assert_eq!(all, Some(3), "those behind rides see all: {near}");
+    assert_eq!(all, Some(3), "operators see all: {near}");
     town.close().await;
 }
 
