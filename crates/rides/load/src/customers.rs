@@ -16,8 +16,8 @@ const LONG_RIDE: Duration = Duration::from_secs(1);
 
 /// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
 /// was told.
-pub(crate) async fn play(does: RideScenario, client: RidesClient<'_>) -> Result<Begun> {
-    match does {
+pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Result<Begun> {
+    match scenario {
         RideScenario::Ride => drive_paying_with("card_approved", client).await,
         RideScenario::FlakyCard => drive_paying_with("card_flaky", client).await,
         RideScenario::CardDeclined => {

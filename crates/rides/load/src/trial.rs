@@ -51,13 +51,14 @@ impl Trial for Rides {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &RideScenario, number: usize, site: &Site) -> Result<Begun> {
-        match does {
+    async fn play(&self, scenario: &RideScenario, number: usize, site: &Site) -> Result<Begun> {
+        match scenario {
             RideScenario::AskMachines => self.machines.play(site, number).await,
-            does => {
+            scenario => {
                 let number = self.came.fetch_add(1, Ordering::Relaxed);
                 let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-                customers::play(*does, RidesClient::new(site, number).with(token.as_deref())).await
+                customers::play(*scenario, RidesClient::new(site, number).with(token.as_deref()))
+                    .await
             }
         }
     }

@@ -43,9 +43,9 @@ impl Trial for Streaming {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &ViewerScenario, number: usize, site: &Site) -> Result<Begun> {
+    async fn play(&self, scenario: &ViewerScenario, number: usize, site: &Site) -> Result<Begun> {
         let shelf = self.shelf.get().context("nothing is published")?;
-        viewers::play(*does, StreamingClient::new(site, number), shelf).await
+        viewers::play(*scenario, StreamingClient::new(site, number), shelf).await
     }
 
     async fn prepare(&self, site: &Site) -> Result<()> {

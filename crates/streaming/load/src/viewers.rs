@@ -33,11 +33,11 @@ impl Shelf {
 }
 
 pub(crate) async fn play(
-    does: ViewerScenario,
+    scenario: ViewerScenario,
     client: StreamingClient<'_>,
     shelf: &Shelf,
 ) -> Result<Begun> {
-    let (plan, devices) = match does {
+    let (plan, devices) = match scenario {
         ViewerScenario::Watch | ViewerScenario::Pause => ("family", 1),
         ViewerScenario::ShareTooOften => ("duo", 3),
         ViewerScenario::ShareOne => ("basic", 2),
@@ -47,7 +47,7 @@ pub(crate) async fn play(
     };
     let home = client.home(plan, devices).await?;
     let viewer = home.at(client);
-    match does {
+    match scenario {
         ViewerScenario::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
         ViewerScenario::Pause => {
             watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await

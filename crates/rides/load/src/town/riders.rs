@@ -50,12 +50,12 @@ async fn order(
         }
     };
     let ride = client.request_from(rider, json!(from.on_earth()), json!(to.on_earth())).await?;
-    let mood = match dice.below(100) {
+    let intent = match dice.below(100) {
         0..6 => RiderIntent::CancelsSoon,
         6..12 => RiderIntent::CancelsWhenAssigned,
         _ => RiderIntent::Waits,
     };
-    if mood == RiderIntent::CancelsSoon {
+    if intent == RiderIntent::CancelsSoon {
         tokio::time::sleep(dice.millis(300, 3_000)).await;
         client.cancel(ride).await?;
     }
@@ -70,7 +70,7 @@ async fn order(
         match (&*status, reason) {
             ("completed", _) => break End::Completed,
             ("cancelled", Some(reason)) => break End::aborted(&reason),
-            ("assigned", _) if mood == RiderIntent::CancelsWhenAssigned && !cancelled => {
+            ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
                 cancelled = true;
@@ -78,7 +78,7 @@ async fn order(
             _ => {}
         }
     };
-    let what = match mood {
+    let what = match intent {
         RiderIntent::Waits => "in town",
         RiderIntent::CancelsSoon => "in town, cancelled at once",
         RiderIntent::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
