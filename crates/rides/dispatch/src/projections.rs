@@ -16,6 +16,6 @@ impl Projection for EndOffer {
     async fn apply(&self, tx: &mut Tx<'_>, gone: DriverOffline) -> Result<(), Failure> {
         let Some(ride_id) = gone.ride_id else { return Ok(()) };
         let now = tx.now();
-        offer::gone(tx.db(), ride_id, gone.driver_id, now).await
+        offer::make_due(tx.db(), ride_id, gone.driver_id, now).await
     }
 }

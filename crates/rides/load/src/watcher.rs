@@ -31,11 +31,11 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     let mut reserved = location(&lists).await.ok();
     while Instant::now() < until || machines.are_wanted() {
         if let Ok(live) = lists.live().await {
-            let by_driver = once(&live)?;
+            let by_driver = rides_by_driver(&live)?;
             // A driver with the same ride before and after that look had no other ride in between.
             let after = location(&lists).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
-                apart(before, &by_driver, after)?;
+                check_same_ride(before, &by_driver, after)?;
                 looks += 1;
             }
             reserved = after;
@@ -55,7 +55,7 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
 }
 
 /// Returns the ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
-fn once(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
+fn rides_by_driver(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
     for LiveOffer { ride_id, driver_id, .. } in live {
         if let Some(other) = by_driver.insert(*driver_id, *ride_id) {
@@ -67,7 +67,7 @@ fn once(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
 
 /// Fails if location had a driver for one ride throughout, and the offer was of another. A ride reserves a driver once,
 /// so a driver with the same ride before and after had it all the time.
-fn apart(
+fn check_same_ride(
     before: &HashMap<Uuid, Uuid>,
     offered: &HashMap<Uuid, Uuid>,
     after: &HashMap<Uuid, Uuid>,
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn a_driver_in_two_is_seen() {
-        assert_eq!(once(&[live(1, 7), live(2, 8)]).expect("two drivers").len(), 2);
-        once(&[live(1, 7), live(2, 7)]).expect_err("one driver");
+        assert_eq!(rides_by_driver(&[live(1, 7), live(2, 8)]).expect("two drivers").len(), 2);
+        rides_by_driver(&[live(1, 7), live(2, 7)]).expect_err("one driver");
         let rides = |ride| HashMap::from([(id(7), id(ride))]);
-        apart(&rides(1), &rides(1), &rides(1)).expect("the same ride");
-        apart(&rides(1), &rides(2), &rides(2)).expect("the next ride began meanwhile");
-        apart(&rides(2), &rides(1), &rides(2)).expect_err("two rides at one moment");
+        check_same_ride(&rides(1), &rides(1), &rides(1)).expect("the same ride");
+        check_same_ride(&rides(1), &rides(2), &rides(2)).expect("the next ride began meanwhile");
+        check_same_ride(&rides(2), &rides(1), &rides(2)).expect_err("two rides at one moment");
     }
 }

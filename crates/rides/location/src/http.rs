@@ -122,11 +122,11 @@ async fn read(
     caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
 ) -> Result<Json<Driver>, Problem> {
-    own(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
+    require_visible(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
 }
 
 /// Returns the driver if the caller may see it.
-fn own(
+fn require_visible(
     driver: Option<Driver>,
     driver_id: DriverId,
     caller: &DriverCaller,
@@ -148,7 +148,7 @@ async fn online(
     let mut tx = unit.tx();
     let now = tx.now();
     driver::online(tx.db(), driver_id, seats, now).await?;
-    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver = require_visible(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     tx.publish(&DriverOnline { driver_id, version: driver.version, seats }).await?;
     unit.commit().await?;
     // The driver is online even if this position is lost: the next one makes up for it.
@@ -164,12 +164,13 @@ async fn offline(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let driver = own(driver::find_to_change(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver =
+        require_visible(driver::find_to_change(tx.db(), driver_id).await?, driver_id, &caller)?;
     if driver.state == DriverState::Riding {
         return Err(riding(driver_id));
     }
     driver::offline(tx.db(), &driver, now).await?;
-    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver = require_visible(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     let ride_id: Option<RideId> = driver.ride_id;
     tx.publish(&DriverOffline { driver_id, version: driver.version, ride_id }).await?;
     unit.commit().await?;

@@ -13,7 +13,7 @@ use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, Pl
 use streaming_events::{AccountId, ClosureId, DeviceId};
 
 use crate::account::{Closure, Device, Plan, StoredAccount};
-use crate::refusals::{address_taken, no_device, no_plan, own, too_many_devices};
+use crate::refusals::{address_taken, no_device, no_plan, require_open, too_many_devices};
 use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
 use crate::store::{account, closure, device};
 
@@ -159,7 +159,7 @@ async fn read(
     caller: Caller,
     Path(account_id): Path<AccountId>,
 ) -> Result<Json<StoredAccount>, Problem> {
-    own(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
+    require_open(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
 }
 
 async fn change_plan(
@@ -171,7 +171,8 @@ async fn change_plan(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let account = own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    let account =
+        require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     let changed = account::change_plan(tx.db(), &account, &plan, now).await?;
     let (changed, displaced) = changed.ok_or_else(|| no_plan(&plan))?;
     tx.publish(&PlanChanged { account: changed.event(), displaced }).await?;
@@ -188,7 +189,7 @@ async fn close(
     let mut unit = handle.saga_unit(SagaId(closure_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     closure::close(tx.db(), closure_id, account_id, now).await?;
     let closure = closure::of_account(tx.db(), account_id).await?;
     unit.originate(AccountClosed { closure_id, account_id, closed_at: now }).await?;
@@ -212,7 +213,7 @@ async fn devices(
     caller: Caller,
     Path(account_id): Path<AccountId>,
 ) -> Result<Json<Page<Device>>, Problem> {
-    own(account::find(handle.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find(handle.db(), account_id).await?, account_id, &caller)?;
     Ok(Json(Page { items: device::list(handle.db(), account_id).await?, next: None }))
 }
 
@@ -227,7 +228,7 @@ async fn add_device(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let added_at = tx.now();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     if !device::add(tx.db(), account_id, device_id, &name, added_at).await? {
         return Err(too_many_devices());
     }
@@ -243,7 +244,7 @@ async fn remove_device(
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     if !device::remove(tx.db(), account_id, device_id).await? {
         return Err(no_device(device_id));
     }

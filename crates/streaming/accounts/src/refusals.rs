@@ -9,7 +9,7 @@ use crate::account::StoredAccount;
 use crate::store::device::MAX_DEVICES;
 
 /// Returns the account if it is open and the caller may see it.
-pub(crate) fn own(
+pub(crate) fn require_open(
     account: Option<StoredAccount>,
     account_id: AccountId,
     caller: &Caller,

@@ -15,7 +15,7 @@ use streaming_events::{AccountId, DeviceId, PlaybackSession, SessionId, TitleId}
 
 use crate::config::PlaybackSettings;
 use crate::ending;
-use crate::refusals::{cancelled, not_playing, own};
+use crate::refusals::{cancelled, not_playing, require_visible};
 use crate::session::{Session, SessionStatus, WatchPosition};
 use crate::store::{position, session};
 
@@ -130,7 +130,7 @@ async fn start(
     let stored = session::find(unit.tx().db(), session_id).await?;
     unit.originate(requested).await?;
     unit.commit().await?;
-    own(stored, session_id, &caller).map(created)
+    require_visible(stored, session_id, &caller).map(created)
 }
 
 fn created(session: Session) -> Created<Session> {
@@ -142,7 +142,7 @@ async fn read(
     caller: Caller,
     Path(session_id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
-    own(session::find(handle.db(), session_id).await?, session_id, &caller).map(Json)
+    require_visible(session::find(handle.db(), session_id).await?, session_id, &caller).map(Json)
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -192,7 +192,8 @@ async fn beat(
     Path(session_id): Path<SessionId>,
     Json(NewHeartbeat { number, position_seconds, watched_seconds }): Json<NewHeartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, Problem> {
-    let found = own(session::find(handle.db(), session_id).await?, session_id, &caller)?;
+    let found =
+        require_visible(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
     let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
     let Some(believed) = session::note(handle.db(), sign).await? else {
@@ -210,7 +211,7 @@ async fn stop(
 ) -> Result<Either<Accepted<Session>, Json<Session>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(session_id.0)).await?;
     let found = session::find_to_change(unit.tx().db(), session_id).await?;
-    let found = own(found, session_id, &caller)?;
+    let found = require_visible(found, session_id, &caller)?;
     let is_new = match found.status {
         SessionStatus::Requested => {
             let aborted = unit.abort::<PlaybackSession>(cancelled(session_id)).await?;

@@ -79,7 +79,7 @@ fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -
 }
 
 /// Returns the session if the caller may see it.
-pub(crate) fn own(
+pub(crate) fn require_visible(
     session: Option<Session>,
     session_id: SessionId,
     caller: &Caller,

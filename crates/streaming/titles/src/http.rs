@@ -120,7 +120,7 @@ async fn read(
     State(handle): State<Handle>,
     Path(title_id): Path<TitleId>,
 ) -> Result<Json<Title>, Problem> {
-    shown(title_id, title::find(handle.db(), title_id).await?).map(Json)
+    require_visible(title_id, title::find(handle.db(), title_id).await?).map(Json)
 }
 
 async fn publish(
@@ -155,14 +155,14 @@ async fn withdraw(
     let mut unit = handle.saga_unit(SagaId(withdrawal_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    shown(title_id, title::find_to_withdraw(tx.db(), title_id).await?)?;
+    require_visible(title_id, title::find_to_withdraw(tx.db(), title_id).await?)?;
     let title = title::withdraw(tx.db(), title_id, now).await?;
     unit.originate(TitleWithdrawn { withdrawal_id, title }).await?;
     unit.commit().await?;
     Ok(Accepted(Withdrawal { withdrawal_id, title_id }))
 }
 
-fn shown(title_id: TitleId, stored: Option<StoredTitle>) -> Result<Title, Problem> {
+fn require_visible(title_id: TitleId, stored: Option<StoredTitle>) -> Result<Title, Problem> {
     match stored {
         Some(StoredTitle { title, withdrawn: false }) => Ok(title),
         Some(StoredTitle { title, withdrawn: true }) => Err(Problem::new(

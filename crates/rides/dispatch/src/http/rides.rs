@@ -106,7 +106,7 @@ pub(crate) async fn read(
     caller: RiderCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Ride>, Problem> {
-    own(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
+    require_visible(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
 }
 
 pub(crate) async fn watch(
@@ -125,7 +125,11 @@ pub(crate) async fn watch(
 }
 
 /// Returns the ride if the caller may see it.
-fn own(ride: Option<Ride>, ride_id: RideId, caller: &RiderCaller) -> Result<Ride, Problem> {
+fn require_visible(
+    ride: Option<Ride>,
+    ride_id: RideId,
+    caller: &RiderCaller,
+) -> Result<Ride, Problem> {
     let ride = ride.filter(|ride| caller.is_allowed(ride.quote.rider_id));
     ride.ok_or_else(|| no_ride(ride_id))
 }
@@ -144,7 +148,7 @@ pub(crate) async fn receipt(
     caller: RiderCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Receipt>, Problem> {
-    let ride = own(ride::find(handle.db(), ride_id).await?, ride_id, &caller)?;
+    let ride = require_visible(ride::find(handle.db(), ride_id).await?, ride_id, &caller)?;
     if !matches!(ride.status, RideStatus::Completed | RideStatus::Cancelled) {
         return Err(not_over(ride_id));
     }
@@ -167,7 +171,7 @@ pub(crate) async fn cancel(
 ) -> Result<Either<Accepted<Ride>, Json<Ride>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
     let mut tx = unit.tx();
-    let ride = own(ride::find(tx.db(), ride_id).await?, ride_id, &caller)?;
+    let ride = require_visible(ride::find(tx.db(), ride_id).await?, ride_id, &caller)?;
     if matches!(ride.status, RideStatus::PickedUp | RideStatus::Riding | RideStatus::Completed) {
         return Err(in_the_car(ride_id));
     }

@@ -26,7 +26,7 @@ impl CallStep for ChargeFare {
 
     async fn request(&self, tx: &mut Tx<'_>, completed: RideCompleted) -> RequestResult<Self> {
         let RideCompleted { ride_id, fare, .. } = completed;
-        call(payment::held(tx.db(), ride_id).await?.settle(fare))
+        call(payment::find_held(tx.db(), ride_id).await?.settle(fare))
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {

@@ -115,7 +115,7 @@ impl CallCompensate for HoldFare {
         tx: &mut Tx<'_>,
         FareHeld { ride_id, amount }: FareHeld,
     ) -> CompensateRequestResult<Self> {
-        let held = payment::held(tx.db(), ride_id).await?;
+        let held = payment::find_held(tx.db(), ride_id).await?;
         let fee = ride::find(tx.db(), ride_id).await?.and_then(|ride| ride.fee);
         call(match fee {
             Some(fee) => ReleaseRequest::AllBut(held.settle(fee)),

@@ -69,7 +69,7 @@ pub(crate) async fn end(
 }
 
 /// Makes an open offer due at once, because its driver went offline.
-pub(crate) async fn gone(
+pub(crate) async fn make_due(
     db: &mut PgConnection,
     ride_id: RideId,
     driver_id: DriverId,

@@ -54,7 +54,10 @@ pub(crate) async fn find(
 }
 
 /// Returns the payment of a ride whose money is held. Any other state is a permanent failure.
-pub(crate) async fn held(db: impl PgExecutor<'_>, ride_id: RideId) -> Result<Payment, Failure> {
+pub(crate) async fn find_held(
+    db: impl PgExecutor<'_>,
+    ride_id: RideId,
+) -> Result<Payment, Failure> {
     let held = find(db, ride_id).await?.filter(|payment| payment.state == PaymentState::Held);
     held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))
 }

@@ -137,7 +137,7 @@ pub(crate) async fn offered(
         .bind(i16::try_from(offered.attempt)?)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
+    require_one_row(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
 }
 
 /// Continues the search after a driver who did not accept.
@@ -155,7 +155,7 @@ pub(crate) async fn search_on(
         .bind(asked.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, RideStatus::Searching)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Searching)
 }
 
 /// Stores the driver who accepted.
@@ -173,7 +173,7 @@ pub(crate) async fn accept(
         .bind(driver_id.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, RideStatus::Accepted)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Accepted)
 }
 
 /// Stores that the driver is assigned.
@@ -185,7 +185,7 @@ pub(crate) async fn assign(
     let statement = "update ride set status = 'assigned', assigned_at = $2, changed_at = $2
          where ride_id = $1 and status = 'accepted'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, RideStatus::Assigned)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Assigned)
 }
 
 /// Stores that the rider is in the car.
@@ -197,7 +197,7 @@ pub(crate) async fn pick_up(
     let statement = "update ride set status = 'picked_up', changed_at = $2
          where ride_id = $1 and status = 'assigned'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
 }
 
 /// Stores that the ride is under way.
@@ -209,7 +209,7 @@ pub(crate) async fn start(
     let statement = "update ride set status = 'riding', started_at = $2, changed_at = $2
          where ride_id = $1 and status = 'picked_up'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, RideStatus::Riding)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
 /// Stores that the rider arrived.
@@ -268,7 +268,7 @@ pub(crate) async fn cancel(
     Ok(cancelled.rows_affected() == 1)
 }
 
-fn one(rows: u64, ride_id: RideId, status: RideStatus) -> Result<(), Failure> {
+fn require_one_row(rows: u64, ride_id: RideId, status: RideStatus) -> Result<(), Failure> {
     if rows == 1 {
         return Ok(());
     }

@@ -85,7 +85,7 @@ impl Car<'_> {
     async fn step(&mut self) -> Result<()> {
         let doing = self.doing;
         match doing {
-            Activity::Cruising => match self.asked() {
+            Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
                     self.doing = Activity::Thinking(ride, thinks);
@@ -93,7 +93,7 @@ impl Car<'_> {
                 None => self.cruise(),
             },
             Activity::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
-            Activity::Ignoring(ride) if self.asked() != Some(ride) => {
+            Activity::Ignoring(ride) if self.open_offer() != Some(ride) => {
                 self.doing = Activity::Cruising
             }
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
@@ -111,7 +111,7 @@ impl Car<'_> {
     }
 
     /// Returns the ride of the open offer to this driver.
-    fn asked(&self) -> Option<Uuid> {
+    fn open_offer(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }

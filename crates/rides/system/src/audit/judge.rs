@@ -20,9 +20,9 @@ pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &R
             + rows.operations.len(),
         ..Report::default()
     };
-    at_this_moment(rows, &mut report.violations);
-    between_services(rows, &mut report.violations);
-    at_any_moment(&rows.work, &mut report.violations);
+    check_this_moment(rows, &mut report.violations);
+    check_between_services(rows, &mut report.violations);
+    check_overlaps(&rows.work, &mut report.violations);
     let known: HashSet<Uuid> = rows.rides.iter().map(|ride| ride.ride_id).collect();
     let work = rows.work.iter().map(|work| work.ride_id);
     let elsewhere = work.chain(rows.operations.iter().map(|operation| operation.ride_id));
@@ -53,7 +53,7 @@ pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &R
             report.recent.push(format!("ride {} is {} lately", ride.ride_id, ride.status));
         } else {
             let offers = offers.remove(&ride.ride_id).unwrap_or_default();
-            at_rest(ride, &work, &offers, &mut report.violations);
+            check_at_rest(ride, &work, &offers, &mut report.violations);
             let done = operations.remove(&ride.ride_id).unwrap_or_default();
             let payment = payments.get(&ride.ride_id).copied();
             report.violations.extend(money::judge(ride, payment, &done));
@@ -71,7 +71,7 @@ fn is_live(state: &str) -> bool {
 }
 
 /// Checks that a driver has at most one live offer or ride in each service, and that the driver's state fits its work.
-fn at_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
+fn check_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
     let mut live: BTreeMap<(&str, Uuid), Vec<&str>> = BTreeMap::new();
@@ -101,7 +101,7 @@ fn at_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
 
 /// Checks that location has no driver for another ride than dispatch has. An offer that is live before and after the
 /// read of location was live in between, so the ride cannot have ended meanwhile.
-fn between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
+fn check_between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let live = |offers: &[AuditedOffer]| -> HashSet<(Uuid, Uuid)> {
         let live = offers.iter().filter(|offer| is_live(&offer.state));
         live.map(|offer| (offer.ride_id, offer.driver_id)).collect()
@@ -122,7 +122,7 @@ fn between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
 }
 
 /// Checks that the rides of a driver never overlapped: of two, the first ended before the second began.
-fn at_any_moment(work: &[AuditedWork], violations: &mut Vec<String>) {
+fn check_overlaps(work: &[AuditedWork], violations: &mut Vec<String>) {
     let began = |work: &AuditedWork| work.since.map(|since| (work.driver_id, since, work.until));
     let mut all: Vec<_> = work.iter().filter_map(began).collect();
     all.sort_unstable();
@@ -137,7 +137,7 @@ fn at_any_moment(work: &[AuditedWork], violations: &mut Vec<String>) {
 }
 
 /// Checks that a ride that is over has left nothing live, and that its driver drove it.
-fn at_rest(
+fn check_at_rest(
     ride: &AuditedRide,
     work: &[&AuditedWork],
     offers: &[&AuditedOffer],
@@ -288,7 +288,7 @@ mod tests {
             (1, "one that never ended", work(7, Some(2), None), work(7, Some(3), Some(4))),
         ] {
             let mut violations = Vec::new();
-            at_any_moment(&[one, other], &mut violations);
+            check_overlaps(&[one, other], &mut violations);
             assert_eq!(violations.len(), found, "{what}: {violations:?}");
         }
     }
