@@ -1,6 +1,6 @@
 //! Playback: sessions, from the request to the end, and the positions where viewers stopped. It owns the saga
-//! `playback_session`. Up to the start a session can be refused. From then on, for hours, its row says whether it is live.
-//! A viewer, another session, a withdrawal or a closure ends a session by a mark in that row, and the watch of the
+//! `playback_session`. Up to the start a session can be refused. From then on, for hours, its row says whether it is
+//! live. A viewer, another session, a withdrawal or a closure ends a session by a mark in that row, and the watch of the
 //! session finds it. The watch also ends sessions that are silent.
 
 #![warn(missing_docs)]

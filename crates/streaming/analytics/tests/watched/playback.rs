@@ -33,13 +33,13 @@ async fn beat(
 }
 
 /// A session that is watched.
-pub(crate) struct Session {
+pub(crate) struct TestSession {
     pub(crate) session_id: Uuid,
     pub(crate) title_id: Uuid,
     pub(crate) began: Timestamp,
 }
 
-impl Session {
+impl TestSession {
     pub(crate) fn new(system: &TestSystem) -> Self {
         let (session_id, title_id) = (system.new_id(), new_title(system));
         Self { session_id, title_id, began: system.handle(0).now() }
