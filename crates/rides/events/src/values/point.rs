@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The mean radius of the Earth, in meters.
 const EARTH_METERS: f64 = 6_371_008.8;
 
-/// A place on the map, in degrees. Deserializing rejects values outside of the map.
+/// A place on the map, in degrees. Values outside of the map are rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// The latitude.
