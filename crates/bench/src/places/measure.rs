@@ -9,7 +9,7 @@ use ballet::core::topology;
 use ballet::{Running, Settings};
 use ballet_stage::TestEnv;
 use jiff::{SignedDuration, Timestamp};
-use location::index::Index;
+use location::index::DriverIndex;
 use rides_events::location::Position;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -60,7 +60,7 @@ pub async fn measure(
 
 async fn on(env: &TestEnv, extent: PlacesExtent, say: impl Fn(&str)) -> Result<PlacesFigures> {
     // Long enough that no driver falls silent meanwhile.
-    let index = Index::new(SignedDuration::from_hours(1));
+    let index = DriverIndex::new(SignedDuration::from_hours(1));
     let settings = Settings::new(env.amqp_url(LOCATION), env.database_url(LOCATION));
     let running = location::service_with(index.clone()).start(settings).await?;
     let now = running.handle().now();
@@ -85,7 +85,7 @@ async fn on(env: &TestEnv, extent: PlacesExtent, say: impl Fn(&str)) -> Result<P
 }
 
 /// Times the searches, in milliseconds.
-fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
+fn searches(index: &DriverIndex, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     for number in 0.. {
         if over.load(Ordering::Relaxed) {
@@ -105,7 +105,7 @@ fn searches(index: &Index, now: Timestamp, over: &AtomicBool) -> Result<Vec<f64>
 /// Measures the ages of positions when answers first have them, in milliseconds, from before they are sent.
 async fn ages(
     handle: ballet::Handle,
-    index: Index,
+    index: DriverIndex,
     number: u32,
     over: Arc<AtomicBool>,
 ) -> Result<Vec<f64>> {

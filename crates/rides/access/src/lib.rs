@@ -1,12 +1,12 @@
-//! Who sees and changes what in rides. A ride belongs to its rider, and to the driver who drives it or is
-//! asked to. Each service judges its own requests, because it has the rows.
+//! The owners of rides' data, and the callers that act for them. A ride belongs to its rider, and to the driver who
+//! drives it or is asked to. Each service authorises its own requests, because it has the rows.
 
 #![warn(missing_docs)]
 
 use ballet_openapi::Owners;
 use rides_events::{DriverId, RiderId};
 
-/// Those who are driven. Only people and programs behind rides have the scope `rides:all`.
+/// Riders as owners of data. Only the operators of rides and their programs have the scope `rides:all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Riders;
 
@@ -16,7 +16,7 @@ impl Owners for Riders {
     const ALL: &'static str = "rides:all";
 }
 
-/// Those who drive.
+/// Drivers as owners of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drivers;
 
@@ -26,8 +26,8 @@ impl Owners for Drivers {
     const ALL: &'static str = "rides:all";
 }
 
-/// A rider, or somebody behind rides.
-pub type Rider = ballet_openapi::Caller<Riders>;
+/// A caller that is a rider or an operator of rides.
+pub type RiderCaller = ballet_openapi::Caller<Riders>;
 
-/// A driver, or somebody behind rides.
-pub type Driver = ballet_openapi::Caller<Drivers>;
+/// A caller that is a driver or an operator of rides.
+pub type DriverCaller = ballet_openapi::Caller<Drivers>;

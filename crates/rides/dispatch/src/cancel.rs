@@ -11,7 +11,7 @@ pub(crate) fn by_rider(ride_id: RideId, fee: Option<Money>) -> RideCancelled {
     RideCancelled { ride_id, reason, failed_step: None, fee, detail: None }
 }
 
-/// All drivers who could be asked were asked in vain.
+/// All drivers who could be asked were asked, and none of them accepted.
 pub(crate) fn unfulfilled(ride_id: RideId, drivers: u16) -> RideCancelled {
     let detail = Some(format!("{drivers} drivers were asked, and none of them drives"));
     RideCancelled {
@@ -23,7 +23,7 @@ pub(crate) fn unfulfilled(ride_id: RideId, drivers: u16) -> RideCancelled {
     }
 }
 
-/// The rider cannot pay.
+/// The rider's payment was declined.
 pub(crate) fn payment_declined(event: PaymentDeclined) -> RideCancelled {
     let PaymentDeclined { ride_id, reason } = event;
     RideCancelled {
@@ -35,7 +35,7 @@ pub(crate) fn payment_declined(event: PaymentDeclined) -> RideCancelled {
     }
 }
 
-/// Nobody is there, or nobody who was not asked in vain.
+/// No driver is near, or only drivers who did not accept before.
 pub(crate) fn no_driver_nearby(event: NoDriverNearby) -> RideCancelled {
     let NoDriverNearby { ride_id, attempt } = event;
     let (reason, detail) = match attempt {

@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 const DEADLINE: i64 = 45 * 60;
 /// The seconds that a driver has to answer, by default.
 const ANSWER: i64 = 20;
-/// The drivers who are asked at most, by default.
+/// The most drivers who are asked for one ride, by default.
 const DRIVERS: u16 = 5;
 
-/// The rides that one rider may have at a time, by default.
+/// The most rides that one rider may have at a time, by default.
 const OF_ONE: u16 = 3;
 
 /// The settings of dispatch, besides those of every service.
@@ -29,8 +29,8 @@ pub struct DispatchSettings {
     #[arg(long, env = "OFFERS_PER_RIDE", default_value_t = DRIVERS, value_name = "DRIVERS", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub offers_per_ride: u16,
 
-    /// The most rides of one rider that are not over. A further request is answered with 429. Who acts for riders is not
-    /// bound.
+    /// The most rides of one rider that are not over. A further request is answered with 429. Callers that act for
+    /// riders have no limit.
     #[arg(long, env = "RIDES_OF_ONE", default_value_t = OF_ONE, value_name = "RIDES", value_parser = clap::value_parser!(u16).range(1..))]
     pub rides_of_one: u16,
 
@@ -57,7 +57,7 @@ impl Default for DispatchSettings {
 }
 
 impl DispatchSettings {
-    /// The time within which a rider must be picked up.
+    /// Returns the time within which a rider must be picked up.
     #[must_use]
     pub const fn deadline(&self) -> SignedDuration {
         SignedDuration::from_secs(self.ride_deadline_seconds)
@@ -67,7 +67,7 @@ impl DispatchSettings {
         Limits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// The time that a driver has to answer.
+    /// Returns the time that a driver has to answer.
     #[must_use]
     pub const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)

@@ -8,22 +8,22 @@ use ballet::{Failure, FailureKind, Handle, SagaId};
 use rides_events::RideId;
 use rides_events::dispatch::NotAccepted;
 
-use crate::offer::State;
-use crate::search::go_on;
+use crate::offer::OfferState;
+use crate::search::continue_search;
 use crate::store::{offer, ride};
 
-/// The pause between two looks at what is due.
+/// The pause between two searches for due offers.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// When an offer is tried again that could not be ended.
+/// The delay before an offer that could not be ended is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Ends what is due, until the service stops.
+/// Ends due offers until the service stops.
 pub(crate) async fn run(handle: Handle, most: u16) {
     let mut put_off = HashMap::new();
     loop {
         if let Err(failure) = end_due(&handle, most, &mut put_off).await {
-            // The offers are due still; the next look may succeed.
+            // The offers are still due; the next attempt may succeed.
             tracing::debug!("the offers that are due could not be ended: {failure}");
         }
         tokio::select! {
@@ -33,8 +33,8 @@ pub(crate) async fn run(handle: Handle, most: u16) {
     }
 }
 
-/// Ends the offers that are due. One that cannot be ended is put off, so that it holds up no other one: of many, the
-/// next look leaves all of them out.
+/// Ends the offers that are due. Offers that cannot be ended are put off, and the next searches skip them, so that they
+/// do not hold up the others.
 async fn end_due(
     handle: &Handle,
     most: u16,
@@ -69,10 +69,10 @@ async fn end(handle: &Handle, ride_id: RideId, most: u16) -> Result<(), Failure>
     else {
         return Ok(());
     };
-    if open.state != State::Open || open.expires_at > now {
+    if open.state != OfferState::Open || open.expires_at > now {
         return Ok(());
     }
     let reason = if open.is_gone { NotAccepted::Offline } else { NotAccepted::Expired };
-    go_on(&mut unit, &ride, &open, reason, most).await?;
+    continue_search(&mut unit, &ride, &open, reason, most).await?;
     unit.commit().await
 }

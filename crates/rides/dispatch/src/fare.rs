@@ -1,13 +1,13 @@
-//! What a ride costs. All amounts are whole minor units, and a price is rounded once.
+//! The price of a ride. All amounts are whole minor units, and a price is rounded once.
 
 use rides_events::{Money, Point};
 use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, Row};
 
-/// Streets are longer than the crow flies.
+/// The length of a way along streets, in percent of the distance as the crow flies.
 const DETOUR_PERCENT: i64 = 130;
-/// How fast one gets on in a town.
+/// The average speed in a town.
 const METERS_PER_HOUR: i64 = 25_000;
 
 /// A version of the tariff.
@@ -23,14 +23,14 @@ pub(crate) struct Tariff {
     pub(crate) late_minor: i64,
 }
 
-/// The way that is to be driven.
+/// The estimated length and duration of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct RouteEstimate {
     pub(crate) meters: i64,
     pub(crate) seconds: i64,
 }
 
-impl Way {
+impl RouteEstimate {
     pub(crate) fn between(from: Point, to: Point) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a distance on the Earth")]
         let crow = from.meters_to(to).round() as i64;
@@ -40,9 +40,9 @@ impl Way {
 }
 
 impl Tariff {
-    /// The price of a way. `None` if it is out of range.
-    pub(crate) fn price(&self, way: Way) -> Option<Money> {
-        // In parts of a minor unit that all three terms have, so that only the sum is rounded.
+    /// Returns the price of a ride on this route. `None` if it is out of range.
+    pub(crate) fn price(&self, way: RouteEstimate) -> Option<Money> {
+        // All three terms are counted in the same fraction of a minor unit, so only the sum is rounded.
         const PARTS: i128 = 60 * 1_000;
         let term = |minor: i64, count: i64, parts: i128| {
             i128::from(minor).checked_mul(i128::from(count))?.checked_mul(parts)
@@ -55,7 +55,7 @@ impl Tariff {
         Some(self.money(amount_minor.max(self.least_minor)))
     }
 
-    /// What a ride costs that is cancelled so many seconds after it has a driver.
+    /// Returns the fee for a ride that is cancelled this many seconds after it got a driver. `None` if that is free.
     pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
         (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
             .then(|| self.money(self.late_minor))
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn price(meters: i64, seconds: i64) -> Option<i64> {
-        tariff().price(Way { meters, seconds }).map(|price| price.amount_minor)
+        tariff().price(RouteEstimate { meters, seconds }).map(|price| price.amount_minor)
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(price(5_003, 1_201), Some(250 + 801 + 700));
         assert_eq!(price(0, 0), Some(600));
         let dear = Tariff { kilometer_minor: i64::MAX, ..tariff() };
-        assert_eq!(dear.price(Way { meters: i64::MAX, seconds: 0 }), None);
+        assert_eq!(dear.price(RouteEstimate { meters: i64::MAX, seconds: 0 }), None);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_way_is_longer_than_the_crow_flies() {
         let point = |lat, lon| Point::new(lat, lon).expect("on Earth");
-        let way = Way::between(point(0.0, 0.0), point(1.0, 0.0));
-        assert_eq!(way, Way { meters: 144_553, seconds: 20_815 });
+        let way = RouteEstimate::between(point(0.0, 0.0), point(1.0, 0.0));
+        assert_eq!(way, RouteEstimate { meters: 144_553, seconds: 20_815 });
     }
 }

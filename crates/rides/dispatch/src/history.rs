@@ -1,6 +1,6 @@
-//! What happened to a ride so far, as those who watch it are told.
+//! The status changes of a ride, as its watchers get them.
 
-use ballet_openapi::History as Watched;
+use ballet_openapi::History;
 use jiff::Timestamp;
 use rides_access::Riders;
 use rides_events::dispatch::CancelReason;
@@ -11,11 +11,11 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{FromRow, Row};
 
-use crate::ride::Status;
+use crate::ride::RideStatus;
 
-/// What happened to a ride so far. The database notes each change of its status.
+/// The status changes of a ride so far. The database records each of them.
 #[derive(Debug, Clone)]
-pub(crate) struct History {
+pub(crate) struct RideHistory {
     pub(crate) ride_id: RideId,
     pub(crate) rider_id: RiderId,
     changes: Vec<StatusChange>,
@@ -26,21 +26,21 @@ pub(crate) struct History {
 pub(crate) struct StatusChange {
     /// The ride.
     ride_id: RideId,
-    /// The status from then on.
-    status: Status,
+    /// The new status.
+    status: RideStatus,
     /// The number of drivers who were asked.
     attempt: i16,
     /// The driver, once one has accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     driver_id: Option<DriverId>,
-    /// Why it is cancelled.
+    /// Why the ride is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<CancelReason>,
     /// When the status changed.
     changed_at: Timestamp,
 }
 
-impl Watched for History {
+impl History for RideHistory {
     type Id = RideId;
     type Owners = Riders;
     type Change = StatusChange;
@@ -57,7 +57,9 @@ impl Watched for History {
 
     fn has_ended(&self) -> bool {
         let last = self.changes.last();
-        last.is_some_and(|last| matches!(last.status, Status::Completed | Status::Cancelled))
+        last.is_some_and(|last| {
+            matches!(last.status, RideStatus::Completed | RideStatus::Cancelled)
+        })
     }
 
     fn after(&self, number: u32) -> impl Iterator<Item = (u32, StatusChange)> {
@@ -65,7 +67,7 @@ impl Watched for History {
     }
 }
 
-impl FromRow<'_, PgRow> for History {
+impl FromRow<'_, PgRow> for RideHistory {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let Json(changes) = row.try_get("history")?;
         Ok(Self {

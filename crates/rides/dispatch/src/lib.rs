@@ -1,6 +1,5 @@
-//! Dispatch: rides, the offers of them to drivers, and what they cost. It owns the saga `ride_dispatch`. What a
-//! driver answers, a cancellation, the end of an offer's time and the deadline compete: the first that is
-//! committed to the ride's row decides.
+//! Dispatch: rides, their offers to drivers, and their prices. It owns the saga `ride_dispatch`. A driver's answer, a
+//! cancellation, the expiry of an offer and the deadline compete: the first one committed to the ride's row decides.
 
 #![warn(missing_docs)]
 
@@ -35,7 +34,7 @@ use crate::config::DispatchSettings;
 use crate::projections::EndOffer;
 use crate::steps::{AssignDriver, ChargeFare, HoldFare, OfferRide, RideRow, StartRide, WatchRide};
 
-/// Everything that dispatch does in the saga, and what it publishes besides.
+/// Declares the steps of dispatch in the saga, and the other events that it publishes.
 #[must_use]
 pub fn participant(settings: DispatchSettings, provider: impl Provider) -> Participant {
     participant_with(settings, Arc::new(provider))
@@ -80,7 +79,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Service {
     Service::new(participant_with(settings, provider))
@@ -88,7 +87,7 @@ pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Servi
         .routes(move |handle| http::routes(handle, settings))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

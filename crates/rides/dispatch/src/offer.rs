@@ -12,15 +12,14 @@ use sqlx::{FromRow, Row};
 /// The state of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "OfferState")]
-pub(crate) enum State {
+pub(crate) enum OfferState {
     /// The driver may answer.
     Open,
-    /// The driver drives.
+    /// The driver accepted.
     Accepted,
-    /// The driver said no.
+    /// The driver declined.
     Declined,
-    /// The driver said nothing in time.
+    /// The driver did not answer in time.
     Expired,
     /// The driver went offline.
     Offline,
@@ -30,14 +29,15 @@ pub(crate) enum State {
     Driven,
 }
 
-impl State {
-    /// Whether the driver drives, has driven, or may. Where a rider goes is nobody else's business.
+impl OfferState {
+    /// Whether the driver may see the ride: because the offer is open, or because this driver drives or drove. Nobody
+    /// else may know where a rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
         matches!(self, Self::Open | Self::Accepted | Self::Driven)
     }
 }
 
-impl From<NotAccepted> for State {
+impl From<NotAccepted> for OfferState {
     fn from(reason: NotAccepted) -> Self {
         match reason {
             NotAccepted::Declined => Self::Declined,
@@ -47,7 +47,7 @@ impl From<NotAccepted> for State {
     }
 }
 
-/// A driver was asked to drive.
+/// The offer of a ride to a driver.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(crate) struct Offer {
     /// The ride.
@@ -57,10 +57,10 @@ pub(crate) struct Offer {
     /// The driver.
     pub(crate) driver_id: DriverId,
     /// The state.
-    pub(crate) state: State,
-    /// Until when the driver may accept.
+    pub(crate) state: OfferState,
+    /// The time until which the driver may accept.
     pub(crate) expires_at: Timestamp,
-    /// Whether the driver went offline while it was open.
+    /// Whether the driver went offline while the offer was open.
     pub(crate) is_gone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Forgets the quotes by which nobody rode. Several replicas may do so at the same time.
+//! Deletes old quotes that led to no ride. Several replicas may do so at the same time.
 
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use sqlx::types::Uuid;
 
 use crate::store::quote;
 
-/// How long they are kept. They count for minutes, and until then whoever comes late is told that they are too old.
+/// The time for which quotes are kept. They are valid for minutes. Until they are deleted, a late request is told that
+/// its quote is too old.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// The pause between two looks.
+/// The pause between two passes.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// Forgets old quotes until the service stops.
+/// Deletes old quotes until the service stops.
 pub(crate) async fn run(handle: Handle) {
     let forget = async {
         let mut last = QuoteId(Uuid::nil());
         loop {
             if let Err(failure) = forget(&handle, &mut last).await {
-                // They are there still; the next look may succeed.
+                // The quotes are still there; the next pass may succeed.
                 tracing::debug!("old quotes could not be forgotten: {failure}");
             }
             tokio::time::sleep(PAUSE).await;
@@ -33,8 +34,8 @@ pub(crate) async fn run(handle: Handle) {
     }
 }
 
-/// Forgets what is old by now, from the last that was forgotten on: quotes by which somebody rode stay, and only the
-/// first look passes all of them.
+/// Deletes the quotes that are old by now, beginning after `last`. Quotes that led to a ride stay, and only the first
+/// pass reads all of them.
 async fn forget(handle: &Handle, last: &mut QuoteId) -> Result<(), Failure> {
     while let Some(next) = quote::forget(handle.db(), *last, handle.now() - KEPT).await? {
         *last = next;

@@ -13,17 +13,16 @@ use sqlx::{FromRow, Row};
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "PaymentState")]
-pub(crate) enum State {
+pub(crate) enum PaymentState {
     /// The card processor holds the price.
     Held,
     /// The card processor declined.
     Declined,
-    /// What the rider pays was taken.
+    /// The amount due was captured.
     Paid,
-    /// What the rider pays could not be taken.
+    /// The amount due could not be captured.
     Owed,
-    /// Nothing is held any more, and nothing was taken.
+    /// The hold was released, and nothing was captured.
     Released,
 }
 
@@ -34,17 +33,17 @@ pub(crate) struct Payment {
     #[serde(skip)]
     pub(crate) ride_id: RideId,
     /// The state.
-    pub(crate) state: State,
-    /// What is held, or was.
+    pub(crate) state: PaymentState,
+    /// The amount that is or was held.
     pub(crate) held: Money,
-    /// What was taken of it.
+    /// The part of it that was captured.
     pub(crate) paid: Money,
-    /// What could not be taken.
+    /// The amount that could not be captured.
     pub(crate) owed: Money,
     /// The card processor's code for its "no".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// The card processor's name for what is held. It is not shown.
+    /// The card processor's reference to the hold. It is not shown.
     #[serde(skip)]
     pub(crate) reference: String,
     /// When the state changed last.
@@ -52,7 +51,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// The request to take this much, or to release what is held.
+    /// Returns the request to capture this amount, or to release the hold.
     pub(crate) fn settle(self, amount: Money) -> Settle {
         Settle { order_id: self.ride_id.0, reference: self.reference, amount }
     }

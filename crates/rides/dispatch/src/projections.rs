@@ -1,11 +1,11 @@
-//! Notes that a driver who is asked went offline: there is nobody to wait for.
+//! Reacts to drivers who go offline while an offer to them is open.
 
 use ballet::{Failure, Projection, Tx};
 use rides_events::location::DriverOffline;
 
 use crate::store::offer;
 
-/// The driver's open offer ends at once. It is ended in its saga, by what ends offers that are due.
+/// Makes the driver's open offer due at once. The task that ends due offers then ends it in its saga.
 #[derive(Debug)]
 pub(crate) struct EndOffer;
 
@@ -16,6 +16,6 @@ impl Projection for EndOffer {
     async fn apply(&self, tx: &mut Tx<'_>, gone: DriverOffline) -> Result<(), Failure> {
         let Some(ride_id) = gone.ride_id else { return Ok(()) };
         let now = tx.now();
-        offer::gone(tx.db(), ride_id, gone.driver_id, now).await
+        offer::make_due(tx.db(), ride_id, gone.driver_id, now).await
     }
 }

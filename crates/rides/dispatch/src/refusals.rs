@@ -1,11 +1,11 @@
-//! What cannot be done with a ride, in a sentence each that says what can.
+//! The refusals of requests about rides. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
 use rides_events::{DriverId, QuoteId, RideId, RiderId};
 
-use crate::offer::State;
-use crate::ride::Status;
+use crate::offer::OfferState;
+use crate::ride::RideStatus;
 
 pub(crate) fn no_ride(ride_id: RideId) -> Problem {
     Problem::not_found(format!("there is no ride {ride_id}"))
@@ -33,7 +33,7 @@ pub(crate) fn too_many(most: u16) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
-/// A rider who registered a moment ago may be unknown to the copy.
+/// Refuses with a retry: the copy may not have a rider yet who registered a moment ago.
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
     Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))
 }
@@ -54,28 +54,32 @@ pub(crate) fn not_over(ride_id: RideId) -> Problem {
     Problem::conflict(format!("ride {ride_id} is not over, so there is no receipt yet"))
 }
 
-pub(crate) fn offer_is(ride_id: RideId, state: State) -> Problem {
+pub(crate) fn offer_is(ride_id: RideId, state: OfferState) -> Problem {
     let why = match state {
-        State::Open => "its time is over",
-        State::Accepted => "you have accepted it: start it at the pickup, or let the rider cancel",
-        State::Declined => "you have declined it",
-        State::Expired => "its time is over, and the next driver is asked",
-        State::Offline => "you went offline",
-        State::Withdrawn => "the ride is cancelled",
-        State::Driven => "the ride is over",
+        OfferState::Open => "its time is over",
+        OfferState::Accepted => {
+            "you have accepted it: start it at the pickup, or let the rider cancel"
+        }
+        OfferState::Declined => "you have declined it",
+        OfferState::Expired => "its time is over, and the next driver is asked",
+        OfferState::Offline => "you went offline",
+        OfferState::Withdrawn => "the ride is cancelled",
+        OfferState::Driven => "the ride is over",
     };
     Problem::conflict(format!("the offer of ride {ride_id} is not open: {why}"))
 }
 
-pub(crate) fn ride_is(ride_id: RideId, status: Status) -> Problem {
+pub(crate) fn ride_is(ride_id: RideId, status: RideStatus) -> Problem {
     let why = match status {
-        Status::Requested | Status::Searching | Status::Offered => "no driver has accepted it",
-        Status::Accepted => "it gets its driver at this moment: try again",
-        Status::Assigned => "the rider is not in the car: start it first",
-        Status::PickedUp | Status::Riding => "it is under way",
-        Status::Completed => "it is over",
-        Status::Cancelled => "it is cancelled",
+        RideStatus::Requested | RideStatus::Searching | RideStatus::Offered => {
+            "no driver has accepted it"
+        }
+        RideStatus::Accepted => "it gets its driver at this moment: try again",
+        RideStatus::Assigned => "the rider is not in the car: start it first",
+        RideStatus::PickedUp | RideStatus::Riding => "it is under way",
+        RideStatus::Completed => "it is over",
+        RideStatus::Cancelled => "it is cancelled",
     };
     let problem = Problem::conflict(format!("ride {ride_id} cannot be changed like this: {why}"));
-    if status == Status::Accepted { problem.try_again() } else { problem }
+    if status == RideStatus::Accepted { problem.try_again() } else { problem }
 }

@@ -1,30 +1,30 @@
-//! What riders and drivers send.
+//! The bodies of requests by riders and drivers.
 
 use rides_events::{DriverId, Point, QuoteId, RiderId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where somebody wants to go.
+/// The journey that a quote is asked for.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Journey {
     /// The rider.
     pub(crate) rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub(crate) pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub(crate) destination: Point,
 }
 
-/// A rider wants to be driven for the price of a quote.
+/// The request for a ride at the price of a quote.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-pub(crate) struct Request {
+pub(crate) struct RideRequest {
     /// The quote.
     pub(crate) quote_id: QuoteId,
 }
 
-/// What a driver says about a ride.
+/// The driver who acts on a ride.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-pub(crate) struct Says {
+pub(crate) struct ActingDriver {
     /// The driver.
     pub(crate) driver_id: DriverId,
 }

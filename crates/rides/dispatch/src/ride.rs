@@ -1,4 +1,4 @@
-//! A ride, and what it was quoted for, as they are stored and shown.
+//! A ride and its quote, as they are stored and shown.
 
 use ballet::TextEnum;
 use jiff::Timestamp;
@@ -15,15 +15,14 @@ use crate::payment::Payment;
 /// The status of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "RideStatus")]
-pub(crate) enum Status {
+pub(crate) enum RideStatus {
     /// The price is being held.
     Requested,
-    /// A driver is looked for.
+    /// A driver is being searched for.
     Searching,
     /// A driver is asked.
     Offered,
-    /// The driver will drive.
+    /// A driver has accepted the offer.
     Accepted,
     /// The driver is on the way.
     Assigned,
@@ -31,32 +30,32 @@ pub(crate) enum Status {
     PickedUp,
     /// The ride is under way.
     Riding,
-    /// The rider is there.
+    /// The rider has arrived.
     Completed,
-    /// It does not take place.
+    /// The ride does not take place.
     Cancelled,
 }
 
-/// What a rider was told that a ride costs.
+/// The price of a ride that a rider was quoted.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(crate) struct Quote {
     /// The quote.
     pub(crate) quote_id: QuoteId,
     /// The rider.
     pub(crate) rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub(crate) pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub(crate) destination: Point,
     /// The length of the way.
     pub(crate) meters: i64,
-    /// How long it takes.
+    /// The estimated duration of the ride.
     pub(crate) seconds: i64,
     /// The price.
     pub(crate) price: Money,
     /// The version of the tariff.
     pub(crate) tariff: i32,
-    /// Until when a ride can be requested for this price.
+    /// The time until which a ride can be requested for this price.
     pub(crate) valid_until: Timestamp,
 }
 
@@ -66,7 +65,7 @@ pub(crate) struct Ride {
     /// The ride.
     pub(crate) ride_id: RideId,
     /// The status.
-    pub(crate) status: Status,
+    pub(crate) status: RideStatus,
     #[serde(flatten)]
     pub(crate) quote: Quote,
     /// The driver, once one has accepted.
@@ -74,71 +73,71 @@ pub(crate) struct Ride {
     pub(crate) driver_id: Option<DriverId>,
     /// The number of drivers who were asked.
     pub(crate) attempt: i16,
-    /// The drivers who were asked in vain.
+    /// The drivers who were asked and did not accept.
     #[serde(skip)]
     pub(crate) asked: Vec<DriverId>,
-    /// When it was requested.
+    /// When the ride was requested.
     pub(crate) requested_at: Timestamp,
-    /// When it had a driver.
+    /// When the ride got a driver.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) assigned_at: Option<Timestamp>,
-    /// When it started.
+    /// When the ride started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<Timestamp>,
-    /// When the rider was there.
+    /// When the rider arrived at the destination.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arrived_at: Option<Timestamp>,
     /// When something was changed last.
     pub(crate) changed_at: Timestamp,
-    /// Why it is cancelled.
+    /// Why the ride is cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<CancelReason>")]
     pub(crate) reason: Option<String>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact cause, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
-    /// What a late cancellation costs.
+    /// The fee for a late cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fee: Option<Money>,
 }
 
 impl Ride {
-    /// What the rider pays: nothing before the end.
+    /// Returns the amount that the rider pays: nothing before the end.
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {
-            Status::Completed => self.quote.price,
-            Status::Cancelled => self.fee.unwrap_or(nothing),
-            Status::Requested
-            | Status::Searching
-            | Status::Offered
-            | Status::Accepted
-            | Status::Assigned
-            | Status::PickedUp
-            | Status::Riding => nothing,
+            RideStatus::Completed => self.quote.price,
+            RideStatus::Cancelled => self.fee.unwrap_or(nothing),
+            RideStatus::Requested
+            | RideStatus::Searching
+            | RideStatus::Offered
+            | RideStatus::Accepted
+            | RideStatus::Assigned
+            | RideStatus::PickedUp
+            | RideStatus::Riding => nothing,
         }
     }
 }
 
-/// What a ride cost.
+/// The receipt of a ride.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Receipt {
     /// The ride.
     pub(crate) ride_id: RideId,
     /// The rider.
     pub(crate) rider_id: RiderId,
-    /// How it ended.
-    pub(crate) status: Status,
-    /// What the rider was told.
+    /// The status in which the ride ended.
+    pub(crate) status: RideStatus,
+    /// The price that the rider was quoted.
     pub(crate) quoted: Money,
-    /// What the rider pays.
+    /// The amount that the rider pays.
     pub(crate) charged: Money,
     /// The payment, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payment: Option<Payment>,
     /// The version of the tariff.
     pub(crate) tariff: i32,
-    /// When it ended.
+    /// When the ride ended.
     pub(crate) ended_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! The search for a driver: what follows when an offer ends without a driver who drives.
+//! The continued search for a driver after an offer that was not accepted.
 
 use ballet::{Failure, Unit};
 use rides_events::RideDispatch;
@@ -9,9 +9,9 @@ use crate::offer::Offer;
 use crate::ride::Ride;
 use crate::store::{offer, ride};
 
-/// Ends an open offer, and looks for the next driver, or gives the ride up after the last. The saga's lock is
-/// held, so nothing else ends the offer meanwhile.
-pub(crate) async fn go_on(
+/// Ends an open offer. Then searches for the next driver, or cancels the ride after the last. The caller holds the
+/// saga's lock, so nothing else ends the offer meanwhile.
+pub(crate) async fn continue_search(
     unit: &mut Unit,
     ride: &Ride,
     ended: &Offer,
@@ -24,7 +24,7 @@ pub(crate) async fn go_on(
     let Offer { ride_id, driver_id, .. } = *ended;
     let attempt = u16::try_from(ended.attempt)?;
     if attempt >= most {
-        // The abort takes the reservation back, and whatever else is left.
+        // The abort takes back the reservation and all other steps.
         unit.abort::<RideDispatch>(cancel::unfulfilled(ride_id, attempt)).await?;
         return Ok(());
     }

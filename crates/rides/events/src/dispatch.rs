@@ -10,22 +10,22 @@ use crate::keys::{DRIVER, RIDE, RIDER};
 use crate::values::ids::{DriverId, RideId, RiderId};
 use crate::values::point::Point;
 
-/// A rider wants to be driven, for a price that the rider was told.
+/// A rider requests a ride for the price that was quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RideRequested {
     /// The ride.
     pub ride_id: RideId,
     /// The rider.
     pub rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub pickup: Point,
-    /// Where the rider wants to go.
+    /// The rider's destination.
     pub destination: Point,
     /// The price of the ride.
     pub price: Money,
-    /// The version of the tariff that it was computed by.
+    /// The version of the tariff by which the price was computed.
     pub tariff: i32,
-    /// When it was requested.
+    /// When the ride was requested.
     pub requested_at: Timestamp,
 }
 
@@ -39,7 +39,7 @@ impl Event for RideRequested {
 pub struct FareHeld {
     /// The ride.
     pub ride_id: RideId,
-    /// What is held.
+    /// The amount that is held.
     pub amount: Money,
 }
 
@@ -48,7 +48,7 @@ impl Event for FareHeld {
     const KEYS: &'static [Key] = &[RIDE];
 }
 
-/// The rider cannot pay: the ride will not take place.
+/// The rider's payment was declined: the ride will not take place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDeclined {
     /// The ride.
@@ -62,14 +62,14 @@ impl Event for PaymentDeclined {
     const KEYS: &'static [Key] = &[RIDE];
 }
 
-/// Nothing is held any more for a ride that is cancelled. What a late cancellation costs was taken first.
+/// The hold for a cancelled ride is released. The fee for a late cancellation was captured first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FareReleased {
     /// The ride.
     pub ride_id: RideId,
-    /// What was taken.
+    /// The amount that was captured.
     pub paid: Money,
-    /// What was to be taken, and could not be.
+    /// The amount that was due and could not be captured.
     pub owed: Money,
 }
 
@@ -78,14 +78,14 @@ impl Event for FareReleased {
     const KEYS: &'static [Key] = &[RIDE];
 }
 
-/// The rider who is there has paid, or owes it.
+/// The rider has paid for a completed ride, or owes the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FareCharged {
     /// The ride.
     pub ride_id: RideId,
-    /// What was taken.
+    /// The amount that was captured.
     pub paid: Money,
-    /// What was to be taken, and could not be.
+    /// The amount that was due and could not be captured.
     pub owed: Money,
 }
 
@@ -94,7 +94,7 @@ impl Event for FareCharged {
     const KEYS: &'static [Key] = &[RIDE];
 }
 
-/// A ride needs a driver: the first, or the next after one who was asked in vain.
+/// A ride needs a driver: the first, or the next after one who did not accept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverWanted {
     /// The ride.
@@ -103,9 +103,9 @@ pub struct DriverWanted {
     pub attempt: u16,
     /// The rider.
     pub rider_id: RiderId,
-    /// Where the rider waits.
+    /// The place where the rider waits.
     pub pickup: Point,
-    /// The drivers who were asked in vain.
+    /// The drivers who were asked and did not accept.
     pub not: Vec<DriverId>,
 }
 
@@ -123,7 +123,7 @@ pub struct RideOffered {
     pub attempt: u16,
     /// The driver.
     pub driver_id: DriverId,
-    /// Until when the driver can accept.
+    /// The time until which the driver can accept.
     pub expires_at: Timestamp,
 }
 
@@ -148,7 +148,7 @@ impl Event for OfferWithdrawn {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver will drive.
+/// A driver has accepted the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferAccepted {
     /// The ride.
@@ -164,7 +164,7 @@ impl Event for OfferAccepted {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver will not drive. The ride goes on with the next one.
+/// The driver will not drive. The search continues with the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferEnded {
     /// The ride.
@@ -181,9 +181,9 @@ pub struct OfferEnded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotAccepted {
-    /// The driver said no.
+    /// The driver declined.
     Declined,
-    /// The driver said nothing in time.
+    /// The driver did not answer in time.
     Expired,
     /// The driver went offline.
     Offline,
@@ -222,7 +222,7 @@ impl Event for DriverUnassigned {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The driver says that the rider is in the car. Only dispatch consumes it, and then decides.
+/// The driver says that the rider is in the car. Only dispatch consumes this event, and then decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RiderPickedUp {
     /// The ride.
@@ -243,7 +243,7 @@ pub struct RideStarted {
     pub ride_id: RideId,
     /// The driver.
     pub driver_id: DriverId,
-    /// When it started.
+    /// When the ride started.
     pub started_at: Timestamp,
 }
 
@@ -252,14 +252,14 @@ impl Event for RideStarted {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The rider is there, and pays what was quoted.
+/// The rider has arrived, and pays the quoted price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RideCompleted {
     /// The ride.
     pub ride_id: RideId,
     /// The driver.
     pub driver_id: DriverId,
-    /// What the rider pays.
+    /// The amount that the rider pays.
     pub fare: Money,
 }
 
@@ -278,10 +278,10 @@ pub struct RideCancelled {
     /// The step that refused, if a step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
-    /// What the rider pays all the same, by the tariff.
+    /// The fee that the rider pays for a late cancellation, by the tariff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee: Option<Money>,
-    /// What exactly was wrong, as a sentence.
+    /// The exact cause, as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -297,17 +297,17 @@ impl Event for RideCancelled {
 pub enum CancelReason {
     /// The rider cancelled.
     RiderCancelled,
-    /// The rider cannot pay.
+    /// The rider's payment was declined.
     PaymentDeclined,
     /// No driver was near, from the beginning.
     NoDriverNearby,
-    /// All drivers who could be asked were asked in vain.
+    /// All drivers who could be asked were asked, and none of them accepted.
     Unfulfilled,
     /// The rider was not picked up in time.
     DeadlinePassed,
 }
 
-/// The time in which the rider had to be picked up has passed. Only dispatch consumes it, and then decides.
+/// The time in which the rider had to be picked up has passed. Only dispatch consumes this event, and then decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RideDeadlinePassed {
     /// The ride.

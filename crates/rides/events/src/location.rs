@@ -1,4 +1,4 @@
-//! The events of location: who drives, and which driver is there for which ride.
+//! The events of location: the drivers' shifts, and their reservations for rides.
 
 use ballet_core::{Event, EventType, Key, Telemetry, TelemetryType};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::values::point::Point;
 pub struct DriverOnline {
     /// The driver.
     pub driver_id: DriverId,
-    /// It counts up with each change of what the driver does.
+    /// The version of the driver's state. It grows with each change.
     pub version: i64,
     /// The number of seats for riders.
     pub seats: u8,
@@ -25,12 +25,12 @@ impl Event for DriverOnline {
     const KEYS: &'static [Key] = &[DRIVER.made_here()];
 }
 
-/// A driver takes no rides any more. An offer that the driver has is over.
+/// A driver takes no more rides. An open offer to the driver is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverOffline {
     /// The driver.
     pub driver_id: DriverId,
-    /// It counts up with each change of what the driver does.
+    /// The version of the driver's state. It grows with each change.
     pub version: i64,
     /// The ride for which the driver was reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ impl Event for DriverOffline {
     const KEYS: &'static [Key] = &[DRIVER];
 }
 
-/// A driver is there for a ride, and for no other.
+/// A driver is reserved for one ride, and for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DriverReserved {
     /// The ride.
@@ -51,7 +51,7 @@ pub struct DriverReserved {
     pub attempt: u16,
     /// The driver.
     pub driver_id: DriverId,
-    /// The way from the driver to the pickup, as the crow flies.
+    /// The distance from the driver to the pickup, as the crow flies.
     pub distance_meters: u32,
 }
 
@@ -60,7 +60,7 @@ impl Event for DriverReserved {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// No driver is near who is free and was not asked before.
+/// No driver near the pickup is free and was not asked before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoDriverNearby {
     /// The ride.
@@ -74,7 +74,7 @@ impl Event for NoDriverNearby {
     const KEYS: &'static [Key] = &[RIDE];
 }
 
-/// A driver was reserved for a ride, and does not drive it: the driver is free for others.
+/// A driver who was reserved for a ride does not drive it, and is free for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservationCancelled {
     /// The ride.
@@ -104,20 +104,20 @@ impl Event for DriverReleased {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// Where a driver was. It is telemetry and no event: what is lost is made good by the next, and of two the later
+/// A position of a driver. This is telemetry, not an event: the next position makes up for a lost one, and the latest
 /// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// The driver.
     pub driver_id: DriverId,
-    /// Where.
+    /// The place.
     pub at: Point,
-    /// When location got it. The clocks of drivers' devices decide nothing.
+    /// When location received the position. The clocks of drivers' devices decide nothing.
     pub seen_at: Timestamp,
 }
 
 impl Telemetry for Position {
-    /// Places are old within minutes: what is kept is for those who ask what happened.
+    /// Positions are outdated within minutes. They are kept to find out later what happened.
     const TYPE: TelemetryType =
         TelemetryType::new("location.position.v1").partitions(2).kept_days(1);
 

@@ -1,5 +1,5 @@
-//! The events of riders. Each has the rider whole, as it is after the change: of two states of a rider, the
-//! one with the higher version is the newer.
+//! The events of riders. Each carries the whole rider as it is after the change: of two states of a rider, the one with
+//! the higher version is the newer.
 
 use ballet_core::personal::Personal;
 use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::keys::RIDER;
 use crate::values::ids::RiderId;
 
-/// A rider, whole, as it was after one change.
+/// The whole state of a rider after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rider {
     /// The rider.
     pub rider_id: RiderId,
     /// 1 when the rider is registered, and 1 more with each change.
     pub version: i64,
-    /// What the driver calls the rider.
+    /// The name by which the driver calls the rider.
     #[schemars(extend("x-personal-reason" = "the driver asks for this person at the pickup"))]
     pub name: Personal<String>,
-    /// What the payment provider knows the rider's means of payment by.
+    /// The payment provider's token for the rider's means of payment.
     #[schemars(extend("x-personal-reason" = "dispatch pays the ride with it"))]
     pub payment_token: Personal<String>,
-    /// The mean of what drivers said, in tenths: 47 of 50.
+    /// The mean of the drivers' ratings, in tenths: 47 of 50.
     pub rating: u8,
-    /// What the rider needs of a car.
+    /// The rider's requirements of a car.
     pub needs: Needs,
 }
 
-/// What a rider needs of a car.
+/// A rider's requirements of a car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Needs {
@@ -65,7 +65,7 @@ impl EntityEvent for RiderRegistered {
     }
 }
 
-/// Something about a rider is different.
+/// A rider's data changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RiderChanged(pub Rider);

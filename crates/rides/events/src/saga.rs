@@ -1,11 +1,11 @@
-//! The saga that the events of rides form.
+//! The saga of rides.
 
 use ballet_core::Saga;
 
 use crate::dispatch::RideCancelled;
 
-/// From the request to the end: drivers are asked one after the other, one picks the rider up, and the ride
-/// takes as long as it takes.
+/// A ride from the request to the end: drivers are asked one after the other, and one picks the rider up. The ride
+/// itself has no time limit.
 #[derive(Debug)]
 pub struct RideDispatch;
 

@@ -6,7 +6,7 @@ use schemars::{Schema, schema_for};
 use crate::riders::Rider;
 use crate::{dispatch, location, riders};
 
-/// Every event of rides with its JSON schema, by service and then in the order of the saga. The
+/// Returns every event of rides with its JSON schema, by service and then in the order of the saga. The
 /// requests for copies come last.
 #[must_use]
 pub fn schemas() -> Vec<(EventType, Schema)> {

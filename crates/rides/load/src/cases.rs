@@ -1,27 +1,27 @@
-//! What riders and drivers do, and how often.
+//! The scenarios of riders and drivers, and how often each is played.
 
 use ballet_trials::Case;
 
-/// What becomes of a ride.
+/// The course of a ride in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Does {
+pub enum RideScenario {
     /// The first driver accepts, and drives.
     Ride,
-    /// The same, and every request to the card processor is lost once, and then its answer.
+    /// The same, but every request to the card processor is lost once, and then its answer is.
     FlakyCard,
     /// The card is declined.
     CardDeclined,
     /// The first driver declines, and the second drives.
     DeclineOnce,
-    /// The first driver says nothing, and the second drives.
+    /// The first driver does not answer, and the second drives.
     SayNothing,
     /// The first driver goes offline when asked, and the second drives.
     GoOffline,
-    /// The rider takes another name before the driver is there.
+    /// The rider changes the name before the driver arrives.
     TakeAnotherName,
     /// No driver is near.
     NobodyNear,
-    /// The same, and the requests to the card processor are lost: that to release what is held as well.
+    /// The same, but requests to the card processor are lost, also the one that releases the hold.
     FlakyCardNobodyNear,
     /// All who are near decline.
     AllDecline,
@@ -39,27 +39,27 @@ pub enum Does {
     CancelTooLate,
     /// The driver sends no position any more once the rider is in the car.
     LosePosition,
-    /// Machines are asked, which answer at once: a load of offers, for a run of this case alone.
+    /// Only machines drive, and they answer at once: a load test of offers, for a run of this case alone.
     AskMachines,
 }
 
-pub(crate) const CASES: [Case<Does>; 18] = [
-    Case::new("a ride", 24, Does::Ride),
-    Case::new("a flaky card", 5, Does::FlakyCard),
-    Case::new("the card is declined", 4, Does::CardDeclined),
-    Case::new("the first driver declines", 8, Does::DeclineOnce),
-    Case::new("the first driver says nothing", 5, Does::SayNothing),
-    Case::new("the first driver goes offline", 5, Does::GoOffline),
-    Case::new("the rider takes another name", 4, Does::TakeAnotherName),
-    Case::new("nobody is near", 6, Does::NobodyNear),
-    Case::new("nobody is near, with a flaky card", 3, Does::FlakyCardNobodyNear),
-    Case::new("all decline", 5, Does::AllDecline),
-    Case::new("two riders and one driver", 5, Does::TwoRidersOneDriver),
-    Case::new("cancelled at once", 4, Does::CancelAtOnce),
-    Case::new("cancelled while a driver is asked", 5, Does::CancelWhileAsked),
-    Case::new("cancelled as the driver accepts", 5, Does::CancelRacesAcceptance),
-    Case::new("cancelled with the driver on the way", 5, Does::CancelOnTheWay),
-    Case::new("cancelled too late", 4, Does::CancelTooLate),
-    Case::new("the driver's positions stop", 3, Does::LosePosition),
-    Case::new("machines are asked", 0, Does::AskMachines),
+pub(crate) const CASES: [Case<RideScenario>; 18] = [
+    Case::new("a ride", 24, RideScenario::Ride),
+    Case::new("a flaky card", 5, RideScenario::FlakyCard),
+    Case::new("the card is declined", 4, RideScenario::CardDeclined),
+    Case::new("the first driver declines", 8, RideScenario::DeclineOnce),
+    Case::new("the first driver says nothing", 5, RideScenario::SayNothing),
+    Case::new("the first driver goes offline", 5, RideScenario::GoOffline),
+    Case::new("the rider takes another name", 4, RideScenario::TakeAnotherName),
+    Case::new("nobody is near", 6, RideScenario::NobodyNear),
+    Case::new("nobody is near, with a flaky card", 3, RideScenario::FlakyCardNobodyNear),
+    Case::new("all decline", 5, RideScenario::AllDecline),
+    Case::new("two riders and one driver", 5, RideScenario::TwoRidersOneDriver),
+    Case::new("cancelled at once", 4, RideScenario::CancelAtOnce),
+    Case::new("cancelled while a driver is asked", 5, RideScenario::CancelWhileAsked),
+    Case::new("cancelled as the driver accepts", 5, RideScenario::CancelRacesAcceptance),
+    Case::new("cancelled with the driver on the way", 5, RideScenario::CancelOnTheWay),
+    Case::new("cancelled too late", 4, RideScenario::CancelTooLate),
+    Case::new("the driver's positions stop", 3, RideScenario::LosePosition),
+    Case::new("machines are asked", 0, RideScenario::AskMachines),
 ];

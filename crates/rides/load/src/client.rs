@@ -1,5 +1,5 @@
-//! Riders and drivers who talk to the services, and try again until there is an answer. Each customer of a trial
-//! has a place of its own on the map, far from the others, so that its drivers are its own.
+//! Riders and drivers who talk to the services, and retry until there is an answer. Each customer of a trial has its
+//! own place on the map, far from the others, so that customers do not share drivers.
 
 use std::time::{Duration, Instant};
 
@@ -9,36 +9,36 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How long somebody tries.
+/// The time for which a client retries.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The most replicas of a service in a trial.
 const REPLICAS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
-/// Places that are so many degrees apart are not near each other.
+/// The distance between the places of two customers, in degrees. They are not near each other.
 const APART: f64 = 0.5;
-/// What those may do who play a rider and its drivers, or look at all of them.
+/// The scope of clients that play a rider and its drivers, or that see all of them.
 pub(crate) const BEHIND: &str = "rides:all";
 /// The number of places side by side.
 const COLUMNS: usize = 600;
 const ROWS: usize = 200;
 
-/// The customer with this number.
+/// A customer with a number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct RidesClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
-impl<'a> Client<'a> {
+impl<'a> RidesClient<'a> {
     pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// The same with what it shows to the gateway.
+    /// Returns this client with a token for the gateway.
     pub(crate) const fn with(self, token: Option<&'a str>) -> Self {
         Self { http: self.http.with(token) }
     }
 
-    /// A place of this customer, some steps of 300 meters from where the rider waits.
+    /// Returns a place of this customer, this many steps of 300 meters from the waiting rider.
     pub(crate) fn place(&self, steps: u8) -> Value {
         let column = u32::try_from(self.http.number % COLUMNS).unwrap_or_default();
         let row = u32::try_from(self.http.number / COLUMNS % ROWS).unwrap_or_default();
@@ -46,7 +46,7 @@ impl<'a> Client<'a> {
         json!({ "lat": lat, "lon": -150.0 + APART * f64::from(column) })
     }
 
-    /// A driver takes rides, some steps from the rider.
+    /// Brings a new driver online, this many steps from the rider.
     pub(crate) async fn driver(&self, steps: u8) -> Result<Uuid> {
         let driver = self.http.site.new_id();
         self.online(driver, steps).await?;
@@ -67,12 +67,12 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Waits until all replicas find these drivers where the rider waits. A place takes a moment from the
-    /// database to their memory.
-    pub(crate) async fn near(&self, drivers: &[Uuid]) -> Result<()> {
+    /// Waits until all replicas find these drivers near the waiting rider. A position takes a moment to reach their
+    /// memory.
+    pub(crate) async fn until_near(&self, drivers: &[Uuid]) -> Result<()> {
         let (here, begun) = (self.place(0), Instant::now());
         let path = format!("/near?lat={}&lon={}", here["lat"], here["lon"]);
-        // With nobody to find, nobody is asked: location may be away.
+        // Without drivers there is nothing to ask, and location may be down.
         for replica in (0..REPLICAS).filter(|_| !drivers.is_empty()) {
             let http = SiteClient { number: self.http.number + replica, ..self.http };
             loop {
@@ -90,30 +90,30 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// A rider registers, and is known to dispatch by then.
+    /// Registers a rider.
     pub(crate) async fn rider(&self) -> Result<Uuid> {
         self.rider_with("card_approved").await
     }
 
-    /// A rider who pays with this card registers.
+    /// Registers a rider who pays with this card.
     pub(crate) async fn rider_with(&self, card: &str) -> Result<Uuid> {
         let about = json!({ "name": "Rider", "payment_token": card });
         let rider = self.http.done(Method::POST, "riders", "/riders", &about).await?;
         id(&rider["rider_id"])
     }
 
-    pub(crate) async fn takes_name(&self, rider: Uuid, name: &str) -> Result<()> {
+    pub(crate) async fn change_name(&self, rider: Uuid, name: &str) -> Result<()> {
         let about = json!({ "name": name, "payment_token": "card_approved" });
         self.http.done(Method::PUT, "riders", &format!("/riders/{rider}"), &about).await?;
         Ok(())
     }
 
-    /// The rider asks what it costs, and requests the ride.
+    /// Asks for a quote, and requests the ride.
     pub(crate) async fn request(&self, rider: Uuid) -> Result<Uuid> {
         self.request_from(rider, self.place(0), self.place(20)).await
     }
 
-    /// The same from here to there.
+    /// Like [`Self::request`], between these two places.
     pub(crate) async fn request_from(&self, rider: Uuid, from: Value, to: Value) -> Result<Uuid> {
         let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
         let begun = Instant::now();
@@ -135,7 +135,7 @@ impl<'a> Client<'a> {
         id(&ride["ride_id"])
     }
 
-    /// The ride as its driver reads it.
+    /// Returns the ride as its driver reads it.
     pub(crate) async fn trip(&self, ride: Uuid) -> Result<Value> {
         self.http.done(Method::GET, "dispatch", &format!("/trips/{ride}"), &Value::Null).await
     }
@@ -144,7 +144,7 @@ impl<'a> Client<'a> {
         self.http.done(Method::GET, "dispatch", &format!("/rides/{ride}"), &Value::Null).await
     }
 
-    /// Waits until the ride is as it is wanted, and returns it.
+    /// Waits until the ride meets a condition, and returns it.
     pub(crate) async fn until(
         &self,
         ride: Uuid,
@@ -154,8 +154,9 @@ impl<'a> Client<'a> {
         self.http.until("dispatch", &format!("/rides/{ride}"), what, is).await
     }
 
-    /// Waits until a driver other than these is asked, and returns it. `None` if the ride is cancelled instead.
-    pub(crate) async fn asked(&self, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+    /// Waits until a driver other than these is asked, and returns that driver. `None` if the ride is cancelled
+    /// instead.
+    pub(crate) async fn until_asked(&self, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
         let begun = Instant::now();
         loop {
             if self.read(ride).await?["status"] == "cancelled" {
@@ -173,8 +174,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The driver says something about a ride.
-    pub(crate) async fn says(
+    /// Sends a driver's action on a ride.
+    pub(crate) async fn act(
         &self,
         ride: Uuid,
         driver: Uuid,
@@ -189,8 +190,8 @@ impl<'a> Client<'a> {
         self.http.ask(Method::POST, "dispatch", &path, &json!({})).await
     }
 
-    /// The driver goes offline, as soon as no rider is in the car by what location knows.
-    pub(crate) async fn goes_home(&self, driver: Uuid) -> Result<()> {
+    /// Takes the driver offline, as soon as location knows that no rider is in the car.
+    pub(crate) async fn go_home(&self, driver: Uuid) -> Result<()> {
         let (path, begun) = (format!("/drivers/{driver}/offline"), Instant::now());
         loop {
             let (status, answer) =

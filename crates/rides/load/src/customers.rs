@@ -1,4 +1,4 @@
-//! What each rider and its drivers do, and how the ride must end.
+//! Plays the scenarios, and says how each ride must end.
 
 use std::time::Duration;
 
@@ -8,175 +8,183 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cases::Does;
-use crate::client::Client;
+use crate::cases::RideScenario;
+use crate::client::RidesClient;
 
-/// A ride that is still under way when dispatch first looks whether it is over.
+/// Longer than dispatch takes to look for the first time whether a ride is over.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
-/// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
-pub(crate) async fn play(does: Does, client: Client<'_>) -> Result<BegunSaga> {
-    match does {
-        Does::Ride => driven("card_approved", client).await,
-        Does::FlakyCard => driven("card_flaky", client).await,
-        Does::CardDeclined => {
-            let (ride, drivers) = requested_with("card_declined", client, 1).await?;
-            over(client, &drivers).await?;
-            cancelled(ride, "payment_declined")
+/// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
+/// was told.
+pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Result<BegunSaga> {
+    match scenario {
+        RideScenario::Ride => drive_paying_with("card_approved", client).await,
+        RideScenario::FlakyCard => drive_paying_with("card_flaky", client).await,
+        RideScenario::CardDeclined => {
+            let (ride, drivers) = request_ride_with("card_declined", client, 1).await?;
+            send_home(client, &drivers).await?;
+            expect_cancelled(ride, "payment_declined")
         }
-        Does::DeclineOnce => {
-            second(client, async |ride, first| decline(client, ride, first).await).await
+        RideScenario::DeclineOnce => {
+            second_drives(client, async |ride, first| decline(client, ride, first).await).await
         }
-        Does::SayNothing => second(client, async |_, _| Ok(())).await,
-        Does::GoOffline => second(client, async |_, first| client.offline(first).await).await,
-        Does::TakeAnotherName => {
+        RideScenario::SayNothing => second_drives(client, async |_, _| Ok(())).await,
+        RideScenario::GoOffline => {
+            second_drives(client, async |_, first| client.offline(first).await).await
+        }
+        RideScenario::TakeAnotherName => {
             let (driver, rider) = (client.driver(1).await?, client.rider().await?);
-            client.near(&[driver]).await?;
+            client.until_near(&[driver]).await?;
             let ride = client.request(rider).await?;
-            client.takes_name(rider, "Another").await?;
+            client.change_name(rider, "Another").await?;
             let driven = drive(client, ride, &[]).await?;
-            over(client, &[driver]).await?;
-            ended(ride, driven)
+            send_home(client, &[driver]).await?;
+            expect_driven(ride, driven)
         }
-        Does::NobodyNear => {
-            let (ride, _) = requested(client, 0).await?;
-            cancelled(ride, "no_driver_nearby")
+        RideScenario::NobodyNear => {
+            let (ride, _) = request_ride(client, 0).await?;
+            expect_cancelled(ride, "no_driver_nearby")
         }
-        Does::FlakyCardNobodyNear => {
-            let (ride, _) = requested_with("card_flaky", client, 0).await?;
-            cancelled(ride, "no_driver_nearby")
+        RideScenario::FlakyCardNobodyNear => {
+            let (ride, _) = request_ride_with("card_flaky", client, 0).await?;
+            expect_cancelled(ride, "no_driver_nearby")
         }
-        Does::AllDecline => {
-            let (ride, drivers) = requested(client, 2).await?;
+        RideScenario::AllDecline => {
+            let (ride, drivers) = request_ride(client, 2).await?;
             let mut before = Vec::new();
-            while let Some(driver) = client.asked(ride, &before).await? {
+            while let Some(driver) = client.until_asked(ride, &before).await? {
                 decline(client, ride, driver).await?;
                 before.push(driver);
             }
-            over(client, &drivers).await?;
-            cancelled(ride, "unfulfilled")
+            send_home(client, &drivers).await?;
+            expect_cancelled(ride, "unfulfilled")
         }
-        // Nobody sends a position in these trials but at the beginning: a ride needs none, however long it takes.
-        Does::LosePosition => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+        // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
+        RideScenario::LosePosition => {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
-                said(client, ride, driver, "start").await?;
+                act(client, ride, driver, "start").await?;
                 client.until(ride, "riding", |ride| ride["status"] == "riding").await?;
                 tokio::time::sleep(LONG_RIDE).await;
-                said(client, ride, driver, "complete").await?;
+                act(client, ride, driver, "complete").await?;
             }
-            over(client, &drivers).await?;
-            ended(ride, driver.is_some())
+            send_home(client, &drivers).await?;
+            expect_driven(ride, driver.is_some())
         }
-        Does::AskMachines => bail!("machines are asked by the trial"),
-        Does::TwoRidersOneDriver => two_riders(client).await,
-        Does::CancelAtOnce => {
-            let (ride, drivers) = requested(client, 1).await?;
+        RideScenario::AskMachines => bail!("machines are asked by the trial"),
+        RideScenario::TwoRidersOneDriver => two_riders(client).await,
+        RideScenario::CancelAtOnce => {
+            let (ride, drivers) = request_ride(client, 1).await?;
             let begun = cancel(client, ride).await?;
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelWhileAsked => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = client.asked(ride, &[]).await?;
+        RideScenario::CancelWhileAsked => {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = client.until_asked(ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
-                refused(client, ride, driver, "accept").await?;
+                act_too_late(client, ride, driver, "accept").await?;
             }
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelRacesAcceptance => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let begun = match client.asked(ride, &[]).await? {
+        RideScenario::CancelRacesAcceptance => {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let begun = match client.until_asked(ride, &[]).await? {
                 Some(driver) => {
                     let (accepted, begun) =
-                        tokio::join!(client.says(ride, driver, "accept"), cancel(client, ride));
+                        tokio::join!(client.act(ride, driver, "accept"), cancel(client, ride));
                     accepted?;
                     begun?
                 }
                 None => cancel(client, ride).await?,
             };
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelOnTheWay => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+        RideScenario::CancelOnTheWay => {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
-                refused(client, ride, driver, "start").await?;
+                act_too_late(client, ride, driver, "start").await?;
             }
-            over(client, &drivers).await?;
+            send_home(client, &drivers).await?;
             Ok(begun)
         }
-        Does::CancelTooLate => {
-            let (ride, drivers) = requested(client, 1).await?;
-            let driver = assigned(client, ride, &[]).await?;
+        RideScenario::CancelTooLate => {
+            let (ride, drivers) = request_ride(client, 1).await?;
+            let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
-                said(client, ride, driver, "start").await?;
+                act(client, ride, driver, "start").await?;
                 let (late, _) = client.cancel(ride).await?;
                 ensure!(late == StatusCode::CONFLICT, "who is in the car cancels: {late}");
-                said(client, ride, driver, "complete").await?;
+                act(client, ride, driver, "complete").await?;
             }
-            over(client, &drivers).await?;
-            ended(ride, driver.is_some())
+            send_home(client, &drivers).await?;
+            expect_driven(ride, driver.is_some())
         }
     }
 }
 
-/// The first driver drives a rider who pays with this card.
-async fn driven(card: &str, client: Client<'_>) -> Result<BegunSaga> {
-    let (ride, drivers) = requested_with(card, client, 1).await?;
+/// Lets the first driver drive a rider who pays with this card.
+async fn drive_paying_with(card: &str, client: RidesClient<'_>) -> Result<BegunSaga> {
+    let (ride, drivers) = request_ride_with(card, client, 1).await?;
     let driven = drive(client, ride, &[]).await?;
-    over(client, &drivers).await?;
-    ended(ride, driven)
+    send_home(client, &drivers).await?;
+    expect_driven(ride, driven)
 }
 
-/// A rider who requests a ride, with so many drivers near.
-async fn requested(client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
-    requested_with("card_approved", client, near).await
+/// Requests a ride, with this many drivers near.
+async fn request_ride(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+    request_ride_with("card_approved", client, near).await
 }
 
-/// The same for a rider with this card.
-async fn requested_with(card: &str, client: Client<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
+/// Requests a ride for a rider with this card, with this many drivers near.
+async fn request_ride_with(
+    card: &str,
+    client: RidesClient<'_>,
+    near: u8,
+) -> Result<(Uuid, Vec<Uuid>)> {
     let mut drivers = Vec::new();
     for number in 0..near {
         drivers.push(client.driver(number + 1).await?);
     }
     let rider = client.rider_with(card).await?;
-    client.near(&drivers).await?;
+    client.until_near(&drivers).await?;
     Ok((client.request(rider).await?, drivers))
 }
 
-/// The driver says something, and is heard.
-async fn said(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, what).await?;
+/// Sends a driver's action, which must succeed.
+async fn act(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// The driver says something too late.
-async fn refused(client: Client<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, what).await?;
+/// Sends a driver's action, which must be refused as too late.
+async fn act_too_late(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
+    let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// The driver says no, unless the offer is over.
-async fn decline(client: Client<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
-    let (status, answer) = client.says(ride, driver, "decline").await?;
+/// Declines the offer, unless it is over.
+async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
+    let (status, answer) = client.act(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;
     ensure!(is_heard, "decline is answered with {status}: {answer}");
     Ok(())
 }
 
-/// The driver who is asked, and was not before, accepts, and is on the way. `None` if no offer is accepted in time.
-async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
+/// Lets the next driver who is asked accept, and waits until that driver is assigned. `None` if no offer is accepted in
+/// time.
+async fn accept_next(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
     let mut before = before.to_vec();
-    while let Some(driver) = client.asked(ride, &before).await? {
-        let (status, answer) = client.says(ride, driver, "accept").await?;
+    while let Some(driver) = client.until_asked(ride, &before).await? {
+        let (status, answer) = client.act(ride, driver, "accept").await?;
         if status.is_success() {
             client.until(ride, "assigned", |ride| ride["status"] == "assigned").await?;
             return Ok(Some(driver));
@@ -188,76 +196,80 @@ async fn assigned(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<Opt
 }
 
 /// Drives the ride to its end. Returns false if no offer is accepted in time.
-async fn drive(client: Client<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
-    let Some(driver) = assigned(client, ride, before).await? else { return Ok(false) };
-    said(client, ride, driver, "start").await?;
-    said(client, ride, driver, "complete").await?;
+async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
+    let Some(driver) = accept_next(client, ride, before).await? else { return Ok(false) };
+    act(client, ride, driver, "start").await?;
+    act(client, ride, driver, "complete").await?;
     Ok(true)
 }
 
-/// What the first driver does, who then does not drive: the second one does.
-async fn second(
-    client: Client<'_>,
+/// Lets the second driver drive, after the first one did something else.
+async fn second_drives(
+    client: RidesClient<'_>,
     first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
 ) -> Result<BegunSaga> {
-    let (ride, drivers) = requested(client, 2).await?;
-    let driven = match client.asked(ride, &[]).await? {
+    let (ride, drivers) = request_ride(client, 2).await?;
+    let driven = match client.until_asked(ride, &[]).await? {
         Some(first) => {
             first_does(ride, first).await?;
             drive(client, ride, &[first]).await?
         }
         None => false,
     };
-    over(client, &drivers).await?;
-    ended(ride, driven)
+    send_home(client, &drivers).await?;
+    expect_driven(ride, driven)
 }
 
-/// Both want the only driver who is near: one is driven, and the other is not.
-async fn two_riders(client: Client<'_>) -> Result<BegunSaga> {
+/// Lets two riders want the only driver who is near: one of them is driven.
+async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
-    client.near(&[driver]).await?;
+    client.until_near(&[driver]).await?;
     let (one, other) = tokio::join!(client.request(one), client.request(other));
     let (mut driven, mut left) = (one?, other?);
-    let asked = (client.asked(driven, &[]).await?, client.asked(left, &[]).await?);
+    let asked = (client.until_asked(driven, &[]).await?, client.until_asked(left, &[]).await?);
     if asked.1.is_some() {
         (driven, left) = (left, driven);
     }
     ensure!(asked.0.is_none() || asked.1.is_none(), "one driver, and {asked:?} are asked");
-    client.http.site.began("the rider who is left", as_told(&client.read(left).await?)?);
+    client.http.site.began("the rider who is left", expect_as_told(&client.read(left).await?)?);
     let is_driven = drive(client, driven, &[]).await?;
-    over(client, &[driver]).await?;
-    if is_driven { ended(driven, true) } else { as_told(&client.read(driven).await?) }
+    send_home(client, &[driver]).await?;
+    if is_driven {
+        expect_driven(driven, true)
+    } else {
+        expect_as_told(&client.read(driven).await?)
+    }
 }
 
-/// The rider cancels in time. A ride that nobody drives may be cancelled by then.
-async fn cancel(client: Client<'_>, ride: Uuid) -> Result<BegunSaga> {
+/// Cancels a ride in time. Without a driver it may be cancelled already.
+async fn cancel(client: RidesClient<'_>, ride: Uuid) -> Result<BegunSaga> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
-    as_told(&answer)
+    expect_as_told(&answer)
 }
 
-/// The drivers go home once their work is over, so that they are nobody else's.
-async fn over(client: Client<'_>, drivers: &[Uuid]) -> Result<()> {
+/// Takes the drivers offline once their work is over, so that no other rider gets them.
+async fn send_home(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
-        client.goes_home(*driver).await?;
+        client.go_home(*driver).await?;
     }
     Ok(())
 }
 
-fn ended(ride: Uuid, driven: bool) -> Result<BegunSaga> {
+fn expect_driven(ride: Uuid, driven: bool) -> Result<BegunSaga> {
     if driven {
         return Ok(BegunSaga { saga: ride, end: End::Completed });
     }
-    cancelled(ride, "unfulfilled")
+    expect_cancelled(ride, "unfulfilled")
 }
 
-fn cancelled(ride: Uuid, reason: &str) -> Result<BegunSaga> {
+fn expect_cancelled(ride: Uuid, reason: &str) -> Result<BegunSaga> {
     Ok(BegunSaga { saga: ride, end: End::aborted(reason) })
 }
 
-/// A ride that is cancelled for the reason that its rider was told.
-fn as_told(ride: &Value) -> Result<BegunSaga> {
+/// Returns a ride that must end with the cancellation that its rider was told.
+fn expect_as_told(ride: &Value) -> Result<BegunSaga> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
-    cancelled(id(&ride["ride_id"])?, reason)
+    expect_cancelled(id(&ride["ride_id"])?, reason)
 }

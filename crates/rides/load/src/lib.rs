@@ -1,14 +1,14 @@
-//! What rides says about itself, so that it can be tried: its services, what its riders and drivers do and how
-//! often, how that must end, and what must hold between its databases.
+//! Rides as the subject of trials: its services, the scenarios of its riders and drivers, their expected ends, and the
+//! audit of its databases.
 
 #![warn(missing_docs)]
 
 mod cases;
 mod client;
 mod customers;
-mod doors;
 mod machines;
 mod operations;
+mod public_lists;
 mod services;
 mod town;
 mod trial;

@@ -1,5 +1,5 @@
-//! Drivers that are machines: they answer at once, so that as many offers are made as the services can make. Several
-//! riders want the same ones at the same time.
+//! Drivers that are machines: they answer at once, so that the services make offers as fast as they can. Several riders
+//! want the same machines at the same time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,48 +17,48 @@ use serde::Deserialize;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::client::Client;
+use crate::client::RidesClient;
 
-/// Places where machines stand, and how many at each.
+/// The number of places where machines stand, and of machines at each.
 const STANDS: usize = 8;
 const MACHINES: usize = 60;
-/// The places of customers have lower numbers.
+/// The number of the first stand. The places of customers have lower numbers.
 const FIRST: usize = 118_000;
-/// The most that machines say at a time.
+/// The most requests of machines at a time.
 const SIDE_BY_SIDE: usize = 32;
-/// One machine in so many drives.
+/// One machine in this many accepts an offer.
 const DRIVES: u128 = 40;
-/// A driver who is not seen for two minutes is not found.
+/// The age at which a machine's position is sent again. Location drops a driver after two minutes of silence.
 const SEEN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Somebody is to say something about a ride.
+/// A request that a machine has yet to send.
 #[derive(Debug, Clone, Copy)]
-struct Says {
+struct PendingAnswer {
     stand: usize,
     ride: Uuid,
     driver: Uuid,
     what: &'static str,
 }
 
-/// What all events that machines hear of have.
+/// The fields that all events for machines have.
 #[derive(Debug, Deserialize)]
-struct OfDriver {
+struct DriverEvent {
     ride_id: Uuid,
     driver_id: Uuid,
 }
 
-/// All machines of a trial. There are none until somebody wants one.
+/// All machines of a trial. The first rider at a stand brings its machines online.
 #[derive(Debug)]
 pub(crate) struct Machines {
     stands: [OnceCell<Uuid>; STANDS],
-    /// Where each stands, and when it said so.
+    /// The stand of each machine, and when its position was last sent.
     seen: Mutex<HashMap<Uuid, (usize, Instant)>>,
-    /// The offers that were made to machines.
+    /// The number of offers that were made to machines.
     offers: Mutex<HashSet<MessageId>>,
-    heard: mpsc::UnboundedSender<Says>,
-    to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<Says>>,
-    /// The rides that wait for one.
+    heard: mpsc::UnboundedSender<PendingAnswer>,
+    to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<PendingAnswer>>,
+    /// The number of rides that wait for a machine.
     waiting: AtomicU32,
 }
 
@@ -77,50 +77,51 @@ impl Default for Machines {
 }
 
 impl Machines {
-    /// A rider who wants a machine, and waits for what becomes of it.
+    /// Requests a ride with a machine, and waits for its end.
     pub(crate) async fn play(&self, site: &Site, number: usize) -> Result<BegunSaga> {
         let stand = number % STANDS;
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let begun = async {
             let rider = self.stands[stand].get_or_try_init(|| self.begin(site, stand)).await?;
-            wait(Client::new(site, FIRST + stand), *rider).await
+            wait(RidesClient::new(site, FIRST + stand), *rider).await
         };
         let begun = begun.await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         begun
     }
 
-    /// Whether a ride waits for one.
+    /// Whether a ride waits for a machine.
     pub(crate) fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Brings the machines of a stand there. Returns the rider who wants them.
+    /// Brings the machines of a stand online. Returns the rider who wants them.
     async fn begin(&self, site: &Site, stand: usize) -> Result<Uuid> {
-        let client = Client::new(site, FIRST + stand);
+        let client = RidesClient::new(site, FIRST + stand);
         let mut first = None;
         for _ in 0..MACHINES {
             let machine = client.driver(1).await?;
             lock(&self.seen).insert(machine, (stand, Instant::now()));
             first = first.or(Some(machine));
         }
-        client.near(&[first.context("there are machines")?]).await?;
+        client.until_near(&[first.context("there are machines")?]).await?;
         client.rider().await
     }
 
-    /// The offers that were made to machines.
+    /// Returns the number of offers that were made to machines.
     pub(crate) fn offers(&self) -> usize {
         lock(&self.offers).len()
     }
 
-    /// Hears of an event, which may come again.
-    pub(crate) fn hear(&self, event_type: &str, id: MessageId, body: &[u8]) {
+    /// Handles an event, which may come again.
+    pub(crate) fn handle(&self, event_type: &str, id: MessageId, body: &[u8]) {
         let is = |other: ballet::EventType| other.name() == event_type;
         let is_offer = is(RideOffered::TYPE);
         if !is_offer && !is(DriverAssigned::TYPE) && !is(RideStarted::TYPE) {
             return;
         }
-        let Ok(OfDriver { ride_id: ride, driver_id: driver }) = serde_json::from_slice(body) else {
+        let Ok(DriverEvent { ride_id: ride, driver_id: driver }) = serde_json::from_slice(body)
+        else {
             return;
         };
         let Some((stand, _)) = lock(&self.seen).get(&driver).copied() else { return };
@@ -133,28 +134,28 @@ impl Machines {
         } else {
             "complete"
         };
-        // Nobody answers any more when the trial is over.
-        self.heard.send(Says { stand, ride, driver, what }).ok();
+        // Once the trial is over, the receiver is gone.
+        self.heard.send(PendingAnswer { stand, ride, driver, what }).ok();
     }
 
-    /// Says what there is to be said, and where some of them are, until then and for as long as a ride waits.
+    /// Sends the machines' answers and positions until the given time, and for as long as a ride waits.
     pub(crate) async fn answer(&self, site: &Site, until: Instant) -> Result<()> {
         let mut to_say = self.to_say.lock().await;
         let (mut saying, mut looks) = (FuturesUnordered::new(), tokio::time::interval(LOOK));
         while Instant::now() < until || self.are_wanted() {
             tokio::select! {
                 Some(says) = to_say.recv(), if saying.len() < SIDE_BY_SIDE => {
-                    saying.push(say(site, says));
+                    saying.push(send(site, says));
                 }
                 Some(()) = saying.next() => {}
-                _ = looks.tick() => self.say_where(site).await?,
+                _ = looks.tick() => self.send_positions(site).await?,
             }
         }
         Ok(())
     }
 
-    /// Says where those are who have not said so for long.
-    async fn say_where(&self, site: &Site) -> Result<()> {
+    /// Sends the positions of machines that have been silent for long.
+    async fn send_positions(&self, site: &Site) -> Result<()> {
         let silent = {
             let mut seen = lock(&self.seen);
             let silent = seen.iter_mut().filter(|(_, (_, at))| at.elapsed() > SEEN);
@@ -165,7 +166,7 @@ impl Machines {
             silent.collect::<Vec<_>>()
         };
         for (machine, stand) in silent {
-            let client = Client::new(site, FIRST + stand);
+            let client = RidesClient::new(site, FIRST + stand);
             let (path, at) = (format!("/drivers/{machine}/position"), client.place(1));
             client.http.ask(Method::PUT, "location", &path, &at).await?;
         }
@@ -173,13 +174,13 @@ impl Machines {
     }
 }
 
-/// Says something until it is heard. It is refused if the offer was over meanwhile.
-async fn say(site: &Site, says: Says) {
-    let Says { stand, ride, driver, what } = says;
-    while Client::new(site, FIRST + stand).says(ride, driver, what).await.is_err() {}
+/// Sends a request until there is an answer, which is a refusal if the offer is over by then.
+async fn send(site: &Site, says: PendingAnswer) {
+    let PendingAnswer { stand, ride, driver, what } = says;
+    while RidesClient::new(site, FIRST + stand).act(ride, driver, what).await.is_err() {}
 }
 
-async fn wait(client: Client<'_>, rider: Uuid) -> Result<BegunSaga> {
+async fn wait(client: RidesClient<'_>, rider: Uuid) -> Result<BegunSaga> {
     let ride = client.request(rider).await?;
     loop {
         client.http.site.wait_for(ride, RideCancelled::TYPE).await;

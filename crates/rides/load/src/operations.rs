@@ -1,4 +1,4 @@
-//! What a client can do, which service that takes, and what it sees while that is down.
+//! The operations of a client, and the service that each needs.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::{BEHIND, Client};
+use crate::client::{BEHIND, RidesClient};
 
-/// Far from all others: nobody drives there.
+/// The number of a place far from all others, where nobody drives.
 const LONELY: usize = 119_000;
-/// Where the driver is who tries the operations: in a place where nobody wants a ride.
+/// The number of the place of the driver who tries the operations. Nobody wants a ride there.
 const IDLE: usize = LONELY + 1;
 
-/// Who tries the operations, and from where to where.
+/// The client that tries the operations, with the places of its ride.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
-    /// What it shows to the gateway.
+    /// The token for the gateway.
     token: Option<String>,
     rider: Uuid,
     here: Value,
@@ -28,13 +28,13 @@ struct Visitor {
 
 pub(crate) async fn operations(site: &Arc<Site>) -> Result<Vec<Operation>> {
     let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-    let client = Client::new(site, LONELY).with(token.as_deref());
+    let client = RidesClient::new(site, LONELY).with(token.as_deref());
     let rider = client.rider().await?;
     let ride = client.request(rider).await?;
     let end = End::aborted("no_driver_nearby");
     site.began("the ride that is read", BegunSaga { saga: ride, end });
     client.until(ride, "cancelled", |ride| ride["status"] == "cancelled").await?;
-    let idle = Client::new(site, IDLE).with(token.as_deref());
+    let idle = RidesClient::new(site, IDLE).with(token.as_deref());
     let driver = idle.driver(0).await?;
     idle.offline(driver).await?;
     let (here, there) = (client.place(0), client.place(20));
@@ -82,7 +82,7 @@ impl Visitor {
         Ok(self.client().once(method, service, &path, &body).await?.0.into())
     }
 
-    /// Requests a ride where nobody drives.
+    /// Requests a ride in the place where nobody drives.
     async fn orders(self: Arc<Self>) -> Result<Attempt> {
         let Self { rider, here, there, .. } = &*self;
         let journey = json!({ "rider_id": rider, "pickup": here, "destination": there });

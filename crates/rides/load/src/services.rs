@@ -1,4 +1,4 @@
-//! The services of rides, as this program runs them.
+//! The services of rides, as a trial's program runs them.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 
 #[derive(Debug, Parser)]
-struct Dispatch {
+struct DispatchArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
@@ -18,11 +18,11 @@ struct Dispatch {
     provider: ProviderSettings,
 }
 
-/// All of them, each as its own program is.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
     vec![
-        ServiceProgram::with(dispatch, |args: Dispatch, clock| {
+        ServiceProgram::with(dispatch, |args: DispatchArgs, clock| {
             let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
             (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
         }),

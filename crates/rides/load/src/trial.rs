@@ -15,8 +15,8 @@ use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdra
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
-use crate::cases::{CASES, Does};
-use crate::client::{BEHIND, Client};
+use crate::cases::{CASES, RideScenario};
+use crate::client::{BEHIND, RidesClient};
 use crate::machines::Machines;
 use crate::{customers, operations, services, town, watcher};
 
@@ -24,12 +24,12 @@ use crate::{customers, operations, services, town, watcher};
 #[derive(Debug, Default)]
 pub struct Rides {
     machines: Machines,
-    /// Customers so far. In some trials several come at a time under one number, and each needs a place of its own.
+    /// The number of customers so far. In some trials several customers share a number, and each needs its own place.
     came: AtomicUsize,
 }
 
 impl Trial for Rides {
-    type Case = Does;
+    type Case = RideScenario;
 
     const NAME: &'static str = "rides";
     const COMPLETED: &'static [EventType] = &[DriverReleased::TYPE, FareCharged::TYPE];
@@ -48,17 +48,18 @@ impl Trial for Rides {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<Does>> {
+    fn cases(&self) -> Vec<Case<RideScenario>> {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<BegunSaga> {
-        match does {
-            Does::AskMachines => self.machines.play(site, number).await,
-            does => {
+    async fn play(&self, scenario: &RideScenario, number: usize, site: &Site) -> Result<BegunSaga> {
+        match scenario {
+            RideScenario::AskMachines => self.machines.play(site, number).await,
+            scenario => {
                 let number = self.came.fetch_add(1, Ordering::Relaxed);
                 let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-                customers::play(*does, Client::new(site, number).with(token.as_deref())).await
+                customers::play(*scenario, RidesClient::new(site, number).with(token.as_deref()))
+                    .await
             }
         }
     }
@@ -72,7 +73,7 @@ impl Trial for Rides {
     }
 
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
-        self.machines.hear(event_type, id, body);
+        self.machines.handle(event_type, id, body);
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
@@ -82,10 +83,10 @@ impl Trial for Rides {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // A service that is killed every few seconds must not refuse those who wait for it.
+            // Rides must not run into the deadline while a service is killed every few seconds.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
             ("OFFER_SECONDS", "5".to_owned()),
-            // Drivers say once where they are, and a server may be away for minutes.
+            // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),
         ]

@@ -1,4 +1,4 @@
-//! Asks all the time whether a driver is in two offers or rides that live, in either service or between both.
+//! Checks all the time that no driver is in two live offers or rides, in one service or between both.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,33 +9,33 @@ use ballet_trials::Site;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::doors::{Doors, Live};
 use crate::machines::Machines;
+use crate::public_lists::{LiveOffer, PublicLists};
 
 const PAUSE: Duration = Duration::from_millis(150);
-/// Within the rate that the gateway grants to one client.
+/// The pause behind the gateway. It keeps within the rate limit of one client.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
 
-/// A driver who is reserved or rides, as location tells it.
+/// A driver who is reserved or drives, as location lists it.
 #[derive(Debug, Deserialize)]
-struct Busy {
+struct BusyDriver {
     driver_id: Uuid,
     ride_id: Option<Uuid>,
 }
 
-/// Watches until then, and for as long as a ride waits for a machine. An error is a driver in two of them.
+/// Watches until the given time, and for as long as a ride waits for a machine. Fails when a driver is in two rides.
 pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
-    let doors = Doors::of(site).await?;
+    let lists = PublicLists::of(site).await?;
     let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
     let before = machines.offers();
-    let mut reserved = location(&doors).await.ok();
+    let mut reserved = location(&lists).await.ok();
     while Instant::now() < until || machines.are_wanted() {
-        if let Ok(live) = doors.live().await {
-            let by_driver = once(&live)?;
-            // A driver who was there for one ride before and after that look was not there for another meanwhile.
-            let after = location(&doors).await.ok();
+        if let Ok(live) = lists.live().await {
+            let by_driver = rides_by_driver(&live)?;
+            // A driver with the same ride before and after that look had no other ride in between.
+            let after = location(&lists).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
-                apart(before, &by_driver, after)?;
+                check_same_ride(before, &by_driver, after)?;
                 looks += 1;
             }
             reserved = after;
@@ -54,10 +54,10 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     Ok(())
 }
 
-/// The ride of each driver. Offers are read by one statement, so two of one driver lived at one moment.
-fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
+/// Returns the ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
+fn rides_by_driver(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
-    for Live { ride_id, driver_id, .. } in live {
+    for LiveOffer { ride_id, driver_id, .. } in live {
         if let Some(other) = by_driver.insert(*driver_id, *ride_id) {
             bail!("driver {driver_id} is in two live offers: of {other} and of {ride_id}");
         }
@@ -65,8 +65,9 @@ fn once(live: &[Live]) -> Result<HashMap<Uuid, Uuid>> {
     Ok(by_driver)
 }
 
-/// A ride reserves a driver once, so one who has the same ride before and after had it all the time.
-fn apart(
+/// Fails if location had a driver for one ride throughout, and the offer was of another. A ride reserves a driver once,
+/// so a driver with the same ride before and after had it all the time.
+fn check_same_ride(
     before: &HashMap<Uuid, Uuid>,
     offered: &HashMap<Uuid, Uuid>,
     after: &HashMap<Uuid, Uuid>,
@@ -82,11 +83,11 @@ fn apart(
     Ok(())
 }
 
-async fn location(doors: &Doors<'_>) -> Result<HashMap<Uuid, Uuid>> {
+async fn location(lists: &PublicLists<'_>) -> Result<HashMap<Uuid, Uuid>> {
     let mut rides = HashMap::new();
     for state in ["reserved", "riding"] {
         let path = format!("/drivers?state={state}&limit=1000");
-        for Busy { driver_id, ride_id } in doors.list("location", &path).await? {
+        for BusyDriver { driver_id, ride_id } in lists.list("location", &path).await? {
             rides.extend(ride_id.map(|ride| (driver_id, ride)));
         }
     }
@@ -101,17 +102,17 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn live(ride: u128, driver: u128) -> Live {
-        Live { ride_id: id(ride), driver_id: id(driver), state: "open".to_owned() }
+    fn live(ride: u128, driver: u128) -> LiveOffer {
+        LiveOffer { ride_id: id(ride), driver_id: id(driver), state: "open".to_owned() }
     }
 
     #[test]
     fn a_driver_in_two_is_seen() {
-        assert_eq!(once(&[live(1, 7), live(2, 8)]).expect("two drivers").len(), 2);
-        once(&[live(1, 7), live(2, 7)]).expect_err("one driver");
+        assert_eq!(rides_by_driver(&[live(1, 7), live(2, 8)]).expect("two drivers").len(), 2);
+        rides_by_driver(&[live(1, 7), live(2, 7)]).expect_err("one driver");
         let rides = |ride| HashMap::from([(id(7), id(ride))]);
-        apart(&rides(1), &rides(1), &rides(1)).expect("the same ride");
-        apart(&rides(1), &rides(2), &rides(2)).expect("the next ride began meanwhile");
-        apart(&rides(2), &rides(1), &rides(2)).expect_err("two rides at one moment");
+        check_same_ride(&rides(1), &rides(1), &rides(1)).expect("the same ride");
+        check_same_ride(&rides(1), &rides(2), &rides(2)).expect("the next ride began meanwhile");
+        check_same_ride(&rides(2), &rides(1), &rides(2)).expect_err("two rides at one moment");
     }
 }

@@ -21,7 +21,7 @@ impl Default for LocationSettings {
 }
 
 impl LocationSettings {
-    /// The time after which a driver who was not seen is not found.
+    /// Returns the time after which a driver who was not seen is not found.
     #[must_use]
     pub fn silence(&self) -> SignedDuration {
         SignedDuration::from_secs(self.driver_silence_seconds.into())

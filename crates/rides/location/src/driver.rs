@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 
-/// What a driver does.
+/// The state of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "DriverState")]
-pub(crate) enum State {
+pub(crate) enum DriverState {
     /// The driver takes no rides.
     Offline,
     /// The driver takes rides, and has none.
@@ -28,15 +27,15 @@ pub(crate) enum State {
 pub(crate) struct Driver {
     /// The driver.
     pub(crate) driver_id: DriverId,
-    /// It counts up with each change of the state.
+    /// The version. It grows with each change of the state.
     pub(crate) version: i64,
-    /// What the driver does.
-    pub(crate) state: State,
-    /// Whether the driver goes offline once the ride, for which it is reserved, is over.
+    /// The state.
+    pub(crate) state: DriverState,
+    /// Whether the driver goes offline after the current ride.
     pub(crate) is_leaving: bool,
     /// The number of seats for riders.
     pub(crate) seats: i16,
-    /// The ride that the driver is there for.
+    /// The ride for which the driver is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ride_id: Option<RideId>,
     /// When the state was changed last.

@@ -4,17 +4,17 @@ use ballet::{Reading, TelemetryFollower};
 use jiff::{SignedDuration, Timestamp};
 use rides_events::location::Position;
 
-use crate::index::Index;
+use crate::index::DriverIndex;
 
-/// Notes each position in this process's index.
+/// Records each position in this process's index.
 #[derive(Debug)]
-pub(crate) struct FollowPositions(pub(crate) Index);
+pub(crate) struct FollowPositions(pub(crate) DriverIndex);
 
 impl TelemetryFollower for FollowPositions {
     const NAME: &'static str = "follow_positions";
     type Follows = Position;
 
-    /// Who was not seen for longer is not found.
+    /// Returns the index's time of silence, because it drops drivers who were silent for longer.
     fn reaches_back(&self) -> SignedDuration {
         self.0.silence()
     }

@@ -7,47 +7,47 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, TelemetryPublisher};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use paging::{Limit, Page, cursor};
-use rides_access::{Driver as Caller, Rider};
+use rides_access::{DriverCaller, RiderCaller};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
 use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Driver, State as DriverState};
-use crate::index::{Index, Near};
+use crate::driver::{Driver, DriverState};
+use crate::index::{DriverIndex, NearDriver};
 use crate::refusals::{no_driver, only_behind, riding};
 use crate::requests::Shift;
 use crate::store::driver;
 
-/// What the handlers work with.
+/// The state that the handlers share.
 #[derive(Debug, Clone)]
-pub(crate) struct Location {
+pub(crate) struct LocationState {
     handle: Handle,
-    index: Index,
+    index: DriverIndex,
     positions: TelemetryPublisher<Position>,
 }
 
-pub(crate) fn routes(handle: Handle, index: Index) -> Router {
+pub(crate) fn routes(handle: Handle, index: DriverIndex) -> Router {
     let positions = handle.telemetry::<Position>();
-    api().router(Location { handle, index, positions })
+    api().router(LocationState { handle, index, positions })
 }
 
-pub(crate) fn api() -> Api<Location> {
+pub(crate) fn api() -> Api<LocationState> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
     let here = json!({ "lat": 52.52, "lon": 13.405 });
-    Api::new("location", "Where drivers are, and for which ride.")
+    Api::new("location", "The positions of drivers, and their reservations for rides.")
         .get(
             "/drivers",
             list,
             Operation::new("list_drivers", "List drivers")
-                .about("For those behind rides.")
+                .about("For operators of rides.")
                 .answers(ok, "A page of drivers.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
         )
         .get(
             "/drivers/{driver_id}",
             read,
-            Operation::new("read_driver", "Read what a driver does")
+            Operation::new("read_driver", "Read a driver")
                 .answers(ok, "The driver.")
                 .refuses(missing, none),
         )
@@ -60,7 +60,7 @@ pub(crate) fn api() -> Api<Location> {
                 )
                 .example(json!({ "seats": 4, "at": here.clone() }))
                 .answers(ok, "The driver.")
-                .refuses(missing, "The driver is another than who is signed in."),
+                .refuses(missing, "The driver is not the one who is signed in."),
         )
         .post(
             "/drivers/{driver_id}/offline",
@@ -74,20 +74,20 @@ pub(crate) fn api() -> Api<Location> {
         .put(
             "/drivers/{driver_id}/position",
             place,
-            Operation::new("send_position", "Say where the driver is")
-                .about("The time is that at which it comes: the clock of a device decides nothing.")
+            Operation::new("send_position", "Send the driver's position")
+                .about("The time is that of its arrival: the clock of a device decides nothing.")
                 .example(here)
                 .answers(StatusCode::NO_CONTENT, "The broker has it.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "The broker does not answer.")
-                .refuses(missing, "The driver is another than who is signed in."),
+                .refuses(missing, "The driver is not the one who is signed in."),
         )
         .get(
             "/near",
             near,
             Operation::new("list_near", "List the drivers who are near a place")
                 .about(
-                    "The nearest come first. A rider sees those who are free, and the driver who is there for \
-                     the rider. Those behind rides see all.",
+                    "The nearest come first. A rider sees those who are free, and the driver who comes for \
+                     the rider. Operators of rides see all.",
                 )
                 .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
@@ -96,8 +96,8 @@ pub(crate) fn api() -> Api<Location> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
-    /// Only drivers who do this.
+struct DriverFilter {
+    /// Only drivers in this state.
     state: Option<DriverState>,
     /// The `next` of the page before. Without it, the list begins.
     #[serde(default, deserialize_with = "cursor")]
@@ -108,9 +108,9 @@ struct Filter {
 }
 
 async fn list(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
-    Query(Filter { state, after, limit }): Query<Filter>,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
+    Query(DriverFilter { state, after, limit }): Query<DriverFilter>,
 ) -> Result<Json<Page<Driver>>, Problem> {
     only_behind(&caller)?;
     let drivers = driver::page(handle.db(), state, after, limit).await?;
@@ -118,21 +118,25 @@ async fn list(
 }
 
 async fn read(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
 ) -> Result<Json<Driver>, Problem> {
-    own(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
+    require_visible(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
 }
 
-/// The driver, if there is one that the caller may see.
-fn own(driver: Option<Driver>, driver_id: DriverId, caller: &Caller) -> Result<Driver, Problem> {
+/// Returns the driver if the caller may see it.
+fn require_visible(
+    driver: Option<Driver>,
+    driver_id: DriverId,
+    caller: &DriverCaller,
+) -> Result<Driver, Problem> {
     driver.filter(|_| caller.is_allowed(driver_id)).ok_or_else(|| no_driver(driver_id))
 }
 
 async fn online(
-    State(Location { handle, positions, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, positions, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
     Json(shift): Json<Shift>,
 ) -> Result<Json<Driver>, Problem> {
@@ -144,28 +148,29 @@ async fn online(
     let mut tx = unit.tx();
     let now = tx.now();
     driver::online(tx.db(), driver_id, seats, now).await?;
-    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver = require_visible(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     tx.publish(&DriverOnline { driver_id, version: driver.version, seats }).await?;
     unit.commit().await?;
-    // The driver is online whatever becomes of it: the next position makes it good.
+    // The driver is online even if this position is lost: the next one makes up for it.
     positions.send_later(&Position { driver_id, at, seen_at: now });
     Ok(Json(driver))
 }
 
 async fn offline(
-    State(Location { handle, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
 ) -> Result<Json<Driver>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let driver = own(driver::find_to_change(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver =
+        require_visible(driver::find_to_change(tx.db(), driver_id).await?, driver_id, &caller)?;
     if driver.state == DriverState::Riding {
         return Err(riding(driver_id));
     }
     driver::offline(tx.db(), &driver, now).await?;
-    let driver = own(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
+    let driver = require_visible(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     let ride_id: Option<RideId> = driver.ride_id;
     tx.publish(&DriverOffline { driver_id, version: driver.version, ride_id }).await?;
     unit.commit().await?;
@@ -173,8 +178,8 @@ async fn offline(
 }
 
 async fn place(
-    State(Location { handle, positions, .. }): State<Location>,
-    caller: Caller,
+    State(LocationState { handle, positions, .. }): State<LocationState>,
+    caller: DriverCaller,
     Path(driver_id): Path<DriverId>,
     Json(at): Json<Point>,
 ) -> Result<NoContent, Problem> {
@@ -187,7 +192,7 @@ async fn place(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Around {
+struct NearQuery {
     /// The latitude.
     #[schemars(range(min = -90.0, max = 90.0))]
     lat: f64,
@@ -203,13 +208,13 @@ struct Around {
 #[derive(Debug, Serialize, JsonSchema)]
 struct NearDrivers {
     /// The nearest first.
-    items: Vec<Near>,
+    items: Vec<NearDriver>,
 }
 
 async fn near(
-    State(Location { handle, index, .. }): State<Location>,
-    caller: Rider,
-    Query(Around { lat, lon, limit }): Query<Around>,
+    State(LocationState { handle, index, .. }): State<LocationState>,
+    caller: RiderCaller,
+    Query(NearQuery { lat, lon, limit }): Query<NearQuery>,
 ) -> Result<Json<NearDrivers>, Problem> {
     let to = Point::new(lat, lon).ok_or_else(|| {
         let wrong = if (-90.0..=90.0).contains(&lat) { "lon" } else { "lat" };
@@ -224,16 +229,16 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// The nearest drivers whom a rider may see, at least `enough` of them if there are so many near. If the nearest are
-/// not enough, more of them are looked at: most of a town's drivers may be riding.
+/// Returns the nearest drivers whom a rider may see, at least `enough` of them if that many are near. Each pass looks
+/// at more drivers than the one before, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
-    index: &Index,
+    index: &DriverIndex,
     rider_id: RiderId,
     to: Point,
     enough: usize,
-) -> Result<Vec<Near>, Problem> {
-    let mut shown: Vec<Near> = Vec::new();
+) -> Result<Vec<NearDriver>, Problem> {
+    let mut shown: Vec<NearDriver> = Vec::new();
     for looked_at in [enough, 4 * enough, 16 * enough, usize::MAX] {
         let near = index.nearest(to, looked_at, handle.now());
         let are_all = near.len() < looked_at;

@@ -1,6 +1,5 @@
-//! The drivers' places in memory, by cells of the map. A search looks at the pickup's cell, then at the ring of
-//! cells around it, and so on, until it has enough. Each process has all places of those who were
-//! seen lately.
+//! The drivers' positions in memory, by cells of the map. A search looks at the pickup's cell, then at the ring of
+//! cells around it, and so on, until it has enough. Each process has the positions of all drivers who were seen lately.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -15,52 +14,52 @@ use serde::Serialize;
 
 use crate::config::LocationSettings;
 
-/// Cells of a tenth of a square kilometer: in a town there are a few drivers in each.
+/// The size of the cells, a tenth of a square kilometer: in a town there are a few drivers in each.
 const CELLS: Resolution = Resolution::Nine;
-/// A driver is near within this many rings of cells, which are some 5 kilometers.
+/// The rings of cells within which a driver is near: about 5 kilometers.
 const RINGS: u32 = 17;
-/// A place that was seen so much later than now was seen by a clock that has been set back since.
+/// How far a position may be ahead of now. A later one comes from a clock that has been set back since.
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
-/// So many places are noted at a time. Between, those who search have their turn.
+/// The most positions that are recorded under one lock. Searches get their turn in between.
 const TOGETHER: usize = 64;
 
-/// The drivers' places, shared by all who search and by those who bring what is new.
+/// The drivers' positions, shared by the searches and the follower of the stream.
 #[derive(Debug, Clone)]
-pub struct Index {
-    places: Arc<RwLock<Places>>,
-    /// A driver who was not seen for so long is not found.
+pub struct DriverIndex {
+    places: Arc<RwLock<DriverPositions>>,
+    /// The time after which a driver who was not seen is not found.
     silence: SignedDuration,
 }
 
-impl Default for Index {
+impl Default for DriverIndex {
     fn default() -> Self {
         Self::new(LocationSettings::default().silence())
     }
 }
 
 #[derive(Debug, Default)]
-struct Places {
-    /// Whom to look for where.
+struct DriverPositions {
+    /// The cell of each driver.
     drivers: HashMap<DriverId, CellIndex>,
-    /// A search reads the places of a cell together, whoever they are of.
+    /// The positions in each cell, which a search reads together.
     cells: HashMap<CellIndex, Vec<Position>>,
-    /// Each driver once, with the time at which to look whether it was seen since.
+    /// Each driver once, with the time at which to check whether the driver was seen since.
     looks: VecDeque<(Timestamp, DriverId)>,
 }
 
 /// A driver who is near.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct Near {
+pub struct NearDriver {
     /// The driver.
     pub driver_id: DriverId,
-    /// Where the driver was seen last.
+    /// The last position of the driver.
     pub at: Point,
-    /// The way from there as the crow flies.
+    /// The distance from there as the crow flies.
     pub meters: f64,
 }
 
-impl Index {
-    /// An index in which a driver is found for so long after it was seen.
+impl DriverIndex {
+    /// Returns an empty index, in which a driver is found for this time after a position.
     #[must_use]
     pub fn new(silence: SignedDuration) -> Self {
         Self { places: Arc::default(), silence }
@@ -70,7 +69,7 @@ impl Index {
         self.silence
     }
 
-    /// Notes where drivers were. Of two places of a driver the later counts, unless it is later than now.
+    /// Records positions of drivers. The latest one of a driver counts, unless it is later than now.
     pub fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
         let mut all = all.into_iter().peekable();
         while all.peek().is_some() {
@@ -82,15 +81,15 @@ impl Index {
         }
     }
 
-    /// The nearest drivers who were seen lately, at least `enough` of them if there are so many near.
+    /// Returns the nearest drivers who were seen lately, at least `enough` of them if that many are near.
     #[must_use]
-    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<Near> {
+    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         places.nearest(to, enough, now - self.silence..=now + AHEAD)
     }
 }
 
-impl Places {
+impl DriverPositions {
     fn note(&mut self, position: &Position, silence: SignedDuration, now: Timestamp) {
         let Position { driver_id, at, seen_at } = *position;
         let Some(cell) = cell(at) else { return };
@@ -112,8 +111,8 @@ impl Places {
         self.cells.entry(cell).or_default().push(*position);
     }
 
-    /// Forgets some of those who were not seen for so long, or by a clock that was set back since. There are more looks
-    /// than new drivers, so none stays.
+    /// Removes some drivers who were silent for too long, or whose positions are from a clock that was set back since.
+    /// It checks more drivers than one lock can add, so none stays for good.
     fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
         let seen = now - silence..=now + AHEAD;
         for _ in 0..2 * TOGETHER {
@@ -144,9 +143,14 @@ impl Places {
         }
     }
 
-    fn nearest(&self, to: Point, enough: usize, seen: RangeInclusive<Timestamp>) -> Vec<Near> {
+    fn nearest(
+        &self,
+        to: Point,
+        enough: usize,
+        seen: RangeInclusive<Timestamp>,
+    ) -> Vec<NearDriver> {
         let Some(center) = cell(to) else { return Vec::new() };
-        let mut near: Vec<Near> = Vec::new();
+        let mut near: Vec<NearDriver> = Vec::new();
         let mut last_ring = RINGS;
         for ring in 0..=RINGS {
             if ring > last_ring {
@@ -156,12 +160,12 @@ impl Places {
                 for place in self.cells.get(&cell).into_iter().flatten() {
                     if seen.contains(&place.seen_at) {
                         let Position { driver_id, at, .. } = *place;
-                        near.push(Near { driver_id, at, meters: to.meters_to(at) });
+                        near.push(NearDriver { driver_id, at, meters: to.meters_to(at) });
                     }
                 }
             }
             if near.len() >= enough && last_ring == RINGS {
-                // A driver of the next ring may be nearer than one in a corner of this.
+                // A driver in the next ring may be nearer than one in a corner of this ring.
                 last_ring = ring + 1;
             }
         }
@@ -174,8 +178,8 @@ fn cell(at: Point) -> Option<CellIndex> {
     Some(LatLng::new(at.lat(), at.lon()).ok()?.to_cell(CELLS))
 }
 
-/// The cells at this distance. Where the grid is bent, around twelve places on the Earth, a ring is what a
-/// slower way finds.
+/// Returns the cells at this distance. Around twelve places on the Earth the grid is distorted, and a slower algorithm
+/// is needed.
 fn cells_of_ring(center: CellIndex, ring: u32) -> Vec<CellIndex> {
     let fast: Option<Vec<CellIndex>> = center.grid_ring_fast(ring).collect();
     fast.unwrap_or_else(|| {
@@ -205,13 +209,13 @@ mod tests {
         Position { driver_id: driver(number), at, seen_at }
     }
 
-    fn note(index: &Index, number: u128, place: Point, second: i64) {
+    fn note(index: &DriverIndex, number: u128, place: Point, second: i64) {
         index.note_all([&seen(number, place, second)], at(second));
     }
 
     #[test]
     fn the_nearest_come_first_as_if_all_had_been_measured() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let mut all = Vec::new();
         for number in 0..2_000_u32 {
             let (x, y) = (f64::from(number % 50), f64::from(number / 50));
@@ -237,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_driver_is_where_it_was_seen_last_and_not_found_when_silent() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         note(&index, 1, here, 10);
         note(&index, 1, far, 9);
@@ -246,7 +250,7 @@ mod tests {
         assert_eq!(index.nearest(here, 1, at(13)), []);
         assert_eq!(index.nearest(far, 1, at(13)).len(), 1);
         assert_eq!(index.nearest(far, 1, at(12 + 121)), []);
-        // And forgotten, once somebody else is seen.
+        // The driver is removed once another one is seen.
         note(&index, 2, far, 12 + 121);
         let places = index.places.read().expect("no panic");
         assert_eq!((places.drivers.len(), places.cells.len(), places.looks.len()), (1, 1, 1));
@@ -254,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_driver_whom_a_clock_saw_that_was_ahead_is_where_it_is_seen_now() {
-        let index = Index::default();
+        let index = DriverIndex::default();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         for number in [1, 2] {
             note(&index, number, here, 3_610);

@@ -1,5 +1,5 @@
-//! Location: where drivers are, and which of them is there for which ride. Places are in memory, in an index
-//! that each process follows the stream of positions into; what a driver does is in the database, which forbids that a driver is there for two
+//! Location: the drivers' positions, and their reservations for rides. Each process follows the stream of positions
+//! into an index in memory. The drivers' states are in the database, which forbids that a driver is reserved for two
 //! rides.
 
 #![warn(missing_docs)]
@@ -24,13 +24,13 @@ use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
 
 use crate::config::LocationSettings;
 use crate::follower::FollowPositions;
-use crate::index::Index;
+use crate::index::DriverIndex;
 use crate::projections::NoteRide;
 use crate::steps::{ReleaseDriver, ReserveDriver};
 
-/// Everything that location does in the saga, and what it publishes besides.
+/// Declares the steps of location in the saga, and the other events that it publishes.
 #[must_use]
-pub fn participant(index: Index) -> Participant {
+pub fn participant(index: DriverIndex) -> Participant {
     Participant::new("location")
         .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
         .saga::<RideDispatch>(|saga| {
@@ -70,21 +70,21 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: LocationSettings) -> Service {
-    service_with(Index::new(settings.silence()))
+    service_with(DriverIndex::new(settings.silence()))
 }
 
-/// The service, with the places that are in this index already.
+/// Returns the service, with the positions that are in this index already.
 #[must_use]
-pub fn service_with(index: Index) -> Service {
+pub fn service_with(index: DriverIndex) -> Service {
     Service::new(participant(index.clone()))
         .migrations(MIGRATIONS)
         .routes(move |handle| http::routes(handle, index))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use location::config::LocationSettings;
 
-/// Where drivers are, and for which ride.
+/// The positions of drivers, and their reservations for rides.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

@@ -1,11 +1,11 @@
-//! Notes that a rider is in the car.
+//! Records that a rider is in the car.
 
 use ballet::{Failure, Projection, Tx};
 use rides_events::dispatch::RideStarted;
 
 use crate::store::work;
 
-/// The driver rides. If the ride is over by the time this is known, nothing changes.
+/// Records that the driver has a rider. Nothing changes if the ride is over by then.
 #[derive(Debug)]
 pub(crate) struct NoteRide;
 

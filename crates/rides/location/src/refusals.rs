@@ -1,8 +1,8 @@
-//! What cannot be done with a driver, in a sentence each that says what can.
+//! The refusals of requests about drivers. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use rides_access::Driver;
+use rides_access::DriverCaller;
 use rides_events::DriverId;
 
 pub(crate) fn no_driver(driver_id: DriverId) -> Problem {
@@ -17,8 +17,8 @@ pub(crate) fn riding(driver_id: DriverId) -> Problem {
     ))
 }
 
-/// Refuses those who may see only what is their own.
-pub(crate) fn only_behind(caller: &Driver) -> Result<(), Problem> {
+/// Refuses callers that may see only their own data.
+pub(crate) fn only_behind(caller: &DriverCaller) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),
         Some(own) => Err(Problem::new(

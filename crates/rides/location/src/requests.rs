@@ -1,4 +1,4 @@
-//! What drivers send.
+//! The bodies of requests by drivers.
 
 use ballet::http::{Place, Problem};
 use rides_events::Point;
@@ -8,13 +8,13 @@ use serde::Deserialize;
 /// The most seats of a car for riders.
 const MOST_SEATS: u8 = 8;
 
-/// A driver takes rides.
+/// The shift of a driver who goes online.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Shift {
     /// The number of seats for riders.
     #[schemars(range(min = 1, max = 8))]
     pub(crate) seats: u8,
-    /// Where the driver is.
+    /// The position of the driver.
     pub(crate) at: Point,
 }
 

@@ -1,12 +1,12 @@
-//! How fast the nearest drivers are found among a million while positions come. A measurement, so it is not run
-//! with the other tests.
+//! Measures how fast the nearest drivers are found among a million while positions come. It does not run with the other
+//! tests.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use location::index::Index;
+use location::index::DriverIndex;
 use rides_events::location::Position;
 use rides_events::{DriverId, Point};
 use sqlx::types::Uuid;
@@ -16,7 +16,7 @@ const SEARCHES: u32 = 20_000;
 /// This many updates every 10 milliseconds are 10,000 a second.
 const UPDATES: u32 = 100;
 
-/// Numbers between 0 and 1, the same in every run.
+/// Returns numbers between 0 and 1, the same in every run.
 fn spread(number: u32, salt: u32) -> f64 {
     f64::from(number.wrapping_add(salt).wrapping_mul(0x9e37_79b9) >> 8) / f64::from(1_u32 << 24)
 }
@@ -34,7 +34,7 @@ fn seen(number: u32, at: Point, second: u32) -> Position {
 #[test]
 #[ignore = "a measurement of a million drivers"]
 fn a_search_among_a_million_drivers_takes_less_than_a_millisecond_while_positions_come() {
-    let (index, begun) = (Index::default(), Instant::now());
+    let (index, begun) = (DriverIndex::default(), Instant::now());
     let at = |second: u32| Timestamp::from_second(second.into()).expect("a time");
     for number in 0..DRIVERS {
         index.note_all([&seen(number, place(number, 0), 0)], at(0));

@@ -6,24 +6,24 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, Created, Operation, json};
 use paging::{After, Page};
-use rides_access::Rider;
+use rides_access::RiderCaller;
 use rides_events::RiderId;
 use rides_events::riders::{RiderChanged, RiderRegistered};
 
 use crate::refusals::{no_rider, only_behind, registered_before};
 use crate::requests::AboutRider;
-use crate::rider::Registered;
+use crate::rider::RegisteredRider;
 use crate::store;
 
 pub(crate) fn api() -> Api<Handle> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such rider.");
     let example = json!({ "name": "Ada", "payment_token": "card_approved", "needs": "any" });
-    Api::new("riders", "Those who are driven.")
+    Api::new("riders", "Riders, the people who are driven.")
         .get(
             "/riders",
             list,
             Operation::new("list_riders", "List riders")
-                .about("The newest come first. For those behind rides.")
+                .about("The newest come first. For operators of rides.")
                 .answers(ok, "A page of riders.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
         )
@@ -31,7 +31,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/riders",
             register,
             Operation::new("register_rider", "Register")
-                .about("The rider is who is signed in.")
+                .about("The rider is the one who is signed in.")
                 .example(example.clone())
                 .answers(StatusCode::CREATED, "The rider.")
                 .refuses(StatusCode::CONFLICT, "The rider is registered."),
@@ -47,7 +47,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/riders/{rider_id}",
             change,
             Operation::new("change_rider", "Change a rider")
-                .about("It counts for rides that are requested later, and for the rest of one that is under way.")
+                .about("The change applies to rides that are requested later, and to the rest of a ride under way.")
                 .example(example)
                 .answers(ok, "The rider as it is now.")
                 .refuses(missing, none),
@@ -56,9 +56,9 @@ pub(crate) fn api() -> Api<Handle> {
 
 async fn list(
     State(handle): State<Handle>,
-    caller: Rider,
+    caller: RiderCaller,
     Query(After { after, limit }): Query<After<RiderId>>,
-) -> Result<Json<Page<Registered>>, Problem> {
+) -> Result<Json<Page<RegisteredRider>>, Problem> {
     only_behind(&caller)?;
     let riders = store::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(riders, limit, |registered| registered.rider.rider_id)))
@@ -66,9 +66,9 @@ async fn list(
 
 async fn register(
     State(handle): State<Handle>,
-    caller: Rider,
+    caller: RiderCaller,
     Json(about): Json<AboutRider>,
-) -> Result<Created<Registered>, Problem> {
+) -> Result<Created<RegisteredRider>, Problem> {
     let about = about.checked()?;
     let rider_id = caller.only().unwrap_or_else(|| handle.new_id());
     let mut unit = handle.unit().await?;
@@ -83,19 +83,19 @@ async fn register(
 
 async fn read(
     State(handle): State<Handle>,
-    caller: Rider,
+    caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
-) -> Result<Json<Registered>, Problem> {
+) -> Result<Json<RegisteredRider>, Problem> {
     let rider = store::find(handle.db(), rider_id).await?;
     rider.filter(|_| caller.is_allowed(rider_id)).map(Json).ok_or_else(|| no_rider(rider_id))
 }
 
 async fn change(
     State(handle): State<Handle>,
-    caller: Rider,
+    caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
     Json(about): Json<AboutRider>,
-) -> Result<Json<Registered>, Problem> {
+) -> Result<Json<RegisteredRider>, Problem> {
     let about = about.checked()?;
     if !caller.is_allowed(rider_id) {
         return Err(no_rider(rider_id));

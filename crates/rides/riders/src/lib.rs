@@ -1,4 +1,4 @@
-//! Riders: the one source of the data of those who are driven. Dispatch and location keep copies of them.
+//! Riders: the only source of riders' data. Dispatch and location keep copies of it.
 
 #![warn(missing_docs)]
 
@@ -12,7 +12,7 @@ use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
 use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
 
-/// What riders publishes.
+/// Declares the events that riders publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("riders")
@@ -27,13 +27,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/riders/0001_rider.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

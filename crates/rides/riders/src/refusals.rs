@@ -1,8 +1,8 @@
-//! What cannot be done with a rider, in a sentence each that says what can.
+//! The refusals of requests about riders. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use rides_access::Rider;
+use rides_access::RiderCaller;
 use rides_events::RiderId;
 
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
@@ -15,8 +15,8 @@ pub(crate) fn registered_before(rider_id: RiderId) -> Problem {
     ))
 }
 
-/// Refuses those who may see only what is their own.
-pub(crate) fn only_behind(caller: &Rider) -> Result<(), Problem> {
+/// Refuses callers that may see only their own data.
+pub(crate) fn only_behind(caller: &RiderCaller) -> Result<(), Problem> {
     match caller.only() {
         None => Ok(()),
         Some(own) => Err(Problem::new(

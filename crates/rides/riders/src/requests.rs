@@ -1,4 +1,4 @@
-//! What people send about riders, and what is wrong with it.
+//! The bodies of requests about riders, and their validation.
 
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
@@ -7,16 +7,16 @@ use rides_events::riders::Needs;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What a rider says of themselves.
+/// The data that a rider gives.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct AboutRider {
-    /// What the driver calls the rider.
+    /// The name by which the driver calls the rider.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
-    /// What the payment provider knows the rider's means of payment by.
+    /// The payment provider's token for the rider's means of payment.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) payment_token: Personal<String>,
-    /// What the rider needs of a car.
+    /// The rider's requirements of a car.
     #[serde(default = "any")]
     pub(crate) needs: Needs,
 }

@@ -12,8 +12,7 @@ use sqlx::{FromRow, Row};
 
 /// A rider.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[schemars(rename = "RegisteredRider")]
-pub(crate) struct Registered {
+pub(crate) struct RegisteredRider {
     #[serde(flatten)]
     pub(crate) rider: Rider,
     /// When the rider was registered.
@@ -22,7 +21,7 @@ pub(crate) struct Registered {
     pub(crate) changed_at: Timestamp,
 }
 
-impl FromRow<'_, PgRow> for Registered {
+impl FromRow<'_, PgRow> for RegisteredRider {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(needs): TextEnum<Needs> = row.try_get("needs")?;
         let rating: i16 = row.try_get("rating")?;

@@ -8,7 +8,7 @@ use rides_events::RiderId;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::requests::AboutRider;
-use crate::rider::Registered;
+use crate::rider::RegisteredRider;
 
 /// Registers a rider. `None` if there is one with this id.
 pub(crate) async fn register(
@@ -16,7 +16,7 @@ pub(crate) async fn register(
     rider_id: RiderId,
     about: &AboutRider,
     now: Timestamp,
-) -> Result<Option<Registered>, Failure> {
+) -> Result<Option<RegisteredRider>, Failure> {
     let insert = "insert into rider
              (rider_id, version, name, payment_token, rating, needs, registered_at, changed_at)
          values ($1, 1, $2, $3, 50, $4, $5, $5)
@@ -31,7 +31,7 @@ pub(crate) async fn change(
     rider_id: RiderId,
     about: &AboutRider,
     now: Timestamp,
-) -> Result<Option<Registered>, Failure> {
+) -> Result<Option<RegisteredRider>, Failure> {
     let update =
         "update rider set version = version + 1, name = $2, payment_token = $3, needs = $4,
              changed_at = $5
@@ -46,7 +46,7 @@ async fn write(
     rider_id: RiderId,
     about: &AboutRider,
     now: Timestamp,
-) -> Result<Option<Registered>, Failure> {
+) -> Result<Option<RegisteredRider>, Failure> {
     let rider = sqlx::query_as(statement)
         .bind(rider_id.0)
         .bind(about.name.as_str())
@@ -58,21 +58,21 @@ async fn write(
     Ok(rider)
 }
 
-/// A rider, if there is one.
+/// Returns a rider, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
-) -> Result<Option<Registered>, Failure> {
+) -> Result<Option<RegisteredRider>, Failure> {
     let rider = sqlx::query_as("select * from rider where rider_id = $1").bind(rider_id.0);
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// A page of riders, the newest first.
+/// Returns a page of riders, the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<RiderId>,
     limit: Limit,
-) -> Result<Vec<Registered>, Failure> {
+) -> Result<Vec<RegisteredRider>, Failure> {
     let riders = sqlx::query_as(
         "select * from rider
          where rider_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

@@ -1,5 +1,5 @@
-//! Rides as a whole: its choreography, read from the declarations of its services, and the [`audit`] of what
-//! must hold between them.
+//! Rides as a whole: its choreography, read from the declarations of its services, and the [`audit`] of the rules
+//! between them.
 
 #![warn(missing_docs)]
 
@@ -10,13 +10,13 @@ use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use dispatch::config::DispatchSettings;
 
-/// The declarations of all services of rides. No service runs.
+/// Returns the declarations of all services of rides. No service runs.
 #[must_use]
 pub fn system() -> System {
     System { name: "rides", parts: participants().iter().map(Participant::part).collect() }
 }
 
-/// The contracts of all services of rides.
+/// Returns the contracts of all services of rides.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
     participants().iter().map(Participant::contract).collect()
@@ -25,12 +25,12 @@ pub fn contracts() -> Vec<ServiceContract> {
 fn participants() -> [Participant; 3] {
     [
         dispatch::participant(DispatchSettings::default(), cards::Sandbox::default()),
-        location::participant(location::index::Index::default()),
+        location::participant(location::index::DriverIndex::default()),
         riders::participant(),
     ]
 }
 
-/// The names of the services with what their HTTP routes take and answer.
+/// Returns the names of the services with the OpenAPI documents of their HTTP routes.
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![

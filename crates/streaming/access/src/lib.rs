@@ -1,12 +1,12 @@
-//! Who sees and changes what in streaming. Devices and sessions belong to an account. Each service judges
-//! its own requests, because it has the rows.
+//! The owners of streaming's data, and the callers that act for them. Devices and sessions belong to an account. Each
+//! service authorises its own requests, because it has the rows.
 
 #![warn(missing_docs)]
 
 use ballet_openapi::Owners;
 use streaming_events::AccountId;
 
-/// The accounts of streaming. Only people and programs behind it have the scope `accounts:all`.
+/// Accounts as owners of data. Only the operators of streaming and their programs have the scope `accounts:all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accounts;
 
@@ -16,5 +16,5 @@ impl Owners for Accounts {
     const ALL: &'static str = "accounts:all";
 }
 
-/// An account, or somebody behind streaming.
+/// A caller that is an account or an operator of streaming.
 pub type Caller = ballet_openapi::Caller<Accounts>;

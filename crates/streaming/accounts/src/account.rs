@@ -16,29 +16,29 @@ pub(crate) struct Plan {
     pub(crate) plan: String,
     /// The number of streams at once.
     pub(crate) streams: i32,
-    /// What happens at the limit.
+    /// The rule at the limit.
     pub(crate) at_limit: AtLimit,
-    /// The age up to which it shows titles.
+    /// The age up to which the plan shows titles.
     pub(crate) max_age: i16,
 }
 
-/// What happens to a further stream at the limit of a plan.
+/// The rule for a further stream at the limit of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AtLimit {
-    /// It is refused.
+    /// The further stream is refused.
     Refuse,
-    /// The oldest one ends.
+    /// The oldest stream ends.
     StopOldest,
 }
 
 /// An account.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Account")]
-pub(crate) struct Stored {
+pub(crate) struct StoredAccount {
     /// The account.
     pub(crate) account_id: AccountId,
-    /// It counts up with each change.
+    /// The version. It grows with each change.
     pub(crate) version: i64,
     /// The plan.
     pub(crate) plan: Slug,
@@ -46,7 +46,7 @@ pub(crate) struct Stored {
     pub(crate) streams: i32,
     /// The number of streams at the moment.
     pub(crate) live: i32,
-    /// The region whose titles it may watch.
+    /// The region whose titles the account may watch.
     pub(crate) region: Country,
     /// The address of the person. A closed account has none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,17 +54,17 @@ pub(crate) struct Stored {
     /// The name of the person. A closed account has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<Personal<String>>,
-    /// When it was opened.
+    /// When the account was opened.
     pub(crate) opened_at: Timestamp,
-    /// When it was changed last.
+    /// When the account was changed last.
     pub(crate) changed_at: Timestamp,
-    /// When it was closed.
+    /// When the account was closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) closed_at: Option<Timestamp>,
 }
 
-impl Stored {
-    /// The account as events carry it: without the person.
+impl StoredAccount {
+    /// Returns the account as events carry it: without the person's data.
     pub(crate) fn event(&self) -> accounts::Account {
         accounts::Account {
             account_id: self.account_id,
@@ -83,11 +83,11 @@ impl Stored {
 pub(crate) struct Device {
     /// The device.
     pub(crate) device_id: DeviceId,
-    /// What the person calls it.
+    /// The name that the person gave it.
     pub(crate) name: Personal<String>,
-    /// When it was added.
+    /// When the device was added.
     pub(crate) added_at: Timestamp,
-    /// The sessions that it plays at the moment. Each can be stopped from another device.
+    /// The sessions that the device plays at the moment. Each can be stopped from another device.
     pub(crate) sessions: Vec<SessionId>,
 }
 
@@ -98,13 +98,13 @@ pub(crate) struct Closure {
     pub(crate) closure_id: ClosureId,
     /// The account.
     pub(crate) account_id: AccountId,
-    /// When it was closed.
+    /// When the account was closed.
     pub(crate) closed_at: Timestamp,
-    /// When every service has to have erased what it holds.
+    /// The time by which every service has to erase the account's data.
     pub(crate) due_at: Timestamp,
-    /// The services that have not said that they have.
+    /// The services that have not confirmed the erasure.
     pub(crate) missing: Vec<String>,
-    /// When all had.
+    /// When all services had confirmed the erasure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erased_at: Option<Timestamp>,
 }
@@ -126,7 +126,7 @@ impl FromRow<'_, PgRow> for Plan {
     }
 }
 
-impl FromRow<'_, PgRow> for Stored {
+impl FromRow<'_, PgRow> for StoredAccount {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let (Text(plan), Text(region)) = (row.try_get("plan")?, row.try_get("region")?);
         Ok(Self {

@@ -12,8 +12,8 @@ use streaming_access::Caller;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 use streaming_events::{AccountId, ClosureId, DeviceId};
 
-use crate::account::{Closure, Device, Plan, Stored};
-use crate::refusals::{no_device, no_plan, own, taken, too_many_devices};
+use crate::account::{Closure, Device, Plan, StoredAccount};
+use crate::refusals::{address_taken, no_device, no_plan, require_open, too_many_devices};
 use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
 use crate::store::{account, closure, device};
 
@@ -30,7 +30,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts",
             list,
             Operation::new("list_accounts", "List accounts")
-                .about("The newest come first. For those behind streaming.")
+                .about("The newest come first. For operators of streaming.")
                 .answers(ok, "A page of accounts.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
@@ -56,7 +56,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts/{account_id}/plan",
             change_plan,
             Operation::new("change_plan", "Change the plan")
-                .about("What plays beyond the new plan ends, the oldest first.")
+                .about("Streams beyond the new plan end, the oldest first.")
                 .example(json!({ "plan": "family" }))
                 .answers(ok, "The account with this plan.")
                 .refuses(missing, none)
@@ -67,8 +67,8 @@ pub(crate) fn api() -> Api<Handle> {
             close,
             Operation::new("close_account", "Close an account")
                 .about(
-                    "What plays ends. Address and name are gone with the answer; every service \
-                     erases what it holds, and the closure names those that have not yet.",
+                    "Playing sessions end. Address and name are deleted before the answer. Every service erases \
+                     its data, and the closure names the services that have not done so yet.",
                 )
                 .answers(StatusCode::ACCEPTED, "The closure.")
                 .refuses(missing, none)
@@ -77,14 +77,14 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/accounts/{account_id}/closure",
             read_closure,
-            Operation::new("read_closure", "Read what became of the closure of an account")
+            Operation::new("read_closure", "Read the closure of an account")
                 .answers(ok, "The closure.")
                 .refuses(missing, "The account was not closed."),
         )
         .get(
             "/accounts/{account_id}/devices",
             devices,
-            Operation::new("list_devices", "List devices, and what they play")
+            Operation::new("list_devices", "List devices and their sessions")
                 .answers(ok, "The devices.")
                 .refuses(missing, none)
                 .refuses(closed, gone),
@@ -103,7 +103,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts/{account_id}/devices/{device_id}",
             remove_device,
             Operation::new("remove_device", "Remove a device")
-                .about("What it plays ends.")
+                .about("Its sessions end.")
                 .answers(StatusCode::NO_CONTENT, "The device is removed.")
                 .refuses(missing, "There is no such account or device.")
                 .refuses(closed, gone),
@@ -112,7 +112,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/closures",
             closures,
             Operation::new("list_closures", "List closures")
-                .about("The newest come first. For those behind streaming.")
+                .about("The newest come first. For operators of streaming.")
                 .answers(ok, "A page of closures.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
@@ -126,7 +126,7 @@ async fn list(
     State(handle): State<Handle>,
     caller: Caller,
     Query(After { after, limit }): Query<After<AccountId>>,
-) -> Result<Json<Page<Stored>>, Problem> {
+) -> Result<Json<Page<StoredAccount>>, Problem> {
     caller.must_be_behind()?;
     let accounts = account::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(accounts, limit, |account| account.account_id)))
@@ -135,7 +135,7 @@ async fn list(
 async fn sign_up(
     State(handle): State<Handle>,
     Json(new): Json<NewAccount>,
-) -> Result<Created<Stored>, Problem> {
+) -> Result<Created<StoredAccount>, Problem> {
     let new = new.checked()?;
     let account_id = handle.new_id::<AccountId>();
     let mut unit = handle.unit().await?;
@@ -144,7 +144,9 @@ async fn sign_up(
     let opened = tx.attempt(async |db| account::open(db, account_id, &new, now).await).await;
     let opened = match opened {
         Ok(opened) => opened.ok_or_else(|| no_plan(&new.plan))?,
-        Err(error) if broken_constraint(&error) == Some("account_by_email") => return Err(taken()),
+        Err(error) if broken_constraint(&error) == Some("account_by_email") => {
+            return Err(address_taken());
+        }
         Err(error) => return Err(ballet::Failure::from(error).into()),
     };
     tx.publish(&AccountOpened(opened.event())).await?;
@@ -156,8 +158,8 @@ async fn read(
     State(handle): State<Handle>,
     caller: Caller,
     Path(account_id): Path<AccountId>,
-) -> Result<Json<Stored>, Problem> {
-    own(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
+) -> Result<Json<StoredAccount>, Problem> {
+    require_open(account::find(handle.db(), account_id).await?, account_id, &caller).map(Json)
 }
 
 async fn change_plan(
@@ -165,11 +167,12 @@ async fn change_plan(
     caller: Caller,
     Path(account_id): Path<AccountId>,
     Json(NewPlan { plan }): Json<NewPlan>,
-) -> Result<Json<Stored>, Problem> {
+) -> Result<Json<StoredAccount>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let account = own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    let account =
+        require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     let changed = account::change_plan(tx.db(), &account, &plan, now).await?;
     let (changed, displaced) = changed.ok_or_else(|| no_plan(&plan))?;
     tx.publish(&PlanChanged { account: changed.event(), displaced }).await?;
@@ -186,7 +189,7 @@ async fn close(
     let mut unit = handle.saga_unit(SagaId(closure_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     closure::close(tx.db(), closure_id, account_id, now).await?;
     let closure = closure::of_account(tx.db(), account_id).await?;
     unit.originate(AccountClosed { closure_id, account_id, closed_at: now }).await?;
@@ -210,7 +213,7 @@ async fn devices(
     caller: Caller,
     Path(account_id): Path<AccountId>,
 ) -> Result<Json<Page<Device>>, Problem> {
-    own(account::find(handle.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find(handle.db(), account_id).await?, account_id, &caller)?;
     Ok(Json(Page { items: device::list(handle.db(), account_id).await?, next: None }))
 }
 
@@ -225,7 +228,7 @@ async fn add_device(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let added_at = tx.now();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     if !device::add(tx.db(), account_id, device_id, &name, added_at).await? {
         return Err(too_many_devices());
     }
@@ -241,7 +244,7 @@ async fn remove_device(
 ) -> Result<NoContent, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
-    own(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
+    require_open(account::find_to_change(tx.db(), account_id).await?, account_id, &caller)?;
     if !device::remove(tx.db(), account_id, device_id).await? {
         return Err(no_device(device_id));
     }
@@ -252,7 +255,7 @@ async fn remove_device(
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct ClosureFilter {
     /// Only those that are overdue.
     #[serde(default)]
     overdue: bool,
@@ -267,7 +270,7 @@ struct Filter {
 async fn closures(
     State(handle): State<Handle>,
     caller: Caller,
-    Query(Filter { overdue, after, limit }): Query<Filter>,
+    Query(ClosureFilter { overdue, after, limit }): Query<ClosureFilter>,
 ) -> Result<Json<Page<Closure>>, Problem> {
     caller.must_be_behind()?;
     let overdue_at = overdue.then(|| handle.now());

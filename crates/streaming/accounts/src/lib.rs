@@ -1,6 +1,6 @@
-//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more
-//! live slots than the plan has. Names and addresses are here and nowhere else; when an account is closed
-//! they go at once, and every service is asked to erase what it holds about the account.
+//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more live slots than
+//! the plan has. Names and addresses are stored here and nowhere else. When an account is closed they are deleted at
+//! once, and every service is asked to erase the account's data.
 
 #![warn(missing_docs)]
 
@@ -18,14 +18,14 @@ use streaming_events::PlaybackSession;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 
 use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
-use crate::steps::{CompleteErasure, Nobody, ReleaseSlot, ReserveSlot};
+use crate::steps::{AccountClosureOwner, CompleteErasure, ReleaseSlot, ReserveSlot};
 
-/// Everything that accounts does in sagas, and what it publishes besides.
+/// Declares the steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("accounts")
         .saga::<PlaybackSession>(|saga| saga.compensatable(ReserveSlot).retriable(ReleaseSlot))
-        .owns(Nobody, |saga| {
+        .owns(AccountClosureOwner, |saga| {
             saga.originates::<AccountClosed>("close_account").retriable(CompleteErasure)
         })
         .projects(NotePlayback)
@@ -42,13 +42,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -1,9 +1,9 @@
-//! Notes which service has erased what it held about a closed account: who has not is named by the closure.
+//! Records which services have erased the data of a closed account. The closure names the others.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::{analytics, playback, titles};
 
-use crate::store::closure::{self, Service};
+use crate::store::closure::{self, ErasingService};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $name:ident = $text:literal on $event:ty: $service:ident;)+) => {$(
@@ -17,17 +17,17 @@ macro_rules! notes {
 
             async fn apply(&self, tx: &mut Tx<'_>, erased: $event) -> Result<(), Failure> {
                 let now = tx.now();
-                closure::note(tx.db(), erased.closure_id, Service::$service, now).await
+                closure::note(tx.db(), erased.closure_id, ErasingService::$service, now).await
             }
         }
     )+};
 }
 
 notes! {
-    /// Playback has.
+    /// Records that playback has erased its data.
     NotePlayback = "note_playback" on playback::ViewerErased: Playback;
-    /// Titles has.
+    /// Records that titles has erased its data.
     NoteTitles = "note_titles" on titles::ViewerErased: Titles;
-    /// Analytics has.
+    /// Records that analytics has erased its data.
     NoteAnalytics = "note_analytics" on analytics::ViewerErased: Analytics;
 }

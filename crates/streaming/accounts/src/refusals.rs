@@ -1,19 +1,19 @@
-//! What cannot be done with an account, in a sentence each that says what can.
+//! The refusals of requests about accounts. The message of each says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
 use streaming_access::Caller;
 use streaming_events::{AccountId, DeviceId, Slug};
 
-use crate::account::Stored;
+use crate::account::StoredAccount;
 use crate::store::device::MAX_DEVICES;
 
-/// The open account, if there is one that the caller may see.
-pub(crate) fn own(
-    account: Option<Stored>,
+/// Returns the account if it is open and the caller may see it.
+pub(crate) fn require_open(
+    account: Option<StoredAccount>,
     account_id: AccountId,
     caller: &Caller,
-) -> Result<Stored, Problem> {
+) -> Result<StoredAccount, Problem> {
     match account.filter(|account| caller.is_allowed(account.account_id)) {
         Some(account) if account.closed_at.is_none() => Ok(account),
         Some(_) => Err(Problem::new(
@@ -29,7 +29,7 @@ pub(crate) fn no_plan(plan: &Slug) -> Problem {
     Problem::unprocessable(detail).at(Place::body(["plan"]))
 }
 
-pub(crate) fn taken() -> Problem {
+pub(crate) fn address_taken() -> Problem {
     let detail = "there is an account with this address: sign in, or use another address";
     Problem::conflict(detail).at(Place::body(["email"]))
 }

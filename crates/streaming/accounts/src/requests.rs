@@ -1,4 +1,4 @@
-//! What people send, and what is wrong with it.
+//! The bodies of requests, and their validation.
 
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
@@ -6,16 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::{AccountId, Country, DeviceId, Slug, check_text};
 
-/// Somebody signs up.
+/// The data of a person who signs up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewAccount {
-    /// The address at which the person gets mail.
+    /// The person's mail address.
     #[schemars(length(min = 3, max = 200))]
     pub(crate) email: Personal<String>,
-    /// What the person is called.
+    /// The person's name.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
-    /// The plan, one of those of `GET /plans`.
+    /// The plan, one that `GET /plans` lists.
     pub(crate) plan: Slug,
     /// The region whose titles the account may watch.
     pub(crate) region: Country,
@@ -24,14 +24,14 @@ pub(crate) struct NewAccount {
 /// Another plan for an account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewPlan {
-    /// The plan, one of those of `GET /plans`.
+    /// The plan, one that `GET /plans` lists.
     pub(crate) plan: Slug,
 }
 
 /// Another device of an account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewDevice {
-    /// What the person calls it.
+    /// The name that the person gives it.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: Personal<String>,
 }

@@ -1,5 +1,5 @@
-//! What a run of heartbeats adds to minutes, hours and sessions. Nothing here depends on when it is counted, so
-//! a stream that is read again leads to the same rows.
+//! The counting of heartbeats into minutes, hours and sessions. The result does not depend on when they are counted, so
+//! reading a stream again leads to the same rows.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,56 +7,59 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use streaming_events::playback::Heartbeat;
 use streaming_events::{SessionId, TitleId};
 
-/// For how long an hour stays open once it is over. What comes later is a correction.
+/// The time for which an hour stays open after its end. Heartbeats that come later are corrections.
 pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 
-/// The most that the row of a session holds. What is counted beyond that, its end could not correct.
+/// The maximum that the row of a session can hold. The end of a session could not correct counts beyond it.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// A heartbeat, with the time at which playback received it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Beat {
+pub(crate) struct ReceivedHeartbeat {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) received: Timestamp,
 }
 
-/// How far a session was counted.
+/// The counts of a session so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counted {
+pub(crate) struct SessionCount {
     pub(crate) title_id: TitleId,
     pub(crate) number: u32,
     pub(crate) watched_seconds: u32,
     pub(crate) minute: Timestamp,
 }
 
-/// What a minute gains.
+/// The counts that a minute gains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gain {
     pub(crate) viewers: i32,
     pub(crate) watched_seconds: i64,
 }
 
-/// What a run of heartbeats adds.
+/// The changes by a batch of heartbeats.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
-    /// The sessions that it changed.
-    pub(crate) sessions: HashMap<SessionId, Counted>,
-    /// By minute and title, in the order in which the rows are locked.
+pub(crate) struct HeartbeatCounts {
+    /// The sessions that changed.
+    pub(crate) sessions: HashMap<SessionId, SessionCount>,
+    /// The gains by minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
-    /// By hour, title and the hour in which it came: what came too late.
+    /// The seconds that came too late, by hour, title and the hour in which they came.
     pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
 }
 
-impl Run {
-    /// Counts heartbeats, given how far their sessions were counted.
-    pub(crate) fn count(known: &HashMap<SessionId, Counted>, beats: &[Beat]) -> Self {
+impl HeartbeatCounts {
+    /// Counts heartbeats, given the counts of their sessions so far.
+    pub(crate) fn count(
+        known: &HashMap<SessionId, SessionCount>,
+        beats: &[ReceivedHeartbeat],
+    ) -> Self {
         let mut run = Self::default();
-        for Beat { heartbeat, received } in beats {
+        for ReceivedHeartbeat { heartbeat, received } in beats {
             let session = heartbeat.session_id;
             let number = heartbeat.number.min(MOST);
             let watched = heartbeat.watched_seconds.min(MOST);
             let before = run.sessions.get(&session).or_else(|| known.get(&session)).copied();
-            // Another one has said so much, or more.
+            // A heartbeat with this number or a later one was counted before.
             if before.is_some_and(|before| before.number >= number) {
                 continue;
             }
@@ -75,7 +78,7 @@ impl Run {
                 gain.viewers += i32::from(is_new_minute);
                 gain.watched_seconds += i64::from(gained);
             }
-            let counted = Counted {
+            let counted = SessionCount {
                 title_id,
                 number,
                 watched_seconds: watched.max(before.map_or(0, |it| it.watched_seconds)),
@@ -87,7 +90,7 @@ impl Run {
     }
 }
 
-/// The begin of the minute, or the hour, of a time.
+/// Rounds a time down to the minute or the hour.
 pub(crate) fn floor(at: Timestamp, unit: Unit) -> Timestamp {
     // Minutes and hours are never too big for a time.
     at.round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).unwrap_or(at)
@@ -103,8 +106,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
     }
 
-    fn beat(session: u128, number: u32, watched_seconds: u32, second: i64) -> Beat {
-        Beat {
+    fn beat(session: u128, number: u32, watched_seconds: u32, second: i64) -> ReceivedHeartbeat {
+        ReceivedHeartbeat {
             heartbeat: Heartbeat {
                 session_id: SessionId(Uuid::from_u128(session)),
                 title_id: TitleId(Uuid::nil()),
@@ -117,7 +120,7 @@ mod tests {
         }
     }
 
-    fn total(run: &Run) -> (i32, i64, i64) {
+    fn total(run: &HeartbeatCounts) -> (i32, i64, i64) {
         let minutes = run.minutes.values();
         let viewers = minutes.clone().map(|gain| gain.viewers).sum();
         (viewers, minutes.map(|gain| gain.watched_seconds).sum(), run.late.values().sum())
@@ -127,22 +130,22 @@ mod tests {
     fn duplicates_and_disorder_change_nothing() {
         let beats =
             [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
-        let run = Run::count(&HashMap::new(), &beats);
+        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
         assert_eq!(total(&run), (1, 30, 0));
-        let again = Run::count(&run.sessions, &beats);
+        let again = HeartbeatCounts::count(&run.sessions, &beats);
         assert_eq!(total(&again), (0, 0, 0));
         assert!(again.sessions.is_empty());
     }
 
     #[test]
     fn no_more_is_counted_than_a_row_holds() {
-        let run = Run::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
+        let run = HeartbeatCounts::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
         assert_eq!(total(&run), (1, i64::from(MOST), 0));
         let counted = run.sessions.values().map(|it| (it.number, it.watched_seconds));
         assert_eq!(counted.collect::<Vec<_>>(), [(MOST, MOST)]);
         // As it is read back from the row: the same heartbeat adds nothing.
         assert_eq!(
-            total(&Run::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
+            total(&HeartbeatCounts::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
             (0, 0, 0)
         );
     }
@@ -151,7 +154,7 @@ mod tests {
     fn a_viewer_counts_once_a_minute() {
         let beats =
             [beat(1, 1, 10, 10), beat(2, 1, 10, 11), beat(1, 2, 70, 70), beat(1, 3, 80, 80)];
-        let run = Run::count(&HashMap::new(), &beats);
+        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
         let viewers: Vec<i32> = run.minutes.values().map(|gain| gain.viewers).collect();
         assert_eq!(viewers, [2, 1]);
     }
@@ -161,8 +164,8 @@ mod tests {
         let mut late = beat(1, 1, 40, 0);
         let hour = floor(late.heartbeat.at, Unit::Hour);
         late.received = hour + SignedDuration::from_hours(2) - SignedDuration::from_secs(1);
-        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (1, 40, 0));
+        assert_eq!(total(&HeartbeatCounts::count(&HashMap::new(), &[late])), (1, 40, 0));
         late.received = hour + SignedDuration::from_hours(2);
-        assert_eq!(total(&Run::count(&HashMap::new(), &[late])), (0, 0, 40));
+        assert_eq!(total(&HeartbeatCounts::count(&HashMap::new(), &[late])), (0, 0, 40));
     }
 }

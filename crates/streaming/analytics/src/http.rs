@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 use streaming_events::{StorableTime, TitleId};
 
 use crate::ranking::{LONGEST, Ranking, Rankings};
-use crate::store::watched::{self, LateWatch, TitleHour};
-use crate::window::Window;
+use crate::store::reports::{self, LateWatch, TitleHour};
+use crate::window::RankingWindow;
 
 pub(crate) fn routes(handle: Handle) -> Router {
     api().router(Rankings::new(handle))
 }
 
 pub(crate) fn api() -> Api<Rankings> {
-    Api::new("analytics", "What is watched, by title and hour.")
+    Api::new("analytics", "The time that titles are watched, by hour.")
         .get(
             "/most-watched",
             most_watched,
-            Operation::new("list_most_watched_titles", "List what is watched most")
+            Operation::new("list_most_watched_titles", "List the most watched titles")
                 .about("Of the last hour or the last day, a few seconds old at most.")
                 .answers(StatusCode::OK, "The titles, the most watched first."),
         )
@@ -41,18 +41,18 @@ pub(crate) fn api() -> Api<Rankings> {
         .get(
             "/watched/{title_id}/late",
             late,
-            Operation::new("list_late_seconds_of_title", "List what came when its hour was closed")
+            Operation::new("list_late_seconds_of_title", "List the late seconds of a title")
                 .answers(StatusCode::OK, "The corrections, the newest hour first."),
         )
 }
 
-/// Which ranking.
+/// The query for a ranking.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct RankingQuery {
     /// The last hour, or the last day.
     #[serde(default)]
-    window: Window,
+    window: RankingWindow,
     /// The most titles.
     #[serde(default)]
     limit: Limit<LONGEST>,
@@ -60,7 +60,7 @@ struct Wanted {
 
 async fn most_watched(
     State(rankings): State<Rankings>,
-    Query(Wanted { window, limit }): Query<Wanted>,
+    Query(RankingQuery { window, limit }): Query<RankingQuery>,
 ) -> Result<Json<Ranking>, Problem> {
     let ranking = rankings.get(window).await?;
     let Ranking { window, as_of, titles } = &*ranking;
@@ -74,21 +74,21 @@ async fn hours(
     Query(After { after, limit }): Query<After<StorableTime>>,
 ) -> Result<Json<Page<TitleHour>>, Problem> {
     let before = after.map(StorableTime::get);
-    let hours = watched::hours(rankings.handle().db(), title_id, before, limit).await?;
+    let hours = reports::hours(rankings.handle().db(), title_id, before, limit).await?;
     Ok(Json(Page::new(hours, limit, |hour| hour.hour)))
 }
 
 /// The corrections of a title.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Late {
-    /// What came, by hour and by the hour in which it came.
+struct LateWatches {
+    /// The late seconds, by hour and by the hour in which they came.
     items: Vec<LateWatch>,
 }
 
-/// How many corrections are wanted.
+/// The query for corrections.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Most {
+struct LateQuery {
     /// The most corrections.
     #[serde(default)]
     limit: Limit,
@@ -97,8 +97,8 @@ struct Most {
 async fn late(
     State(rankings): State<Rankings>,
     Path(title_id): Path<TitleId>,
-    Query(Most { limit }): Query<Most>,
-) -> Result<Json<Late>, Problem> {
-    let items = watched::late(rankings.handle().db(), title_id, limit).await?;
-    Ok(Json(Late { items }))
+    Query(LateQuery { limit }): Query<LateQuery>,
+) -> Result<Json<LateWatches>, Problem> {
+    let items = reports::late(rankings.handle().db(), title_id, limit).await?;
+    Ok(Json(LateWatches { items }))
 }

@@ -1,6 +1,6 @@
-//! Analytics: what is watched, by title and hour. It counts heartbeats by the time at which they were made, and
-//! the end of a session has the last word. Whatever changes an hour that was closed is kept as a correction.
-//! It knows no account.
+//! Analytics: the time that titles are watched, by hour. It counts heartbeats by the time at which they were made, and
+//! the end of a session has the last word. Changes to a closed hour are kept as corrections. Analytics knows no
+//! accounts.
 
 #![warn(missing_docs)]
 
@@ -22,7 +22,7 @@ use crate::projections::{NoteEnd, NoteStart};
 use crate::reader::CountHeartbeats;
 use crate::steps::ConfirmErasure;
 
-/// What analytics reads, and its part in the closure of an account.
+/// Declares the events and telemetry that analytics reads, and its step in the closure of an account.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("analytics")
@@ -39,13 +39,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../migrations/analytics/0001_watched.sql"),
 }];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

@@ -1,11 +1,11 @@
-//! What playback says of sessions.
+//! Records the starts and ends of sessions.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::playback::{PlaybackEnded, PlaybackStarted};
 
 use crate::store::sessions;
 
-/// A session that starts is a view.
+/// Counts a session that starts as a view.
 #[derive(Debug)]
 pub(crate) struct NoteStart;
 
@@ -18,7 +18,7 @@ impl Projection for NoteStart {
     }
 }
 
-/// The end of a session says how long it was watched. What its heartbeats say otherwise is a correction.
+/// Records how long a session was watched, by its end. A difference to its heartbeats becomes a correction.
 #[derive(Debug)]
 pub(crate) struct NoteEnd;
 

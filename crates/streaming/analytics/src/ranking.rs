@@ -1,5 +1,5 @@
-//! What is watched most. It is computed once in a few seconds, whoever asks, and beside those who ask: neither the database
-//! nor an answer becomes slower by many askers.
+//! The ranking of the most watched titles. It is computed once in a few seconds, apart from the requests, so many
+//! requests slow down neither the database nor the answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -11,33 +11,33 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::store::watched::{Watched, most_watched};
-use crate::window::Window;
+use crate::store::reports::{WatchedTitle, most_watched};
+use crate::window::RankingWindow;
 
-/// For how long a ranking is the newest.
+/// The age up to which a ranking counts as the newest.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
-/// An older one is not shown: whoever asks waits for the next.
+/// The age up to which a ranking is shown. After that, requests wait for the next one.
 const OLDEST: SignedDuration = SignedDuration::from_secs(10);
-/// The longest ranking that is asked for.
+/// The length of the longest ranking.
 pub(crate) const LONGEST: u16 = 100;
 
-/// The titles that are watched most.
+/// The titles that were watched most.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Ranking {
-    /// The time that it is about.
-    pub(crate) window: Window,
-    /// When it was computed.
+    /// The time that the ranking covers.
+    pub(crate) window: RankingWindow,
+    /// When the ranking was computed.
     pub(crate) as_of: Timestamp,
     /// The titles, the most watched first.
-    pub(crate) titles: Vec<Watched>,
+    pub(crate) titles: Vec<WatchedTitle>,
 }
 
-/// The newest rankings, and who computes the next ones.
+/// The newest rankings, and the lock for computing the next ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Rankings {
     handle: Handle,
-    newest: Arc<std::sync::Mutex<HashMap<Window, Arc<Ranking>>>>,
-    /// One computes, and the others wait for that or take the one before.
+    newest: Arc<std::sync::Mutex<HashMap<RankingWindow, Arc<Ranking>>>>,
+    /// Held by the request that computes. The others wait for it, or take the ranking before.
     turn: Arc<Mutex<()>>,
 }
 
@@ -50,8 +50,8 @@ impl Rankings {
         &self.handle
     }
 
-    /// Returns a ranking that is some seconds old at most. While the next one is computed, that is the one before.
-    pub(crate) async fn get(&self, window: Window) -> Result<Arc<Ranking>, Problem> {
+    /// Returns a ranking that is a few seconds old at most. While the next one is computed, the one before is returned.
+    pub(crate) async fn get(&self, window: RankingWindow) -> Result<Arc<Ranking>, Problem> {
         let Some(known) = self.newest(window, OLDEST) else {
             let turn = Arc::clone(&self.turn).lock_owned().await;
             return self.compute(window, turn).await;
@@ -60,7 +60,7 @@ impl Rankings {
             && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
         {
             let rankings = self.clone();
-            // What fails here fails again for whoever asks when this ranking is too old.
+            // An error here shows again in the request that finds this ranking too old.
             tokio::spawn(async move { rankings.compute(window, turn).await.map(drop) });
         }
         Ok(known)
@@ -68,7 +68,7 @@ impl Rankings {
 
     async fn compute(
         &self,
-        window: Window,
+        window: RankingWindow,
         turn: OwnedMutexGuard<()>,
     ) -> Result<Arc<Ranking>, Problem> {
         if let Some(known) = self.newest(window, FRESH) {
@@ -83,14 +83,14 @@ impl Rankings {
         Ok(ranking)
     }
 
-    /// The newest one, if it is not as old as this.
-    fn newest(&self, window: Window, limit: SignedDuration) -> Option<Arc<Ranking>> {
+    /// Returns the newest ranking, if it is younger than this.
+    fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
         let known = self.lock().get(&window).cloned()?;
         let age = self.handle.now().duration_since(known.as_of);
         (!age.is_negative() && age < limit).then_some(known)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Window, Arc<Ranking>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RankingWindow, Arc<Ranking>>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

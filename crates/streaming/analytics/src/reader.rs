@@ -3,8 +3,8 @@
 use ballet::{Failure, Reading, TelemetryReader, Tx};
 use streaming_events::playback::Heartbeat;
 
-use crate::count::{Beat, Run};
-use crate::store::counted;
+use crate::count::{HeartbeatCounts, ReceivedHeartbeat};
+use crate::store::counts;
 
 /// Counts heartbeats into minutes, hours and sessions.
 #[derive(Debug)]
@@ -15,17 +15,17 @@ impl TelemetryReader for CountHeartbeats {
     type Reads = Heartbeat;
 
     async fn read(&self, tx: &mut Tx<'_>, readings: &[Reading<Heartbeat>]) -> Result<(), Failure> {
-        let beat = |reading: &Reading<Heartbeat>| Beat {
+        let beat = |reading: &Reading<Heartbeat>| ReceivedHeartbeat {
             heartbeat: reading.value,
             received: reading.received,
         };
-        let beats: Vec<Beat> = readings.iter().map(beat).collect();
+        let beats: Vec<ReceivedHeartbeat> = readings.iter().map(beat).collect();
         let sessions: Vec<_> = beats.iter().map(|beat| beat.heartbeat.session_id).collect();
-        let known = counted::of_sessions(tx.db(), &sessions).await?;
-        counted::add(tx.db(), &Run::count(&known, &beats)).await
+        let known = counts::of_sessions(tx.db(), &sessions).await?;
+        counts::add(tx.db(), &HeartbeatCounts::count(&known, &beats)).await
     }
 
     async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        counted::reset(tx.db()).await
+        counts::reset(tx.db()).await
     }
 }

@@ -4,8 +4,8 @@ use ballet::{Never, Step, StepResult, Tx, done};
 use streaming_events::accounts::AccountClosed;
 use streaming_events::analytics::ViewerErased;
 
-/// Says that analytics has nothing of the account. It never had: sessions and titles are all that it counts, and
-/// whose a session was, nobody can say once playback has erased it.
+/// Confirms that analytics has no data of the account. It never had any: it counts sessions and titles only, and once
+/// playback has erased the account, nobody can tell whose a session was.
 #[derive(Debug)]
 pub struct ConfirmErasure;
 

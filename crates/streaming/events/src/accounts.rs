@@ -1,4 +1,4 @@
-//! The events of accounts. Name and address of a person are in the service's own tables and in no event.
+//! The events of accounts. A person's name and address are in the service's own tables, and in no event.
 
 use ballet_core::{Event, EventType, Key};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use values::{Country, Slug};
 use crate::keys::{ACCOUNT, CLOSURE, DEVICE, SESSION, TITLE};
 use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};
 
-/// An account, whole, as it was after one change, without the person's data.
+/// The whole state of an account after one change, without the person's data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// The account.
@@ -20,11 +20,11 @@ pub struct Account {
     pub plan: Slug,
     /// The number of streams at once.
     pub streams: u16,
-    /// The region whose titles it may watch.
+    /// The region whose titles the account may watch.
     pub region: Country,
-    /// When it was opened.
+    /// When the account was opened.
     pub opened_at: Timestamp,
-    /// When it was changed last.
+    /// When the account was changed last.
     pub changed_at: Timestamp,
 }
 
@@ -44,7 +44,7 @@ pub struct PlanChanged {
     /// The account.
     #[serde(flatten)]
     pub account: Account,
-    /// The sessions that have no slot any more.
+    /// The sessions that lost their slots.
     pub displaced: Vec<SessionId>,
 }
 
@@ -60,7 +60,7 @@ pub struct StreamSlotReserved {
     pub session_id: SessionId,
     /// The account.
     pub account_id: AccountId,
-    /// The title that it is for.
+    /// The title of the session.
     pub title_id: TitleId,
     /// The account's region.
     pub region: Country,
@@ -92,7 +92,7 @@ pub struct StreamSlotDenied {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotDenial {
-    /// All slots of the plan are taken, and the plan stops nobody.
+    /// All slots of the plan are taken, and the plan does not stop the oldest session.
     NoSlot,
     /// The account does not exist, or is closed.
     NoAccount,
@@ -105,7 +105,7 @@ impl Event for StreamSlotDenied {
     const KEYS: &'static [Key] = &[SESSION];
 }
 
-/// The slot of a session that was never started is free again.
+/// The slot of a session that never started is free again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamSlotCancelled {
     /// The session.
@@ -117,7 +117,7 @@ impl Event for StreamSlotCancelled {
     const KEYS: &'static [Key] = &[SESSION];
 }
 
-/// The slot of a session that ended is free again: all about the session is done.
+/// The slot of a session that ended is free again. This completes the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamSlotReleased {
     /// The session.
@@ -129,14 +129,14 @@ impl Event for StreamSlotReleased {
     const KEYS: &'static [Key] = &[SESSION];
 }
 
-/// A person left: whatever a service holds about the account has to go.
+/// An account is closed: every service has to erase its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountClosed {
     /// The closure.
     pub closure_id: ClosureId,
     /// The account.
     pub account_id: AccountId,
-    /// When it was closed.
+    /// When the account was closed.
     pub closed_at: Timestamp,
 }
 
@@ -145,7 +145,7 @@ impl Event for AccountClosed {
     const KEYS: &'static [Key] = &[CLOSURE.made_here(), ACCOUNT];
 }
 
-/// Every service has erased what it held about the account.
+/// Every service has erased its data about the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountErased {
     /// The closure.
@@ -164,7 +164,7 @@ impl Event for AccountErased {
 pub struct DeviceRemoved {
     /// The account.
     pub account_id: AccountId,
-    /// The device. What it plays ends.
+    /// The device. Its sessions end.
     pub device_id: DeviceId,
 }
 

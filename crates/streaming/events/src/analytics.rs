@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{ACCOUNT, CLOSURE};
 use crate::values::ids::{AccountId, ClosureId};
 
-/// Analytics holds nothing about this account any more.
+/// Analytics has no data about this account any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViewerErased {
     /// The closure.

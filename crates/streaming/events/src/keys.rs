@@ -1,4 +1,4 @@
-//! The business keys of streaming: what people ask for, and the field of an event that has it.
+//! The business keys of streaming: the ids that people ask for, each with the event field that has it.
 
 use ballet_core::Key;
 

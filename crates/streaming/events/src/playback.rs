@@ -19,7 +19,7 @@ pub struct PlaybackRequested {
     pub device_id: DeviceId,
     /// The title.
     pub title_id: TitleId,
-    /// When it was requested.
+    /// When the session was requested.
     pub requested_at: Timestamp,
 }
 
@@ -35,9 +35,9 @@ pub struct PlaybackStarted {
     pub session_id: SessionId,
     /// The title.
     pub title_id: TitleId,
-    /// When it started.
+    /// When the session started.
     pub started_at: Timestamp,
-    /// When its licence ends.
+    /// When the session's licence ends.
     pub until: Timestamp,
 }
 
@@ -56,7 +56,7 @@ pub struct PlaybackRefused {
     /// The step that refused, if a step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
-    /// What exactly was wrong, and what the viewer can do, as a sentence.
+    /// The exact cause and the viewer's options, as a sentence.
     pub detail: String,
 }
 
@@ -83,7 +83,7 @@ pub enum Refusal {
     Region,
     /// The title is shown there at another time.
     NotInPeriod,
-    /// The title is for older people than the plan is.
+    /// The title is for viewers above the age of the plan.
     Age,
     /// The viewer cancelled.
     Cancelled,
@@ -91,12 +91,12 @@ pub enum Refusal {
     DeadlinePassed,
 }
 
-/// The time in which a session had to start has passed. Only playback consumes it, and then decides.
+/// The time in which a session had to start has passed. Only playback consumes this event, and then decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaybackDeadlinePassed {
     /// The session.
     pub session_id: SessionId,
-    /// The time by which it had to start.
+    /// The time by which the session had to start.
     pub due_at: Timestamp,
 }
 
@@ -114,11 +114,11 @@ pub struct PlaybackEnded {
     pub title_id: TitleId,
     /// The reason.
     pub reason: EndReason,
-    /// When it started.
+    /// When the session started.
     pub started_at: Timestamp,
-    /// When it was over: the last sign of life, if it was lost.
+    /// When the session ended. For a lost session, the time of its last heartbeat.
     pub ended_at: Timestamp,
-    /// How long it was watched.
+    /// The seconds that the session was watched.
     pub watched_seconds: u32,
     /// The position in the title.
     pub position_seconds: u32,
@@ -143,25 +143,25 @@ pub enum EndReason {
     LicenseExpired,
     /// The account was closed.
     Closed,
-    /// There was no sign of life any more.
+    /// The heartbeats stopped.
     Lost,
 }
 
-/// A sign of life of a session. It is telemetry and no event. All counts are sums since the start, so
-/// duplicates and disorder change nothing: the greatest number is the newest.
+/// A heartbeat of a session. This is telemetry, not an event. All counts are sums since the start, so duplicates and
+/// disorder change nothing: the greatest number is the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Heartbeat {
     /// The session.
     pub session_id: SessionId,
     /// The title.
     pub title_id: TitleId,
-    /// It counts up in a session.
+    /// The number of the heartbeat. It grows in a session.
     pub number: u32,
     /// The position in the title.
     pub position_seconds: u32,
-    /// How long the session was watched so far.
+    /// The seconds that the session was watched so far.
     pub watched_seconds: u32,
-    /// When the device was there.
+    /// When playback received the heartbeat.
     pub at: Timestamp,
 }
 
@@ -175,7 +175,7 @@ impl Telemetry for Heartbeat {
     }
 }
 
-/// Playback holds nothing about this account any more.
+/// Playback has no data about this account any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViewerErased {
     /// The closure.

@@ -1,10 +1,10 @@
-//! The sagas that the events of streaming form.
+//! The sagas of streaming.
 
 use ballet_core::{Never, Saga};
 
 use crate::playback::PlaybackRefused;
 
-/// From the request to the end: a slot of the account's plan, a licence for the title, and hours of watching.
+/// A session from the request to the end: a slot of the account's plan, a licence for the title, and hours of watching.
 #[derive(Debug)]
 pub struct PlaybackSession;
 
@@ -14,7 +14,7 @@ impl Saga for PlaybackSession {
     type Abort = PlaybackRefused;
 }
 
-/// A title goes: its licences are revoked, and what is watched of it ends.
+/// The withdrawal of a title: its licences are revoked, and its sessions end.
 #[derive(Debug)]
 pub struct TitleWithdrawal;
 
@@ -24,7 +24,7 @@ impl Saga for TitleWithdrawal {
     type Abort = Never;
 }
 
-/// A person goes: each service erases what it holds about the account.
+/// The closure of an account: each service erases its data about the account.
 #[derive(Debug)]
 pub struct AccountClosure;
 

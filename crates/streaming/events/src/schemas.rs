@@ -5,7 +5,7 @@ use schemars::{Schema, schema_for};
 
 use crate::{accounts, analytics, playback, titles};
 
-/// Every event of streaming with its JSON schema, by service and then in the order of the sagas. The
+/// Returns every event of streaming with its JSON schema, by service and then in the order of the sagas. The
 /// requests for copies come last.
 #[must_use]
 pub fn schemas() -> Vec<(EventType, Schema)> {

@@ -1,4 +1,4 @@
-//! The events of titles. Those about a title have it whole, as it is after the change: of two states of a
+//! The events of titles. Events about a title carry the whole title as it is after the change: of two states of a
 //! title, the one with the higher version is the newer.
 
 use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
@@ -10,7 +10,7 @@ use values::{Country, Slug};
 use crate::keys::{ACCOUNT, CLOSURE, SESSION, TITLE, WITHDRAWAL};
 use crate::values::ids::{AccountId, ClosureId, SessionId, TitleId, WithdrawalId};
 
-/// A title, whole, as it was after one change.
+/// The whole state of a title after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Title {
     /// The title.
@@ -23,26 +23,26 @@ pub struct Title {
     pub description: String,
     /// The genre.
     pub genre: Slug,
-    /// The age from which on one may watch it.
+    /// The minimum age of viewers.
     pub min_age: u8,
-    /// How long it is.
+    /// The length of the title.
     pub length_seconds: u32,
-    /// Where and when it may be shown.
+    /// The regions and periods in which the title may be shown.
     pub rights: Vec<Right>,
-    /// When it was published.
+    /// When the title was published.
     pub published_at: Timestamp,
-    /// When it was changed last.
+    /// When the title was changed last.
     pub changed_at: Timestamp,
 }
 
-/// A title may be shown in a region for a time.
+/// The right to show a title in a region for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Right {
     /// The region.
     pub region: Country,
     /// The first moment.
     pub from: Timestamp,
-    /// The moment at which it is over.
+    /// The moment at which the right ends.
     pub until: Timestamp,
 }
 
@@ -71,7 +71,7 @@ impl EntityEvent for TitlePublished {
     }
 }
 
-/// A title can no longer be watched. It does not come back.
+/// A title can no longer be watched. A withdrawal is final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TitleWithdrawn {
     /// The withdrawal.
@@ -101,7 +101,7 @@ pub struct TitleLicensesRevoked {
     pub withdrawal_id: WithdrawalId,
     /// The title.
     pub title_id: TitleId,
-    /// The number of sessions that had one.
+    /// The number of sessions that had a licence.
     pub sessions: u64,
 }
 
@@ -110,7 +110,7 @@ impl Event for TitleLicensesRevoked {
     const KEYS: &'static [Key] = &[WITHDRAWAL, TITLE];
 }
 
-/// A session lost its licence, because its title was withdrawn. There is one for each session.
+/// A session lost its licence, because its title was withdrawn. There is one event for each session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaybackLicenseRevoked {
     /// The withdrawal.
@@ -135,7 +135,7 @@ pub struct PlaybackLicenseGranted {
     pub title_id: TitleId,
     /// When the licence ends.
     pub until: Timestamp,
-    /// How long the title is.
+    /// The length of the title.
     pub length_seconds: u32,
 }
 
@@ -163,11 +163,11 @@ pub enum LicenseDenial {
     UnknownTitle,
     /// The title was withdrawn.
     Withdrawn,
-    /// It is not shown in the account's region.
+    /// The title is not shown in the account's region.
     Region,
-    /// It is shown there, but not at this time.
+    /// The title is shown there, but not at this time.
     NotInPeriod,
-    /// It is for older people than the plan is.
+    /// The title is for viewers above the age of the plan.
     Age,
 }
 
@@ -176,7 +176,7 @@ impl Event for PlaybackLicenseDenied {
     const KEYS: &'static [Key] = &[SESSION, TITLE];
 }
 
-/// A session that was never started has no licence any more.
+/// The licence of a session that never started is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaybackLicenseCancelled {
     /// The session.
@@ -188,7 +188,7 @@ impl Event for PlaybackLicenseCancelled {
     const KEYS: &'static [Key] = &[SESSION];
 }
 
-/// Titles holds nothing about this account any more.
+/// Titles has no data about this account any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViewerErased {
     /// The closure.

@@ -1,87 +1,87 @@
-//! Those who watch, each with an account and devices, and those who publish.
+//! Viewers, each with an account and devices, and publishers.
 
 use anyhow::{Context, Result, bail, ensure};
 use ballet_trials::{Site, SiteClient};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// What an account may do with what is its own.
+/// The scope of an account.
 const WATCHES: &str = "streaming:watch";
-/// What those may do who publish.
+/// The scope of a publisher.
 const PUBLISHES: &str = "titles:write";
-/// How often somebody signs up anew whose answer was lost.
+/// The most attempts of a sign-up whose answers are lost.
 const SIGN_UPS: usize = 20;
 
-/// The viewer with this number.
+/// A viewer with a number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
 /// An account with its devices.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct Household {
     pub(crate) account: String,
     pub(crate) devices: Vec<String>,
-    /// What its devices show to the gateway.
+    /// The token of its devices for the gateway.
     pub(crate) token: Option<String>,
 }
 
-/// Who publishes titles.
+/// A publisher of titles.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct TitlePublisher {
     token: Option<String>,
 }
 
-impl Publisher {
+impl TitlePublisher {
     pub(crate) async fn new(site: &Site) -> Result<Self> {
         Ok(Self { token: site.token(&site.new_id().to_string(), PUBLISHES).await? })
     }
 
-    /// The publisher as a client.
-    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
-        Client { http: client.http.with(self.token.as_deref()) }
+    /// This client with the publisher's token.
+    pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
+        StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
 }
 
-/// A title that may be watched in a region.
+/// Returns the body of a request to publish a title for a region.
 pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
     json!({ "name": "The Harbour", "genre": "drama", "min_age": min_age, "length_seconds": 5400,
         "rights": [{ "region": region,
             "from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z" }] })
 }
 
-impl Home {
-    /// What a device asks for that wants to watch.
+impl Household {
+    /// Returns the body of a device's request for a session.
     pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
         json!({
             "account_id": self.account, "device_id": self.devices[device], "title_id": title,
         })
     }
 
-    /// A device of this account.
-    pub(crate) fn at<'a>(&'a self, client: Client<'a>) -> Client<'a> {
-        Client { http: client.http.with(self.token.as_deref()) }
+    /// This client with the account's token.
+    pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
+        StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
 }
 
-impl<'a> Client<'a> {
+impl<'a> StreamingClient<'a> {
     pub(crate) const fn new(site: &'a Site, number: usize) -> Self {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// Makes something, and returns its id.
+    /// Creates something, and returns its id.
     async fn make(&self, service: &str, path: &str, field: &str, body: &Value) -> Result<String> {
         let answer = self.http.done(Method::POST, service, path, body).await?;
         let id = answer[field].as_str();
         Ok(id.with_context(|| format!("POST {path} answered {answer}"))?.to_owned())
     }
 
-    /// Somebody signs up, and adds devices.
-    pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Home> {
+    /// Signs up, and adds devices.
+    pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Household> {
         let account = self.sign_up(plan).await?;
         let token = self.http.site.token(&account, WATCHES).await?;
-        let mut home = Home { account, devices: Vec::new(), token };
+        let mut home = Household { account, devices: Vec::new(), token };
         for number in 0..devices {
             let path = format!("/accounts/{}/devices", home.account);
             let device = json!({ "name": format!("Device {number}") });
@@ -99,7 +99,7 @@ impl<'a> Client<'a> {
                 self.http.ask(Method::POST, "accounts", "/sign-up", &person).await?;
             match (status, answer["account_id"].as_str()) {
                 (StatusCode::CREATED, Some(account)) => return Ok(account.to_owned()),
-                // A request without an answer has taken the address.
+                // An earlier request, whose answer was lost, has taken the address.
                 (StatusCode::CONFLICT, _) => {}
                 _ => bail!("a sign-up is answered with {status}: {answer}"),
             }
@@ -112,7 +112,12 @@ impl<'a> Client<'a> {
         self.make("titles", "/titles", "title_id", &new_title(region, min_age)).await
     }
 
-    pub(crate) async fn request(&self, home: &Home, device: usize, title: &str) -> Result<String> {
+    pub(crate) async fn request(
+        &self,
+        home: &Household,
+        device: usize,
+        title: &str,
+    ) -> Result<String> {
         self.make("playback", "/sessions", "session_id", &home.wants(device, title)).await
     }
 
@@ -140,7 +145,7 @@ impl<'a> Client<'a> {
         Ok(self.http.ask(Method::POST, "playback", &path, &sign).await?.0)
     }
 
-    /// Stops a session, and returns what the answer says of it.
+    /// Stops a session, and returns it.
     pub(crate) async fn stop(&self, session: &str) -> Result<Value> {
         let path = format!("/sessions/{session}/stop");
         self.http.done(Method::POST, "playback", &path, &json!({})).await

@@ -1,5 +1,5 @@
-//! What streaming says about itself, so that it can be tried: its services, what its viewers do and how
-//! often, how that must end, and what must hold between its databases.
+//! Streaming as the subject of trials: its services, the scenarios of its viewers, their expected ends, and the audit
+//! of its databases.
 
 #![warn(missing_docs)]
 

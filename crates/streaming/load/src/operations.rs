@@ -1,4 +1,4 @@
-//! What a client can do through the gateway, which service that takes, and what it sees while that is down.
+//! The operations of a client through the gateway, and the service that each needs.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use ballet_trials::{Attempt, BegunSaga, End, Operation, Site, id};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::client::{Client, Home, Publisher, new_title};
+use crate::client::{Household, StreamingClient, TitlePublisher, new_title};
 
-/// Who tries the operations.
+/// The client that tries the operations.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
-    home: Home,
-    publisher: Publisher,
+    home: Household,
+    publisher: TitlePublisher,
     title: String,
 }
 
 pub(crate) async fn operations(site: &Arc<Site>) -> Result<Vec<Operation>> {
-    let client = Client::new(site, 0);
-    let publisher = Publisher::new(site).await?;
+    let client = StreamingClient::new(site, 0);
+    let publisher = TitlePublisher::new(site).await?;
     let title = publisher.at(client).title("DE", 0).await?;
     let home = client.home("family", 1).await?;
     let visitor = Arc::new(Visitor { site: Arc::clone(site), home, publisher, title });
@@ -50,8 +50,8 @@ pub(crate) async fn operations(site: &Arc<Site>) -> Result<Vec<Operation>> {
 }
 
 impl Visitor {
-    fn viewer(&self) -> Client<'_> {
-        self.home.at(Client::new(&self.site, 0))
+    fn viewer(&self) -> StreamingClient<'_> {
+        self.home.at(StreamingClient::new(&self.site, 0))
     }
 
     async fn reads(self: Arc<Self>, service: &'static str, path: String) -> Result<Attempt> {
@@ -65,7 +65,7 @@ impl Visitor {
         Ok(publisher.http.once(Method::POST, "titles", "/titles", &title).await?.0.into())
     }
 
-    /// Begins a session. It is stopped by nobody, and so it is lost some time later.
+    /// Begins a session. Nobody stops it, so it is lost some time later.
     async fn starts(self: Arc<Self>) -> Result<Attempt> {
         let wanted = self.home.wants(0, &self.title);
         let viewer = self.viewer().http;

@@ -1,24 +1,24 @@
-//! The services of streaming, as this program runs them.
+//! The services of streaming, as a trial's program runs them.
 
 use ballet_trials::ServiceProgram;
 use clap::Parser;
 use playback::config::PlaybackSettings;
 
 #[derive(Debug, Parser)]
-struct Playback {
+struct PlaybackArgs {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
     playback: PlaybackSettings,
 }
 
-/// All of them, each as its own program is.
+/// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = playback::participant(PlaybackSettings::default()).part();
     vec![
         ServiceProgram::of(accounts::service),
         ServiceProgram::of(analytics::service),
-        ServiceProgram::with(playback, |args: Playback, clock| {
+        ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
             (args.ballet, playback::service(args.playback).clock(clock))
         }),
         ServiceProgram::of(titles::service),

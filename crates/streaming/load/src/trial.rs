@@ -13,22 +13,22 @@ use streaming::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
-use crate::cases::{CASES, Does};
-use crate::client::Client;
+use crate::cases::{CASES, ViewerScenario};
+use crate::client::StreamingClient;
 use crate::viewers::{self, Shelf};
-use crate::watcher::Watcher;
+use crate::watcher::PlanWatcher;
 use crate::{operations, services};
 
 /// Streaming.
 #[derive(Debug, Default)]
 pub struct Streaming {
-    watcher: Watcher,
-    /// The titles that viewers want.
+    watcher: PlanWatcher,
+    /// The titles that the viewers share.
     shelf: OnceLock<Shelf>,
 }
 
 impl Trial for Streaming {
-    type Case = Does;
+    type Case = ViewerScenario;
 
     const NAME: &'static str = "streaming";
     const COMPLETED: &'static [EventType] = &[StreamSlotReleased::TYPE];
@@ -40,13 +40,13 @@ impl Trial for Streaming {
         services::services()
     }
 
-    fn cases(&self) -> Vec<Case<Does>> {
+    fn cases(&self) -> Vec<Case<ViewerScenario>> {
         CASES.to_vec()
     }
 
-    async fn play(&self, does: &Does, number: usize, site: &Site) -> Result<BegunSaga> {
+    async fn play(&self, scenario: &ViewerScenario, number: usize, site: &Site) -> Result<BegunSaga> {
         let shelf = self.shelf.get().context("nothing is published")?;
-        viewers::play(*does, Client::new(site, number), shelf).await
+        viewers::play(*scenario, StreamingClient::new(site, number), shelf).await
     }
 
     async fn prepare(&self, site: &Site) -> Result<()> {
@@ -70,7 +70,7 @@ impl Trial for Streaming {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // A service that is killed every few seconds must not refuse those who wait for it.
+            // Sessions must not run into the deadline while a service is killed every few seconds.
             ("START_DEADLINE_SECONDS", "600".to_owned()),
             ("LOST_AFTER_SECONDS", "10".to_owned()),
         ]

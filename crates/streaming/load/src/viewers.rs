@@ -1,4 +1,4 @@
-//! What each viewer does, and how the session of it must end.
+//! Plays the scenarios, and says how each session must end.
 
 use anyhow::{Context, Result, ensure};
 use ballet::Event;
@@ -7,22 +7,22 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use streaming_events::accounts::StreamSlotReserved;
 
-use crate::cases::Does;
-use crate::client::{Client, Home, Publisher};
+use crate::cases::ViewerScenario;
+use crate::client::{Household, StreamingClient, TitlePublisher};
 
-/// Titles that all viewers share.
+/// The titles that all viewers share.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) any: String,
     pub(crate) foreign: String,
     pub(crate) grim: String,
-    publisher: Publisher,
+    publisher: TitlePublisher,
 }
 
 impl Shelf {
     pub(crate) async fn fill(site: &Site) -> Result<Self> {
-        let publisher = Publisher::new(site).await?;
-        let publishes = publisher.at(Client::new(site, 0));
+        let publisher = TitlePublisher::new(site).await?;
+        let publishes = publisher.at(StreamingClient::new(site, 0));
         Ok(Self {
             any: publishes.title("DE", 0).await?,
             foreign: publishes.title("FR", 0).await?,
@@ -32,27 +32,33 @@ impl Shelf {
     }
 }
 
-pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Result<BegunSaga> {
-    let (plan, devices) = match does {
-        Does::Watch | Does::Pause => ("family", 1),
-        Does::ShareTooOften => ("duo", 3),
-        Does::ShareOne => ("basic", 2),
-        Does::TakeSmallerPlan => ("duo", 2),
-        Does::WantGrim => ("kids", 1),
+pub(crate) async fn play(
+    scenario: ViewerScenario,
+    client: StreamingClient<'_>,
+    shelf: &Shelf,
+) -> Result<BegunSaga> {
+    let (plan, devices) = match scenario {
+        ViewerScenario::Watch | ViewerScenario::Pause => ("family", 1),
+        ViewerScenario::ShareTooOften => ("duo", 3),
+        ViewerScenario::ShareOne => ("basic", 2),
+        ViewerScenario::TakeSmallerPlan => ("duo", 2),
+        ViewerScenario::WantGrim => ("kids", 1),
         _ => ("duo", 1),
     };
     let home = client.home(plan, devices).await?;
     let viewer = home.at(client);
-    match does {
-        Does::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
-        Does::Pause => watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await,
-        Does::LoseNetwork => {
+    match scenario {
+        ViewerScenario::Watch => watch(viewer, &home, shelf, &[(1, 1), (2, 2)]).await,
+        ViewerScenario::Pause => {
+            watch(viewer, &home, shelf, &[(1, 1), (3, 1), (2, 1), (3, 1), (4, 2)]).await
+        }
+        ViewerScenario::LoseNetwork => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
             viewer.decided(&session).await?;
             viewer.beat(&session, 1, 1).await?;
-            completed(&session)
+            expect_completed(&session)
         }
-        Does::Cancel => {
+        ViewerScenario::Cancel => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
             // While the licence is granted, or sooner.
             if client.http.number.is_multiple_of(2) {
@@ -60,79 +66,85 @@ pub(crate) async fn play(does: Does, client: Client<'_>, shelf: &Shelf) -> Resul
             }
             let stopped = viewer.stop(&session).await?;
             match stopped["status"].as_str() {
-                Some("refused") => refused(&session, "cancelled"),
-                _ => completed(&session),
+                Some("refused") => expect_refused(&session, "cancelled"),
+                _ => expect_completed(&session),
             }
         }
-        Does::ShareTooOften => share_too_often(viewer, &home, shelf).await,
-        Does::ShareOne => {
-            let first = started(viewer, &home, 0, &shelf.any).await?;
-            client.http.site.began("the stream before", completed(&first)?);
-            let second = started(viewer, &home, 1, &shelf.any).await?;
+        ViewerScenario::ShareTooOften => share_too_often(viewer, &home, shelf).await,
+        ViewerScenario::ShareOne => {
+            let first = start_session(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", expect_completed(&first)?);
+            let second = start_session(viewer, &home, 1, &shelf.any).await?;
             let late = viewer.beat(&first, 1, 1).await?;
             ensure!(late == StatusCode::GONE, "the stream that was displaced goes on: {late}");
             viewer.stop(&second).await?;
-            completed(&second)
+            expect_completed(&second)
         }
-        Does::TakeSmallerPlan => {
-            let first = started(viewer, &home, 0, &shelf.any).await?;
-            client.http.site.began("the stream before", completed(&first)?);
-            let second = started(viewer, &home, 1, &shelf.any).await?;
+        ViewerScenario::TakeSmallerPlan => {
+            let first = start_session(viewer, &home, 0, &shelf.any).await?;
+            client.http.site.began("the stream before", expect_completed(&first)?);
+            let second = start_session(viewer, &home, 1, &shelf.any).await?;
             let path = format!("/accounts/{}/plan", home.account);
             let plan = json!({ "plan": "basic" });
             viewer.http.done(Method::PUT, "accounts", &path, &plan).await?;
             viewer.stop(&second).await?;
             viewer.stop(&first).await?;
-            completed(&second)
+            expect_completed(&second)
         }
-        Does::RemoveDevice => {
-            let session = started(viewer, &home, 0, &shelf.any).await?;
+        ViewerScenario::RemoveDevice => {
+            let session = start_session(viewer, &home, 0, &shelf.any).await?;
             let path = format!("/accounts/{}/devices/{}", home.account, home.devices[0]);
             viewer.delete("accounts", &path).await?;
-            completed(&session)
+            expect_completed(&session)
         }
-        Does::WatchWithdrawn => {
+        ViewerScenario::WatchWithdrawn => {
             let publisher = shelf.publisher.at(client);
             let title = publisher.title("DE", 0).await?;
-            let session = started(viewer, &home, 0, &title).await?;
+            let session = start_session(viewer, &home, 0, &title).await?;
             publisher.delete("titles", &format!("/titles/{title}")).await?;
-            completed(&session)
+            expect_completed(&session)
         }
-        Does::CloseAccount => {
-            let session = started(viewer, &home, 0, &shelf.any).await?;
+        ViewerScenario::CloseAccount => {
+            let session = start_session(viewer, &home, 0, &shelf.any).await?;
             viewer.delete("accounts", &format!("/accounts/{}", home.account)).await?;
-            completed(&session)
+            expect_completed(&session)
         }
-        Does::WantForeign => want(viewer, &home, &shelf.foreign, "region").await,
-        Does::WantGrim => want(viewer, &home, &shelf.grim, "age").await,
-        Does::WantUnknown => {
+        ViewerScenario::WantForeign => {
+            request_in_vain(viewer, &home, &shelf.foreign, "region").await
+        }
+        ViewerScenario::WantGrim => request_in_vain(viewer, &home, &shelf.grim, "age").await,
+        ViewerScenario::WantUnknown => {
             let unknown = client.http.site.new_id().to_string();
-            want(viewer, &home, &unknown, "unknown_title").await
+            request_in_vain(viewer, &home, &unknown, "unknown_title").await
         }
     }
 }
 
-/// Watches with these signs of life, and stops.
+/// Watches with these heartbeats, and stops.
 async fn watch(
-    viewer: Client<'_>,
-    home: &Home,
+    viewer: StreamingClient<'_>,
+    home: &Household,
     shelf: &Shelf,
     signs: &[(u32, u32)],
 ) -> Result<BegunSaga> {
-    let session = started(viewer, home, 0, &shelf.any).await?;
+    let session = start_session(viewer, home, 0, &shelf.any).await?;
     for (number, watched) in signs {
         viewer.beat(&session, *number, *watched).await?;
     }
     viewer.stop(&session).await?;
-    completed(&session)
+    expect_completed(&session)
 }
 
-/// The third stream is refused, unless one of the others is over by then.
-async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Result<BegunSaga> {
+/// Requests three streams. The third is refused, unless one of the others is over by then.
+async fn share_too_often(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    shelf: &Shelf,
+) -> Result<BegunSaga> {
     let mut before = Vec::new();
     for device in 0..2 {
-        let session = started(viewer, home, device, &shelf.any).await?;
-        viewer.http.site.began("the streams before", completed(&session)?);
+        let session = start_session(viewer, home, device, &shelf.any).await?;
+        viewer.http.site.began("the streams before", expect_completed(&session)?);
         before.push(session);
     }
     let third = viewer.request(home, 2, &shelf.any).await?;
@@ -148,30 +160,40 @@ async fn share_too_often(viewer: Client<'_>, home: &Home, shelf: &Shelf) -> Resu
     for session in before.iter().chain([&third]) {
         viewer.stop(session).await?;
     }
-    if is_refused { refused(&third, "no_slot") } else { completed(&third) }
+    if is_refused { expect_refused(&third, "no_slot") } else { expect_completed(&third) }
 }
 
-/// Wants a title that is refused.
-async fn want(viewer: Client<'_>, home: &Home, title: &str, reason: &str) -> Result<BegunSaga> {
-    refused(&viewer.request(home, 0, title).await?, reason)
+/// Requests a title that must be refused.
+async fn request_in_vain(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    title: &str,
+    reason: &str,
+) -> Result<BegunSaga> {
+    expect_refused(&viewer.request(home, 0, title).await?, reason)
 }
 
-/// A session that plays.
-async fn started(viewer: Client<'_>, home: &Home, device: usize, title: &str) -> Result<String> {
+/// Requests a session, and waits until it plays.
+async fn start_session(
+    viewer: StreamingClient<'_>,
+    home: &Household,
+    device: usize,
+    title: &str,
+) -> Result<String> {
     let session = viewer.request(home, device, title).await?;
     let decided = viewer.decided(&session).await?;
     ensure!(decided["status"] != "refused", "session {session} is refused: {decided}");
     Ok(session)
 }
 
-fn completed(session: &str) -> Result<BegunSaga> {
-    ends(session, End::Completed)
+fn expect_completed(session: &str) -> Result<BegunSaga> {
+    expect_end(session, End::Completed)
 }
 
-fn refused(session: &str, reason: &str) -> Result<BegunSaga> {
-    ends(session, End::aborted(reason))
+fn expect_refused(session: &str, reason: &str) -> Result<BegunSaga> {
+    expect_end(session, End::aborted(reason))
 }
 
-fn ends(session: &str, end: End) -> Result<BegunSaga> {
+fn expect_end(session: &str, end: End) -> Result<BegunSaga> {
     Ok(BegunSaga { saga: session.parse().context("a session's id")?, end })
 }

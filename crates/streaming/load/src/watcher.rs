@@ -1,4 +1,4 @@
-//! Asks all the time whether anybody watches more than the plan has.
+//! Checks all the time that no account watches more streams than its plan has.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,29 +10,29 @@ use ballet_trials::{ClientAnswer, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;
 
-/// The pause between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 const BEHIND: &str = "accounts:all";
-/// Services that are killed every second do not stay away for so long.
+/// The longest time between two checks that succeed, also while services are killed every second.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
-/// What was seen.
+/// The checks of a trial and their findings.
 #[derive(Debug, Default)]
-pub(crate) struct Watcher {
-    seen: Mutex<Seen>,
+pub(crate) struct PlanWatcher {
+    seen: Mutex<WatcherFindings>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    /// The most streams that each account could have so far. One whose first plan nobody saw is not in it.
+struct WatcherFindings {
+    /// The most streams that each account could have so far. An account whose first plan was missed is not in it.
     streams: HashMap<String, i64>,
     violations: Vec<String>,
 }
 
-impl Watcher {
-    /// Looks until then, at least once. A service that is away is looked at again.
+impl PlanWatcher {
+    /// Checks until the given time, at least once. A check that a service does not answer is repeated.
     pub(crate) async fn run(&self, site: &Site, until: Instant) {
-        // Only those behind streaming see all accounts.
+        // Only operators see all accounts.
         let token = site.token(&site.new_id().to_string(), BEHIND).await.unwrap_or_default();
         let client = SiteClient::new(site, 0).with(token.as_deref());
         let (begun, mut last) = (Instant::now(), Instant::now());
@@ -51,7 +51,7 @@ impl Watcher {
         if longest > SEEN_WITHIN {
             self.seen().violations.push(format!("nobody looked at slots for {longest:.1?}"));
         }
-        // A single turn says nothing.
+        // A single check proves nothing.
         if looks > 1 {
             ui::say(&format!(
                 "looked {looks} times in {:.0?}, {longest:.1?} between two looks at most: {} accounts were \
@@ -62,18 +62,18 @@ impl Watcher {
         }
     }
 
-    /// What is wrong, in sentences.
+    /// Returns the violations so far, in sentences.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.seen().violations.clone()
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, WatcherFindings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn look(&self, client: SiteClient<'_>) -> Result<()> {
-        // One page is one statement, and so one moment. The sessions come first: what an account may play when
-        // they are read, it could play by then.
+        // Each page is read by one statement, and so at one moment. The sessions come first: a plan that allowed them
+        // is known by the time the accounts are read.
         let sessions = page(client, "playback", "/sessions?open=true&limit=1000").await?;
         let accounts = page(client, "accounts", "/accounts?limit=1000").await?;
         let mut seen = self.seen();
@@ -109,7 +109,7 @@ impl Watcher {
     }
 }
 
-/// The items of a page. A service that is away gives none, and the next look asks it again.
+/// Reads the items of a page. Fails if the service does not answer, and the next check asks again.
 async fn page(client: SiteClient<'_>, service: &str, path: &str) -> Result<Vec<Value>> {
     let (saw, mut page) = client.once(Method::GET, service, path, &Value::Null).await?;
     match page["items"].take() {

@@ -10,11 +10,11 @@ pub struct PlaybackSettings {
     #[arg(long, env = "START_DEADLINE_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
     pub start_deadline_seconds: i64,
 
-    /// The seconds between two signs of life of a session.
+    /// The seconds between two heartbeats of a session.
     #[arg(long, env = "HEARTBEAT_SECONDS", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
     pub heartbeat_seconds: i64,
 
-    /// The seconds without a sign of life after which a session is lost.
+    /// The seconds without a heartbeat after which a session is lost.
     #[arg(long, env = "LOST_AFTER_SECONDS", default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=86400))]
     pub lost_after_seconds: i64,
 }

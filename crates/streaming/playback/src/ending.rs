@@ -1,13 +1,13 @@
-//! What makes sessions end: a mark in their rows, and a hint to their watches.
+//! The ending of sessions: a mark in their rows, and a hint to their watches.
 
 use ballet::{Failure, SagaId, Tx, look_now};
 use streaming_events::SessionId;
 use streaming_events::playback::EndReason;
 
 use crate::steps::watch_playback::WatchPlayback;
-use crate::store::ending::{self, Of};
+use crate::store::ending::{self, SessionOwner};
 
-/// Makes these sessions end.
+/// Marks these sessions to end.
 pub(crate) async fn end(
     tx: &mut Tx<'_>,
     sessions: &[SessionId],
@@ -17,13 +17,18 @@ pub(crate) async fn end(
     hint(tx, marked).await
 }
 
-/// Makes all sessions of an account, or of one of its devices, end.
-pub(crate) async fn end_all(tx: &mut Tx<'_>, of: Of, reason: EndReason) -> Result<(), Failure> {
+/// Marks all sessions of an account, or of one of its devices, to end.
+pub(crate) async fn end_all(
+    tx: &mut Tx<'_>,
+    of: SessionOwner,
+    reason: EndReason,
+) -> Result<(), Failure> {
     let marked = ending::mark_all(tx.db(), of, reason).await?;
     hint(tx, marked).await
 }
 
-/// A session that has not started has no watch yet: it looks when it begins.
+/// Makes the watches of these sessions look now. A session that has not started has no watch yet, which will look when
+/// it begins.
 async fn hint(tx: &mut Tx<'_>, sessions: Vec<SessionId>) -> Result<(), Failure> {
     for session_id in sessions {
         look_now::<WatchPlayback>(tx, SagaId(session_id.0)).await?;

@@ -1,4 +1,4 @@
-//! The watch that erases a closed account, once its sessions are over.
+//! The watch that erases a closed account after its sessions are over.
 
 use ballet::{Failure, Look, Tx, Watch};
 use jiff::SignedDuration;
@@ -7,12 +7,12 @@ use streaming_events::accounts::AccountClosed;
 use streaming_events::playback::{EndReason, ViewerErased};
 
 use crate::ending;
-use crate::store::ending::{Of, begin_erasure, erase};
+use crate::store::ending::{SessionOwner, begin_erasure, erase};
 
-/// How often it looks whether all sessions are over.
+/// The interval between two looks whether all sessions are over.
 const AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// Ends what a closed account watches, and then forgets the account.
+/// Ends the sessions of a closed account, and then erases the account.
 #[derive(Debug)]
 pub struct EraseViewer;
 
@@ -24,7 +24,7 @@ impl Watch for EraseViewer {
     async fn begin(&self, tx: &mut Tx<'_>, closed: AccountClosed) -> Result<(), Failure> {
         let AccountClosed { closure_id, account_id, .. } = closed;
         begin_erasure(tx.db(), closure_id, account_id).await?;
-        ending::end_all(tx, Of::Account(account_id), EndReason::Closed).await
+        ending::end_all(tx, SessionOwner::Account(account_id), EndReason::Closed).await
     }
 
     async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<ViewerErased>, Failure> {

@@ -15,13 +15,13 @@ use streaming_events::{AccountId, DeviceId, PlaybackSession, SessionId, TitleId}
 
 use crate::config::PlaybackSettings;
 use crate::ending;
-use crate::refusals::{cancelled, not_playing, own};
-use crate::session::{Position, Session, Status};
+use crate::refusals::{cancelled, not_playing, require_visible};
+use crate::session::{Session, SessionStatus, WatchPosition};
 use crate::store::{position, session};
 
-/// What the handlers work with.
+/// The state that the handlers share.
 #[derive(Debug, Clone)]
-pub(crate) struct Playback {
+pub(crate) struct PlaybackState {
     handle: Handle,
     heartbeats: TelemetryPublisher<Heartbeat>,
     settings: PlaybackSettings,
@@ -29,10 +29,10 @@ pub(crate) struct Playback {
 
 pub(crate) fn routes(handle: Handle, settings: PlaybackSettings) -> Router {
     let heartbeats = handle.telemetry::<Heartbeat>();
-    api().router(Playback { handle, heartbeats, settings })
+    api().router(PlaybackState { handle, heartbeats, settings })
 }
 
-pub(crate) fn api() -> Api<Playback> {
+pub(crate) fn api() -> Api<PlaybackState> {
     let (ok, none) = (StatusCode::OK, "There is no such session.");
     Api::new("playback", "Sessions, from the request to the end, and where people stopped.")
         .get(
@@ -95,11 +95,11 @@ pub(crate) fn api() -> Api<Playback> {
             Operation::new("list_positions", "List where an account stopped")
                 .about("Over all its devices, what was watched last comes first.")
                 .answers(ok, "The positions.")
-                .refuses(StatusCode::NOT_FOUND, "The account is another's."),
+                .refuses(StatusCode::NOT_FOUND, "The account belongs to somebody else."),
         )
 }
 
-/// What somebody wants to watch, and where.
+/// The request for a session.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct NewSession {
     /// The account.
@@ -111,7 +111,7 @@ struct NewSession {
 }
 
 async fn start(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     key: IdempotencyKey,
     Json(NewSession { account_id, device_id, title_id }): Json<NewSession>,
@@ -130,7 +130,7 @@ async fn start(
     let stored = session::find(unit.tx().db(), session_id).await?;
     unit.originate(requested).await?;
     unit.commit().await?;
-    own(stored, session_id, &caller).map(created)
+    require_visible(stored, session_id, &caller).map(created)
 }
 
 fn created(session: Session) -> Created<Session> {
@@ -138,16 +138,16 @@ fn created(session: Session) -> Created<Session> {
 }
 
 async fn read(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
-    own(session::find(handle.db(), session_id).await?, session_id, &caller).map(Json)
+    require_visible(session::find(handle.db(), session_id).await?, session_id, &caller).map(Json)
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct SessionFilter {
     /// Only those that are not over.
     #[serde(default)]
     open: bool,
@@ -160,39 +160,40 @@ struct Filter {
 }
 
 async fn list(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
-    Query(Filter { open, after, limit }): Query<Filter>,
+    Query(SessionFilter { open, after, limit }): Query<SessionFilter>,
 ) -> Result<Json<Page<Session>>, Problem> {
     let sessions = session::page(handle.db(), caller.only(), open, after, limit).await?;
     Ok(Json(Page::new(sessions, limit, |session| session.session_id)))
 }
 
-/// A sign of life.
+/// A heartbeat of a session.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct Sign {
-    /// It counts up in a session.
+struct NewHeartbeat {
+    /// The number of the heartbeat. It grows in a session.
     number: u32,
     /// The position in the title.
     position_seconds: u32,
-    /// How long the session was watched so far. Pauses do not count.
+    /// The seconds that the session was watched so far. Pauses do not count.
     watched_seconds: u32,
 }
 
-/// The answer to a sign of life.
+/// The answer to a heartbeat.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Next {
-    /// The seconds until the next one is due.
+struct HeartbeatAnswer {
+    /// The seconds until the next heartbeat is due.
     next_in_seconds: i64,
 }
 
 async fn beat(
-    State(Playback { handle, heartbeats, settings }): State<Playback>,
+    State(PlaybackState { handle, heartbeats, settings }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
-    Json(Sign { number, position_seconds, watched_seconds }): Json<Sign>,
-) -> Result<Json<Next>, Problem> {
-    let found = own(session::find(handle.db(), session_id).await?, session_id, &caller)?;
+    Json(NewHeartbeat { number, position_seconds, watched_seconds }): Json<NewHeartbeat>,
+) -> Result<Json<HeartbeatAnswer>, Problem> {
+    let found =
+        require_visible(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
     let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
     let Some(believed) = session::note(handle.db(), sign).await? else {
@@ -200,48 +201,48 @@ async fn beat(
         return Err(not_playing(&now, at));
     };
     heartbeats.send(&believed).await?;
-    Ok(Json(Next { next_in_seconds: settings.heartbeat_seconds }))
+    Ok(Json(HeartbeatAnswer { next_in_seconds: settings.heartbeat_seconds }))
 }
 
 async fn stop(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(session_id): Path<SessionId>,
 ) -> Result<Either<Accepted<Session>, Json<Session>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(session_id.0)).await?;
     let found = session::find_to_change(unit.tx().db(), session_id).await?;
-    let found = own(found, session_id, &caller)?;
+    let found = require_visible(found, session_id, &caller)?;
     let is_new = match found.status {
-        Status::Requested => {
+        SessionStatus::Requested => {
             let aborted = unit.abort::<PlaybackSession>(cancelled(session_id)).await?;
             aborted == Abort::Aborted
         }
-        Status::Playing => {
+        SessionStatus::Playing => {
             ending::end(&mut unit.tx(), &[session_id], EndReason::Stopped).await?;
             found.ending.is_none()
         }
-        Status::Refused | Status::Ended => false,
+        SessionStatus::Refused | SessionStatus::Ended => false,
     };
     let after = session::find(unit.tx().db(), session_id).await?.unwrap_or(found);
     unit.commit().await?;
     Ok(if is_new { Either::This(Accepted(after)) } else { Either::That(Json(after)) })
 }
 
-/// The part of a list that is wanted.
+/// The query for positions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Most {
+struct PositionQuery {
     /// The most items.
     #[serde(default)]
     limit: Limit,
 }
 
 async fn positions(
-    State(Playback { handle, .. }): State<Playback>,
+    State(PlaybackState { handle, .. }): State<PlaybackState>,
     caller: Caller,
     Path(account_id): Path<AccountId>,
-    Query(Most { limit }): Query<Most>,
-) -> Result<Json<Page<Position>>, Problem> {
+    Query(PositionQuery { limit }): Query<PositionQuery>,
+) -> Result<Json<Page<WatchPosition>>, Problem> {
     if !caller.is_allowed(account_id) {
         return Err(Problem::not_found(format!("there is no account {account_id}")));
     }

@@ -1,7 +1,7 @@
-//! Playback: sessions, from the request to the end, and where people stopped. It owns the saga
-//! `playback_session`. Up to the start a session can be refused; from then on its row says whether it lives,
-//! for hours. Whatever ends it (the viewer, another session, a withdrawal, a closure, silence) only
-//! writes that row, and the watch of the session finds it.
+//! Playback: sessions, from the request to the end, and the positions where viewers stopped. It owns the saga
+//! `playback_session`. Up to the start a session can be refused. From then on, for hours, its row says whether it is
+//! live. A viewer, another session, a withdrawal or a closure ends a session by a mark in that row, and the watch of the
+//! session finds it. The watch also ends sessions that are silent.
 
 #![warn(missing_docs)]
 
@@ -25,7 +25,7 @@ use crate::erasure::EraseViewer;
 use crate::projections::{EndBeyondPlan, EndDisplaced, EndOnDevice, EndWithdrawn};
 use crate::steps::{SessionRow, StartPlayback, WatchPlayback};
 
-/// Everything that playback does in sagas.
+/// Declares the steps of playback in sagas, and the events and telemetry that it handles.
 #[must_use]
 pub fn participant(settings: PlaybackSettings) -> Participant {
     let participant = Participant::new("playback")
@@ -65,7 +65,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: PlaybackSettings) -> Service {
     Service::new(participant(settings))
@@ -73,7 +73,7 @@ pub fn service(settings: PlaybackSettings) -> Service {
         .routes(move |handle| http::routes(handle, settings))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

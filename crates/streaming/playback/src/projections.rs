@@ -1,5 +1,4 @@
-//! What ends sessions from outside: another session, a smaller plan, a device that is gone, a title that is
-//! withdrawn.
+//! The events that end sessions from outside: another session, a smaller plan, a removed device, a withdrawn title.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::accounts::{DeviceRemoved, PlanChanged, StreamSlotReserved};
@@ -7,9 +6,9 @@ use streaming_events::playback::EndReason;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
 use crate::ending;
-use crate::store::ending::Of;
+use crate::store::ending::SessionOwner;
 
-/// Another session took the slot. That one starts only after this: it waits for the same event.
+/// Ends a session whose slot another session took. The other one starts only after this: it waits for the same event.
 #[derive(Debug)]
 pub(crate) struct EndDisplaced;
 
@@ -25,7 +24,7 @@ impl Projection for EndDisplaced {
     }
 }
 
-/// The plan has fewer streams.
+/// Ends sessions when the plan has fewer streams.
 #[derive(Debug)]
 pub(crate) struct EndBeyondPlan;
 
@@ -38,7 +37,7 @@ impl Projection for EndBeyondPlan {
     }
 }
 
-/// The account does not have the device any more.
+/// Ends the sessions of a removed device.
 #[derive(Debug)]
 pub(crate) struct EndOnDevice;
 
@@ -47,12 +46,12 @@ impl Projection for EndOnDevice {
     type On = DeviceRemoved;
 
     async fn apply(&self, tx: &mut Tx<'_>, removed: DeviceRemoved) -> Result<(), Failure> {
-        let of = Of::Device(removed.account_id, removed.device_id);
+        let of = SessionOwner::Device(removed.account_id, removed.device_id);
         ending::end_all(tx, of, EndReason::Stopped).await
     }
 }
 
-/// The title was withdrawn.
+/// Ends a session whose title was withdrawn.
 #[derive(Debug)]
 pub(crate) struct EndWithdrawn;
 

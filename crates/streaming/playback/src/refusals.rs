@@ -1,4 +1,4 @@
-//! Why a session does not start, in sentences that say what the viewer can do.
+//! The refusals of sessions. The message of each says what the viewer can do.
 
 use axum::http::StatusCode;
 use ballet::Due;
@@ -10,9 +10,9 @@ use streaming_events::accounts::{SlotDenial, StreamSlotDenied};
 use streaming_events::playback::{PlaybackDeadlinePassed, PlaybackRefused, Refusal};
 use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
-use crate::session::{Session, Status};
+use crate::session::{Session, SessionStatus};
 
-/// The account has no slot for it.
+/// The account has no slot for the session.
 pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     let StreamSlotDenied { session_id, reason, streams } = event;
     let (reason, detail) = match reason {
@@ -35,7 +35,7 @@ pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     by_step(session_id, reason, "reserve_slot", detail)
 }
 
-/// The title may not be shown to it.
+/// The title may not be shown to the account.
 pub(crate) fn license_denied(event: PlaybackLicenseDenied) -> PlaybackRefused {
     let PlaybackLicenseDenied { session_id, title_id: _, reason } = event;
     let (reason, detail) = match reason {
@@ -56,13 +56,13 @@ pub(crate) fn license_denied(event: PlaybackLicenseDenied) -> PlaybackRefused {
     by_step(session_id, reason, "grant_license", detail.to_owned())
 }
 
-/// The viewer cancelled before it started.
+/// The viewer cancelled before the session started.
 pub(crate) fn cancelled(session_id: SessionId) -> PlaybackRefused {
     let detail = "the viewer stopped it before it started".to_owned();
     PlaybackRefused { session_id, reason: Refusal::Cancelled, failed_step: None, detail }
 }
 
-/// It did not start in time.
+/// The session did not start in time.
 pub(crate) fn overdue(due: Due) -> PlaybackDeadlinePassed {
     PlaybackDeadlinePassed { session_id: SessionId(due.saga_id.0), due_at: due.at }
 }
@@ -78,8 +78,8 @@ fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -
     PlaybackRefused { session_id, reason, failed_step: Some(step.to_owned()), detail }
 }
 
-/// The session, if there is one that the caller may see.
-pub(crate) fn own(
+/// Returns the session if the caller may see it.
+pub(crate) fn require_visible(
     session: Option<Session>,
     session_id: SessionId,
     caller: &Caller,
@@ -89,18 +89,21 @@ pub(crate) fn own(
         .ok_or_else(|| Problem::not_found(format!("there is no session {session_id}")))
 }
 
-/// A sign of life for a session that did not live at this time.
+/// The refusal of a heartbeat for a session that did not play at this time.
 pub(crate) fn not_playing(session: &Session, at: Timestamp) -> Problem {
     let Session { session_id, status, ending, reason, until, .. } = session;
     let has_license = until.is_none_or(|until| until > at);
-    // One that plays by now has started since.
-    if matches!(status, Status::Requested | Status::Playing) && ending.is_none() && has_license {
+    // A session that plays by now has started since.
+    if matches!(status, SessionStatus::Requested | SessionStatus::Playing)
+        && ending.is_none()
+        && has_license
+    {
         return Problem::conflict(format!(
             "session {session_id} has not started: read it until it plays"
         ));
     }
     let why = reason.as_deref().or(ending.as_deref()).unwrap_or("license_expired");
-    let word = if *status == Status::Refused { "was refused" } else { "ended" };
+    let word = if *status == SessionStatus::Refused { "was refused" } else { "ended" };
     let detail = format!("session {session_id} {word} ({why}): start a new one to go on");
     Problem::new(StatusCode::GONE, detail).with("reason", why.into())
 }

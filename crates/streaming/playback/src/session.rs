@@ -11,15 +11,14 @@ use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
 /// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "SessionStatus")]
-pub(crate) enum Status {
-    /// It waits for a slot and a licence.
+pub(crate) enum SessionStatus {
+    /// The session waits for a slot and a licence.
     Requested,
-    /// It plays.
+    /// The session plays.
     Playing,
-    /// It never started.
+    /// The session never started.
     Refused,
-    /// It is over.
+    /// The session is over.
     Ended,
 }
 
@@ -37,47 +36,48 @@ pub(crate) struct Session {
     /// The title.
     pub(crate) title_id: TitleId,
     /// The status of the session.
-    pub(crate) status: Status,
-    /// Why it is about to end.
+    pub(crate) status: SessionStatus,
+    /// Why the session is about to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ending: Option<String>,
-    /// When it was requested.
+    /// When the session was requested.
     pub(crate) requested_at: Timestamp,
-    /// When it started.
+    /// When the session started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<Timestamp>,
-    /// When its licence ends.
+    /// When the session's licence ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Timestamp>,
-    /// The last sign of life.
+    /// The time of the last heartbeat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seen_at: Option<Timestamp>,
     /// The position in the title.
     pub(crate) position_seconds: i32,
-    /// How long it was watched.
+    /// The seconds that the session was watched.
     pub(crate) watched_seconds: i32,
-    /// Why it was refused, or ended.
+    /// Why the session was refused, or ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// The step that refused, if a step did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failed_step: Option<String>,
-    /// What was wrong, and what the viewer can do, as a sentence.
+    /// The cause and the viewer's options, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
-    /// When it was refused, or ended.
+    /// When the session was refused, or ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// Where an account stopped in a title.
+/// The position where an account stopped in a title.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Position {
+#[schemars(rename = "Position")]
+pub(crate) struct WatchPosition {
     /// The title.
     pub(crate) title_id: TitleId,
     /// The position in the title.
     pub(crate) position_seconds: i32,
-    /// When it was watched.
+    /// When the title was watched.
     pub(crate) watched_at: Timestamp,
 }
 
@@ -112,7 +112,7 @@ impl FromRow<'_, PgRow> for Session {
     }
 }
 
-impl FromRow<'_, PgRow> for Position {
+impl FromRow<'_, PgRow> for WatchPosition {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             title_id: TitleId(row.try_get("title_id")?),

@@ -1,5 +1,5 @@
-//! Streaming as a whole: its choreography, read from the declarations of its services, and the
-//! [`audit`] of what must hold between them.
+//! Streaming as a whole: its choreography, read from the declarations of its services, and the [`audit`] of the rules
+//! between them.
 
 #![warn(missing_docs)]
 
@@ -10,13 +10,13 @@ use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use playback::config::PlaybackSettings;
 
-/// The declarations of all services of streaming. No service runs.
+/// Returns the declarations of all services of streaming. No service runs.
 #[must_use]
 pub fn system() -> System {
     System { name: "streaming", parts: participants().iter().map(Participant::part).collect() }
 }
 
-/// The contracts of all services of streaming.
+/// Returns the contracts of all services of streaming.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
     participants().iter().map(Participant::contract).collect()
@@ -31,7 +31,7 @@ fn participants() -> [Participant; 4] {
     ]
 }
 
-/// The names of the services with what their HTTP routes take and answer.
+/// Returns the names of the services with the OpenAPI documents of their HTTP routes.
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 use streaming_events::{Slug, TitleId, WithdrawalId};
 
-use crate::draft::Draft;
+use crate::new_title::NewTitle;
 use crate::store::{search, title};
-use crate::title::Stored;
+use crate::title::StoredTitle;
 
 /// The longest text to search for, in characters.
 const MAX_QUERY: usize = 200;
@@ -21,7 +21,7 @@ const MAX_QUERY: usize = 200;
 pub(crate) fn api() -> Api<Handle> {
     let (ok, none, gone) =
         (StatusCode::OK, "There never was such a title.", "The title is withdrawn.");
-    Api::new("titles", "What can be watched, where and when.")
+    Api::new("titles", "Titles, and where and when they can be watched.")
         .get(
             "/titles",
             list,
@@ -64,7 +64,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/titles/{title_id}",
             withdraw,
             Operation::new("withdraw_title", "Withdraw a title")
-                .about("What is watched of it ends. It does not come back.")
+                .about("Its sessions end. A withdrawal is final.")
                 .answers(StatusCode::ACCEPTED, "The title is withdrawn; sessions still end.")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, "The title was withdrawn before."),
@@ -73,7 +73,7 @@ pub(crate) fn api() -> Api<Handle> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct TitleFilter {
     /// Only those of this genre.
     genre: Option<Slug>,
     /// The `next` of the page before. Without it, the list begins.
@@ -86,17 +86,17 @@ struct Filter {
 
 async fn list(
     State(handle): State<Handle>,
-    Query(Filter { genre, after, limit }): Query<Filter>,
+    Query(TitleFilter { genre, after, limit }): Query<TitleFilter>,
 ) -> Result<Json<Page<Title>>, Problem> {
     let titles = title::page(handle.db(), genre.as_ref(), after, limit).await?;
     Ok(Json(Page::new(titles, limit, |title| title.title_id)))
 }
 
-/// What is looked for.
+/// The query of a search.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Search {
-    /// What somebody typed. The first 16 words count.
+struct TitleSearch {
+    /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
     /// The most titles.
@@ -106,7 +106,7 @@ struct Search {
 
 async fn find(
     State(handle): State<Handle>,
-    Query(Search { q, limit }): Query<Search>,
+    Query(TitleSearch { q, limit }): Query<TitleSearch>,
 ) -> Result<Json<Page<Title>>, Problem> {
     if q.chars().nth(MAX_QUERY).is_some() || q.contains('\0') {
         let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
@@ -120,12 +120,12 @@ async fn read(
     State(handle): State<Handle>,
     Path(title_id): Path<TitleId>,
 ) -> Result<Json<Title>, Problem> {
-    shown(title_id, title::find(handle.db(), title_id).await?).map(Json)
+    require_visible(title_id, title::find(handle.db(), title_id).await?).map(Json)
 }
 
 async fn publish(
     State(handle): State<Handle>,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<NewTitle>,
 ) -> Result<Created<Title>, Problem> {
     let draft = draft.checked()?;
     let title_id = handle.new_id::<TitleId>();
@@ -155,17 +155,17 @@ async fn withdraw(
     let mut unit = handle.saga_unit(SagaId(withdrawal_id.0)).await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    shown(title_id, title::find_to_withdraw(tx.db(), title_id).await?)?;
+    require_visible(title_id, title::find_to_withdraw(tx.db(), title_id).await?)?;
     let title = title::withdraw(tx.db(), title_id, now).await?;
     unit.originate(TitleWithdrawn { withdrawal_id, title }).await?;
     unit.commit().await?;
     Ok(Accepted(Withdrawal { withdrawal_id, title_id }))
 }
 
-fn shown(title_id: TitleId, stored: Option<Stored>) -> Result<Title, Problem> {
+fn require_visible(title_id: TitleId, stored: Option<StoredTitle>) -> Result<Title, Problem> {
     match stored {
-        Some(Stored { title, withdrawn: false }) => Ok(title),
-        Some(Stored { title, withdrawn: true }) => Err(Problem::new(
+        Some(StoredTitle { title, withdrawn: false }) => Ok(title),
+        Some(StoredTitle { title, withdrawn: true }) => Err(Problem::new(
             StatusCode::GONE,
             format!("title {title_id} was withdrawn at {}: choose another", title.changed_at),
         )),

@@ -1,10 +1,10 @@
-//! Titles: what can be watched, where and when. A session needs a licence for its title; when a title is
-//! withdrawn, all its licences are revoked, also one that is granted at the same time.
+//! Titles: the films and episodes that can be watched, where and when. A session needs a licence for its title. When a
+//! title is withdrawn, all its licences are revoked, also one that is granted at the same time.
 
 #![warn(missing_docs)]
 
-mod draft;
 mod http;
+mod new_title;
 mod projections;
 pub mod steps;
 mod store;
@@ -16,15 +16,15 @@ use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, Ti
 use streaming_events::{AccountClosure, PlaybackSession};
 
 use crate::projections::EndLicense;
-use crate::steps::{EraseViewer, GrantLicense, Nobody, RevokeLicenses};
+use crate::steps::{EraseViewer, GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
 
-/// Everything that titles does in sagas, and what it publishes besides.
+/// Declares the steps of titles in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("titles")
         .saga::<PlaybackSession>(|saga| saga.compensatable(GrantLicense))
         .saga::<AccountClosure>(|saga| saga.retriable(EraseViewer))
-        .owns(Nobody, |saga| {
+        .owns(TitleWithdrawalOwner, |saga| {
             saga.originates::<TitleWithdrawn>("withdraw_title").retriable(RevokeLicenses)
         })
         .projects(EndLicense)
@@ -46,13 +46,13 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0003_word", sql: search::WORDS },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
 }
 
-/// What the HTTP routes take and answer.
+/// Returns the OpenAPI document of the HTTP routes.
 #[must_use]
 pub fn openapi() -> Document {
     http::api().document()

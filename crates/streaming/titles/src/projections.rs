@@ -1,11 +1,11 @@
-//! Notes that a session no longer needs its licence.
+//! Ends the licences of sessions that are over.
 
 use ballet::{Failure, Projection, Tx};
 use streaming_events::playback::PlaybackEnded;
 
-use crate::store::license::{self, State};
+use crate::store::license::{self, LicenseState};
 
-/// The session is over.
+/// Ends the licence of a session that is over.
 #[derive(Debug)]
 pub(crate) struct EndLicense;
 
@@ -14,6 +14,6 @@ impl Projection for EndLicense {
     type On = PlaybackEnded;
 
     async fn apply(&self, tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
-        license::end(tx.db(), ended.session_id, State::Ended).await
+        license::end(tx.db(), ended.session_id, LicenseState::Ended).await
     }
 }

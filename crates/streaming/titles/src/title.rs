@@ -1,4 +1,4 @@
-//! A title as it is stored, and who may watch it.
+//! A title as it is stored, and the rule of who may watch it.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
@@ -7,24 +7,24 @@ use sqlx::{FromRow, Row};
 use streaming_events::titles::{LicenseDenial, Title};
 use streaming_events::{Country, TitleId};
 
-/// The longest licence: a title that is paused over night goes on the next day.
+/// The longest licence. A title that is paused overnight can go on the next day.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// A title as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredTitle {
     pub(crate) title: Title,
     pub(crate) withdrawn: bool,
 }
 
-/// Until when an account of this region and age may watch a title, and how long it is.
+/// Returns until when an account of this region and age may watch a title, and the length of the title in seconds.
 pub(crate) fn judge(
-    stored: Option<&Stored>,
+    stored: Option<&StoredTitle>,
     region: Country,
     max_age: u8,
     now: Timestamp,
 ) -> Result<(Timestamp, u32), LicenseDenial> {
-    let Stored { title, withdrawn } = stored.ok_or(LicenseDenial::UnknownTitle)?;
+    let StoredTitle { title, withdrawn } = stored.ok_or(LicenseDenial::UnknownTitle)?;
     if *withdrawn {
         return Err(LicenseDenial::Withdrawn);
     }
@@ -40,7 +40,7 @@ pub(crate) fn judge(
     Ok((until.min(now + LONGEST), title.length_seconds))
 }
 
-impl FromRow<'_, PgRow> for Stored {
+impl FromRow<'_, PgRow> for StoredTitle {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let time = |column| -> sqlx::Result<Timestamp> {
             Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
@@ -77,7 +77,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
     }
 
-    fn stored(withdrawn: bool) -> Stored {
+    fn stored(withdrawn: bool) -> StoredTitle {
         let region = "DE".parse().expect("a region");
         let right = |from, until| Right { region, from: at(from), until: at(until) };
         let title = Title {
@@ -92,7 +92,7 @@ mod tests {
             published_at: at(0),
             changed_at: at(0),
         };
-        Stored { title, withdrawn }
+        StoredTitle { title, withdrawn }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The routes, and what is said about them.
+//! The routes and their descriptions.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -7,7 +7,7 @@ use ballet_openapi::{Api, Operation, Watchers, json};
 
 use crate::config::DispatchSettings;
 use crate::expiry;
-use crate::http::state::Dispatch;
+use crate::http::state::DispatchState;
 use crate::http::{rides, trips};
 use crate::old_quotes;
 use crate::store::ride;
@@ -18,22 +18,22 @@ pub(crate) fn routes(handle: Handle, settings: DispatchSettings) -> Router {
     let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
         Box::pin(async move { ride::changed(handle.db(), &known).await })
     });
-    api().router(Dispatch { handle, settings, watchers })
+    api().router(DispatchState { handle, settings, watchers })
 }
 
-pub(crate) fn api() -> Api<Dispatch> {
-    trips(rides(Api::new("dispatch", "Rides, the offers of them to drivers, and what they cost.")))
+pub(crate) fn api() -> Api<DispatchState> {
+    trips(rides(Api::new("dispatch", "Rides, their offers to drivers, and their prices.")))
 }
 
-fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
+fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such ride.");
     api.post(
         "/quotes",
         rides::quote,
-        Operation::new("quote", "Ask what a ride costs")
+        Operation::new("quote", "Ask for the price of a ride")
             .about(
-                "A ride that is requested by the quote costs this, whatever the way is in the end. The rider \
-                 is one that `register_rider` has answered.",
+                "A ride that is requested with the quote costs this price, however long the way is in the end. The \
+                 rider is one that `register_rider` returned.",
             )
             .example(json!({
                 "rider_id": "0190a000-0000-7000-8000-000000000001",
@@ -58,10 +58,10 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
         Operation::new("request_ride", "Request a ride for a quoted price")
             .about(
                 "A request that is sent again gets the same ride: there is one ride for a quote. A card \
-                 that is declined cancels it. The quote is one that `quote` has answered.",
+                 that is declined cancels it. The quote is one that `quote` returned.",
             )
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
-            .answers(StatusCode::CREATED, "The ride. When its price is held by the rider's card, a driver is looked for.")
+            .answers(StatusCode::CREATED, "The ride. Once the rider's card holds its price, the search for a driver begins.")
             .refuses(StatusCode::GONE, "The quote is too old.")
             .try_again(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -91,7 +91,7 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
     .get(
         "/rides/{ride_id}/receipt",
         rides::receipt,
-        Operation::new("read_receipt", "Read what a ride cost")
+        Operation::new("read_receipt", "Read the receipt of a ride")
             .answers(ok, "The receipt.")
             .refuses(missing, none)
             .refuses(StatusCode::CONFLICT, "The ride is not over."),
@@ -108,7 +108,7 @@ fn rides(api: Api<Dispatch>) -> Api<Dispatch> {
     )
 }
 
-fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
+fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
     let (ok, missing, none) =
         (StatusCode::OK, StatusCode::NOT_FOUND, "The ride was not offered to this driver.");
     let accepted = "A ride that was just accepted gets its driver in a moment: try again after \
@@ -116,10 +116,10 @@ fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
     let says = json!({ "driver_id": "0190a000-0000-7000-8000-000000000003" });
     let operation = |id, summary, done| {
         Operation::new(id, summary)
-            .about("It may be sent again. The driver is who is signed in.")
+            .about("The request may be repeated. The driver is the one who is signed in.")
             .example(says.clone())
             .answers(ok, done)
-            .refuses(StatusCode::FORBIDDEN, "The driver is another than who is signed in.")
+            .refuses(StatusCode::FORBIDDEN, "The driver is not the one who is signed in.")
             .refuses(missing, none)
     };
     api.get(
@@ -133,9 +133,9 @@ fn trips(api: Api<Dispatch>) -> Api<Dispatch> {
         "/trips/{ride_id}",
         trips::read,
         Operation::new("read_trip", "Read a ride as its driver sees it")
-            .about("From the offer on. Once the offer is over, only who has driven sees the ride.")
+            .about("A driver sees the ride from the offer on. Once the offer is over, only the driver who drove sees it.")
             .answers(ok, "The ride, with the rider's name and rating.")
-            .refuses(missing, "The ride is not offered to this driver, who has not driven it."),
+            .refuses(missing, "The ride is not offered to this driver, and this driver did not drive it."),
     )
     .post(
         "/trips/{ride_id}/accept",

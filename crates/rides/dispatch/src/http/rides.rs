@@ -1,4 +1,4 @@
-//! What riders do.
+//! The handlers of the routes for riders.
 
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
@@ -6,28 +6,28 @@ use ballet::{Abort, Failure, SagaId, Tx, copies};
 use ballet_openapi::{Accepted, Created, Either, Events, NoContent};
 use jiff::SignedDuration;
 use paging::{After, Page};
-use rides_access::Rider as Caller;
+use rides_access::RiderCaller;
 use rides_events::dispatch::RideRequested;
 use rides_events::riders::Rider;
 use rides_events::{Money, QuoteId, RideDispatch, RideId};
 
 use crate::cancel;
-use crate::fare::Way;
+use crate::fare::RouteEstimate;
 use crate::history::StatusChange;
-use crate::http::state::Dispatch;
+use crate::http::state::DispatchState;
 use crate::refusals::{
     in_the_car, no_price, no_quote, no_ride, no_rider, no_tariff, not_over, too_many, too_old,
 };
-use crate::requests::{Journey, Request};
-use crate::ride::{Quote, Receipt, Ride, Status};
+use crate::requests::{Journey, RideRequest};
+use crate::ride::{Quote, Receipt, Ride, RideStatus};
 use crate::store::{payment, quote, ride};
 
-/// How long a price counts.
+/// The time for which a quoted price is valid.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) async fn quote(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Json(Journey { rider_id, pickup, destination }): Json<Journey>,
 ) -> Result<Created<Quote>, Problem> {
     caller.may_act_for(rider_id, Place::body(["rider_id"]))?;
@@ -38,9 +38,9 @@ pub(crate) async fn quote(
     let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
     rider.and_then(|rider| rider.state).ok_or_else(|| no_rider(rider_id))?;
     let tariff = quote::tariff(tx.db(), now).await?.ok_or_else(no_tariff)?;
-    let way = Way::between(pickup, destination);
+    let way = RouteEstimate::between(pickup, destination);
     let price = tariff.price(way).ok_or_else(no_price)?;
-    let Way { meters, seconds } = way;
+    let RouteEstimate { meters, seconds } = way;
     let (tariff, valid_until) = (tariff.version, now + VALID);
     let quoted = Quote {
         quote_id,
@@ -59,12 +59,12 @@ pub(crate) async fn quote(
 }
 
 pub(crate) async fn request(
-    State(Dispatch { handle, settings, .. }): State<Dispatch>,
-    caller: Caller,
-    Json(Request { quote_id }): Json<Request>,
+    State(DispatchState { handle, settings, .. }): State<DispatchState>,
+    caller: RiderCaller,
+    Json(RideRequest { quote_id }): Json<RideRequest>,
 ) -> Result<Created<Ride>, Problem> {
-    // One ride for a quote, also after the database was restored to a time in which there was none: so the processor
-    // is asked under the same keys.
+    // A quote leads to one ride, even if the database is restored to a time before the ride: its id, and with it the
+    // keys of the requests to the card processor, stay the same.
     let ride_id = RideId(quote_id.0);
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
     let mut tx = unit.tx();
@@ -79,7 +79,7 @@ pub(crate) async fn request(
         return Err(too_old(quote_id));
     }
     let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
-    // Each ride takes a driver, and one that is cancelled soon costs nothing.
+    // Each ride takes a driver away from others, and an early cancellation costs nothing.
     let most = settings.rides_of_one;
     if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {
         return Err(too_many(most));
@@ -102,16 +102,16 @@ async fn existing(tx: &mut Tx<'_>, ride_id: RideId) -> Result<Ride, Problem> {
 }
 
 pub(crate) async fn read(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Ride>, Problem> {
-    own(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
+    require_visible(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
 }
 
 pub(crate) async fn watch(
-    State(Dispatch { handle, watchers, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, watchers, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Path(ride_id): Path<RideId>,
     LastEventId(seen): LastEventId<u32>,
 ) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
@@ -124,15 +124,19 @@ pub(crate) async fn watch(
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
 }
 
-/// The ride, if there is one that the caller may see.
-fn own(ride: Option<Ride>, ride_id: RideId, caller: &Caller) -> Result<Ride, Problem> {
+/// Returns the ride if the caller may see it.
+fn require_visible(
+    ride: Option<Ride>,
+    ride_id: RideId,
+    caller: &RiderCaller,
+) -> Result<Ride, Problem> {
     let ride = ride.filter(|ride| caller.is_allowed(ride.quote.rider_id));
     ride.ok_or_else(|| no_ride(ride_id))
 }
 
 pub(crate) async fn list(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Query(After { after, limit }): Query<After<RideId>>,
 ) -> Result<Json<Page<Ride>>, Problem> {
     let rides = ride::page(handle.db(), caller.only(), after, limit).await?;
@@ -140,12 +144,12 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn receipt(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Receipt>, Problem> {
-    let ride = own(ride::find(handle.db(), ride_id).await?, ride_id, &caller)?;
-    if !matches!(ride.status, Status::Completed | Status::Cancelled) {
+    let ride = require_visible(ride::find(handle.db(), ride_id).await?, ride_id, &caller)?;
+    if !matches!(ride.status, RideStatus::Completed | RideStatus::Cancelled) {
         return Err(not_over(ride_id));
     }
     Ok(Json(Receipt {
@@ -161,14 +165,14 @@ pub(crate) async fn receipt(
 }
 
 pub(crate) async fn cancel(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: RiderCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Either<Accepted<Ride>, Json<Ride>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
     let mut tx = unit.tx();
-    let ride = own(ride::find(tx.db(), ride_id).await?, ride_id, &caller)?;
-    if matches!(ride.status, Status::PickedUp | Status::Riding | Status::Completed) {
+    let ride = require_visible(ride::find(tx.db(), ride_id).await?, ride_id, &caller)?;
+    if matches!(ride.status, RideStatus::PickedUp | RideStatus::Riding | RideStatus::Completed) {
         return Err(in_the_car(ride_id));
     }
     let fee = fee(&mut tx, &ride).await?;
@@ -182,7 +186,7 @@ pub(crate) async fn cancel(
     Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
 }
 
-/// What it costs to cancel now, by the tariff of the quote.
+/// Returns the fee for cancelling now, by the tariff of the quote.
 async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
     let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
     let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;

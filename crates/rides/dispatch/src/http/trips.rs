@@ -1,4 +1,4 @@
-//! What drivers do.
+//! The handlers of the routes for drivers.
 
 use axum::extract::State;
 use ballet::core::personal::Personal;
@@ -6,7 +6,7 @@ use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{SagaId, Unit, copies, look_now};
 use jiff::Timestamp;
 use paging::{CURSOR, Limit, Page};
-use rides_access::Driver as Caller;
+use rides_access::DriverCaller;
 use rides_events::dispatch::{NotAccepted, OfferAccepted, RiderPickedUp};
 use rides_events::riders::Rider;
 use rides_events::{DriverId, RideId};
@@ -14,12 +14,12 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::http::state::Dispatch;
-use crate::offer::{Offer, State as OfferState};
+use crate::http::state::DispatchState;
+use crate::offer::{Offer, OfferState};
 use crate::refusals::{no_ride, no_trip, offer_is, ride_is};
-use crate::requests::Says;
-use crate::ride::{Ride, Status};
-use crate::search::go_on;
+use crate::requests::ActingDriver;
+use crate::ride::{Ride, RideStatus};
+use crate::search::continue_search;
 use crate::steps::WatchRide;
 use crate::store::{offer, ride};
 
@@ -30,22 +30,22 @@ pub(crate) struct Trip {
     offer: Offer,
     /// The ride.
     ride: Ride,
-    /// What the driver calls the rider.
+    /// The name by which the driver calls the rider.
     #[serde(skip_serializing_if = "Option::is_none")]
     rider_name: Option<Personal<String>>,
-    /// The mean of what drivers said of the rider, in tenths.
+    /// The mean of the drivers' ratings of the rider, in tenths.
     #[serde(skip_serializing_if = "Option::is_none")]
     rider_rating: Option<u8>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Filter {
+pub(crate) struct OfferFilter {
     /// Only offers that are open, or accepted and not over.
     #[serde(default)]
     live: bool,
     /// The `next` of the page before. Without it, the list begins.
-    #[serde(default, deserialize_with = "behind")]
+    #[serde(default, deserialize_with = "offer_cursor")]
     #[schemars(
         with = "Option<String>",
         extend("pattern" = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[1-9][0-9]{0,3}$")
@@ -57,16 +57,18 @@ pub(crate) struct Filter {
 }
 
 pub(crate) async fn list(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
-    Query(Filter { live, after, limit }): Query<Filter>,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: DriverCaller,
+    Query(OfferFilter { live, after, limit }): Query<OfferFilter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
     let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
-/// Reads the ride and the offer behind which a page begins.
-fn behind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(RideId, i16)>, D::Error> {
+/// Reads a cursor: the ride and the number of the offer after which a page begins.
+fn offer_cursor<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<(RideId, i16)>, D::Error> {
     let Some(after) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let parts = after.rsplit_once('-');
     let parts = parts.and_then(|(ride, attempt)| Some((ride.parse().ok()?, attempt.parse().ok()?)));
@@ -75,8 +77,8 @@ fn behind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(RideId, 
 }
 
 pub(crate) async fn read(
-    State(Dispatch { handle, .. }): State<Dispatch>,
-    caller: Caller,
+    State(DispatchState { handle, .. }): State<DispatchState>,
+    caller: DriverCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Trip>, Problem> {
     let mut unit = handle.unit().await?;
@@ -96,17 +98,17 @@ pub(crate) async fn read(
     Ok(Json(Trip { offer, ride, rider_name: rider.map(|rider| rider.name), rider_rating }))
 }
 
-/// What a driver says about a ride.
+/// The actions of a driver on a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
+enum TripAction {
     Accept,
     Decline,
     Start,
     Complete,
 }
 
-impl Verb {
-    /// Whether it is new. What was said before may be said again, and what is too late is refused.
+impl TripAction {
+    /// Whether the action changes anything. A repeated action changes nothing, and one that comes too late is refused.
     fn is_new(self, offer: &Offer, ride: &Ride, now: Timestamp) -> Result<bool, Problem> {
         let ride_id = ride.ride_id;
         let is_driver = ride.driver_id == Some(offer.driver_id);
@@ -117,14 +119,14 @@ impl Verb {
             (Self::Accept, OfferState::Open, _) if now < offer.expires_at => Ok(true),
             (Self::Decline, OfferState::Open, _) => Ok(true),
             (Self::Accept | Self::Decline, state, _) => Err(offer_is(ride_id, state)),
-            (Self::Start, _, Status::PickedUp | Status::Riding)
-            | (Self::Complete, _, Status::Completed)
+            (Self::Start, _, RideStatus::PickedUp | RideStatus::Riding)
+            | (Self::Complete, _, RideStatus::Completed)
                 if is_driver =>
             {
                 Ok(false)
             }
-            (Self::Start, _, Status::Assigned)
-            | (Self::Complete, _, Status::PickedUp | Status::Riding)
+            (Self::Start, _, RideStatus::Assigned)
+            | (Self::Complete, _, RideStatus::PickedUp | RideStatus::Riding)
                 if is_driver =>
             {
                 Ok(true)
@@ -137,91 +139,93 @@ impl Verb {
     }
 }
 
-/// Does what a driver says, under the lock of the ride's saga. Returns what is so afterwards.
-async fn says(
-    verb: Verb,
-    Dispatch { handle, settings, .. }: Dispatch,
-    caller: Caller,
+/// Performs a driver's action under the lock of the ride's saga. Returns the offer and the ride as they are afterwards.
+async fn perform(
+    action: TripAction,
+    DispatchState { handle, settings, .. }: DispatchState,
+    caller: DriverCaller,
     ride_id: RideId,
-    Says { driver_id }: Says,
+    ActingDriver { driver_id }: ActingDriver,
 ) -> Result<(Offer, Ride), Problem> {
     caller.may_act_for(driver_id, Place::body(["driver_id"]))?;
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
-    let (offer, ride) = found(&mut unit, ride_id, driver_id).await?;
+    let (offer, ride) = read_both(&mut unit, ride_id, driver_id).await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    if !verb.is_new(&offer, &ride, now)? {
+    if !action.is_new(&offer, &ride, now)? {
         return Ok((offer, ride));
     }
-    match verb {
-        Verb::Accept => {
+    match action {
+        TripAction::Accept => {
             offer::accept(tx.db(), &offer).await?;
             ride::accept(tx.db(), ride_id, driver_id, now).await?;
             let attempt = u16::try_from(offer.attempt).map_err(ballet::Failure::permanent)?;
             tx.publish(&OfferAccepted { ride_id, attempt, driver_id }).await?;
         }
-        Verb::Decline => {
+        TripAction::Decline => {
             let most = settings.offers_per_ride;
-            go_on(&mut unit, &ride, &offer, NotAccepted::Declined, most).await?;
+            continue_search(&mut unit, &ride, &offer, NotAccepted::Declined, most).await?;
         }
-        Verb::Start => {
+        TripAction::Start => {
             ride::pick_up(tx.db(), ride_id, now).await?;
             tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
         }
-        Verb::Complete => {
+        TripAction::Complete => {
             ride::arrive(tx.db(), ride_id, now).await?;
             look_now::<WatchRide>(&mut tx, SagaId(ride_id.0)).await?;
         }
     }
-    let now_so = found(&mut unit, ride_id, driver_id).await?;
+    let after = read_both(&mut unit, ride_id, driver_id).await?;
     unit.commit().await?;
-    Ok(now_so)
+    Ok(after)
 }
 
-/// The offer of a ride to a driver, and the ride.
-async fn found(
+/// Reads the offer of a ride to a driver, and the ride.
+async fn read_both(
     unit: &mut Unit,
     ride_id: RideId,
     driver_id: DriverId,
 ) -> Result<(Offer, Ride), Problem> {
     let mut tx = unit.tx();
     let offer = offer::to(tx.db(), ride_id, driver_id).await?;
-    let found = offer.zip(ride::find(tx.db(), ride_id).await?);
-    found.ok_or_else(|| no_trip(ride_id, driver_id))
+    let both = offer.zip(ride::find(tx.db(), ride_id).await?);
+    both.ok_or_else(|| no_trip(ride_id, driver_id))
 }
 
 pub(crate) async fn accept(
-    State(dispatch): State<Dispatch>,
-    caller: Caller,
+    State(dispatch): State<DispatchState>,
+    caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(body): Json<Says>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Offer>, Problem> {
-    says(Verb::Accept, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
+    perform(TripAction::Accept, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
 }
 
 pub(crate) async fn decline(
-    State(dispatch): State<Dispatch>,
-    caller: Caller,
+    State(dispatch): State<DispatchState>,
+    caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(body): Json<Says>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Offer>, Problem> {
-    says(Verb::Decline, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
+    perform(TripAction::Decline, dispatch, caller, ride_id, body)
+        .await
+        .map(|(offer, _)| Json(offer))
 }
 
 pub(crate) async fn start(
-    State(dispatch): State<Dispatch>,
-    caller: Caller,
+    State(dispatch): State<DispatchState>,
+    caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(body): Json<Says>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Ride>, Problem> {
-    says(Verb::Start, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
+    perform(TripAction::Start, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
 }
 
 pub(crate) async fn complete(
-    State(dispatch): State<Dispatch>,
-    caller: Caller,
+    State(dispatch): State<DispatchState>,
+    caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(body): Json<Says>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Ride>, Problem> {
-    says(Verb::Complete, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
+    perform(TripAction::Complete, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
 }

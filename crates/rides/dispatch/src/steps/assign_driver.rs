@@ -5,7 +5,7 @@ use rides_events::dispatch::{DriverAssigned, DriverUnassigned, OfferAccepted};
 
 use crate::store::ride;
 
-/// The ride has the driver who accepted.
+/// Assigns the driver who accepted to the ride.
 #[derive(Debug)]
 pub struct AssignDriver;
 
@@ -27,7 +27,7 @@ impl Compensate for AssignDriver {
     type Compensated = DriverUnassigned;
 
     async fn compensate(&self, _: &mut Tx<'_>, assigned: DriverAssigned) -> CompensateResult<Self> {
-        // The ride's row is cancelled, and keeps the name of who was on the way.
+        // The ride's row is cancelled, and still names the driver who was on the way.
         let DriverAssigned { ride_id, driver_id } = assigned;
         compensated(DriverUnassigned { ride_id, driver_id })
     }

@@ -1,4 +1,4 @@
-//! The step `charge_fare`, once the rider is there.
+//! The step `charge_fare`, after the ride.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rides_events::dispatch::{FareCharged, RideCompleted};
 
 use crate::store::payment;
 
-/// Takes what the rider was told from what is held. What the processor does not give any more is owed: the ride has
+/// Captures the quoted price from the hold. If the processor refuses, the rider owes the price, because the ride has
 /// taken place.
 #[derive(Debug, Clone)]
 pub struct ChargeFare(pub Arc<dyn Provider>);
@@ -26,7 +26,7 @@ impl CallStep for ChargeFare {
 
     async fn request(&self, tx: &mut Tx<'_>, completed: RideCompleted) -> RequestResult<Self> {
         let RideCompleted { ride_id, fare, .. } = completed;
-        call(payment::held(tx.db(), ride_id).await?.settle(fare))
+        call(payment::find_held(tx.db(), ride_id).await?.settle(fare))
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
@@ -57,7 +57,7 @@ impl CallStep for ChargeFare {
     ) -> CallStepResult<Self> {
         let now = tx.now();
         let settled = payment::settle(tx.db(), &request, &answer, now).await?;
-        let payment::Settled { paid, owed } = settled;
+        let payment::Settlement { paid, owed } = settled;
         done(FareCharged { ride_id: RideId(request.order_id), paid, owed })
     }
 }

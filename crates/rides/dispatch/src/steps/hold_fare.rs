@@ -18,27 +18,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{payment, ride};
 
-/// Asks the card processor to hold the price. A driver is looked for when it does.
+/// Asks the card processor to hold the price. Once it does, the search for a driver begins.
 #[derive(Debug, Clone)]
 pub struct HoldFare(pub Arc<dyn Provider>);
 
-/// What is asked of the processor when a ride is cancelled.
+/// The request to the card processor when a ride is cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Release {
-    /// To release all that is held.
+pub enum ReleaseRequest {
+    /// Release the whole hold.
     All(Settle),
-    /// To take what a late cancellation costs, and release the rest.
+    /// Capture the fee for a late cancellation, and release the rest.
     AllBut(Settle),
 }
 
-/// Its answer.
+/// The card processor's answer to a [`ReleaseRequest`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Released {
-    /// Of the request to release.
+pub enum ReleaseAnswer {
+    /// The answer to [`ReleaseRequest::All`].
     All(Void),
-    /// Of the request to take.
+    /// The answer to [`ReleaseRequest::AllBut`].
     AllBut(Capture),
 }
 
@@ -95,7 +95,7 @@ impl CallStep for HoldFare {
         if let Authorization::Declined { reason } = answer {
             return refused(PaymentDeclined { ride_id, reason });
         }
-        // A ride that is cancelled by now needs nobody, and what is held is released.
+        // A ride that is cancelled by now needs no driver, and its compensation releases the hold.
         if let Some(ride) = ride::search(tx.db(), ride_id, now).await? {
             let (rider_id, pickup) = (ride.quote.rider_id, ride.quote.pickup);
             let wanted = DriverWanted { ride_id, attempt: 1, rider_id, pickup, not: Vec::new() };
@@ -107,26 +107,32 @@ impl CallStep for HoldFare {
 
 impl CallCompensate for HoldFare {
     type Compensated = FareReleased;
-    type UndoRequest = Release;
-    type UndoAnswer = Released;
+    type UndoRequest = ReleaseRequest;
+    type UndoAnswer = ReleaseAnswer;
 
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         FareHeld { ride_id, amount }: FareHeld,
     ) -> CompensateRequestResult<Self> {
-        let held = payment::held(tx.db(), ride_id).await?;
+        let held = payment::find_held(tx.db(), ride_id).await?;
         let fee = ride::find(tx.db(), ride_id).await?.and_then(|ride| ride.fee);
         call(match fee {
-            Some(fee) => Release::AllBut(held.settle(fee)),
-            None => Release::All(held.settle(amount)),
+            Some(fee) => ReleaseRequest::AllBut(held.settle(fee)),
+            None => ReleaseRequest::All(held.settle(amount)),
         })
     }
 
-    async fn compensate_call(&self, key: CallKey, request: &Release) -> Result<Released, Failure> {
+    async fn compensate_call(
+        &self,
+        key: CallKey,
+        request: &ReleaseRequest,
+    ) -> Result<ReleaseAnswer, Failure> {
         match request {
-            Release::All(held) => self.0.void(key, held).await.map(Released::All),
-            Release::AllBut(fee) => self.0.capture(key, fee).await.map(Released::AllBut),
+            ReleaseRequest::All(held) => self.0.void(key, held).await.map(ReleaseAnswer::All),
+            ReleaseRequest::AllBut(fee) => {
+                self.0.capture(key, fee).await.map(ReleaseAnswer::AllBut)
+            }
         }
         .map_err(ProviderError::failure)
     }
@@ -134,18 +140,20 @@ impl CallCompensate for HoldFare {
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
-        request: Release,
-        answer: Released,
+        request: ReleaseRequest,
+        answer: ReleaseAnswer,
     ) -> CallCompensateResult<Self> {
         let now = tx.now();
-        let (Release::All(request) | Release::AllBut(request)) = request;
+        let (ReleaseRequest::All(request) | ReleaseRequest::AllBut(request)) = request;
         let settled = match answer {
-            Released::All(Void::Voided | Void::EndedBefore) => {
+            ReleaseAnswer::All(Void::Voided | Void::EndedBefore) => {
                 payment::release(tx.db(), &request, now).await?
             }
-            Released::AllBut(answer) => payment::settle(tx.db(), &request, &answer, now).await?,
+            ReleaseAnswer::AllBut(answer) => {
+                payment::settle(tx.db(), &request, &answer, now).await?
+            }
         };
-        let payment::Settled { paid, owed } = settled;
+        let payment::Settlement { paid, owed } = settled;
         compensated(FareReleased { ride_id: RideId(request.order_id), paid, owed })
     }
 }

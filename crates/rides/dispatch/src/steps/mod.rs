@@ -10,7 +10,7 @@ mod watch_ride;
 
 pub use assign_driver::AssignDriver;
 pub use charge_fare::ChargeFare;
-pub use hold_fare::{HoldFare, Release, Released};
+pub use hold_fare::{HoldFare, ReleaseAnswer, ReleaseRequest};
 pub use offer_ride::OfferRide;
 pub use ride_row::RideRow;
 pub use start_ride::StartRide;

@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 use rides_events::dispatch::{OfferWithdrawn, RideOffered};
 use rides_events::location::DriverReserved;
 
-use crate::offer::State;
+use crate::offer::OfferState;
 use crate::store::{offer, ride};
 
-/// Asks a driver, who has this time to answer.
+/// Offers the ride to a driver, who has this time to answer.
 #[derive(Debug)]
 pub struct OfferRide(pub SignedDuration);
 
@@ -43,10 +43,10 @@ impl Compensate for OfferRide {
         let RideOffered { ride_id, attempt, driver_id, .. } = offered;
         let now = tx.now();
         let number = i16::try_from(attempt)?;
-        if offer::end(tx.db(), ride_id, number, State::Withdrawn, now).await? {
+        if offer::end(tx.db(), ride_id, number, OfferState::Withdrawn, now).await? {
             compensated(OfferWithdrawn { ride_id, attempt, driver_id })
         } else {
-            // The driver said no before, or nothing.
+            // The offer ended before: it was declined, or expired.
             compensated_silently()
         }
     }

@@ -6,7 +6,7 @@ use rides_events::dispatch::RideCancelled;
 
 use crate::store::ride;
 
-/// The first change that is committed to the ride's row wins.
+/// The owner of the saga. The first change committed to the ride's row wins.
 #[derive(Debug)]
 pub struct RideRow;
 
@@ -18,7 +18,7 @@ impl Owner for RideRow {
         if ride::cancel(tx.db(), cancelled, now).await? {
             return Ok(());
         }
-        // The decision is on its way, and then it is too late to abort.
+        // The decision is about to be made, and then it is too late to abort.
         let ride_id = cancelled.ride_id;
         Err(Failure::not_yet(format!("the rider of {ride_id} is in the car")))
     }

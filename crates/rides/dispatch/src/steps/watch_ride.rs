@@ -5,13 +5,13 @@ use jiff::SignedDuration;
 use rides_events::RideId;
 use rides_events::dispatch::{RideCompleted, RideStarted};
 
-use crate::offer::State;
+use crate::offer::OfferState;
 use crate::store::{offer, ride};
 
-/// A driver who says that the rider is there makes it look at once.
+/// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// The ride is over when the driver has said so. It may take as long as it takes: the driver's positions may
+/// Completes a ride when its driver has said that it is over. There is no time limit, and the driver's positions may
 /// stop meanwhile.
 #[derive(Debug)]
 pub struct WatchRide;
@@ -22,7 +22,7 @@ impl Watch for WatchRide {
     type Done = RideCompleted;
 
     async fn begin(&self, _: &mut Tx<'_>, _: RideStarted) -> Result<(), Failure> {
-        // The ride's row is what is looked at.
+        // The watch looks at the ride's row.
         Ok(())
     }
 
@@ -34,7 +34,7 @@ impl Watch for WatchRide {
             return Ok(Look::Open(AGAIN));
         };
         if let Some(live) = offer::live(tx.db(), ride_id).await? {
-            offer::end(tx.db(), ride_id, live.attempt, State::Driven, now).await?;
+            offer::end(tx.db(), ride_id, live.attempt, OfferState::Driven, now).await?;
         }
         let driver_id =
             ride.driver_id.ok_or_else(|| Failure::permanent("a ride was driven by nobody"))?;

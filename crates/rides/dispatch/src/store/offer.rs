@@ -9,9 +9,9 @@ use rides_events::{DriverId, RideId};
 use sqlx::types::Uuid;
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::offer::{Offer, State};
+use crate::offer::{Offer, OfferState};
 
-/// The offers that one look ends.
+/// The most offers that one search returns.
 const AT_ONCE: i64 = 100;
 
 /// Stores a new offer.
@@ -34,7 +34,7 @@ pub(crate) async fn open(
     Ok(())
 }
 
-/// The driver accepts an offer that is open.
+/// Accepts an open offer.
 pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), Failure> {
     sqlx::query(
         "update offer set state = 'accepted'
@@ -47,12 +47,12 @@ pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), F
     Ok(())
 }
 
-/// Ends an offer that lives, and says whether it did.
+/// Ends a live offer. Returns whether there was one.
 pub(crate) async fn end(
     db: &mut PgConnection,
     ride_id: RideId,
     attempt: i16,
-    state: State,
+    state: OfferState,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let ended = sqlx::query(
@@ -68,8 +68,8 @@ pub(crate) async fn end(
     Ok(ended.rows_affected() == 1)
 }
 
-/// The driver of an open offer is gone: it is due at once.
-pub(crate) async fn gone(
+/// Makes an open offer due at once, because its driver went offline.
+pub(crate) async fn make_due(
     db: &mut PgConnection,
     ride_id: RideId,
     driver_id: DriverId,
@@ -87,7 +87,7 @@ pub(crate) async fn gone(
     Ok(())
 }
 
-/// The rides, other than these, whose open offers nobody answered in time.
+/// Returns the rides, except `others`, whose open offers were not answered in time.
 pub(crate) async fn due(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -106,7 +106,7 @@ pub(crate) async fn due(
     Ok(rides.into_iter().map(RideId).collect())
 }
 
-/// The offer of a ride that lives.
+/// Returns the live offer of a ride, if there is one.
 pub(crate) async fn live(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -118,7 +118,7 @@ pub(crate) async fn live(
     Ok(offer.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// The offer of a ride to a driver. Nobody is asked twice.
+/// Returns the offer of a ride to a driver. No driver is asked twice.
 pub(crate) async fn to(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -131,7 +131,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// A page of offers, those of the newest rides first; only a driver's, and only those that live, if asked.
+/// Returns a page of offers, those of the newest rides first: all, those of one driver, or only live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

@@ -7,11 +7,11 @@ use jiff_sqlx::ToSqlx;
 use rides_events::{Money, RideId};
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::payment::{Payment, State};
+use crate::payment::{Payment, PaymentState};
 
-/// What was taken, and what could not be.
+/// The amounts that were captured and that could not be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settled {
+pub(crate) struct Settlement {
     pub(crate) paid: Money,
     pub(crate) owed: Money,
 }
@@ -24,8 +24,8 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let (state, reference, reason) = match answer {
-        Authorization::Approved { reference } => (State::Held, Some(reference), None),
-        Authorization::Declined { reason } => (State::Declined, None, Some(reason)),
+        Authorization::Approved { reference } => (PaymentState::Held, Some(reference), None),
+        Authorization::Declined { reason } => (PaymentState::Declined, None, Some(reason)),
     };
     sqlx::query(
         "insert into payment
@@ -44,7 +44,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The payment of a ride, if it has one.
+/// Returns the payment of a ride, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -53,47 +53,50 @@ pub(crate) async fn find(
     Ok(payment.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What is held for a ride, for which something is.
-pub(crate) async fn held(db: impl PgExecutor<'_>, ride_id: RideId) -> Result<Payment, Failure> {
-    let held = find(db, ride_id).await?.filter(|payment| payment.state == State::Held);
+/// Returns the payment of a ride whose money is held. Any other state is a permanent failure.
+pub(crate) async fn find_held(
+    db: impl PgExecutor<'_>,
+    ride_id: RideId,
+) -> Result<Payment, Failure> {
+    let held = find(db, ride_id).await?.filter(|payment| payment.state == PaymentState::Held);
     held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))
 }
 
-/// Stores the processor's answer to a request to take money, which is the last of a payment.
+/// Stores the processor's answer to the capture that ends a payment.
 pub(crate) async fn settle(
     db: &mut PgConnection,
     request: &Settle,
     answer: &Capture,
     now: Timestamp,
-) -> Result<Settled, Failure> {
+) -> Result<Settlement, Failure> {
     let all = request.amount;
     let nothing = Money { amount_minor: 0, ..all };
     let (state, paid, owed, reason) = match answer {
-        Capture::Captured => (State::Paid, all, nothing, None),
-        Capture::Failed { reason } => (State::Owed, nothing, all, Some(reason.as_str())),
+        Capture::Captured => (PaymentState::Paid, all, nothing, None),
+        Capture::Failed { reason } => (PaymentState::Owed, nothing, all, Some(reason.as_str())),
     };
-    let settled = Settled { paid, owed };
+    let settled = Settlement { paid, owed };
     end(db, RideId(request.order_id), state, settled, reason, now).await?;
     Ok(settled)
 }
 
-/// What is held is released, and nothing was taken.
+/// Stores that the hold was released and nothing was captured.
 pub(crate) async fn release(
     db: &mut PgConnection,
     request: &Settle,
     now: Timestamp,
-) -> Result<Settled, Failure> {
+) -> Result<Settlement, Failure> {
     let nothing = Money { amount_minor: 0, ..request.amount };
-    let settled = Settled { paid: nothing, owed: nothing };
-    end(db, RideId(request.order_id), State::Released, settled, None, now).await?;
+    let settled = Settlement { paid: nothing, owed: nothing };
+    end(db, RideId(request.order_id), PaymentState::Released, settled, None, now).await?;
     Ok(settled)
 }
 
 async fn end(
     db: &mut PgConnection,
     ride_id: RideId,
-    state: State,
-    Settled { paid, owed }: Settled,
+    state: PaymentState,
+    Settlement { paid, owed }: Settlement,
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {

@@ -9,8 +9,8 @@ use rides_events::dispatch::{RideCancelled, RideOffered, RideRequested};
 use rides_events::{DriverId, QuoteId, RideId, RiderId};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
-use crate::history::History;
-use crate::ride::{Ride, Status};
+use crate::history::RideHistory;
+use crate::ride::{Ride, RideStatus};
 
 const RIDE: &str =
     "ride.ride_id, ride.status, ride.driver_id, ride.attempt, ride.asked, ride.requested_at,
@@ -37,7 +37,8 @@ pub(crate) async fn request(
     Ok(())
 }
 
-/// How many rides of a rider are not over. Whoever asks this for the same rider waits until this transaction ends.
+/// Counts the rides of a rider that are not over. Another transaction that counts for the same rider waits until this
+/// one ends.
 pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<i64, Failure> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('rides of ' || $1::text, 0))")
         .bind(rider_id.0)
@@ -49,7 +50,7 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
 }
 
-/// A ride, if there is one.
+/// Returns a ride, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -59,20 +60,20 @@ pub(crate) async fn find(
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What happened to a ride so far, if there is one.
+/// Returns the status changes of a ride so far, if there is such a ride.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
-) -> Result<Option<History>, Failure> {
+) -> Result<Option<RideHistory>, Failure> {
     let history = sqlx::query_as("select ride_id, rider_id, history from ride where ride_id = $1");
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// What happened to those of these rides to which more happened than is known.
+/// Returns the histories of those rides that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
-    known: &[History],
-) -> Result<Vec<History>, Failure> {
+    known: &[RideHistory],
+) -> Result<Vec<RideHistory>, Failure> {
     let (rides, lengths): (Vec<_>, Vec<_>) =
         known.iter().map(|known| (known.ride_id.0, i64::from(known.last()))).unzip();
     let changed = sqlx::query_as(
@@ -88,7 +89,7 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// A page of rides, the newest first; only a rider's, if asked.
+/// Returns a page of rides, the newest first: all, or those of one rider.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,
@@ -110,7 +111,7 @@ pub(crate) async fn page(
     Ok(rides)
 }
 
-/// The price is held, and a driver is looked for. `None` if the ride is cancelled by now.
+/// Starts the search for a driver, once the price is held. `None` if the ride is cancelled by now.
 pub(crate) async fn search(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -122,7 +123,7 @@ pub(crate) async fn search(
     if searching.await?.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
 }
 
-/// A driver is asked.
+/// Stores that the ride is offered to a driver.
 pub(crate) async fn offered(
     db: &mut PgConnection,
     offered: &RideOffered,
@@ -136,10 +137,10 @@ pub(crate) async fn offered(
         .bind(i16::try_from(offered.attempt)?)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), offered.ride_id, Status::Offered)
+    require_one_row(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
 }
 
-/// A driver was asked in vain.
+/// Continues the search after a driver who did not accept.
 pub(crate) async fn search_on(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -154,10 +155,10 @@ pub(crate) async fn search_on(
         .bind(asked.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, Status::Searching)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Searching)
 }
 
-/// The driver accepts.
+/// Stores the driver who accepted.
 pub(crate) async fn accept(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -172,10 +173,10 @@ pub(crate) async fn accept(
         .bind(driver_id.0)
         .execute(db)
         .await?;
-    one(advanced.rows_affected(), ride_id, Status::Accepted)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Accepted)
 }
 
-/// The ride has a driver.
+/// Stores that the driver is assigned.
 pub(crate) async fn assign(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -184,10 +185,10 @@ pub(crate) async fn assign(
     let statement = "update ride set status = 'assigned', assigned_at = $2, changed_at = $2
          where ride_id = $1 and status = 'accepted'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::Assigned)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Assigned)
 }
 
-/// The rider is in the car.
+/// Stores that the rider is in the car.
 pub(crate) async fn pick_up(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -196,10 +197,10 @@ pub(crate) async fn pick_up(
     let statement = "update ride set status = 'picked_up', changed_at = $2
          where ride_id = $1 and status = 'assigned'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::PickedUp)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
 }
 
-/// The ride is under way.
+/// Stores that the ride is under way.
 pub(crate) async fn start(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -208,10 +209,10 @@ pub(crate) async fn start(
     let statement = "update ride set status = 'riding', started_at = $2, changed_at = $2
          where ride_id = $1 and status = 'picked_up'";
     let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    one(advanced.rows_affected(), ride_id, Status::Riding)
+    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
-/// The driver says that the rider is there.
+/// Stores that the rider arrived.
 pub(crate) async fn arrive(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -267,7 +268,7 @@ pub(crate) async fn cancel(
     Ok(cancelled.rows_affected() == 1)
 }
 
-fn one(rows: u64, ride_id: RideId, status: Status) -> Result<(), Failure> {
+fn require_one_row(rows: u64, ride_id: RideId, status: RideStatus) -> Result<(), Failure> {
     if rows == 1 {
         return Ok(());
     }

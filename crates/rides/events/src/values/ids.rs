@@ -5,7 +5,7 @@ use ballet_core::ids;
 ids! {
     /// A driver.
     DriverId,
-    /// A price that somebody was told.
+    /// A quoted price.
     QuoteId,
     /// A ride. It is also the id of the ride's saga.
     RideId,

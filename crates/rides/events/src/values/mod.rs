@@ -1,4 +1,4 @@
-//! What events are made of.
+//! The values in the fields of events.
 
 pub(crate) mod ids;
 pub(crate) mod point;

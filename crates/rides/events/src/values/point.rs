@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The mean radius of the Earth.
+/// The mean radius of the Earth, in meters.
 const EARTH_METERS: f64 = 6_371_008.8;
 
-/// A place on the map, in degrees. What is not on the Earth cannot be read.
+/// A place on the map, in degrees. Values outside of the map are rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// The latitude.
@@ -20,12 +20,12 @@ pub struct Point {
     lon: f64,
 }
 
-/// Two numbers that are no place on the map.
+/// The error for two numbers that are no place on the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is no place on the map: lat goes from -90 to 90, and lon from -180 to 180")]
 pub struct NotOnEarth;
 
-/// Reads degrees of at most so many, either way.
+/// Reads degrees between `-MOST` and `MOST`.
 fn degrees<'de, D: Deserializer<'de>, const MOST: i16>(deserializer: D) -> Result<f64, D::Error> {
     let degrees = f64::deserialize(deserializer)?;
     let is_on_earth = degrees.abs() <= f64::from(MOST);
@@ -33,26 +33,26 @@ fn degrees<'de, D: Deserializer<'de>, const MOST: i16>(deserializer: D) -> Resul
 }
 
 impl Point {
-    /// The place with these degrees. `None` if it is not on the Earth.
+    /// Returns the place with these degrees. `None` if it is not on the Earth.
     #[must_use]
     pub fn new(lat: f64, lon: f64) -> Option<Self> {
         let is_on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
         is_on_earth.then_some(Self { lat, lon })
     }
 
-    /// The latitude in degrees.
+    /// Returns the latitude in degrees.
     #[must_use]
     pub const fn lat(self) -> f64 {
         self.lat
     }
 
-    /// The longitude in degrees.
+    /// Returns the longitude in degrees.
     #[must_use]
     pub const fn lon(self) -> f64 {
         self.lon
     }
 
-    /// The way as the crow flies, in meters.
+    /// Returns the distance as the crow flies, in meters.
     #[must_use]
     pub fn meters_to(self, other: Self) -> f64 {
         let (lat, other_lat) = (self.lat.to_radians(), other.lat.to_radians());

@@ -12,25 +12,25 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::Client;
-use crate::town::life::{Person, Town};
-use crate::town::plan::Place;
+use crate::client::RidesClient;
+use crate::town::life::{Resident, SharedTown};
+use crate::town::plan::MapPoint;
 
 const TICK: Duration = Duration::from_millis(250);
-/// Meters in a tick: of who cruises, and of who has somebody to drive.
+/// The meters that a car moves in a tick, without and with a ride.
 const CRUISES: f64 = 12.0;
 const DRIVES: f64 = 34.0;
-/// The ticks between two positions of who moves, and of who stands.
+/// The ticks between two positions of a moving and of a standing car.
 const MOVING: u32 = 8;
 const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
-enum Doing {
-    /// Nobody asks.
+enum Activity {
+    /// Without an offer.
     Cruising,
-    /// Asked, and answers then.
+    /// With an offer, to be answered at this time.
     Thinking(Uuid, Instant),
-    /// Asked, and says nothing.
+    /// With an offer that is not answered.
     Ignoring(Uuid),
     ToPickup(Uuid),
     Riding(Uuid),
@@ -38,36 +38,36 @@ enum Doing {
 
 /// A ride, as its driver reads it.
 #[derive(Debug, Deserialize)]
-struct Trip {
-    ride: Journey,
+struct TripAnswer {
+    ride: TripRide,
 }
 
 #[derive(Debug, Deserialize)]
-struct Journey {
+struct TripRide {
     pickup: Point,
     destination: Point,
 }
 
 struct Car<'a> {
-    town: &'a Town,
-    client: Client<'a>,
+    town: &'a SharedTown,
+    client: RidesClient<'a>,
     id: Uuid,
     dice: Dice,
-    at: Place,
-    way: VecDeque<Place>,
-    doing: Doing,
-    /// For how many ticks the car stands yet.
+    at: MapPoint,
+    way: VecDeque<MapPoint>,
+    doing: Activity,
+    /// The ticks for which the car still stands.
     stands: u32,
     /// The ticks since the last position.
     unseen: u32,
 }
 
 /// Drives until this future is dropped.
-pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<()> {
+pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
     let at = town.plan.corner(town.crossing(&mut dice));
-    let client = Client::new(&town.site, number).with(person.token.as_deref());
-    let (id, doing, way) = (person.id, Doing::Cruising, VecDeque::new());
+    let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
+    let (id, doing, way) = (person.id, Activity::Cruising, VecDeque::new());
     let mut car = Car { town, client, id, dice, at, way, doing, stands: 0, unseen: 0 };
     let shift = json!({ "seats": 4, "at": at.on_earth() });
     client.http.ask(Method::POST, "location", &format!("/drivers/{id}/online"), &shift).await?;
@@ -75,9 +75,9 @@ pub(crate) async fn drive(town: &Town, number: usize, person: Person) -> Result<
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Who has no answer for minutes does the same again.
+        // After minutes without an answer, the car repeats the step.
         unless_away(car.step().await)?;
-        unless_away(car.show().await)?;
+        unless_away(car.send_position().await)?;
     }
 }
 
@@ -85,40 +85,45 @@ impl Car<'_> {
     async fn step(&mut self) -> Result<()> {
         let doing = self.doing;
         match doing {
-            Doing::Cruising => match self.asked() {
+            Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
-                    self.doing = Doing::Thinking(ride, thinks);
+                    self.doing = Activity::Thinking(ride, thinks);
                 }
                 None => self.cruise(),
             },
-            Doing::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
-            Doing::Ignoring(ride) if self.asked() != Some(ride) => self.doing = Doing::Cruising,
-            Doing::ToPickup(ride) if self.moves(DRIVES) => self.pick_up(ride).await?,
-            Doing::ToPickup(ride) if self.is_over(ride) => self.doing = Doing::Cruising,
-            Doing::Riding(ride) if self.moves(DRIVES) => {
-                self.client.says(ride, self.id, "complete").await?;
-                self.doing = Doing::Cruising;
+            Activity::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
+            Activity::Ignoring(ride) if self.open_offer() != Some(ride) => {
+                self.doing = Activity::Cruising
             }
-            Doing::Thinking(..) | Doing::Ignoring(_) | Doing::ToPickup(_) | Doing::Riding(_) => {}
+            Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
+            Activity::ToPickup(ride) if self.is_over(ride) => self.doing = Activity::Cruising,
+            Activity::Riding(ride) if self.advance(DRIVES) => {
+                self.client.act(ride, self.id, "complete").await?;
+                self.doing = Activity::Cruising;
+            }
+            Activity::Thinking(..)
+            | Activity::Ignoring(_)
+            | Activity::ToPickup(_)
+            | Activity::Riding(_) => {}
         }
         Ok(())
     }
 
-    /// The ride that is offered.
-    fn asked(&self) -> Option<Uuid> {
+    /// Returns the ride of the open offer to this driver.
+    fn open_offer(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }
 
     fn is_over(&self, ride: Uuid) -> bool {
-        self.town.seen.borrow().rides.get(&ride).is_none_or(super::seen::Ride::is_over)
+        self.town.seen.borrow().rides.get(&ride).is_none_or(super::snapshot::ListedRide::is_over)
     }
 
     fn cruise(&mut self) {
         if self.stands > 0 {
             self.stands -= 1;
-        } else if self.moves(CRUISES) {
+        } else if self.advance(CRUISES) {
             self.stands = if self.dice.one_in(2) { 20 + self.below(60) } else { 0 };
             let to = self.town.crossing(&mut self.dice);
             self.go(to, 8);
@@ -129,14 +134,14 @@ impl Car<'_> {
         u32::try_from(self.dice.below(count)).unwrap_or_default()
     }
 
-    /// Takes the way to a corner, or so many corners of it.
+    /// Plans the way to a corner, but at most this many corners of it.
     fn go(&mut self, to: usize, corners: usize) {
         let from = self.town.plan.nearest(self.at);
         self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
     }
 
-    /// Goes on along the way. Returns whether the car is there.
-    fn moves(&mut self, meters: f64) -> bool {
+    /// Moves along the way. Returns whether the car has arrived.
+    fn advance(&mut self, meters: f64) -> bool {
         let mut left = meters;
         while let Some(next) = self.way.front().copied() {
             let far = self.at.to(next);
@@ -154,43 +159,44 @@ impl Car<'_> {
     async fn answer(&mut self, ride: Uuid) -> Result<()> {
         let (what, then) = match self.dice.below(100) {
             0..6 => {
-                self.doing = Doing::Ignoring(ride);
+                self.doing = Activity::Ignoring(ride);
                 return Ok(());
             }
-            6..20 => ("decline", Doing::Cruising),
-            _ => ("accept", Doing::ToPickup(ride)),
+            6..20 => ("decline", Activity::Cruising),
+            _ => ("accept", Activity::ToPickup(ride)),
         };
-        let (status, _) = self.client.says(ride, self.id, what).await?;
-        // The offer may be over by then, or the ride.
-        self.doing = if status.is_success() { then } else { Doing::Ignoring(ride) };
-        if let Doing::ToPickup(_) = self.doing {
-            let Trip { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
+        let (status, _) = self.client.act(ride, self.id, what).await?;
+        // The offer or the ride may be over by then.
+        self.doing = if status.is_success() { then } else { Activity::Ignoring(ride) };
+        if let Activity::ToPickup(_) = self.doing {
+            let TripAnswer { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
             self.go_to(ride.pickup);
         }
         Ok(())
     }
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
-        let (status, _) = self.client.says(ride, self.id, "start").await?;
-        // Dispatch may not have heard yet that the ride has its driver, or somebody has cancelled it.
+        let (status, _) = self.client.act(ride, self.id, "start").await?;
+        // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
         self.doing = if status == StatusCode::CONFLICT {
-            if self.is_over(ride) { Doing::Cruising } else { Doing::ToPickup(ride) }
+            if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
         } else {
-            let Trip { ride: journey } = serde_json::from_value(self.client.trip(ride).await?)?;
+            let TripAnswer { ride: journey } =
+                serde_json::from_value(self.client.trip(ride).await?)?;
             self.go_to(journey.destination);
-            Doing::Riding(ride)
+            Activity::Riding(ride)
         };
         Ok(())
     }
 
     fn go_to(&mut self, to: Point) {
-        if let Some(to) = Place::in_town(to) {
+        if let Some(to) = MapPoint::in_town(to) {
             self.go(self.town.plan.nearest(to), usize::MAX);
         }
     }
 
-    /// Sends the position, if it is time.
-    async fn show(&mut self) -> Result<()> {
+    /// Sends the position, if it is due.
+    async fn send_position(&mut self) -> Result<()> {
         self.unseen += 1;
         let stands = self.way.is_empty() || self.stands > 0;
         if self.unseen < if stands { STANDING } else { MOVING } {
@@ -198,7 +204,7 @@ impl Car<'_> {
         }
         self.unseen = 0;
         let path = format!("/drivers/{}/position", self.id);
-        // One that is lost is made good by the next.
+        // The next position makes up for a lost one.
         self.client.http.once(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
         Ok(())
     }

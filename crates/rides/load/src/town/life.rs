@@ -1,4 +1,4 @@
-//! What those who live in the town share.
+//! The town as its drivers and riders share it.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use ballet_trials::{Dice, Site};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::town::plan::Plan;
-use crate::town::seen::Seen;
+use crate::town::plan::TownPlan;
+use crate::town::snapshot::TownSnapshot;
 
-/// The town, as those who live in it have it.
+/// The state of the town that its residents share.
 #[derive(Debug)]
-pub(crate) struct Town {
+pub(crate) struct SharedTown {
     pub(crate) site: Arc<Site>,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<TownPlan>,
     pub(crate) crossings: Vec<usize>,
-    pub(crate) seen: watch::Receiver<Arc<Seen>>,
+    pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }
 
-impl Town {
-    /// One of the corners.
+impl SharedTown {
+    /// Picks one of the crossings.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
     }
@@ -30,14 +30,14 @@ impl Town {
 
 /// A rider or a driver.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct Resident {
     pub(crate) id: Uuid,
-    /// What it shows to the gateway.
+    /// The token for the gateway.
     pub(crate) token: Option<String>,
 }
 
-impl Person {
-    /// So many who may do this.
+impl Resident {
+    /// Makes this many residents with this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
         let ids: Vec<Uuid> = (0..count).map(|_| site.new_id()).collect();
         let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();

@@ -5,7 +5,7 @@ mod life;
 mod page;
 mod plan;
 mod riders;
-mod seen;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -16,31 +16,31 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use crate::town::life::{Person, Town};
-use crate::town::plan::Plan;
-use crate::town::seen::Seen;
+use crate::town::life::{Resident, SharedTown};
+use crate::town::plan::TownPlan;
+use crate::town::snapshot::TownSnapshot;
 
 const DRIVERS: usize = 240;
 const RIDERS: usize = 56;
 
-/// Lets the town live until this future is dropped, and serves its map.
+/// Runs the town until this future is dropped, and serves its map.
 pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
-    let plan = Arc::new(Plan::new());
-    let (seeing, seen) = watch::channel(Arc::new(Seen::default()));
+    let plan = Arc::new(TownPlan::new());
+    let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));
     let served = page::serve(Arc::clone(&plan), seen.clone(), calm.clone());
     let site = Arc::clone(site);
-    let town = Town { site, crossings: plan.crossings(), plan, seen, calm };
+    let town = SharedTown { site, crossings: plan.crossings(), plan, seen, calm };
     let mut lives: FuturesUnordered<LocalBoxFuture<'_, Result<()>>> = FuturesUnordered::new();
-    for (number, driver) in (0..).zip(Person::many(&town.site, DRIVERS, "rides:drive").await?) {
+    for (number, driver) in (0..).zip(Resident::many(&town.site, DRIVERS, "rides:drive").await?) {
         lives.push(Box::pin(drivers::drive(&town, number, driver)));
     }
-    for (number, rider) in (0..).zip(Person::many(&town.site, RIDERS, "rides:ride").await?) {
+    for (number, rider) in (0..).zip(Resident::many(&town.site, RIDERS, "rides:ride").await?) {
         lives.push(Box::pin(riders::ride(&town, number, rider)));
     }
     let all = async { lives.next().await.unwrap_or(Ok(())) };
     tokio::select! {
         failed = all => failed,
         failed = served => failed,
-        failed = seen::look(&town.site, &seeing) => failed,
+        failed = snapshot::look(&town.site, &seeing) => failed,
     }
 }

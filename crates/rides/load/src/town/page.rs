@@ -1,5 +1,5 @@
-//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and reads what the services'
-//! public doors tell.
+//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and shows what the services'
+//! public lists contain.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use futures_util::{Stream, stream};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::town::plan::Plan;
-use crate::town::seen::{Seen, Shown};
+use crate::town::plan::TownPlan;
+use crate::town::snapshot::{MapState, TownSnapshot};
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Clone)]
-struct Shows {
-    plan: Arc<Plan>,
-    seen: watch::Receiver<Arc<Seen>>,
+struct MapPage {
+    plan: Arc<TownPlan>,
+    seen: watch::Receiver<Arc<TownSnapshot>>,
 }
 
-/// Serves until this future is dropped. Says where, at the beginning and whenever the town wakes up.
+/// Serves the page until this future is dropped. Prints its address at the beginning and whenever the town wakes up.
 pub(crate) async fn serve(
-    plan: Arc<Plan>,
-    seen: watch::Receiver<Arc<Seen>>,
+    plan: Arc<TownPlan>,
+    seen: watch::Receiver<Arc<TownSnapshot>>,
     mut calm: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the map")?;
@@ -44,12 +44,12 @@ pub(crate) async fn serve(
         .route("/map.js", get(text("text/javascript; charset=utf-8", include_str!("page/map.js"))))
         .route(
             "/plan.json",
-            get(async |State(shows): State<Shows>| Json(shows.plan).into_response()),
+            get(async |State(shows): State<MapPage>| Json(shows.plan).into_response()),
         )
         .route("/now.json", get(now))
         .route("/events", get(events))
         .layer(axum::middleware::map_response(guarded))
-        .with_state(Shows { plan, seen });
+        .with_state(MapPage { plan, seen });
     let say = async {
         loop {
             calm.wait_for(|calm| !calm).await?;
@@ -81,13 +81,13 @@ async fn guarded(mut response: Response) -> Response {
     response
 }
 
-async fn now(State(Shows { seen, .. }): State<Shows>) -> Json<Shown> {
+async fn now(State(MapPage { seen, .. }): State<MapPage>) -> Json<MapState> {
     Json(seen.borrow().shown.clone())
 }
 
-/// The town, whenever it was looked at.
+/// Streams the map, again after each look at the town.
 async fn events(
-    State(Shows { mut seen, .. }): State<Shows>,
+    State(MapPage { mut seen, .. }): State<MapPage>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     seen.mark_changed();
     let events = stream::unfold(seen, async |mut seen| {

@@ -6,53 +6,73 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use rides_events::Point;
 use serde::Serialize;
 
-/// What the town is called.
+/// The name of the town.
 pub(crate) const NAME: &str = "Arabesque";
 /// The size of the map, in meters.
 pub(crate) const WIDTH: f64 = 6_600.0;
 pub(crate) const HEIGHT: f64 = 4_400.0;
-/// The town is in the middle of an ocean, far from all other places of trials.
+/// The north-western corner, in degrees. It is in the middle of an ocean, far from all other places of trials.
 const NORTH: f64 = 60.04;
 const WEST: f64 = -30.06;
 const METERS_PER_DEGREE: f64 = 111_195.0;
-/// Streets are two bundles of this many, which are bent around the old town.
+/// The numbers of streets in both directions. They are bent around the old town.
 const ACROSS: usize = 19;
 const DOWN: usize = 13;
 const BLOCK: f64 = 350.0;
 const BESIDE_WATER: f64 = 135.0;
-const OLD_TOWN: Place = Place { x: 2_450.0, y: 1_500.0 };
+const OLD_TOWN: MapPoint = MapPoint { x: 2_450.0, y: 1_500.0 };
 /// The numbers of the streets that cross the river.
 const BRIDGES: [usize; 6] = [2, 5, 7, 10, 13, 16];
-/// The corners of the blocks that are parks, those in the north-west.
+/// The blocks that are parks, by their north-western corners.
 const PARKS: [(usize, usize); 9] =
     [(11, 2), (12, 2), (11, 3), (12, 3), (3, 10), (4, 10), (15, 5), (9, 11), (1, 3)];
 
-const NAMES: [Name; 5] = [
-    Name { text: "Révérence", of: "water", at: Place { x: 4_330.0, y: 2_490.0 }, turn: 0.02 },
-    Name { text: "Old Town", of: "quarter", at: OLD_TOWN, turn: 0.0 },
-    Name { text: "Port de Bras", of: "quarter", at: Place { x: 1_180.0, y: 3_760.0 }, turn: 0.0 },
-    Name { text: "Grand Jeté", of: "quarter", at: Place { x: 5_350.0, y: 1_150.0 }, turn: 0.0 },
-    Name { text: "Demi-Pointe", of: "quarter", at: Place { x: 4_700.0, y: 3_720.0 }, turn: 0.0 },
+const NAMES: [MapLabel; 5] = [
+    MapLabel {
+        text: "Révérence",
+        of: "water",
+        at: MapPoint { x: 4_330.0, y: 2_490.0 },
+        turn: 0.02,
+    },
+    MapLabel { text: "Old Town", of: "quarter", at: OLD_TOWN, turn: 0.0 },
+    MapLabel {
+        text: "Port de Bras",
+        of: "quarter",
+        at: MapPoint { x: 1_180.0, y: 3_760.0 },
+        turn: 0.0,
+    },
+    MapLabel {
+        text: "Grand Jeté",
+        of: "quarter",
+        at: MapPoint { x: 5_350.0, y: 1_150.0 },
+        turn: 0.0,
+    },
+    MapLabel {
+        text: "Demi-Pointe",
+        of: "quarter",
+        at: MapPoint { x: 4_700.0, y: 3_720.0 },
+        turn: 0.0,
+    },
 ];
 
 /// A place in the town, in meters from its north-western corner.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Place {
+pub(crate) struct MapPoint {
     pub(crate) x: f64,
     pub(crate) y: f64,
 }
 
-impl Place {
+impl MapPoint {
     pub(crate) fn to(self, other: Self) -> f64 {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// The place between both, `share` of the way from this one.
+    /// Returns the place between both at `share` of the way from this one.
     pub(crate) fn towards(self, other: Self, share: f64) -> Self {
         Self { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }
 
-    /// Where that is on the Earth.
+    /// Converts to a place on the Earth.
     pub(crate) fn on_earth(self) -> Option<Point> {
         Point::new(
             NORTH - self.y / METERS_PER_DEGREE,
@@ -60,7 +80,7 @@ impl Place {
         )
     }
 
-    /// Where a place on the Earth is in the town. `None` if it is not on its map.
+    /// Converts from a place on the Earth. `None` if it is not on the town's map.
     pub(crate) fn in_town(at: Point) -> Option<Self> {
         let x = (at.lon() - WEST) * METERS_PER_DEGREE * NORTH.to_radians().cos();
         let y = (NORTH - at.lat()) * METERS_PER_DEGREE;
@@ -68,30 +88,30 @@ impl Place {
     }
 }
 
-/// The town, as it is drawn and driven in.
+/// The plan of the town, for the map and for the drivers.
 #[derive(Debug, Serialize)]
-pub(crate) struct Plan {
+pub(crate) struct TownPlan {
     name: &'static str,
     width: f64,
     height: f64,
-    river: Vec<Place>,
-    parks: Vec<Vec<Place>>,
-    names: [Name; 5],
+    river: Vec<MapPoint>,
+    parks: Vec<Vec<MapPoint>>,
+    names: [MapLabel; 5],
     /// Broad streets come last: they are drawn above the others.
     streets: Vec<Street>,
     #[serde(skip)]
-    corners: Vec<Place>,
-    /// For each corner those that a street leads to.
+    corners: Vec<MapPoint>,
+    /// The corners to which a street leads, for each corner.
     #[serde(skip)]
     next: Vec<Vec<usize>>,
 }
 
-/// What is written on the map.
+/// A label on the map.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Name {
+struct MapLabel {
     text: &'static str,
     of: &'static str,
-    at: Place,
+    at: MapPoint,
     /// In radians, clockwise.
     turn: f64,
 }
@@ -99,10 +119,10 @@ struct Name {
 #[derive(Debug, Serialize)]
 struct Street {
     is_broad: bool,
-    line: Vec<Place>,
+    line: Vec<MapPoint>,
 }
 
-impl Plan {
+impl TownPlan {
     pub(crate) fn new() -> Self {
         let mut plan = Self {
             name: NAME,
@@ -134,7 +154,7 @@ impl Plan {
         plan
     }
 
-    /// Lays a street along these corners. Where one is missing it ends, unless there is a bridge.
+    /// Lays a street along these corners. It is interrupted where a corner is missing, unless there is a bridge.
     fn lay(&mut self, is_broad: bool, has_bridge: bool, line: &[Option<usize>]) {
         let mut parts: Vec<Vec<usize>> = vec![Vec::new()];
         for corner in line {
@@ -174,13 +194,13 @@ impl Plan {
         &self,
         numbers: &HashMap<(usize, usize), usize>,
         (column, row): (usize, usize),
-    ) -> Option<Vec<Place>> {
+    ) -> Option<Vec<MapPoint>> {
         let corners = [(0, 0), (1, 0), (1, 1), (0, 1)];
         let corners = corners.map(|(right, down)| numbers.get(&(column + right, row + down)));
         corners.into_iter().map(|corner| corner.map(|corner| self.corners[*corner])).collect()
     }
 
-    /// Cars stay where all others can be reached.
+    /// Removes the corners that cannot be reached from the first one, so that no car gets stuck.
     fn keep_what_is_connected(&mut self) {
         let mut reached = BTreeSet::from([0]);
         let mut open = vec![0];
@@ -194,25 +214,25 @@ impl Plan {
         }
     }
 
-    /// The corners at which streets meet.
+    /// Returns the corners at which streets meet.
     pub(crate) fn crossings(&self) -> Vec<usize> {
         (0..self.corners.len()).filter(|corner| !self.next[*corner].is_empty()).collect()
     }
 
-    pub(crate) fn corner(&self, corner: usize) -> Place {
+    pub(crate) fn corner(&self, corner: usize) -> MapPoint {
         self.corners[corner]
     }
 
-    /// The corner that is nearest to a place.
-    pub(crate) fn nearest(&self, to: Place) -> usize {
+    /// Returns the corner nearest to a place.
+    pub(crate) fn nearest(&self, to: MapPoint) -> usize {
         let far = |corner: &usize| self.corners[*corner].to(to);
         let nearest =
             self.crossings().into_iter().min_by(|one, other| far(one).total_cmp(&far(other)));
         nearest.unwrap_or_default()
     }
 
-    /// The shortest way along streets, with both ends.
-    pub(crate) fn way(&self, from: usize, to: usize) -> Vec<Place> {
+    /// Returns the shortest way along streets, with both ends.
+    pub(crate) fn way(&self, from: usize, to: usize) -> Vec<MapPoint> {
         let mut best: HashMap<usize, (u64, usize)> = HashMap::from([(from, (0, from))]);
         let mut open = BinaryHeap::from([(Reverse(0_u64), from)]);
         while let Some((Reverse(far), corner)) = open.pop() {
@@ -237,8 +257,8 @@ impl Plan {
     }
 }
 
-/// The corners that are on the map and not in the water.
-fn number_corners(plan: &mut Plan) -> HashMap<(usize, usize), usize> {
+/// Adds the corners that are not in the water, and returns their numbers by column and row.
+fn number_corners(plan: &mut TownPlan) -> HashMap<(usize, usize), usize> {
     let mut numbers = HashMap::new();
     for column in 0..ACROSS {
         for row in 0..DOWN {
@@ -254,21 +274,21 @@ fn number_corners(plan: &mut Plan) -> HashMap<(usize, usize), usize> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of streets")]
-fn bent(column: usize, row: usize) -> Place {
+fn bent(column: usize, row: usize) -> MapPoint {
     let (x, y) = (150.0 + BLOCK * column as f64, 100.0 + BLOCK * row as f64);
     let (dx, dy) = (x - OLD_TOWN.x, y - OLD_TOWN.y);
     let near = (-(dx * dx + dy * dy) / 1_500_000.0).exp();
     let (sin, cos) = (0.75 * near).sin_cos();
     let (dx, dy) = (dx * cos - dy * sin, dx * sin + dy * cos);
-    Place {
+    MapPoint {
         x: OLD_TOWN.x + dx + 45.0 * (y / 520.0).sin(),
         y: OLD_TOWN.y + dy + 55.0 * (x / 610.0).sin(),
     }
 }
 
-/// The middle of the river there.
-fn river(x: f64) -> Place {
-    Place { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
+/// Returns the middle of the river at this distance from the west.
+fn river(x: f64) -> MapPoint {
+    MapPoint { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a way in a town")]
@@ -282,7 +302,7 @@ mod tests {
 
     #[test]
     fn every_corner_is_reached_from_every_other_along_streets() {
-        let plan = Plan::new();
+        let plan = TownPlan::new();
         let crossings = plan.crossings();
         assert!(crossings.len() > 180, "{}", crossings.len());
         for to in &crossings {
@@ -294,10 +314,10 @@ mod tests {
 
     #[test]
     fn a_place_in_town_is_found_again() {
-        for corner in Plan::new().corners {
-            let found = corner.on_earth().and_then(Place::in_town).expect("in town");
+        for corner in TownPlan::new().corners {
+            let found = corner.on_earth().and_then(MapPoint::in_town).expect("in town");
             assert!(found.to(corner) < 0.01, "{corner:?} became {found:?}");
         }
-        assert_eq!(Place::in_town(Point::new(0.0, 0.0).expect("on Earth")), None);
+        assert_eq!(MapPoint::in_town(Point::new(0.0, 0.0).expect("on Earth")), None);
     }
 }

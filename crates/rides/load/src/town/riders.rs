@@ -7,36 +7,41 @@ use ballet_trials::{BegunSaga, Dice, End, unless_away};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::Client;
-use crate::town::life::{Person, Town};
+use crate::client::RidesClient;
+use crate::town::life::{Resident, SharedTown};
 
-/// Nobody is driven to the next corner.
+/// The shortest and longest rides, in meters.
 const SHORTEST: f64 = 900.0;
 const LONGEST: f64 = 3_200.0;
 
-/// What a rider has in mind.
+/// The intention of a rider after the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum RiderIntent {
     Waits,
     CancelsSoon,
     CancelsWhenAssigned,
 }
 
 /// Orders one ride after the other until this future is dropped.
-pub(crate) async fn ride(town: &Town, number: usize, person: Person) -> Result<()> {
+pub(crate) async fn ride(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(2, u64::try_from(number).unwrap_or_default());
-    let client = Client::new(&town.site, number).with(person.token.as_deref());
+    let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
     let rider = client.rider().await?;
     loop {
         tokio::time::sleep(dice.millis(500, 12_000)).await;
         let mut calm = town.calm.clone();
         calm.wait_for(|calm| !calm).await?;
-        // Who has no answer for minutes orders another ride later.
+        // After minutes without an answer, the rider orders another ride.
         unless_away(order(town, client, rider, &mut dice).await)?;
     }
 }
 
-async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) -> Result<()> {
+async fn order(
+    town: &SharedTown,
+    client: RidesClient<'_>,
+    rider: Uuid,
+    dice: &mut Dice,
+) -> Result<()> {
     let from = town.plan.corner(town.crossing(dice));
     let to = loop {
         let to = town.plan.corner(town.crossing(dice));
@@ -45,12 +50,12 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
         }
     };
     let ride = client.request_from(rider, json!(from.on_earth()), json!(to.on_earth())).await?;
-    let mood = match dice.below(100) {
-        0..6 => Mood::CancelsSoon,
-        6..12 => Mood::CancelsWhenAssigned,
-        _ => Mood::Waits,
+    let intent = match dice.below(100) {
+        0..6 => RiderIntent::CancelsSoon,
+        6..12 => RiderIntent::CancelsWhenAssigned,
+        _ => RiderIntent::Waits,
     };
-    if mood == Mood::CancelsSoon {
+    if intent == RiderIntent::CancelsSoon {
         tokio::time::sleep(dice.millis(300, 3_000)).await;
         client.cancel(ride).await?;
     }
@@ -65,7 +70,7 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
         match (&*status, reason) {
             ("completed", _) => break End::Completed,
             ("cancelled", Some(reason)) => break End::aborted(&reason),
-            ("assigned", _) if mood == Mood::CancelsWhenAssigned && !cancelled => {
+            ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
                 cancelled = true;
@@ -73,10 +78,10 @@ async fn order(town: &Town, client: Client<'_>, rider: Uuid, dice: &mut Dice) ->
             _ => {}
         }
     };
-    let what = match mood {
-        Mood::Waits => "in town",
-        Mood::CancelsSoon => "in town, cancelled at once",
-        Mood::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
+    let what = match intent {
+        RiderIntent::Waits => "in town",
+        RiderIntent::CancelsSoon => "in town, cancelled at once",
+        RiderIntent::CancelsWhenAssigned => "in town, cancelled with the driver on the way",
     };
     town.site.began(what, BegunSaga { saga: ride, end });
     Ok(())

@@ -10,17 +10,17 @@ use rides_events::dispatch::DriverWanted;
 use rides_events::location::{DriverReserved, NoDriverNearby, ReservationCancelled};
 use rides_events::riders::{Needs, Rider};
 
-use crate::index::{Index, Near};
-use crate::store::work::{self, Wanted};
+use crate::index::{DriverIndex, NearDriver};
+use crate::store::work::{self, ReservationRequest};
 
-/// How many of the nearest are looked at, and if none of them is free, how many then.
+/// The numbers of nearest drivers that the passes look at. The next pass comes if none of them is free.
 const ENOUGH: [usize; 3] = [16, 256, usize::MAX];
 /// The seats of a large car.
 const LARGE: i16 = 5;
 
 /// Reserves the nearest driver who is free, has the car that the rider needs, and was not asked before.
 #[derive(Debug)]
-pub struct ReserveDriver(pub Index);
+pub struct ReserveDriver(pub DriverIndex);
 
 impl Step for ReserveDriver {
     const NAME: &'static str = "reserve_driver";
@@ -40,10 +40,10 @@ impl Step for ReserveDriver {
             return Err(Failure::not_yet(why));
         };
         let seats = if rider.needs == Needs::Large { LARGE } else { 1 };
-        let wanted = Wanted { ride_id, attempt, rider_id, seats };
+        let wanted = ReservationRequest { ride_id, attempt, rider_id, seats };
         let (now, mut looked_at) = (tx.now(), HashSet::<DriverId>::from_iter(not));
         for enough in ENOUGH {
-            let mut near: Vec<Near> = self.0.nearest(pickup, enough, now);
+            let mut near: Vec<NearDriver> = self.0.nearest(pickup, enough, now);
             near.retain(|near| looked_at.insert(near.driver_id));
             let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
             let reserved = work::reserve(tx.db(), wanted, &ids, now).await?;

@@ -10,13 +10,13 @@ use rides_events::{DriverId, RiderId};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
-use crate::driver::{Driver, State};
+use crate::driver::{Driver, DriverState};
 
 const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, (
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
 ) as ride_id";
 
-/// Makes a driver take rides. Nothing changes for one who has a ride, but for the wish to leave.
+/// Brings a driver online. For a driver with a ride only the wish to leave is withdrawn.
 pub(crate) async fn online(
     db: &mut PgConnection,
     driver_id: DriverId,
@@ -39,7 +39,7 @@ pub(crate) async fn online(
     Ok(())
 }
 
-/// Makes a driver take no rides: at once, or after the ride for which it is reserved.
+/// Takes a driver offline: at once, or after the ride for which the driver is reserved.
 pub(crate) async fn offline(
     db: &mut PgConnection,
     driver: &Driver,
@@ -58,7 +58,7 @@ pub(crate) async fn offline(
     Ok(())
 }
 
-/// A driver, if there is one.
+/// Returns a driver, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     driver_id: DriverId,
@@ -68,19 +68,19 @@ pub(crate) async fn find(
     Ok(driver.fetch_optional(db).await?)
 }
 
-/// The same. Nobody reserves the driver until this transaction ends.
+/// Like [`find`], but with a lock: nobody reserves the driver until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     driver_id: DriverId,
 ) -> Result<Option<Driver>, Failure> {
     let lock = sqlx::query("select from driver where driver_id = $1 for update").bind(driver_id.0);
     lock.execute(&mut *db).await?;
-    // After the lock: the work that was committed before it is seen.
+    // This statement comes after the lock, so it sees all work that was committed before.
     find(db, driver_id).await
 }
 
-/// Those of these drivers whom a rider may see: who is free, and who is there for the rider. Where others are driven, and
-/// where a driver is who takes no rides, is nobody's business.
+/// Returns those of these drivers whom a rider may see: the free ones, and the one reserved for the rider. The places
+/// of other rides and of offline drivers are private.
 pub(crate) async fn shown_to(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -100,10 +100,10 @@ pub(crate) async fn shown_to(
     Ok(shown.into_iter().map(DriverId).collect())
 }
 
-/// A page of drivers in this state.
+/// Returns a page of drivers: all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
-    state: Option<State>,
+    state: Option<DriverState>,
     after: Option<DriverId>,
     limit: Limit,
 ) -> Result<Vec<Driver>, Failure> {

@@ -1,5 +1,5 @@
-//! For which ride each driver is there. The database keeps the drivers' states by these rows, and forbids that
-//! a driver has two that live.
+//! The reservations of drivers for rides. The database derives the drivers' states from these rows, and forbids that a
+//! driver has two live ones.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -8,9 +8,9 @@ use rides_events::{DriverId, RideId, RiderId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-/// A ride that needs a driver.
+/// The request of a ride for a driver.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct ReservationRequest {
     pub(crate) ride_id: RideId,
     /// The number that the offer will have.
     pub(crate) attempt: u16,
@@ -19,11 +19,11 @@ pub(crate) struct Wanted {
     pub(crate) seats: i16,
 }
 
-/// Reserves the first of these drivers who is free and has so many seats. One whom another transaction is just
-/// reserving is passed over.
+/// Reserves the first of these drivers who is free and has enough seats. A driver whom another transaction is reserving
+/// is skipped.
 pub(crate) async fn reserve(
     db: &mut PgConnection,
-    wanted: Wanted,
+    wanted: ReservationRequest,
     drivers: &[DriverId],
     now: Timestamp,
 ) -> Result<Option<DriverId>, Failure> {
@@ -54,7 +54,7 @@ pub(crate) async fn reserve(
     Ok(reserved.map(DriverId))
 }
 
-/// The driver does not drive: the row of this offer ends, and no later one.
+/// Cancels the reservation of this attempt, and no later one.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -73,7 +73,7 @@ pub(crate) async fn cancel(
     Ok(())
 }
 
-/// The rider is in the car.
+/// Stores that the rider is in the car.
 pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), Failure> {
     sqlx::query("update work set state = 'riding' where ride_id = $1 and state = 'reserved'")
         .bind(ride_id.0)
@@ -82,7 +82,7 @@ pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), F
     Ok(())
 }
 
-/// The ride is over.
+/// Stores that the ride is over.
 pub(crate) async fn release(
     db: &mut PgConnection,
     ride_id: RideId,

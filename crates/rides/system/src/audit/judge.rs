@@ -1,4 +1,4 @@
-//! What must hold in the rows.
+//! The rules that the rows must satisfy.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -7,11 +7,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::money;
-use crate::audit::rows::{Offer, Operation, Ride, Rows, Work};
+use crate::audit::rows::{AuditedOffer, AuditedRide, AuditedWork, CardOperation, RidesSnapshot};
 
-/// Judges what was read. A ride that has not changed since `quiescent_at`, and whose saga waits for nothing, is
-/// at rest.
-pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
+/// Checks the rows. A ride is at rest if it has not changed since `quiescent_at` and its saga waits for nothing.
+pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
     let mut report = Report {
         rows: rows.rides.len()
             + rows.offers.len()
@@ -21,26 +20,26 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
             + rows.operations.len(),
         ..Report::default()
     };
-    at_this_moment(rows, &mut report.violations);
-    between_services(rows, &mut report.violations);
-    at_any_moment(&rows.work, &mut report.violations);
+    check_this_moment(rows, &mut report.violations);
+    check_between_services(rows, &mut report.violations);
+    check_overlaps(&rows.work, &mut report.violations);
     let known: HashSet<Uuid> = rows.rides.iter().map(|ride| ride.ride_id).collect();
     let work = rows.work.iter().map(|work| work.ride_id);
     let elsewhere = work.chain(rows.operations.iter().map(|operation| operation.ride_id));
     let unknown: BTreeSet<Uuid> = elsewhere.filter(|ride| !known.contains(ride)).collect();
-    // They were requested during the read. If they stay open, dispatch does not know them.
+    // These rides were requested during the read. If they stay open, dispatch does not know them.
     let unknown =
         unknown.iter().map(|ride| format!("ride {ride} was unknown when the rides were read"));
     report.open.extend(unknown);
-    let mut of_ride: HashMap<Uuid, Vec<&Work>> = HashMap::new();
+    let mut of_ride: HashMap<Uuid, Vec<&AuditedWork>> = HashMap::new();
     for work in &rows.work {
         of_ride.entry(work.ride_id).or_default().push(work);
     }
-    let mut offers: HashMap<Uuid, Vec<&Offer>> = HashMap::new();
+    let mut offers: HashMap<Uuid, Vec<&AuditedOffer>> = HashMap::new();
     for offer in &rows.offers {
         offers.entry(offer.ride_id).or_default().push(offer);
     }
-    let mut operations: HashMap<Uuid, Vec<&Operation>> = HashMap::new();
+    let mut operations: HashMap<Uuid, Vec<&CardOperation>> = HashMap::new();
     for operation in &rows.operations {
         operations.entry(operation.ride_id).or_default().push(operation);
     }
@@ -54,7 +53,7 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
             report.recent.push(format!("ride {} is {} lately", ride.ride_id, ride.status));
         } else {
             let offers = offers.remove(&ride.ride_id).unwrap_or_default();
-            at_rest(ride, &work, &offers, &mut report.violations);
+            check_at_rest(ride, &work, &offers, &mut report.violations);
             let done = operations.remove(&ride.ride_id).unwrap_or_default();
             let payment = payments.get(&ride.ride_id).copied();
             report.violations.extend(money::judge(ride, payment, &done));
@@ -71,8 +70,8 @@ fn is_live(state: &str) -> bool {
     matches!(state, "reserved" | "riding" | "open" | "accepted")
 }
 
-/// A driver is in at most one offer or ride that lives, for each of both services, and does what its work says.
-fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
+/// Checks that a driver has at most one live offer or ride in each service, and that the driver's state fits its work.
+fn check_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
     let mut live: BTreeMap<(&str, Uuid), Vec<&str>> = BTreeMap::new();
@@ -100,10 +99,10 @@ fn at_this_moment(rows: &Rows, violations: &mut Vec<String>) {
     }
 }
 
-/// A driver whom dispatch has for a ride is there for no other ride in location. An offer that lives when it is read
-/// before location and after it lived all the time between, so the ride cannot have ended meanwhile.
-fn between_services(rows: &Rows, violations: &mut Vec<String>) {
-    let live = |offers: &[Offer]| -> HashSet<(Uuid, Uuid)> {
+/// Checks that location has no driver for another ride than dispatch has. An offer that is live before and after the
+/// read of location was live in between, so the ride cannot have ended meanwhile.
+fn check_between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
+    let live = |offers: &[AuditedOffer]| -> HashSet<(Uuid, Uuid)> {
         let live = offers.iter().filter(|offer| is_live(&offer.state));
         live.map(|offer| (offer.ride_id, offer.driver_id)).collect()
     };
@@ -122,10 +121,9 @@ fn between_services(rows: &Rows, violations: &mut Vec<String>) {
     }
 }
 
-/// The work of a driver came one after the other, all the time until now: of two, the first ended before the second
-/// began.
-fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
-    let began = |work: &Work| work.since.map(|since| (work.driver_id, since, work.until));
+/// Checks that the rides of a driver never overlapped: of two, the first ended before the second began.
+fn check_overlaps(work: &[AuditedWork], violations: &mut Vec<String>) {
+    let began = |work: &AuditedWork| work.since.map(|since| (work.driver_id, since, work.until));
     let mut all: Vec<_> = work.iter().filter_map(began).collect();
     all.sort_unstable();
     for two in all.windows(2) {
@@ -138,9 +136,14 @@ fn at_any_moment(work: &[Work], violations: &mut Vec<String>) {
     }
 }
 
-/// What a ride that is over has left.
-fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<String>) {
-    let Ride { ride_id, status, driver_id, .. } = ride;
+/// Checks that a ride that is over has left nothing live, and that its driver drove it.
+fn check_at_rest(
+    ride: &AuditedRide,
+    work: &[&AuditedWork],
+    offers: &[&AuditedOffer],
+    violations: &mut Vec<String>,
+) {
+    let AuditedRide { ride_id, status, driver_id, .. } = ride;
     for one in work.iter().filter(|work| is_live(&work.state)) {
         violations.push(format!(
             "ride {ride_id} is {status}, and driver {} is {} for it",
@@ -165,16 +168,16 @@ fn at_rest(ride: &Ride, work: &[&Work], offers: &[&Offer], violations: &mut Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::rows::Driver;
+    use crate::audit::rows::AuditedDriver;
 
     const RIDE: Uuid = Uuid::from_u128(1);
     const DRIVER: Uuid = Uuid::from_u128(2);
 
-    fn rows(status: &str, offer: &str, work: &str, driver: &str) -> Rows {
+    fn rows(status: &str, offer: &str, work: &str, driver: &str) -> RidesSnapshot {
         let (status, state) = (status.to_owned(), offer.to_owned());
-        Rows {
+        RidesSnapshot {
             read_at: Timestamp::UNIX_EPOCH,
-            rides: vec![Ride {
+            rides: vec![AuditedRide {
                 ride_id: RIDE,
                 status,
                 driver_id: Some(DRIVER),
@@ -184,20 +187,20 @@ mod tests {
             }],
             payments: Vec::new(),
             operations: Vec::new(),
-            offers: vec![Offer { ride_id: RIDE, driver_id: DRIVER, state }],
+            offers: vec![AuditedOffer { ride_id: RIDE, driver_id: DRIVER, state }],
             offers_after: Vec::new(),
-            work: vec![Work {
+            work: vec![AuditedWork {
                 ride_id: RIDE,
                 driver_id: DRIVER,
                 state: work.to_owned(),
                 since: Some(2),
                 until: (!is_live(work)).then_some(4),
             }],
-            drivers: vec![Driver { driver_id: DRIVER, state: driver.to_owned() }],
+            drivers: vec![AuditedDriver { driver_id: DRIVER, state: driver.to_owned() }],
         }
     }
 
-    fn judged(rows: &Rows) -> Report {
+    fn judged(rows: &RidesSnapshot) -> Report {
         judge(rows, Timestamp::UNIX_EPOCH, &Report::default())
     }
 
@@ -225,16 +228,17 @@ mod tests {
     fn a_driver_in_two_live_rides_is_always_wrong() {
         let mut two = rows("assigned", "accepted", "reserved", "reserved");
         let other = Uuid::from_u128(3);
-        two.offers.push(Offer { ride_id: other, ..two.offers[0].clone() });
+        two.offers.push(AuditedOffer { ride_id: other, ..two.offers[0].clone() });
         assert_eq!(judged(&two).violations.len(), 1);
-        two.work.push(Work { ride_id: other, since: Some(3), ..two.work[0].clone() });
+        two.work.push(AuditedWork { ride_id: other, since: Some(3), ..two.work[0].clone() });
         let found = judged(&two).violations;
         assert_eq!(found.len(), 3, "now, and at any moment: {found:?}");
     }
 
     #[test]
     fn what_is_there_for_a_ride_that_dispatch_does_not_know_stays_open() {
-        let operation = Operation { ride_id: RIDE, result: "approved".to_owned(), amount: 1_000 };
+        let operation =
+            CardOperation { ride_id: RIDE, result: "approved".to_owned(), amount: 1_000 };
         for (has_work, operations) in
             [(true, vec![]), (false, vec![operation.clone()]), (true, vec![operation])]
         {
@@ -253,7 +257,7 @@ mod tests {
     #[test]
     fn a_driver_is_not_in_one_ride_for_dispatch_and_in_another_for_location() {
         let mut two = rows("assigned", "accepted", "reserved", "reserved");
-        two.rides.push(Ride { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });
+        two.rides.push(AuditedRide { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });
         two.work[0].ride_id = two.rides[1].ride_id;
         assert_eq!(
             judged(&two).violations,
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_driver_who_was_in_two_rides_at_once_is_found_when_both_are_over() {
-        let work = |driver, since, until| Work {
+        let work = |driver, since, until| AuditedWork {
             ride_id: RIDE,
             driver_id: Uuid::from_u128(driver),
             state: "released".to_owned(),
@@ -284,7 +288,7 @@ mod tests {
             (1, "one that never ended", work(7, Some(2), None), work(7, Some(3), Some(4))),
         ] {
             let mut violations = Vec::new();
-            at_any_moment(&[one, other], &mut violations);
+            check_overlaps(&[one, other], &mut violations);
             assert_eq!(violations.len(), found, "{what}: {violations:?}");
         }
     }

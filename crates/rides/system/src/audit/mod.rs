@@ -1,9 +1,8 @@
-//! The audit of rides: what must hold in the rows of its services and between them.
-//! [`ballet_ops::audit`] checks what the framework's own tables and the broker show, copies among them.
+//! The audit of rides: the rules for the rows of its services and between them. [`ballet_ops::audit`] checks the
+//! framework's own tables, copies among them, and the broker.
 //!
-//! What must hold at any moment, such as that a driver is there for one ride, is always checked. What must hold
-//! for a ride that is at rest is checked only for those that have not changed for a while; the others are
-//! listed as open.
+//! Rules for any moment, such as that a driver is in one ride only, are always checked. Rules for a ride at rest are
+//! checked only for rides that have not changed for a while; the others are listed as open.
 
 mod judge;
 mod money;
@@ -14,8 +13,8 @@ use std::collections::BTreeMap;
 use ballet_ops::audit::{Report, while_answering};
 use jiff::SignedDuration;
 
-/// Reads and checks everything beside what [`ballet_ops::audit`] has found before: a ride whose saga waits for
-/// something is not at its end. `databases` has the URL of each service's database.
+/// Reads and checks the rows of the services. `framework` is the report of [`ballet_ops::audit`]: a ride whose saga
+/// waits for something is not at its end. `databases` has the URL of each service's database.
 ///
 /// # Errors
 ///

@@ -1,13 +1,18 @@
-//! What must hold between what riders were told, the payments of dispatch, and what the card processor did.
+//! The rules between the quoted prices, the payments of dispatch, and the operations of the card processor.
 
-use crate::audit::rows::{Operation, Payment, Ride};
+use crate::audit::rows::{AuditedPayment, AuditedRide, CardOperation};
 
-/// What is wrong with the payment of a ride that is at rest: what it costs is paid once or owed, and nothing is held.
-pub(super) fn judge(ride: &Ride, payment: Option<&Payment>, done: &[&Operation]) -> Vec<String> {
-    let Ride { ride_id, status, price, fee, .. } = ride;
+/// Returns the violations in the payment of a ride at rest: its cost must be paid once or owed, and nothing may be
+/// held.
+pub(super) fn judge(
+    ride: &AuditedRide,
+    payment: Option<&AuditedPayment>,
+    done: &[&CardOperation],
+) -> Vec<String> {
+    let AuditedRide { ride_id, status, price, fee, .. } = ride;
     let due = if status == "completed" { *price } else { *fee };
     let (state, paid, owed) = match payment {
-        Some(Payment { state, paid, owed, .. }) => (&**state, *paid, *owed),
+        Some(AuditedPayment { state, paid, owed, .. }) => (&**state, *paid, *owed),
         None => ("none", 0, 0),
     };
     let mut wrong = Vec::new();
@@ -19,14 +24,14 @@ pub(super) fn judge(ride: &Ride, payment: Option<&Payment>, done: &[&Operation])
     let of =
         |result: &str| done.iter().filter(|one| one.result == result).copied().collect::<Vec<_>>();
     let (held, taken) = (of("approved"), of("captured"));
-    let sum: i64 = taken.iter().map(|Operation { amount, .. }| amount).sum();
+    let sum: i64 = taken.iter().map(|CardOperation { amount, .. }| amount).sum();
     if sum != paid || taken.len() > 1 || held.len() > 1 {
         wrong.push(format!(
             "ride {ride_id} was paid {paid}, and the card processor held {} times and took {sum}",
             held.len()
         ));
     }
-    // One that refuses to give what it holds lets it go by itself.
+    // A processor that refuses a capture releases its hold by itself.
     let ended = ["captured", "voided", "authorization_expired", "capture_refused"];
     if !held.is_empty() && !done.iter().any(|one| ended.contains(&&*one.result)) {
         wrong
@@ -45,7 +50,7 @@ mod tests {
     const RIDE: Uuid = Uuid::from_u128(1);
 
     fn judged(status: &str, payment: (&str, i64, i64), done: &[(&str, i64)]) -> usize {
-        let ride = Ride {
+        let ride = AuditedRide {
             ride_id: RIDE,
             status: status.to_owned(),
             driver_id: None,
@@ -54,12 +59,12 @@ mod tests {
             fee: if status == "cancelled" { 450 } else { 0 },
         };
         let (state, paid, owed) = payment;
-        let operation = |(result, amount): &(&str, i64)| Operation {
+        let operation = |(result, amount): &(&str, i64)| CardOperation {
             ride_id: RIDE,
             result: (*result).to_owned(),
             amount: *amount,
         };
-        let payment = Payment { ride_id: RIDE, state: state.to_owned(), paid, owed };
+        let payment = AuditedPayment { ride_id: RIDE, state: state.to_owned(), paid, owed };
         let done: Vec<_> = done.iter().map(operation).collect();
         judge(&ride, Some(&payment), &done.iter().collect::<Vec<_>>()).len()
     }

@@ -8,79 +8,79 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-/// What was read.
+/// All rows that the audit read.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct RidesSnapshot {
     pub(super) read_at: Timestamp,
-    pub(super) rides: Vec<Ride>,
-    pub(super) offers: Vec<Offer>,
-    /// The same, read again after the work.
-    pub(super) offers_after: Vec<Offer>,
-    pub(super) work: Vec<Work>,
-    pub(super) drivers: Vec<Driver>,
-    pub(super) payments: Vec<Payment>,
-    pub(super) operations: Vec<Operation>,
+    pub(super) rides: Vec<AuditedRide>,
+    pub(super) offers: Vec<AuditedOffer>,
+    /// The offers again, read after the work.
+    pub(super) offers_after: Vec<AuditedOffer>,
+    pub(super) work: Vec<AuditedWork>,
+    pub(super) drivers: Vec<AuditedDriver>,
+    pub(super) payments: Vec<AuditedPayment>,
+    pub(super) operations: Vec<CardOperation>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Ride {
+pub(super) struct AuditedRide {
     pub(super) ride_id: Uuid,
     pub(super) status: String,
     pub(super) driver_id: Option<Uuid>,
     pub(super) changed_at: Timestamp,
-    /// What the rider was told that the ride costs.
+    /// The quoted price, in minor units.
     pub(super) price: i64,
-    /// What the rider was told that its cancellation costs.
+    /// The fee for the cancellation, in minor units.
     pub(super) fee: i64,
 }
 
-/// What dispatch says about a payment.
+/// A payment, as dispatch has it.
 #[derive(Debug, Clone)]
-pub(super) struct Payment {
+pub(super) struct AuditedPayment {
     pub(super) ride_id: Uuid,
     pub(super) state: String,
     pub(super) paid: i64,
     pub(super) owed: i64,
 }
 
-/// What the sandbox of the card processor did for a ride.
+/// An operation of the card processor's sandbox for a ride.
 #[derive(Debug, Clone)]
-pub(super) struct Operation {
+pub(super) struct CardOperation {
     pub(super) ride_id: Uuid,
     pub(super) result: String,
     pub(super) amount: i64,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Offer {
+pub(super) struct AuditedOffer {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
     pub(super) state: String,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Work {
+pub(super) struct AuditedWork {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
     pub(super) state: String,
-    /// The driver's versions at its begin and end. What began before they were noted has none.
+    /// The driver's versions at the beginning and the end. Work from before these were recorded has none.
     pub(super) since: Option<i64>,
     pub(super) until: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Driver {
+pub(super) struct AuditedDriver {
     pub(super) driver_id: Uuid,
     pub(super) state: String,
 }
 
-/// Reads everything. The rides come first: what a ride that is at rest has elsewhere is there by then.
+/// Reads all rows. The rides come first: the other rows of a ride at rest exist by then.
 #[expect(
     clippy::disallowed_methods,
     reason = "the audit is no handler: its transaction only reads"
 )]
-pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<Rows> {
-    let mut rows = Rows::default();
+pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<RidesSnapshot> {
+    let mut rows = RidesSnapshot::default();
     let mut dispatch = connect(databases, "dispatch").await?;
     let now: jiff_sqlx::Timestamp =
         sqlx::query_scalar("select now()").fetch_one(&mut dispatch).await?;
@@ -91,7 +91,7 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     );
     for row in rides.fetch_all(&mut dispatch).await? {
         let changed_at: jiff_sqlx::Timestamp = row.try_get("changed_at")?;
-        rows.rides.push(Ride {
+        rows.rides.push(AuditedRide {
             ride_id: row.try_get("ride_id")?,
             status: row.try_get("status")?,
             driver_id: row.try_get("driver_id")?,
@@ -104,18 +104,22 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     for row in payments.fetch_all(&mut dispatch).await? {
         let (ride_id, state) = (row.try_get("ride_id")?, row.try_get("state")?);
         let (paid, owed) = (row.try_get("paid_minor")?, row.try_get("owed_minor")?);
-        rows.payments.push(Payment { ride_id, state, paid, owed });
+        rows.payments.push(AuditedPayment { ride_id, state, paid, owed });
     }
     let operations = sqlx::query(
         "select order_id, result, amount_minor from sandbox_operation where result is not null",
     );
     for row in operations.fetch_all(&mut dispatch).await? {
         let (ride_id, result) = (row.try_get("order_id")?, row.try_get("result")?);
-        rows.operations.push(Operation { ride_id, result, amount: row.try_get("amount_minor")? });
+        rows.operations.push(CardOperation {
+            ride_id,
+            result,
+            amount: row.try_get("amount_minor")?,
+        });
     }
     rows.offers = offers(&mut dispatch).await?;
     let mut location = connect(databases, "location").await?;
-    // One snapshot: a driver's state and its work are one moment's.
+    // One snapshot: a driver's state and work are of the same moment.
     let mut snapshot = location.begin().await?;
     sqlx::query("set transaction isolation level repeatable read read only")
         .execute(&mut *snapshot)
@@ -124,11 +128,19 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     for row in sqlx::query(work).fetch_all(&mut *snapshot).await? {
         let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
         let (since, until) = (row.try_get("since_version")?, row.try_get("until_version")?);
-        rows.work.push(Work { ride_id, driver_id, state: row.try_get("state")?, since, until });
+        rows.work.push(AuditedWork {
+            ride_id,
+            driver_id,
+            state: row.try_get("state")?,
+            since,
+            until,
+        });
     }
     for row in sqlx::query("select driver_id, state from driver").fetch_all(&mut *snapshot).await? {
-        rows.drivers
-            .push(Driver { driver_id: row.try_get("driver_id")?, state: row.try_get("state")? });
+        rows.drivers.push(AuditedDriver {
+            driver_id: row.try_get("driver_id")?,
+            state: row.try_get("state")?,
+        });
     }
     snapshot.rollback().await?;
     location.close().await?;
@@ -137,11 +149,11 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     Ok(rows)
 }
 
-async fn offers(dispatch: &mut PgConnection) -> sqlx::Result<Vec<Offer>> {
+async fn offers(dispatch: &mut PgConnection) -> sqlx::Result<Vec<AuditedOffer>> {
     let offers = sqlx::query("select ride_id, driver_id, state from offer").fetch_all(dispatch);
     let offer = |row: &PgRow| {
         let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
-        Ok(Offer { ride_id, driver_id, state: row.try_get("state")? })
+        Ok(AuditedOffer { ride_id, driver_id, state: row.try_get("state")? })
     };
     offers.await?.iter().map(offer).collect()
 }

@@ -1,4 +1,4 @@
-//! The copies of riders, and what the database of location forbids.
+//! The copies of riders, and the constraints of the databases.
 
 use ballet_ops::audit::Report;
 use jiff::SignedDuration;
@@ -11,8 +11,8 @@ use crate::town::Town;
 #[tokio::test]
 async fn a_driver_cannot_be_there_for_two_rides_whatever_the_code_does() {
     let town = Town::new("rides_index").await;
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
     let (driver, other) = (drivers[0], town.system.new_id());
     let twice = format!(
         "do $$ begin
@@ -36,8 +36,8 @@ async fn a_driver_cannot_be_there_for_two_rides_whatever_the_code_does() {
 #[tokio::test]
 async fn a_driver_who_was_there_for_two_rides_is_found_when_both_are_over() {
     let town = Town::new("rides_history").await;
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
     // As if the database did not forbid it.
     let (driver, other) = (drivers[0], town.system.new_id());
     for statement in [

@@ -1,4 +1,4 @@
-//! Offers that end without a driver who drives: what is left of them to those who were asked, and to the others.
+//! Offers that are not accepted: what the drivers who were asked still see, and what becomes of other offers.
 
 use dispatch::config::DispatchSettings;
 use reqwest::{Client, Method, StatusCode};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::town::{Town, patient};
 
-/// What a driver who is signed in at the gateway gets.
+/// Sends a request as a driver who is signed in at the gateway. Returns the status and the body.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
     let url = format!("{}{path}", town.system.url("dispatch"));
     let request = Client::new()
@@ -27,20 +27,20 @@ async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (St
 #[tokio::test]
 async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     let town = Town::new("rides_private").await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     let (one, other) = (drivers[0], drivers[1]);
     let trip = format!("/trips/{ride}");
-    town.asked(ride, one).await;
+    town.until_asked(ride, one).await;
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
     assert_eq!((status, &shown["rider_name"]), (StatusCode::OK, &json!("Ada")), "{shown}");
     assert_eq!(signed_in(&town, other, Method::GET, &trip).await.0, StatusCode::NOT_FOUND);
-    town.said(ride, one, "decline").await;
-    town.asked(ride, other).await;
-    town.accepted(ride, other).await;
-    town.said(ride, other, "start").await;
+    town.act(ride, one, "decline").await;
+    town.until_asked(ride, other).await;
+    town.accept(ride, other).await;
+    town.act(ride, other, "start").await;
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{shown}");
-    // Its own offer is all that it sees, and all that is said of the ride.
+    // The driver sees only its own offer, and the refusals say no more about the ride.
     let (_, offers) = signed_in(&town, one, Method::GET, "/trips").await;
     assert_eq!(offers["items"][0]["state"], "declined", "{offers}");
     for verb in ["accept", "start", "complete"] {
@@ -49,7 +49,7 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
         assert_eq!(status, StatusCode::CONFLICT, "{verb}: {told}");
         assert!(detail.contains("you have declined it"), "{verb}: {told}");
     }
-    town.said(ride, other, "complete").await;
+    town.act(ride, other, "complete").await;
     town.until(ride, "completed").await;
     let (status, shown) = signed_in(&town, other, Method::GET, &trip).await;
     assert_eq!((status, &shown["offer"]["state"]), (StatusCode::OK, &json!("driven")), "{shown}");
@@ -60,15 +60,15 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
 async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     let settings = DispatchSettings { offers_per_ride: 2, ..patient() };
     let mut town = Town::with("rides_held", settings).await;
-    // The one ride is at its last offer, so it is given up with that; the other one goes on.
-    let (held, drivers) = town.requested(&[1, 2]).await;
-    town.asked(held, drivers[0]).await;
-    town.said(held, drivers[0], "decline").await;
-    town.asked(held, drivers[1]).await;
+    // One ride is at its last offer, so it is cancelled with that; the other one goes on.
+    let (held, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(held, drivers[0]).await;
+    town.act(held, drivers[0], "decline").await;
+    town.until_asked(held, drivers[1]).await;
     town.until_driver(drivers[0], "free").await;
-    let (other, next) = town.requested(&[3]).await;
-    town.asked(other, drivers[0]).await;
-    // Both are over while no dispatch runs. It was restored from a backup, so it gives up no ride yet.
+    let (other, next) = town.request_with_drivers(&[3]).await;
+    town.until_asked(other, drivers[0]).await;
+    // Both offers expire while dispatch is down. It was restored from a backup, so it cancels no ride yet.
     town.system.stop("dispatch").await;
     let over = format!(
         "update offer set expires_at = now() - case when ride_id = '{held}' then interval '2 minutes'
@@ -83,8 +83,8 @@ async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     town.start_dispatch(settings).await;
     let ended: OfferEnded = town.system.event(other).await;
     assert_eq!((ended.driver_id.0, ended.reason), (drivers[0], NotAccepted::Expired));
-    town.asked(other, next[0]).await;
-    town.asked(held, drivers[1]).await;
+    town.until_asked(other, next[0]).await;
+    town.until_asked(held, drivers[1]).await;
     town.system.execute("dispatch", "update ballet.restored set hold_until = now()").await;
     town.until_cancelled(held, "unfulfilled").await;
     town.close().await;

@@ -1,4 +1,5 @@
-//! The failure paths of rides, R1 to R12 (R13 to R16 are payments), and the good one. docs/rides/failure-paths.md has them in words.
+//! The failure paths R1 to R12 of rides, and the good one; R13 to R16 are in `payments`. docs/rides/failure-paths.md
+//! describes them.
 
 use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
@@ -14,16 +15,16 @@ use crate::town::{Town, id, patient};
 #[tokio::test]
 async fn a_ride_is_driven_for_the_price_that_was_quoted() {
     let town = Town::new("rides_good").await;
-    let (ride, drivers) = town.requested(&[3, 1]).await;
+    let (ride, drivers) = town.request_with_drivers(&[3, 1]).await;
     let driver = drivers[1];
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.until_driver(driver, "reserved").await;
-    town.accepted(ride, driver).await;
-    town.said(ride, driver, "start").await;
+    town.accept(ride, driver).await;
+    town.act(ride, driver, "start").await;
     town.until_driver(driver, "riding").await;
     let (status, _) = town.offline(driver).await;
     assert_eq!(status, StatusCode::CONFLICT, "a rider is in the car");
-    town.said(ride, driver, "complete").await;
+    town.act(ride, driver, "complete").await;
     town.until_driver(driver, "free").await;
     let completed: RideCompleted = town.system.event(ride).await;
     let receipt = town.receipt(ride).await;
@@ -36,7 +37,7 @@ async fn a_ride_is_driven_for_the_price_that_was_quoted() {
 #[tokio::test]
 async fn r1_nobody_is_near() {
     let town = Town::new("rides_r1").await;
-    let (ride, _) = town.requested(&[]).await;
+    let (ride, _) = town.request_with_drivers(&[]).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
     assert_eq!(town.receipt(ride).await["charged"]["amount_minor"], 0);
     town.close().await;
@@ -45,10 +46,10 @@ async fn r1_nobody_is_near() {
 #[tokio::test]
 async fn r2_all_decline() {
     let town = Town::new("rides_r2").await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     for driver in &drivers {
-        town.asked(ride, *driver).await;
-        town.said(ride, *driver, "decline").await;
+        town.until_asked(ride, *driver).await;
+        town.act(ride, *driver, "decline").await;
     }
     town.until_cancelled(ride, "unfulfilled").await;
     for driver in drivers {
@@ -61,9 +62,9 @@ async fn r2_all_decline() {
 async fn r2_after_the_last_driver_nobody_is_asked() {
     let settings = DispatchSettings { offers_per_ride: 1, ..patient() };
     let town = Town::with("rides_last", settings).await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
-    town.asked(ride, drivers[0]).await;
-    town.said(ride, drivers[0], "decline").await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "decline").await;
     town.until_cancelled(ride, "unfulfilled").await;
     town.until_driver(drivers[0], "free").await;
     town.close().await;
@@ -73,10 +74,10 @@ async fn r2_after_the_last_driver_nobody_is_asked() {
 async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     let settings = DispatchSettings { offer_seconds: 2, ..patient() };
     let town = Town::with("rides_r3", settings).await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
-    town.asked(ride, drivers[0]).await;
-    town.asked(ride, drivers[1]).await;
-    let (status, _) = town.says(ride, drivers[0], "accept").await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.until_asked(ride, drivers[1]).await;
+    let (status, _) = town.try_action(ride, drivers[0], "accept").await;
     assert_eq!(status, StatusCode::CONFLICT);
     town.until_driver(drivers[0], "free").await;
     town.drive(ride, drivers[1]).await;
@@ -102,11 +103,11 @@ async fn r4_two_riders_and_one_driver() {
 #[tokio::test]
 async fn r5_a_driver_who_goes_offline_while_reserved() {
     let town = Town::new("rides_r5").await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
-    town.asked(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
     let (status, driver) = town.offline(drivers[0]).await;
     assert_eq!((status, &driver["is_leaving"]), (StatusCode::OK, &json!(true)));
-    town.asked(ride, drivers[1]).await;
+    town.until_asked(ride, drivers[1]).await;
     town.until_driver(drivers[0], "offline").await;
     town.drive(ride, drivers[1]).await;
     town.close().await;
@@ -115,13 +116,13 @@ async fn r5_a_driver_who_goes_offline_while_reserved() {
 #[tokio::test]
 async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
     let town = Town::new("rides_r5_on_the_way").await;
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
-    town.accepted(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
     assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
-    town.said(ride, drivers[0], "start").await;
+    town.act(ride, drivers[0], "start").await;
     town.until_driver(drivers[0], "riding").await;
-    town.said(ride, drivers[0], "complete").await;
+    town.act(ride, drivers[0], "complete").await;
     town.until_driver(drivers[0], "offline").await;
     town.close().await;
 }
@@ -130,33 +131,33 @@ async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
 async fn r6_a_rider_cancels_in_every_state() {
     let town = Town::new("rides_r6").await;
     for state in ["searching", "offered", "assigned"] {
-        let (ride, drivers) = town.requested(&[1]).await;
+        let (ride, drivers) = town.request_with_drivers(&[1]).await;
         if state != "searching" {
-            town.asked(ride, drivers[0]).await;
+            town.until_asked(ride, drivers[0]).await;
         }
         if state == "assigned" {
-            town.accepted(ride, drivers[0]).await;
+            town.accept(ride, drivers[0]).await;
         }
         assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED, "{state}");
         assert_eq!(town.cancel(ride).await, StatusCode::OK, "{state}, again");
-        let (status, _) = town.says(ride, drivers[0], "accept").await;
+        let (status, _) = town.try_action(ride, drivers[0], "accept").await;
         assert!(status.is_client_error(), "{state}: {status}");
         town.until_driver(drivers[0], "free").await;
         assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
         assert_eq!(town.receipt(ride).await["charged"]["amount_minor"], 0, "{state}");
     }
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
-    town.accepted(ride, drivers[0]).await;
-    town.said(ride, drivers[0], "start").await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "start").await;
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the rider is in the car");
-    town.said(ride, drivers[0], "complete").await;
+    town.act(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
     town.close().await;
 }
 
-/// What a rider who is signed in at the gateway gets for another ride.
+/// Requests another ride as a rider who is signed in at the gateway. Returns the status and the body.
 async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
     let quote = town.quote(rider).await;
     let request = Client::new()
@@ -193,7 +194,7 @@ async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
     assert_eq!(wants(&town, rider).await.0, StatusCode::CREATED);
     assert_eq!(wants(&town, rider).await.0, StatusCode::TOO_MANY_REQUESTS);
-    // Who acts for riders is not bound.
+    // Callers that act for riders have no limit.
     town.request(rider).await;
     town.close().await;
 }
@@ -202,10 +203,10 @@ async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
 async fn r7_a_cancellation_races_the_acceptance() {
     let town = Town::new("rides_r7").await;
     for _ in 0..10 {
-        let (ride, drivers) = town.requested(&[1]).await;
-        town.asked(ride, drivers[0]).await;
+        let (ride, drivers) = town.request_with_drivers(&[1]).await;
+        town.until_asked(ride, drivers[0]).await;
         let ((accepted, _), cancelled) =
-            tokio::join!(town.says(ride, drivers[0], "accept"), town.cancel(ride));
+            tokio::join!(town.try_action(ride, drivers[0], "accept"), town.cancel(ride));
         assert_eq!(cancelled, StatusCode::ACCEPTED);
         assert!(accepted.is_success() || accepted == StatusCode::CONFLICT, "{accepted}");
         town.until_driver(drivers[0], "free").await;
@@ -225,7 +226,7 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     let ride = town.request(rider).await;
     town.until(ride, "searching").await;
     town.system.start(location::service(LocationSettings::default())).await;
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
     town.close().await;
 }
@@ -239,7 +240,7 @@ async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
     let ride = town.request(rider).await;
     let cancelled: RideCancelled = town.system.event(ride).await;
     assert_eq!(cancelled.reason, CancelReason::DeadlinePassed);
-    // The search comes after the abort, or before it: the driver is there for nobody in the end.
+    // The search comes after the abort, or before it: in the end the driver is reserved for nobody.
     town.system.start(location::service(LocationSettings::default())).await;
     town.until_driver(driver, "free").await;
     town.system.until("location", "select count(*) from work where ended_at is null", 0).await;
@@ -250,14 +251,14 @@ async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
 async fn r9_dispatch_is_down_with_an_offer_out() {
     let settings = DispatchSettings { offer_seconds: 2, ..patient() };
     let mut town = Town::with("rides_r9", settings).await;
-    let (ride, drivers) = town.requested(&[1, 2]).await;
-    town.asked(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
     town.system.stop("dispatch").await;
     town.until_driver(drivers[0], "reserved").await;
     town.start_dispatch(patient()).await;
     let ended: OfferEnded = town.system.event(ride).await;
     assert_eq!(ended.driver_id.0, drivers[0]);
-    town.asked(ride, drivers[1]).await;
+    town.until_asked(ride, drivers[1]).await;
     town.system.event::<ReservationCancelled>(ride).await;
     town.drive(ride, drivers[1]).await;
     town.close().await;
@@ -268,8 +269,8 @@ async fn r10_a_riders_data_change_in_mid_ride() {
     let town = Town::new("rides_r10").await;
     let (rider, driver) = (town.rider().await, town.driver(1).await);
     let ride = town.request(rider).await;
-    town.asked(ride, driver).await;
-    town.accepted(ride, driver).await;
+    town.until_asked(ride, driver).await;
+    town.accept(ride, driver).await;
     let about = json!({ "name": "Grace", "payment_token": "card_flaky", "needs": "large" });
     let path = format!("/riders/{rider}");
     let (status, changed) = town.system.request(Method::PUT, "riders", &path, Some(&about)).await;
@@ -278,8 +279,8 @@ async fn r10_a_riders_data_change_in_mid_ride() {
     town.system.until("dispatch", &copied, 2).await;
     let (_, trip) = town.system.get("dispatch", &format!("/trips/{ride}")).await;
     assert_eq!(trip["rider_name"], "Grace");
-    town.said(ride, driver, "start").await;
-    town.said(ride, driver, "complete").await;
+    town.act(ride, driver, "start").await;
+    town.act(ride, driver, "complete").await;
     town.until(ride, "completed").await;
     let receipt = town.receipt(ride).await;
     assert_eq!(receipt["charged"], receipt["quoted"]);
@@ -304,28 +305,28 @@ async fn r11_a_drivers_clock_decides_nothing() {
         let (status, _) = town.system.request(Method::PUT, "location", &path, Some(&at)).await;
         assert_eq!(status, expected);
     }
-    // Through the stream it comes to the index, with the time at which location got it: the driver is found.
+    // The position reaches the index through the stream, with the time at which location received it.
     town.until_near("the driver was moved", |near| {
         near.iter().any(|one| one["driver_id"] == driver.to_string() && one["at"]["lat"] == 52.501)
     })
     .await;
     let rider = town.rider().await;
     let ride = town.request(rider).await;
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.close().await;
 }
 
 #[tokio::test]
 async fn r12_a_drivers_positions_stop() {
     let town = Town::new("rides_r12").await;
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
-    town.accepted(ride, drivers[0]).await;
-    town.said(ride, drivers[0], "start").await;
-    town.said(ride, drivers[0], "complete").await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "start").await;
+    town.act(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     town.until_driver(drivers[0], "free").await;
-    // The driver's last place is older than this replica finds any.
+    // The driver's last position is too old for this replica to find.
     let mut town = town;
     town.system.stop("location").await;
     town.system.start(location::service(LocationSettings { driver_silence_seconds: 1 })).await;

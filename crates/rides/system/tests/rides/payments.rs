@@ -1,4 +1,4 @@
-//! How a ride is paid: R13 to R16, and the good end. docs/rides/failure-paths.md has them in words.
+//! The payment of rides: the failure paths R13 to R16, and the good one. docs/rides/failure-paths.md describes them.
 
 use reqwest::StatusCode;
 use rides_events::dispatch::{
@@ -12,10 +12,10 @@ use crate::town::Town;
 #[tokio::test]
 async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told() {
     let town = Town::new("rides_paid").await;
-    // Of each request the first one is lost on the way, and then its answer.
+    // The first attempt of each request is lost on the way, and the answer to the second.
     let (rider, driver) = (town.rider_with("card_flaky").await, town.driver(1).await);
     let ride = town.request(rider).await;
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.until_payment(ride, "held").await;
     town.drive(ride, driver).await;
     let charged: FareCharged = town.system.event(ride).await;
@@ -33,7 +33,7 @@ async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told() {
 #[tokio::test]
 async fn a_ride_that_is_cancelled_is_not_charged() {
     let town = Town::new("rides_released").await;
-    let (ride, _) = town.requested(&[]).await;
+    let (ride, _) = town.request_with_drivers(&[]).await;
     let released: FareReleased = town.system.event(ride).await;
     assert_eq!((released.paid.amount_minor, released.owed.amount_minor), (0, 0));
     let price = town.receipt(ride).await["quoted"]["amount_minor"].clone();
@@ -44,9 +44,9 @@ async fn a_ride_that_is_cancelled_is_not_charged() {
 #[tokio::test]
 async fn r6_a_late_cancellation_is_charged_what_the_tariff_says() {
     let town = Town::new("rides_fee").await;
-    let (ride, drivers) = town.requested(&[1]).await;
-    town.asked(ride, drivers[0]).await;
-    town.accepted(ride, drivers[0]).await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
     let minutes = "update ride set assigned_at = assigned_at - interval '3 minutes'";
     town.system.execute("dispatch", minutes).await;
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
@@ -88,7 +88,7 @@ async fn r14_the_card_processor_is_away_and_rides_wait_for_it() {
     town.system.until("dispatch", tried, true).await;
     town.until(ride, "requested").await;
     town.bank.is_away(false);
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.bank.is_away(true);
     town.drive(ride, driver).await;
     // The driver is free for others before the rider has paid.
@@ -122,7 +122,7 @@ async fn r16_what_the_card_processor_gives_no_more_is_owed() {
     let town = Town::new("rides_r16").await;
     let (rider, driver) = (town.rider_with("card_capture_fails").await, town.driver(1).await);
     let ride = town.request(rider).await;
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
     let charged: FareCharged = town.system.event(ride).await;
     let receipt = town.receipt(ride).await;

@@ -1,5 +1,5 @@
-//! Each process of location has all places, also one that was killed (SIGKILL) and started again. Riders see some of
-//! them.
+//! Each process of location has all positions, also one that was killed (SIGKILL) and started again. Riders see some
+//! of them.
 
 use ballet::Settings;
 use ballet_stage::{OwnProcess, wait_until};
@@ -13,7 +13,7 @@ use crate::town::{LIMIT, NEAR, Town, id};
 const AMQP: &str = "PLACES_AMQP_URL";
 const DATABASE: &str = "PLACES_DATABASE_URL";
 
-/// No test: what the process of the test runs. Without a database it does nothing.
+/// Not a test, but the entry of the test's second process. Without a database it does nothing.
 #[test]
 fn replica() {
     let setting = |name| std::env::var(name).ok();
@@ -22,7 +22,7 @@ fn replica() {
     OwnProcess::serve(service, Settings::new(amqp, database));
 }
 
-/// Another process of location, and its URL.
+/// Starts another process of location. Returns it and its URL.
 async fn started(town: &Town) -> (OwnProcess, String) {
     let process = OwnProcess::start("places::replica", |command| {
         command
@@ -34,7 +34,7 @@ async fn started(town: &Town) -> (OwnProcess, String) {
     (process, url)
 }
 
-/// Waits until this replica answers as the one of the town.
+/// Waits until this replica gives the same answer as the town's own.
 async fn until_alike(town: &Town, url: &str) {
     let (_, expected) = town.system.get("location", NEAR).await;
     let alike = wait_until("two replicas answer alike", LIMIT, || async {
@@ -50,7 +50,7 @@ async fn until_alike(town: &Town, url: &str) {
 async fn each_replica_has_all_drivers_also_after_it_was_killed() {
     let town = Town::new("rides_places").await;
     town.driver(1).await;
-    // This one reads back, and follows what comes.
+    // This replica reads the stream from before, and follows it.
     let (mut killed, url) = started(&town).await;
     until_alike(&town, &url).await;
     town.driver(2).await;
@@ -63,7 +63,7 @@ async fn each_replica_has_all_drivers_also_after_it_was_killed() {
     town.close().await;
 }
 
-/// The drivers whom a rider sees who is signed in at the gateway, the nearest first.
+/// Returns the drivers that a rider sees who is signed in at the gateway, the nearest first.
 async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {
     let request = Client::new()
         .get(format!("{}{NEAR}&limit={most}", town.system.url("location")))
@@ -82,10 +82,10 @@ async fn a_rider_sees_who_is_free_and_who_comes_and_not_where_others_are_driven(
     let (comes, free, off) = (town.driver(1).await, town.driver(2).await, town.driver(3).await);
     assert_eq!(seen_by(&town, other, 10).await, [comes, free, off]);
     let ride = town.request(rider).await;
-    town.asked(ride, comes).await;
-    town.accepted(ride, comes).await;
+    town.until_asked(ride, comes).await;
+    town.accept(ride, comes).await;
     assert_eq!(seen_by(&town, rider, 10).await, [comes, free, off]);
-    town.said(ride, comes, "start").await;
+    town.act(ride, comes, "start").await;
     town.until_driver(comes, "riding").await;
     let (status, answer) = town.offline(off).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
@@ -95,7 +95,7 @@ async fn a_rider_sees_who_is_free_and_who_comes_and_not_where_others_are_driven(
     assert_eq!(seen_by(&town, other, 1).await, [free]);
     let (_, near) = town.system.get("location", NEAR).await;
     let all = near["items"].as_array().map(Vec::len);
-    assert_eq!(all, Some(3), "those behind rides see all: {near}");
+    assert_eq!(all, Some(3), "operators see all: {near}");
     town.close().await;
 }
 

@@ -4,9 +4,9 @@ use ballet_testkit::openapi::try_out;
 
 use crate::town::Town;
 
-/// The seed decides every request: a finding comes again with it.
+/// The seed of all requests. A finding comes again with the same seed.
 const SEED: u64 = 9457;
-/// How many requests of each kind every route gets.
+/// The number of requests of each kind for every route.
 const ROUNDS: u32 = 40;
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::town::{Town, patient};
 
-/// A tariff that is dearer in everything, from now on.
+/// A tariff that is three times as expensive, from now on.
 const DEARER: &str = "insert into tariff
      (version, valid_from, currency, base_minor, kilometer_minor, minute_minor, least_minor,
       free_minutes, late_minor)
@@ -21,7 +21,7 @@ async fn a_ride_costs_what_the_tariff_said_by_which_it_was_quoted() {
     let quote = town.quote(rider).await;
     town.system.execute("dispatch", DEARER).await;
     let ride = town.request_by(&quote).await;
-    town.asked(ride, driver).await;
+    town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
     let charged: FareCharged = town.system.event(ride).await;
     assert_eq!(json!(charged.paid), quote["price"]);
@@ -29,13 +29,13 @@ async fn a_ride_costs_what_the_tariff_said_by_which_it_was_quoted() {
     assert_eq!((&receipt["charged"], &receipt["tariff"]), (&quote["price"], &json!(1)));
     town.until_driver(driver, "free").await;
 
-    // The next one is quoted, and charged, by the new version. So is its cancellation, after no free minute.
+    // The next ride is quoted and charged by the new version, and so is its cancellation, without a free minute.
     let quote = town.quote(rider).await;
     assert_eq!(quote["tariff"], 2);
     assert!(quote["price"]["amount_minor"].as_i64() > receipt["charged"]["amount_minor"].as_i64());
     let ride = town.request_by(&quote).await;
-    town.asked(ride, driver).await;
-    town.accepted(ride, driver).await;
+    town.until_asked(ride, driver).await;
+    town.accept(ride, driver).await;
     let seconds = "update ride set assigned_at = assigned_at - interval '2 seconds'";
     town.system.execute("dispatch", seconds).await;
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);

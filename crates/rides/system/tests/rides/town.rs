@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::bank::Bank;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-/// Asks who is near the riders.
+/// The request for the drivers near the riders.
 pub(crate) const NEAR: &str = "/near?lat=52.5&lon=13.4";
 
 /// All services of rides.
@@ -26,7 +26,7 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    /// Drivers have all the time of the test to answer, unless `settings` says otherwise.
+    /// Starts all services, dispatch with these settings.
     pub(crate) async fn with(name: &str, settings: DispatchSettings) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
@@ -55,7 +55,7 @@ impl Town {
         answer
     }
 
-    /// A driver takes rides so many steps of 300 meters from where riders wait, and is found by then.
+    /// Brings a driver online, this many steps of 300 meters from the riders. Waits until location finds the driver.
     pub(crate) async fn driver(&self, steps: u8) -> Uuid {
         let driver = self.system.new_id();
         let shift = json!({ "seats": 4, "at": place(steps) });
@@ -65,7 +65,7 @@ impl Town {
         driver
     }
 
-    /// Waits until those who are near the riders are as they are wanted.
+    /// Waits until the drivers near the riders meet a condition.
     pub(crate) async fn until_near(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) {
         let found = wait_until(what, LIMIT, || async {
             let (_, near) = self.system.get("location", NEAR).await;
@@ -79,12 +79,12 @@ impl Town {
         self.system.post("location", &format!("/drivers/{driver}/offline"), &json!({})).await
     }
 
-    /// A rider, known to both copies by then.
+    /// Registers a rider. Waits until both copies have it.
     pub(crate) async fn rider(&self) -> Uuid {
         self.rider_with("card_approved").await
     }
 
-    /// A rider who pays with this card.
+    /// Registers a rider who pays with this card. Waits until both copies have it.
     pub(crate) async fn rider_with(&self, card: &str) -> Uuid {
         let about = json!({ "name": "Ada", "payment_token": card });
         let rider = self.done(Method::POST, "riders", "/riders", about).await;
@@ -100,7 +100,7 @@ impl Town {
         self.request_by(&self.quote(rider).await).await
     }
 
-    /// What a rider is told that a ride costs.
+    /// Asks for a quote.
     pub(crate) async fn quote(&self, rider: Uuid) -> Value {
         let journey = json!({
             "rider_id": rider, "pickup": place(0), "destination": place(20),
@@ -114,13 +114,13 @@ impl Town {
         assert_eq!(ride["price"], quote["price"]);
         let again = self.done(Method::POST, "dispatch", "/rides", request).await;
         assert_eq!(again["ride_id"], ride["ride_id"], "one ride for a quote");
-        // A database that is restored to a time before the ride draws no other id, and so no other keys of calls.
+        // A database that is restored to a time before the ride gives it the same id, and so the same keys of calls.
         assert_eq!(ride["ride_id"], quote["quote_id"]);
         id(&ride["ride_id"])
     }
 
-    /// A rider requests a ride, with drivers so many steps away.
-    pub(crate) async fn requested(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
+    /// Requests a ride, with drivers this many steps away.
+    pub(crate) async fn request_with_drivers(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
         let mut drivers = Vec::new();
         for steps in near {
             drivers.push(self.driver(*steps).await);
@@ -130,34 +130,39 @@ impl Town {
     }
 
     /// Waits until this driver is asked.
-    pub(crate) async fn asked(&self, ride: Uuid, driver: Uuid) {
+    pub(crate) async fn until_asked(&self, ride: Uuid, driver: Uuid) {
         let open =
             format!("select driver_id from offer where ride_id = '{ride}' and state = 'open'");
         self.system.until("dispatch", &open, driver).await;
     }
 
-    pub(crate) async fn says(&self, ride: Uuid, driver: Uuid, what: &str) -> (StatusCode, Value) {
+    pub(crate) async fn try_action(
+        &self,
+        ride: Uuid,
+        driver: Uuid,
+        what: &str,
+    ) -> (StatusCode, Value) {
         let says = json!({ "driver_id": driver });
         self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &says).await
     }
 
-    /// The driver says something, and is heard. What is said twice counts once.
-    pub(crate) async fn said(&self, ride: Uuid, driver: Uuid, what: &str) {
+    /// Sends a driver's action twice. Both must succeed, and the second changes nothing.
+    pub(crate) async fn act(&self, ride: Uuid, driver: Uuid, what: &str) {
         for _ in 0..2 {
-            let (status, answer) = self.says(ride, driver, what).await;
+            let (status, answer) = self.try_action(ride, driver, what).await;
             assert!(status.is_success(), "{what} is answered with {status}: {answer}");
         }
     }
 
-    pub(crate) async fn accepted(&self, ride: Uuid, driver: Uuid) {
-        self.said(ride, driver, "accept").await;
+    pub(crate) async fn accept(&self, ride: Uuid, driver: Uuid) {
+        self.act(ride, driver, "accept").await;
         self.until(ride, "assigned").await;
     }
 
     pub(crate) async fn drive(&self, ride: Uuid, driver: Uuid) {
-        self.accepted(ride, driver).await;
-        self.said(ride, driver, "start").await;
-        self.said(ride, driver, "complete").await;
+        self.accept(ride, driver).await;
+        self.act(ride, driver, "start").await;
+        self.act(ride, driver, "complete").await;
         self.until(ride, "completed").await;
     }
 
@@ -170,13 +175,13 @@ impl Town {
         self.system.until("dispatch", &query, status).await;
     }
 
-    /// The ride is cancelled for this reason.
+    /// Waits until the ride is cancelled for this reason.
     pub(crate) async fn until_cancelled(&self, ride: Uuid, reason: &str) {
         let query = format!("select reason from ride where ride_id = '{ride}'");
         self.system.until("dispatch", &query, reason).await;
     }
 
-    /// What the driver does.
+    /// Waits until the driver has this state.
     pub(crate) async fn until_driver(&self, driver: Uuid, state: &str) {
         let query = format!("select state from driver where driver_id = '{driver}'");
         self.system.until("location", &query, state).await;
@@ -189,13 +194,13 @@ impl Town {
         receipt
     }
 
-    /// Waits until the payment of a ride is as it is wanted.
+    /// Waits until the payment of a ride has this state.
     pub(crate) async fn until_payment(&self, ride: Uuid, state: &str) {
         let query = format!("select state from payment where ride_id = '{ride}'");
         self.system.until("dispatch", &query, state).await;
     }
 
-    /// What the card processor did for a ride, in order, with amounts.
+    /// Returns the card processor's operations for a ride, in order, with amounts.
     pub(crate) async fn at_the_bank(&self, ride: Uuid) -> String {
         let query = format!(
             "select coalesce(string_agg(result || ' ' || amount_minor, ', ' order by created_at), '')
@@ -209,12 +214,12 @@ impl Town {
     }
 }
 
-/// A place so many steps of 300 meters from where riders wait.
+/// Returns a place this many steps of 300 meters from the riders.
 fn place(steps: u8) -> Value {
     json!({ "lat": 52.5 + 0.0027 * f64::from(steps), "lon": 13.4 })
 }
 
-/// The settings with which nothing ends by itself.
+/// Returns settings with which no offer expires.
 pub(crate) fn patient() -> DispatchSettings {
     DispatchSettings { offer_seconds: 3_600, ..DispatchSettings::default() }
 }

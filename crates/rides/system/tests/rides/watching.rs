@@ -20,7 +20,7 @@ async fn events(town: &Town, ride: Uuid, seen: Option<&str>) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// The ids and data of the events, until the stream ends.
+/// Returns the ids and data of the events, until the stream ends.
 async fn read(answer: Response) -> Vec<(String, Value)> {
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let text = tokio::time::timeout(LIMIT, answer.text()).await.expect("an end in time");
@@ -43,9 +43,9 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     let (rider, drivers) = (town.rider().await, [town.driver(1).await, town.driver(2).await]);
     let ride = town.request(rider).await;
     let watch = tokio::spawn(read(events(&town, ride, None).await));
-    town.asked(ride, drivers[0]).await;
-    town.said(ride, drivers[0], "decline").await;
-    town.asked(ride, drivers[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "decline").await;
+    town.until_asked(ride, drivers[1]).await;
     town.drive(ride, drivers[1]).await;
     let seen = watch.await.expect("no panic");
     let all = [
@@ -63,7 +63,7 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     assert_eq!(statuses(&seen), all);
     assert_eq!(seen[2].1["attempt"], 1);
     assert_eq!(seen[9].1["driver_id"], drivers[1].to_string());
-    // Whoever comes back misses nothing, and is told when nothing more comes.
+    // A client that reconnects misses nothing, and is told when nothing more comes.
     let rest = read(events(&town, ride, Some("8")).await).await;
     assert_eq!(statuses(&rest), all[8..]);
     assert_eq!(events(&town, ride, Some("10")).await.status(), StatusCode::NO_CONTENT);
@@ -75,7 +75,7 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
 #[tokio::test]
 async fn a_rider_sees_why_a_ride_is_cancelled() {
     let town = Town::new("rides_watch_end").await;
-    let (ride, _) = town.requested(&[]).await;
+    let (ride, _) = town.request_with_drivers(&[]).await;
     let seen = read(events(&town, ride, None).await).await;
     assert_eq!(statuses(&seen), [("1", "requested"), ("2", "searching"), ("3", "cancelled")]);
     assert_eq!(seen[2].1["reason"], "no_driver_nearby");

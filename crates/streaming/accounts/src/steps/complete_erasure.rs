@@ -6,11 +6,11 @@ use streaming_events::{AccountClosure, analytics, playback, titles};
 
 use crate::store::closure;
 
-/// The closure is never aborted: a person who left does not come back.
+/// The owner of the saga, which is never aborted: a closed account is not opened again.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct AccountClosureOwner;
 
-impl Owner for Nobody {
+impl Owner for AccountClosureOwner {
     type Saga = AccountClosure;
 
     async fn abort(&self, _: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
@@ -18,7 +18,7 @@ impl Owner for Nobody {
     }
 }
 
-/// Removes the last rows of the account, when every other service has done so.
+/// Removes the last rows of the account, after every other service has erased its data.
 #[derive(Debug)]
 pub struct CompleteErasure;
 

@@ -4,6 +4,6 @@ mod complete_erasure;
 mod release_slot;
 mod reserve_slot;
 
-pub use complete_erasure::{CompleteErasure, Nobody};
+pub use complete_erasure::{AccountClosureOwner, CompleteErasure};
 pub use release_slot::ReleaseSlot;
 pub use reserve_slot::ReserveSlot;

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::playback::PlaybackEnded;
 
-use crate::store::slot::{self, State};
+use crate::store::slot::{self, SlotState};
 
 /// Frees the slot of a session that is over.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ impl Step for ReleaseSlot {
 
     async fn run(&self, tx: &mut Tx<'_>, session: PlaybackEnded) -> StepResult<Self> {
         let (session_id, now) = (session.session_id, tx.now());
-        // A displaced session has lost it already, and one of an erased account has no row.
-        slot::end(tx.db(), session_id, State::Released, now).await?;
+        // A displaced session has lost its slot already, and a session of an erased account has no row.
+        slot::end(tx.db(), session_id, SlotState::Released, now).await?;
         done(StreamSlotReleased { session_id })
     }
 }

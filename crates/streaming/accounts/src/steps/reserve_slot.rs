@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use streaming_events::accounts::{StreamSlotCancelled, StreamSlotDenied, StreamSlotReserved};
 use streaming_events::playback::PlaybackRequested;
 
-use crate::store::slot::{self, State, Taken};
+use crate::store::slot::{self, SlotOutcome, SlotState};
 
 /// Takes a slot of the account's plan. At the limit the plan refuses, or the oldest session loses its slot.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Step for ReserveSlot {
         let PlaybackRequested { session_id, account_id, title_id, .. } = session;
         let now = tx.now();
         match slot::take(tx.db(), &session, now).await? {
-            Taken::Now { region, max_age, displaced } => done(StreamSlotReserved {
+            SlotOutcome::Taken { region, max_age, displaced } => done(StreamSlotReserved {
                 session_id,
                 account_id,
                 title_id,
@@ -39,7 +39,7 @@ impl Step for ReserveSlot {
                 max_age,
                 displaced,
             }),
-            Taken::Not { reason, streams } => {
+            SlotOutcome::Denied { reason, streams } => {
                 refused(StreamSlotDenied { session_id, reason, streams })
             }
         }
@@ -62,7 +62,7 @@ impl Compensate for ReserveSlot {
         reserved: StreamSlotReserved,
     ) -> CompensateResult<Self> {
         let (session_id, now) = (reserved.session_id, tx.now());
-        slot::end(tx.db(), session_id, State::Cancelled, now).await?;
+        slot::end(tx.db(), session_id, SlotState::Cancelled, now).await?;
         compensated(StreamSlotCancelled { session_id })
     }
 }

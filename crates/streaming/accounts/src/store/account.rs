@@ -7,11 +7,11 @@ use paging::Limit;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::{AccountId, SessionId, Slug};
 
-use crate::account::{Plan, Stored};
+use crate::account::{Plan, StoredAccount};
 use crate::requests::NewAccount;
 use crate::store::slot;
 
-/// All plans.
+/// Returns all plans.
 pub(crate) async fn plans(db: impl PgExecutor<'_>) -> Result<Vec<Plan>, Failure> {
     let plans = sqlx::query_as("select * from plan order by streams, plan");
     Ok(plans.fetch_all(db).await?)
@@ -23,7 +23,7 @@ pub(crate) async fn open(
     account_id: AccountId,
     new: &NewAccount,
     now: Timestamp,
-) -> Result<Option<Stored>, sqlx::Error> {
+) -> Result<Option<StoredAccount>, sqlx::Error> {
     sqlx::query_as(
         "insert into account
              (account_id, version, plan, streams, at_limit, max_age, region, email, name,
@@ -42,20 +42,20 @@ pub(crate) async fn open(
     .await
 }
 
-/// An account, if there is one.
+/// Returns an account, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredAccount>, Failure> {
     let account = sqlx::query_as("select * from account where account_id = $1");
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
 
-/// The same. Sessions and others who change it wait until this transaction ends.
+/// Like [`find`], but with a lock: sessions and changes of the account wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     account_id: AccountId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredAccount>, Failure> {
     let account = sqlx::query_as("select * from account where account_id = $1 for update");
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
@@ -64,10 +64,10 @@ pub(crate) async fn find_to_change(
 /// is no such plan.
 pub(crate) async fn change_plan(
     db: &mut PgConnection,
-    account: &Stored,
+    account: &StoredAccount,
     plan: &Slug,
     now: Timestamp,
-) -> Result<Option<(Stored, Vec<SessionId>)>, Failure> {
+) -> Result<Option<(StoredAccount, Vec<SessionId>)>, Failure> {
     let streams: Option<i32> = sqlx::query_scalar("select streams from plan where plan = $1")
         .bind(plan.as_str())
         .fetch_optional(&mut *db)
@@ -89,12 +89,12 @@ pub(crate) async fn change_plan(
     Ok(Some((changed, displaced)))
 }
 
-/// A page of accounts, the newest first.
+/// Returns a page of accounts, the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<AccountId>,
     limit: Limit,
-) -> Result<Vec<Stored>, Failure> {
+) -> Result<Vec<StoredAccount>, Failure> {
     let accounts = sqlx::query_as(
         "select * from account
          where account_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

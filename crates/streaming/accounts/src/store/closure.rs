@@ -1,4 +1,4 @@
-//! The closures of accounts: who has erased what they held, and who has not.
+//! The closures of accounts, with the services that have erased their data.
 
 use ballet::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use streaming_events::{AccountId, ClosureId};
 
 use crate::account::Closure;
 
-/// The time in which every service has to have erased what it holds.
+/// The time in which every service has to erase the account's data.
 const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at, array_remove(array[
@@ -17,15 +17,15 @@ const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at, arr
     case when titles_at is null then 'titles' end,
     case when analytics_at is null then 'analytics' end], null) as missing";
 
-/// A service that erases.
+/// A service that erases the data of a closed account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Service {
+pub(crate) enum ErasingService {
     Playback,
     Titles,
     Analytics,
 }
 
-/// Closes an open account: the person is gone with this transaction.
+/// Closes an open account. This transaction deletes the person's data.
 pub(crate) async fn close(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -53,17 +53,17 @@ pub(crate) async fn close(
     Ok(())
 }
 
-/// Notes that a service has erased what it held.
+/// Records that a service has erased its data.
 pub(crate) async fn note(
     db: &mut PgConnection,
     closure_id: ClosureId,
-    service: Service,
+    service: ErasingService,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let statement = match service {
-        Service::Playback => "update closure set playback_at = $2 where closure_id = $1",
-        Service::Titles => "update closure set titles_at = $2 where closure_id = $1",
-        Service::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
+        ErasingService::Playback => "update closure set playback_at = $2 where closure_id = $1",
+        ErasingService::Titles => "update closure set titles_at = $2 where closure_id = $1",
+        ErasingService::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
     };
     sqlx::query(statement).bind(closure_id.0).bind(now.to_sqlx()).execute(db).await?;
     Ok(())
@@ -97,7 +97,7 @@ pub(crate) async fn complete(
     Ok(true)
 }
 
-/// The closure of an account, if it is closed.
+/// Returns the closure of an account, if it is closed.
 pub(crate) async fn of_account(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -107,7 +107,7 @@ pub(crate) async fn of_account(
     Ok(closure.fetch_optional(db).await?)
 }
 
-/// A page of closures, the newest first; only those that are overdue, if asked.
+/// Returns a page of closures, the newest first: all, or those that are overdue.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     overdue_at: Option<Timestamp>,

@@ -1,5 +1,5 @@
-//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint of that row
-//! forbids more than the plan has.
+//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint on that row forbids
+//! more than the plan has.
 
 use ballet::{Failure, Rows, TextEnum};
 use jiff::Timestamp;
@@ -16,10 +16,10 @@ use crate::account::AtLimit;
 /// The state of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    /// The session has it.
+pub(crate) enum SlotState {
+    /// The session has the slot.
     Live,
-    /// Another session took it, or the plan has fewer.
+    /// Another session took the slot, or the plan has fewer slots now.
     Displaced,
     /// The session ended.
     Released,
@@ -27,14 +27,14 @@ pub(crate) enum State {
     Cancelled,
 }
 
-/// What became of the wish for a slot.
+/// The outcome of a session's request for a slot.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    Now { region: Country, max_age: u8, displaced: Option<SessionId> },
-    Not { reason: SlotDenial, streams: Option<u16> },
+pub(crate) enum SlotOutcome {
+    Taken { region: Country, max_age: u8, displaced: Option<SessionId> },
+    Denied { reason: SlotDenial, streams: Option<u16> },
 }
 
-/// The row locks of accounts. Sessions of one account take their slots one after the other.
+/// Returns the row locks of accounts. Sessions of one account take their slots one after the other.
 pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
     Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
 }
@@ -44,8 +44,8 @@ pub(crate) async fn take(
     db: &mut PgConnection,
     session: &PlaybackRequested,
     now: Timestamp,
-) -> Result<Taken, Failure> {
-    // The lock comes first: the count of live slots is that of the last session that took one.
+) -> Result<SlotOutcome, Failure> {
+    // The lock comes first, so that the count includes the slot of the session before.
     let account = sqlx::query(
         "select streams, live, at_limit, max_age, region from account
          where account_id = $1 and closed_at is null for update",
@@ -54,13 +54,13 @@ pub(crate) async fn take(
     .fetch_optional(&mut *db)
     .await?;
     let Some(account) = account else {
-        return Ok(Taken::Not { reason: SlotDenial::NoAccount, streams: None });
+        return Ok(SlotOutcome::Denied { reason: SlotDenial::NoAccount, streams: None });
     };
     let (streams, live): (i32, i32) = (account.try_get("streams")?, account.try_get("live")?);
     let TextEnum::<AtLimit>(at_limit) = account.try_get("at_limit")?;
     let Text(region) = account.try_get("region")?;
     let max_age: i16 = account.try_get("max_age")?;
-    let not = |reason| Ok(Taken::Not { reason, streams: u16::try_from(streams).ok() });
+    let not = |reason| Ok(SlotOutcome::Denied { reason, streams: u16::try_from(streams).ok() });
     let known = sqlx::query("select from device where device_id = $1 and account_id = $2")
         .bind(session.device_id.0)
         .bind(session.account_id.0)
@@ -86,10 +86,10 @@ pub(crate) async fn take(
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
-    Ok(Taken::Now { region, max_age: u8::try_from(max_age)?, displaced })
+    Ok(SlotOutcome::Taken { region, max_age: u8::try_from(max_age)?, displaced })
 }
 
-/// Takes their slots from the oldest sessions of an account.
+/// Takes the slots of the oldest sessions of an account, this many of them.
 pub(crate) async fn displace(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -112,12 +112,12 @@ pub(crate) async fn displace(
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a live slot. One that is not live, or not there, is left alone. The account's row is locked first, as by
-/// those who change the plan: the trigger comes to it when the slot is locked.
+/// Ends a live slot. A missing or ended slot is left alone. The account's row is locked before the slot, in the order
+/// of a change of the plan: the trigger alone would lock it after the slot.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
-    state: State,
+    state: SlotState,
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
@@ -137,7 +137,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The accounts whose slots these sessions have.
+/// Returns the accounts to which the slots of these sessions belong.
 pub(crate) async fn accounts_of(
     db: &mut PgConnection,
     sessions: impl Iterator<Item = SessionId>,

@@ -1,5 +1,5 @@
-//! The tables of analytics.
+//! The rows of analytics.
 
-pub(crate) mod counted;
+pub(crate) mod counts;
+pub(crate) mod reports;
 pub(crate) mod sessions;
-pub(crate) mod watched;

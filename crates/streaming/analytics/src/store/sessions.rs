@@ -1,4 +1,4 @@
-//! What playback says of sessions: that they start, and how they ended.
+//! The starts and ends of sessions, as playback reports them.
 
 use ballet::Failure;
 use jiff::Unit;
@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 use streaming_events::playback::{PlaybackEnded, PlaybackStarted};
 
 use crate::count::floor;
-use crate::store::counted::correct_ends;
+use crate::store::counts::correct_ends;
 
-/// Counts a view. A session that is said to start again is the same view.
+/// Counts a view. A repeated start of the session is the same view.
 pub(crate) async fn started(
     db: &mut PgConnection,
     started: &PlaybackStarted,
@@ -33,7 +33,7 @@ pub(crate) async fn started(
 
 /// Stores how long a session was watched, and corrects what its heartbeats said.
 pub(crate) async fn ended(db: &mut PgConnection, ended: &PlaybackEnded) -> Result<(), Failure> {
-    // The row's lock first: heartbeats of this session, which are counted now, are there or wait.
+    // Lock the row first: concurrent heartbeats of this session are either counted already, or wait.
     sqlx::query(
         "insert into session_count as known (session_id, title_id, number, watched_seconds, minute)
          values ($1, $2, 0, 0, '-infinity')

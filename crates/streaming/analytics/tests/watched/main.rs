@@ -1,5 +1,5 @@
-//! What analytics counts, on a real broker and a real database: heartbeats and the ends of sessions come as playback
-//! sends them, and the answers are those that people get.
+//! The counts of analytics, on a real broker and a real database: heartbeats and the ends of sessions come as playback
+//! sends them, and the answers are the ones that people get.
 
 mod playback;
 
@@ -10,7 +10,7 @@ use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
 use streaming_events::{SessionId, TitleId};
 use uuid::Uuid;
 
-use crate::playback::Session;
+use crate::playback::TestSession;
 
 const WATCHED: &str =
     "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour";
@@ -31,7 +31,7 @@ async fn until_watched(system: &TestSystem, seconds: i64) {
     system.until("analytics", WATCHED, seconds).await;
 }
 
-async fn end(system: &TestSystem, session: &Session, watched_seconds: u32) {
+async fn end(system: &TestSystem, session: &TestSession, watched_seconds: u32) {
     let ended = PlaybackEnded {
         session_id: SessionId(session.session_id),
         title_id: TitleId(session.title_id),
@@ -47,7 +47,7 @@ async fn end(system: &TestSystem, session: &Session, watched_seconds: u32) {
 #[tokio::test]
 async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not_at_all() {
     let system = system("minutes").await;
-    let (one, other) = (Session::new(&system), Session::new(&system));
+    let (one, other) = (TestSession::new(&system), TestSession::new(&system));
     let started = PlaybackStarted {
         session_id: SessionId(one.session_id),
         title_id: TitleId(one.title_id),
@@ -61,7 +61,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     other.beat(&system, 1, 7).await;
     until_watched(&system, 37).await;
 
-    // The end has the last word: the last heartbeat of the one is missing, the other had one too many.
+    // The end has the last word: one session lacks its last heartbeat, and the other has one too many.
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
     until_watched(&system, 45).await;
@@ -84,7 +84,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
 #[tokio::test]
 async fn the_end_has_the_last_word_also_if_a_heartbeat_says_more_than_a_row_can_hold() {
     let system = system("boast").await;
-    let session = Session::new(&system);
+    let session = TestSession::new(&system);
     session.beat(&system, 1, u32::MAX).await;
     system.until("analytics", "select count(*) from session_count where number = 1", 1).await;
     end(&system, &session, 5).await;
@@ -96,7 +96,7 @@ async fn the_end_has_the_last_word_also_if_a_heartbeat_says_more_than_a_row_can_
 #[tokio::test]
 async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
     let system = system("late").await;
-    let mut session = Session::new(&system);
+    let mut session = TestSession::new(&system);
     session.began = system.handle(0).now() - SignedDuration::from_hours(5);
     session.beat(&system, 1, 60).await;
     until_watched(&system, 60).await;
@@ -114,7 +114,7 @@ async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
 #[tokio::test]
 async fn a_stream_that_is_read_again_leads_to_the_same_rows() {
     let system = system("again").await;
-    let sessions: Vec<Session> = (0..20).map(|_| Session::new(&system)).collect();
+    let sessions: Vec<TestSession> = (0..20).map(|_| TestSession::new(&system)).collect();
     for (at, session) in (0_u32..).zip(&sessions) {
         for number in 1..=4 {
             session.beat(&system, number, number * (10 + at % 3)).await;
@@ -144,7 +144,7 @@ async fn a_stream_that_is_read_again_leads_to_the_same_rows() {
 #[tokio::test]
 async fn the_most_watched_come_first_and_are_a_few_seconds_old_at_most() {
     let system = system("most").await;
-    let (one, other) = (Session::new(&system), Session::new(&system));
+    let (one, other) = (TestSession::new(&system), TestSession::new(&system));
     one.beat(&system, 1, 10).await;
     other.beat(&system, 1, 30).await;
     until_watched(&system, 40).await;
@@ -168,7 +168,7 @@ async fn get(system: &TestSystem, path: &str) -> Value {
     body
 }
 
-/// A title of its own for each session.
+/// Returns the id of a new title.
 pub(crate) fn new_title(system: &TestSystem) -> Uuid {
     system.new_id()
 }

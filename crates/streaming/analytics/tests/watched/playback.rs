@@ -1,4 +1,4 @@
-//! Playback, as analytics knows it: it publishes heartbeats.
+//! A stand-in for playback, which publishes heartbeats.
 
 use std::time::Duration;
 
@@ -32,20 +32,20 @@ async fn beat(
     Ok(handle.telemetry::<Heartbeat>().send(&heartbeat).await?)
 }
 
-/// A session that somebody watches.
-pub(crate) struct Session {
+/// A session that is watched.
+pub(crate) struct TestSession {
     pub(crate) session_id: Uuid,
     pub(crate) title_id: Uuid,
     pub(crate) began: Timestamp,
 }
 
-impl Session {
+impl TestSession {
     pub(crate) fn new(system: &TestSystem) -> Self {
         let (session_id, title_id) = (system.new_id(), new_title(system));
         Self { session_id, title_id, began: system.handle(0).now() }
     }
 
-    /// Sends a heartbeat, a second after the one before.
+    /// Sends a heartbeat. Its time is one second later for each number.
     pub(crate) async fn beat(&self, system: &TestSystem, number: u32, watched_seconds: u32) {
         let heartbeat = json!({
             "session_id": self.session_id,
@@ -55,7 +55,7 @@ impl Session {
             "watched_seconds": watched_seconds,
             "at": self.began + SignedDuration::from_secs(i64::from(number)),
         });
-        // A device sends again what was not recorded, also while the service has no connection yet.
+        // A device sends a heartbeat again that was not recorded, also while the service has no connection yet.
         let sent = async {
             loop {
                 let (status, problem) = system.post("playback", "/beats", &heartbeat).await;

@@ -1,3 +1,3 @@
-//! What events are made of.
+//! The values in the fields of events.
 
 pub(crate) mod ids;

@@ -8,7 +8,7 @@ use streaming_events::titles::PlaybackLicenseGranted;
 
 use crate::store::session;
 
-/// The session's row decides whether it starts: the first change that is committed wins.
+/// The owner of the saga. The first change committed to the session's row decides whether the session starts.
 #[derive(Debug)]
 pub struct SessionRow;
 
@@ -21,7 +21,8 @@ impl Owner for SessionRow {
     }
 }
 
-/// Starts the session. It waits for the slot as well: whoever lost it does not live any more by then.
+/// Starts the session. This step also waits for the event of the slot, so that the session that lost the slot to it is
+/// marked to end by then.
 #[derive(Debug)]
 pub struct StartPlayback;
 

@@ -1,4 +1,4 @@
-//! The watch of a session that plays: it stays open for hours, until the session's row says that it is over.
+//! The watch of a playing session. It stays open for hours, until the session's row says that it is over.
 
 use ballet::{Failure, Look, Tx, Watch};
 use jiff::{SignedDuration, Timestamp};
@@ -8,10 +8,10 @@ use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
 use crate::session::Session;
 use crate::store::session;
 
-/// Finds that a session is over: because something said so, or its licence ended, or nobody is there.
+/// Ends a session that is marked to end, whose licence ended, or whose heartbeats stopped.
 #[derive(Debug)]
 pub struct WatchPlayback {
-    /// Without a sign of life for so long, a session is lost.
+    /// The time without a heartbeat after which a session is lost.
     pub lost_after: SignedDuration,
 }
 
@@ -21,7 +21,7 @@ impl Watch for WatchPlayback {
     type Done = PlaybackEnded;
 
     async fn begin(&self, _: &mut Tx<'_>, _: PlaybackStarted) -> Result<(), Failure> {
-        // The row is there since the request.
+        // The row exists since the request.
         Ok(())
     }
 
@@ -31,8 +31,8 @@ impl Watch for WatchPlayback {
         let found = session::find_to_change(tx.db(), session_id).await?;
         let found = found.ok_or_else(|| Failure::permanent("the session has no row"))?;
         let (reason, ended_at) = match judge(&found, self.lost_after, now)? {
-            Judged::Lives { for_now } => return Ok(Look::Open(for_now)),
-            Judged::Over { reason, ended_at } => (reason, ended_at),
+            SessionVerdict::Lives { for_now } => return Ok(Look::Open(for_now)),
+            SessionVerdict::Over { reason, ended_at } => (reason, ended_at),
         };
         session::end(tx.db(), session_id, reason, ended_at).await?;
         Ok(Look::Over(PlaybackEnded {
@@ -47,29 +47,33 @@ impl Watch for WatchPlayback {
     }
 }
 
-/// What a session's row says.
+/// The verdict on a session's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judged {
+enum SessionVerdict {
     Lives { for_now: SignedDuration },
     Over { reason: EndReason, ended_at: Timestamp },
 }
 
-fn judge(session: &Session, lost_after: SignedDuration, now: Timestamp) -> Result<Judged, Failure> {
+fn judge(
+    session: &Session,
+    lost_after: SignedDuration,
+    now: Timestamp,
+) -> Result<SessionVerdict, Failure> {
     let missing = || Failure::permanent(format!("session {} has not started", session.session_id));
     let (until, seen_at) =
         (session.until.ok_or_else(missing)?, session.seen_at.ok_or_else(missing)?);
     if let Some(ending) = &session.ending {
-        return Ok(Judged::Over { reason: reason(ending)?, ended_at: now });
+        return Ok(SessionVerdict::Over { reason: reason(ending)?, ended_at: now });
     }
     if until <= now {
-        return Ok(Judged::Over { reason: EndReason::LicenseExpired, ended_at: until });
+        return Ok(SessionVerdict::Over { reason: EndReason::LicenseExpired, ended_at: until });
     }
-    // A clock that was ahead may have seen it: its next sign of life says when that was, and is looked for in time.
+    // `seen_at` may be from a clock that was ahead. The next heartbeat corrects it, and until then `now` counts.
     let lost_at = seen_at.min(now) + lost_after;
     if lost_at <= now {
-        return Ok(Judged::Over { reason: EndReason::Lost, ended_at: seen_at });
+        return Ok(SessionVerdict::Over { reason: EndReason::Lost, ended_at: seen_at });
     }
-    Ok(Judged::Lives { for_now: until.min(lost_at).duration_since(now) })
+    Ok(SessionVerdict::Lives { for_now: until.min(lost_at).duration_since(now) })
 }
 
 fn reason(ending: &str) -> Result<EndReason, Failure> {
@@ -87,7 +91,7 @@ mod tests {
     use streaming_events::{AccountId, DeviceId, TitleId};
 
     use super::*;
-    use crate::session::Status;
+    use crate::session::SessionStatus;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
@@ -100,7 +104,7 @@ mod tests {
             account_id: Some(AccountId(id)),
             device_id: Some(DeviceId(id)),
             title_id: TitleId(id),
-            status: Status::Playing,
+            status: SessionStatus::Playing,
             ending: ending.map(str::to_owned),
             requested_at: at(0),
             started_at: Some(at(0)),
@@ -117,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_session_is_over_when_something_says_so_or_nobody_is_there() {
-        let over = |reason, second| Judged::Over { reason, ended_at: at(second) };
-        let lives = |seconds| Judged::Lives { for_now: SignedDuration::from_secs(seconds) };
+        let over = |reason, second| SessionVerdict::Over { reason, ended_at: at(second) };
+        let lives = |seconds| SessionVerdict::Lives { for_now: SignedDuration::from_secs(seconds) };
         for (ending, seen, now, expected) in [
             (None, 0, 10, lives(20)),
             (None, 80, 90, lives(10)),

@@ -1,4 +1,4 @@
-//! The marks that make sessions end, and what is erased once they have.
+//! The marks that make sessions end, and the erasure of accounts afterwards.
 
 use ballet::{Failure, TextEnum};
 use sqlx::PgConnection;
@@ -6,15 +6,15 @@ use sqlx::types::Uuid;
 use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
 
-/// The sessions of some account.
+/// The account or device whose sessions are to end.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Of {
+pub(crate) enum SessionOwner {
     Account(AccountId),
     Device(AccountId, DeviceId),
 }
 
-/// Marks these sessions, and returns those that were not marked before. The first reason counts; those that
-/// are over stay as they are.
+/// Marks these sessions, and returns those that were not marked before. The first reason counts, and sessions that are
+/// over stay as they are.
 pub(crate) async fn mark(
     db: &mut PgConnection,
     sessions: &[SessionId],
@@ -36,15 +36,15 @@ pub(crate) async fn mark(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// The same for all sessions of an account, or of one of its devices.
+/// Like [`mark`], for all sessions of an account, or of one of its devices.
 pub(crate) async fn mark_all(
     db: &mut PgConnection,
-    of: Of,
+    of: SessionOwner,
     reason: EndReason,
 ) -> Result<Vec<SessionId>, Failure> {
     let (account_id, device_id) = match of {
-        Of::Account(account_id) => (account_id, None),
-        Of::Device(account_id, device_id) => (account_id, Some(device_id)),
+        SessionOwner::Account(account_id) => (account_id, None),
+        SessionOwner::Device(account_id, device_id) => (account_id, Some(device_id)),
     };
     let marked: Vec<Uuid> = sqlx::query_scalar(
         "with open as (
@@ -64,8 +64,8 @@ pub(crate) async fn mark_all(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// Begins to erase an account; a trigger notes it as erased. What is refused from now on keeps nothing of it, and [`erase`], in a transaction that
-/// comes later, finds what was refused before.
+/// Begins to erase an account. A trigger records it as erased, so that sessions that are refused from now on store
+/// nothing of it. [`erase`], in a later transaction, finds the ones that were refused before.
 pub(crate) async fn begin_erasure(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -82,7 +82,7 @@ pub(crate) async fn begin_erasure(
     Ok(())
 }
 
-/// Erases what is held about the account of a closure. `None` if one of its sessions is not over.
+/// Erases the data about the account of a closure. `None` if one of its sessions is not over.
 pub(crate) async fn erase(
     db: &mut PgConnection,
     closure_id: ClosureId,

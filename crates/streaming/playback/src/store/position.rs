@@ -1,18 +1,18 @@
-//! Where people stopped, over all their devices.
+//! The positions where accounts stopped, over all their devices.
 
 use ballet::Failure;
 use paging::Limit;
 use sqlx::PgExecutor;
 use streaming_events::AccountId;
 
-use crate::session::Position;
+use crate::session::WatchPosition;
 
-/// The titles that an account watched, the last first. What plays at the moment counts as well.
+/// Returns the titles that an account watched, the last first. Playing sessions count as well.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
     limit: Limit,
-) -> Result<Vec<Position>, Failure> {
+) -> Result<Vec<WatchPosition>, Failure> {
     let positions = sqlx::query_as(
         "select title_id, position_seconds, watched_at from (
              select distinct on (title_id) title_id, position_seconds, watched_at from (

@@ -13,7 +13,7 @@ use streaming_events::{AccountId, SessionId};
 
 use crate::session::Session;
 
-/// The most that a row counts.
+/// The maximum of the counts in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// Stores a new session. Returns false if there is one that was requested under the same key.
@@ -39,7 +39,7 @@ pub(crate) async fn request(
     Ok(stored.rows_affected() == 1)
 }
 
-/// The session that was requested under this key.
+/// Returns the session that was requested under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,
@@ -74,7 +74,7 @@ pub(crate) async fn start(
     }
 }
 
-/// Refuses a requested session. One of an account that is gone is nobody's from then on.
+/// Refuses a requested session. If its account is erased or unknown, the session loses its account and device.
 pub(crate) async fn refuse(
     db: &mut PgConnection,
     refused: &PlaybackRefused,
@@ -111,9 +111,9 @@ pub(crate) async fn refuse(
     }
 }
 
-/// Notes a sign of life. Old and repeated ones change nothing. Returns it as it is believed: nobody watched longer
-/// than the session is old, or is behind the end of the title. `None` if the session does not play, or its licence has
-/// ended. One that was seen by a clock that was ahead is seen now.
+/// Records a heartbeat. Old and repeated ones change nothing. Returns it with plausible values: not watched for longer
+/// than the session is old, and no position after the end of the title. `None` if the session does not play, or its
+/// licence has ended. A `seen_at` from a clock that was ahead is set back to now.
 pub(crate) async fn note(
     db: impl PgExecutor<'_>,
     sign: Heartbeat,
@@ -148,8 +148,8 @@ pub(crate) async fn note(
     Ok(believed)
 }
 
-/// Ends a playing session, and keeps where the account stopped. Without a sign of life nobody knows where that was,
-/// so it stays where it was before.
+/// Ends a playing session, and stores the position where the account stopped. Without a heartbeat the position is
+/// unknown, so the one before stays.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -177,7 +177,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// A session, if it exists.
+/// Returns a session, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     session_id: SessionId,
@@ -186,7 +186,7 @@ pub(crate) async fn find(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// The same. Signs of life and whatever ends it wait until this transaction ends.
+/// Like [`find`], but with a lock: heartbeats and changes of the session wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -195,8 +195,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// A page of sessions, the newest first: all of them, or those of one account; only those that are not
-/// over, if asked.
+/// Returns a page of sessions, the newest first: all, those of one account, or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,

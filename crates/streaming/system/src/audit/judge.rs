@@ -6,15 +6,27 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use sqlx::types::Uuid;
 
-use crate::audit::rows::{Account, Rows, Session};
+use crate::audit::rows::{AuditedAccount, AuditedSession, StreamingSnapshot};
 
-/// Checks rows. Sessions that changed after `quiescent_at` are not judged yet. What `framework` says of a
-/// session's saga is why its rows are not at their ends.
-pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) -> Report {
-    let Rows { read_at: _, sessions, slots, licenses, accounts, counted_seconds, left } = rows;
+/// Checks the rows. Sessions that changed after `quiescent_at` are not judged yet. `framework` says which sagas are
+/// unsettled, which explains rows that are not at their ends.
+pub(super) fn judge(
+    rows: &StreamingSnapshot,
+    quiescent_at: Timestamp,
+    framework: &Report,
+) -> Report {
+    let StreamingSnapshot {
+        read_at: _,
+        sessions,
+        slots,
+        licenses,
+        accounts,
+        counted_seconds,
+        left,
+    } = rows;
     let count = sessions.len() + slots.len() + licenses.len() + accounts.len();
     let mut report = Report { rows: count, ..Report::default() };
-    for Account { account_id, streams, live, live_slots } in accounts {
+    for AuditedAccount { account_id, streams, live, live_slots } in accounts {
         if live > streams {
             let wrong = format!("account {account_id} has {live} live slots of {streams}");
             report.violations.push(wrong);
@@ -30,7 +42,8 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
         report.violations.push(wrong);
     }
     for session in sessions {
-        let Session { session_id, status, ending, since, ended_at, watched_seconds } = session;
+        let AuditedSession { session_id, status, ending, since, ended_at, watched_seconds } =
+            session;
         if let Some(ended_at) = ended_at
             && i64::from(*watched_seconds) > ended_at.duration_since(*since).as_secs() + 1
         {
@@ -55,7 +68,7 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
         for (what, state) in found {
             let fits = match state {
                 Some("live") => is_live,
-                // One that was displaced or revoked a moment ago plays until playback hears of it.
+                // A session that was displaced or revoked a moment ago plays until playback learns of it.
                 _ => !is_live,
             };
             if fits {
@@ -70,14 +83,14 @@ pub(super) fn judge(rows: &Rows, quiescent_at: Timestamp, framework: &Report) ->
             }
         }
         if is_live {
-            // It stays open by design, for hours. Here nothing may be on its way.
+            // A playing session stays open for hours by design.
             report.open.push(format!("session {session_id} plays since {since}"));
         }
     }
     let known: HashSet<&Uuid> = sessions.iter().map(|session| &session.session_id).collect();
     let held: BTreeSet<&Uuid> = slots.keys().chain(licenses.keys()).collect();
     for session_id in held.into_iter().filter(|session_id| !known.contains(session_id)) {
-        // It was requested during the read. If it stays open, playback does not know it.
+        // This session was requested during the read. If it stays open, playback does not know it.
         report.open.push(format!("session {session_id} was unknown when the sessions were read"));
     }
     if report.open.is_empty() && report.recent.is_empty() && framework.open.is_empty() {
@@ -99,8 +112,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
     }
 
-    fn rows(status: &str, slot: &str, license: &str) -> Rows {
-        let session = Session {
+    fn rows(status: &str, slot: &str, license: &str) -> StreamingSnapshot {
+        let session = AuditedSession {
             session_id: Uuid::nil(),
             status: status.to_owned(),
             ending: None,
@@ -108,8 +121,9 @@ mod tests {
             ended_at: (status != "playing").then(|| at(60)),
             watched_seconds: 50,
         };
-        let account = Account { account_id: Uuid::nil(), streams: 2, live: 1, live_slots: 1 };
-        Rows {
+        let account =
+            AuditedAccount { account_id: Uuid::nil(), streams: 2, live: 1, live_slots: 1 };
+        StreamingSnapshot {
             read_at: at(100),
             sessions: vec![session],
             slots: [(Uuid::nil(), slot.to_owned())].into(),
@@ -120,7 +134,7 @@ mod tests {
         }
     }
 
-    fn wrong(rows: &Rows) -> Vec<String> {
+    fn wrong(rows: &StreamingSnapshot) -> Vec<String> {
         judge(rows, at(100), &Report::default()).violations
     }
 
@@ -162,7 +176,7 @@ mod tests {
         rows.accounts[0].live = 3;
         rows.left.push((Uuid::nil(), "titles", 1));
         rows.sessions[0].watched_seconds = 90;
-        // And analytics counts something else.
+        // In addition, analytics counts something else.
         assert_eq!(wrong(&rows).len(), 5);
     }
 }

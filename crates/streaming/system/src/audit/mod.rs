@@ -1,9 +1,8 @@
-//! The audit of streaming: what must hold in the rows of its services and between them.
-//! [`ballet_ops::audit`] checks what the framework's own tables and the broker show.
+//! The audit of streaming: the rules for the rows of its services and between them. [`ballet_ops::audit`] checks the
+//! framework's own tables and the broker.
 //!
-//! What must hold at any moment, such as the number of live slots, is always checked. What must hold for a
-//! session that is at rest is checked only for those that have not changed for a while; the others are
-//! listed as open.
+//! Rules for any moment, such as the number of live slots, are always checked. Rules for a session at rest are checked
+//! only for sessions that have not changed for a while; the others are listed as open.
 
 mod judge;
 mod rows;
@@ -13,7 +12,7 @@ use std::collections::BTreeMap;
 use ballet_ops::audit::{Report, while_answering};
 use jiff::SignedDuration;
 
-/// Reads and checks everything beside what [`ballet_ops::audit`] has found before: a session whose saga
+/// Reads and checks the rows of the services. `framework` is the report of [`ballet_ops::audit`]: a session whose saga
 /// waits for something is not at its end. `databases` has the URL of each service's database.
 ///
 /// # Errors

@@ -6,52 +6,52 @@ use ballet_ops::audit::connect;
 use jiff::Timestamp;
 use sqlx::types::Uuid;
 
-/// All rows.
+/// All rows that the audit read.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// By the clock of playback's database.
+pub(super) struct StreamingSnapshot {
+    /// The time of the read, by the clock of playback's database.
     pub(super) read_at: Timestamp,
-    pub(super) sessions: Vec<Session>,
-    /// The live sessions of each account, in one moment.
+    pub(super) sessions: Vec<AuditedSession>,
+    /// The state of each session's slot.
     pub(super) slots: BTreeMap<Uuid, String>,
     pub(super) licenses: BTreeMap<Uuid, String>,
-    pub(super) accounts: Vec<Account>,
+    pub(super) accounts: Vec<AuditedAccount>,
     /// The seconds that analytics counts, over all titles and hours.
     pub(super) counted_seconds: i64,
-    /// The accounts that were erased, with the number of rows that each service has of them.
+    /// The rows that services still have of erased accounts, one entry for each row.
     pub(super) left: Vec<(Uuid, &'static str, i64)>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Session {
+pub(super) struct AuditedSession {
     pub(super) session_id: Uuid,
     pub(super) status: String,
     pub(super) ending: Option<String>,
-    /// When it started, or was requested.
+    /// When the session started, or was requested.
     pub(super) since: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) watched_seconds: i32,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct AuditedAccount {
     pub(super) account_id: Uuid,
     pub(super) streams: i32,
     pub(super) live: i32,
-    /// As the slots say.
+    /// The number of live slots, as counted from the slots.
     pub(super) live_slots: i64,
 }
 
-type SessionRow =
+type SessionColumns =
     (Uuid, String, Option<String>, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>, i32);
 
-pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<Rows> {
+pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<StreamingSnapshot> {
     let mut playback = connect(databases, "playback").await?;
     let mut accounts = connect(databases, "accounts").await?;
     let mut titles = connect(databases, "titles").await?;
     let (read_at,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select clock_timestamp()").fetch_one(&mut playback).await?;
-    let sessions: Vec<SessionRow> = sqlx::query_as(
+    let sessions: Vec<SessionColumns> = sqlx::query_as(
         "select session_id, status, ending, coalesce(started_at, requested_at), ended_at,
              watched_seconds
          from session",
@@ -106,11 +106,11 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
             sqlx::query_as(count).bind(&erased).fetch_all(&mut *db).await?;
         left.extend(held.into_iter().map(|(account, count)| (account, service, count)));
     }
-    Ok(Rows {
+    Ok(StreamingSnapshot {
         read_at: read_at.to_jiff(),
         sessions: sessions
             .into_iter()
-            .map(|(session_id, status, ending, since, ended_at, watched_seconds)| Session {
+            .map(|(session_id, status, ending, since, ended_at, watched_seconds)| AuditedSession {
                 session_id,
                 status,
                 ending,
@@ -123,7 +123,7 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
         licenses: licenses.into_iter().collect(),
         accounts: rows
             .into_iter()
-            .map(|(account_id, streams, live, live_slots)| Account {
+            .map(|(account_id, streams, live, live_slots)| AuditedAccount {
                 account_id,
                 streams,
                 live,

@@ -1,4 +1,4 @@
-//! Each service down in turn, and what is taken back.
+//! Sessions while each service is down in turn, and their compensation.
 
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
@@ -7,13 +7,13 @@ use streaming_events::accounts::StreamSlotCancelled;
 use streaming_events::playback::{PlaybackRefused, PlaybackRequested, Refusal};
 use streaming_events::titles::PlaybackLicenseCancelled;
 
-use crate::world::{PATIENT, World};
+use crate::world::{PATIENT, StreamingWorld};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s10_what_a_service_missed_it_catches_up_with() {
-    let mut world = World::open("away").await;
+    let mut world = StreamingWorld::open("away").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
-    // Without accounts nobody starts, and who plays goes on.
+    // Without accounts no session starts, and a playing one goes on.
     let playing = world.play(&home, 0, &title).await;
     world.system.stop("accounts").await;
     let waiting = world.request(&home, 1, &title).await;
@@ -23,7 +23,7 @@ async fn s10_what_a_service_missed_it_catches_up_with() {
     world.start("accounts").await;
     world.until(&waiting, "playing").await;
     world.over(&playing, "ended", "stopped").await;
-    // Without titles the same.
+    // The same without titles.
     world.system.stop("titles").await;
     let another = world.request(&home, 0, &title).await;
     assert_eq!(world.beat(&waiting, 1, 1).await.0, StatusCode::OK);
@@ -42,7 +42,7 @@ async fn s10_what_a_service_missed_it_catches_up_with() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s10_a_session_that_does_not_start_in_time_is_refused_whatever_comes_later() {
     let settings = PlaybackSettings { start_deadline_seconds: 1, ..PATIENT };
-    let mut world = World::with("deadline", settings).await;
+    let mut world = StreamingWorld::with("deadline", settings).await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     world.system.stop("titles").await;
     let session = world.request(&home, 0, &title).await;
@@ -54,7 +54,7 @@ async fn s10_a_session_that_does_not_start_in_time_is_refused_whatever_comes_lat
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s12_a_refusal_after_slot_and_license_takes_both_back() {
-    let mut world = World::open("taken_back").await;
+    let mut world = StreamingWorld::open("taken_back").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     // Without the owner nobody decides.
     world.system.stop("playback").await;

@@ -1,4 +1,4 @@
-//! People who leave: nothing is left of them, in no table, queue, journal or log.
+//! Closures of accounts: nothing is left of the person in any table, queue, journal or log.
 
 use ballet_stage::Method;
 use ballet_testkit::logged;
@@ -6,13 +6,13 @@ use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{PATIENT, World};
+use crate::world::{PATIENT, StreamingWorld};
 
 const NOWHERE: [i64; 4] = [0; 4];
 
-/// The rows with this text in every table of each database: business rows, inbox, ledger, outbox, calls. The
-/// queries have it backwards, because they are in the log that is searched.
-async fn found(world: &World, needle: &str) -> [i64; 4] {
+/// Counts the rows with this text over all tables of each database: business rows, inbox, ledger, outbox, calls. The
+/// queries contain it backwards, because the log that is searched contains the queries.
+async fn count_rows(world: &StreamingWorld, needle: &str) -> [i64; 4] {
     let mut found = NOWHERE;
     let backwards: String = needle.chars().rev().collect();
     for (at, service) in ["accounts", "analytics", "playback", "titles"].into_iter().enumerate() {
@@ -29,7 +29,7 @@ async fn found(world: &World, needle: &str) -> [i64; 4] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
-    let world = World::whole("closure").await;
+    let world = StreamingWorld::whole("closure").await;
     let title = world.any_title().await;
     let stays = world.home("duo", 1).await;
     world.play(&stays, 0, &title).await;
@@ -53,8 +53,8 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
         "it could be stored after the erasure"
     );
 
-    // What is searched below shows what is there.
-    assert_eq!(found(&world, "Grace").await, [2, 0, 0, 0]);
+    // The search finds what is there.
+    assert_eq!(count_rows(&world, "Grace").await, [2, 0, 0, 0]);
     let (status, closure) = world.delete("accounts", &format!("/accounts/{account}")).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{closure}");
     world.over(&playing, "ended", "closed").await;
@@ -63,7 +63,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     let (_, closure) = world.system.get("accounts", &format!("/accounts/{account}/closure")).await;
     assert_eq!(closure["missing"], json!([]), "{closure}");
 
-    // The account's id is in no business row but that of its closure; the person is nowhere at all.
+    // The account's id is in no business row except its closure's, and the person's data is nowhere.
     for (service, table) in [
         ("accounts", "account"),
         ("accounts", "slot"),
@@ -78,23 +78,23 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
     }
     let needles = [email, "Grace", "Hopper", "Commodore"];
     for needle in needles {
-        assert_eq!(found(&world, needle).await, NOWHERE, "{needle}");
-        // All that was ever published, the dead letters with it. The journal has the same.
+        assert_eq!(count_rows(&world, needle).await, NOWHERE, "{needle}");
+        // Everything that was ever published, dead letters included. The journal has the same.
         let published = format!("{:?}", world.system.seen().await);
         assert!(!published.contains(needle), "{needle} was published");
     }
-    // All services of this process write one log, and here it has what they say for `debug`.
+    // All services of this process write one log, here down to the level `debug`.
     let logged = logged::text();
     assert!(logged.contains(&playing), "the log does not have session {playing}");
     let says = |line: &&str| needles.iter().any(|needle| line.contains(needle));
     let lines: Vec<&str> = logged.lines().filter(says).collect();
     assert!(lines.is_empty(), "{lines:#?}");
-    // Somebody else is where they were, and the address is free again.
+    // The other account still plays, and the address is free again.
     let live = "select count(*) from session where status = 'playing' and ending is null";
     assert_eq!(world.system.value::<i64>("playback", live).await, 1);
     let (status, _) = world.system.post("accounts", "/sign-up", &person).await;
     assert_eq!(status, StatusCode::CREATED);
-    // A session for the account that is gone is refused, and nobody's.
+    // A session for the erased account is refused, and keeps no account.
     let late = world.request(&home, 0, &title).await;
     world.over(&late, "refused", "no_account").await;
     assert_eq!(world.read(&late).await.get("account_id"), None);
@@ -104,14 +104,14 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it() {
     let settings = PlaybackSettings { start_deadline_seconds: 2, ..PATIENT };
-    let mut world = World::with("closure_late", settings).await;
+    let mut world = StreamingWorld::with("closure_late", settings).await;
     world.start("analytics").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let path = format!("/accounts/{}", home.account);
     assert_eq!(world.delete("accounts", &path).await.0, StatusCode::ACCEPTED);
     let erased = "select count(*) from closure where erased_at is not null";
     world.system.until("accounts", erased, 1).await;
-    // Accounts says nothing of these: one is stopped, and the other does not start in time.
+    // Accounts refuses none of these: one is stopped, and the other does not start in time.
     world.system.stop("accounts").await;
     let stopped = world.request(&home, 0, &title).await;
     let overdue = world.request(&home, 0, &title).await;
@@ -128,10 +128,10 @@ async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_gone() {
-    let mut world = World::whole("closure_beside").await;
+    let mut world = StreamingWorld::whole("closure_beside").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     world.system.stop("accounts").await;
-    // That release notes in no other table whom it erases.
+    // That release records the erased account in no other table.
     let erase = format!(
         "insert into erasing (closure_id, account_id) values (gen_random_uuid(), '{}'); \
          delete from erasing",
@@ -149,7 +149,7 @@ async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_g
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_has_not_erased_is_named() {
-    let mut world = World::whole("closure_overdue").await;
+    let mut world = StreamingWorld::whole("closure_overdue").await;
     let home = world.home("duo", 1).await;
     world.system.stop("titles").await;
     let path = format!("/accounts/{}", home.account);

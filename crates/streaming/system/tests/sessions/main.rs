@@ -1,4 +1,4 @@
-//! Whole sessions, end to end, and every way in which they fail: docs/streaming/failure-paths.md has the rows.
+//! Whole sessions, end to end, and all their failure paths, which docs/streaming/failure-paths.md lists.
 
 mod away;
 mod closures;

@@ -1,17 +1,17 @@
-//! One session: how it starts, and how it ends.
+//! The starts and ends of single sessions.
 
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{Home, PATIENT, World};
+use crate::world::{Home, PATIENT, StreamingWorld};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it_was() {
-    let world = World::open("session_plays").await;
+    let world = StreamingWorld::open("session_plays").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     let (status, answer) = world.beat(&session, 1, 40).await;
@@ -30,7 +30,7 @@ async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_where_it_was() {
-    let world = World::open("place_stays").await;
+    let world = StreamingWorld::open("place_stays").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     for (device, beats) in [(0, true), (1, false)] {
         let session = world.play(&home, device, &title).await;
@@ -48,7 +48,7 @@ async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_wher
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
-    let world = World::whole("boast").await;
+    let world = StreamingWorld::whole("boast").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let begun = world.system.handle(0).now();
     let mut sessions = Vec::new();
@@ -78,7 +78,7 @@ async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slot_is_free() {
-    let world = World::open("no_license").await;
+    let world = StreamingWorld::open("no_license").await;
     let (adult, kids) = (world.home("duo", 1).await, world.home("kids", 1).await);
     let now = world.system.handle(0).now();
     let abroad = world.title_in("FR", now, now + HOUR, 0).await;
@@ -102,7 +102,7 @@ async fn s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s3_a_session_ends_with_its_license() {
-    let world = World::open("license_ends").await;
+    let world = StreamingWorld::open("license_ends").await;
     let home = world.home("duo", 1).await;
     let title = world.title(SignedDuration::from_secs(4), 0).await;
     let session = world.play(&home, 0, &title).await;
@@ -113,7 +113,7 @@ async fn s3_a_session_ends_with_its_license() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has_ended_the_session()
 {
-    let world = World::open("license_ended").await;
+    let world = StreamingWorld::open("license_ended").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     assert_eq!(world.beat(&session, 1, 1).await.0, StatusCode::OK);
@@ -129,7 +129,7 @@ async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s4_a_device_that_is_gone_ends_what_it_plays() {
-    let world = World::open("device_removed").await;
+    let world = StreamingWorld::open("device_removed").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let (lost, other) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
     let Home { account, devices } = &home;
@@ -145,7 +145,7 @@ async fn s4_a_device_that_is_gone_ends_what_it_plays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s5_silence_loses_a_session_and_a_late_sign_of_life_revives_nothing() {
     let settings = PlaybackSettings { lost_after_seconds: 3, ..PATIENT };
-    let world = World::with("heartbeats_stop", settings).await;
+    let world = StreamingWorld::with("heartbeats_stop", settings).await;
     let (home, title) = (world.home("basic", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     assert_eq!(world.beat(&session, 1, 1).await.0, StatusCode::OK);
@@ -164,7 +164,7 @@ async fn s5_silence_loses_a_session_and_a_late_sign_of_life_revives_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s5_a_clock_that_was_ahead_does_not_keep_a_session_that_is_silent() {
     let settings = PlaybackSettings { lost_after_seconds: 3, ..PATIENT };
-    let world = World::with("heartbeat_ahead", settings).await;
+    let world = StreamingWorld::with("heartbeat_ahead", settings).await;
     let (home, title) = (world.home("basic", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     let ahead = "update session set seen_at = now() + interval '1 hour' where status = 'playing'";
@@ -176,10 +176,10 @@ async fn s5_a_clock_that_was_ahead_does_not_keep_a_session_that_is_silent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s9_signs_of_life_may_be_doubled_and_out_of_order() {
-    let world = World::open("disorder").await;
+    let world = StreamingWorld::open("disorder").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // As if it had begun an hour ago: nobody watches longer than a session is old.
+    // As if the session had begun an hour ago: nobody watches longer than a session is old.
     let older = "update session set started_at = started_at - interval '1 hour'";
     world.system.execute("playback", older).await;
     for (number, position) in [(1, 10), (3, 30), (3, 30), (2, 20), (1, 10), (4, 25)] {

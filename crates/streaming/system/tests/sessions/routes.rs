@@ -2,20 +2,20 @@
 
 use ballet_testkit::openapi::try_out;
 
-use crate::world::World;
+use crate::world::StreamingWorld;
 
-/// The seed decides every request: a finding comes again with it.
+/// The seed of all requests. A finding comes again with the same seed.
 const SEED: u64 = 9457;
-/// How many requests of each kind every route gets.
+/// The number of requests of each kind for every route.
 const ROUNDS: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_do_what_their_documents_say() {
-    let world = World::whole("routes").await;
+    let world = StreamingWorld::whole("routes").await;
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     world.beat(&session, 1, 1).await;
-    // Any of them is closed at some time, and the routes of an open account have to meet one before.
+    // The requests close accounts at random, and the routes of an open account need some that are still open.
     for _ in 0..8 {
         world.home("duo", 1).await;
     }

@@ -5,13 +5,13 @@ use futures_util::future::{join, join_all};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::StreamingWorld;
 
 const LIVE: &str = "select count(*) from session where status = 'playing' and ending is null";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
-    let world = World::open("no_slot").await;
+    let world = StreamingWorld::open("no_slot").await;
     let (home, title) = (world.home("duo", 3).await, world.any_title().await);
     let first = world.play(&home, 0, &title).await;
     world.play(&home, 1, &title).await;
@@ -19,7 +19,7 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
     world.over(&third, "refused", "no_slot").await;
     let detail = world.read(&third).await["detail"].to_string();
     assert!(detail.contains("stop one from the list of devices"), "{detail}");
-    // What it says helps.
+    // The advice of the refusal helps.
     world.stop(&first).await;
     world.over(&first, "ended", "stopped").await;
     world.play(&home, 2, &title).await;
@@ -28,7 +28,7 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_a_plan_that_stops_the_oldest_stops_it() {
-    let world = World::open("stop_oldest").await;
+    let world = StreamingWorld::open("stop_oldest").await;
     let (home, title) = (world.home("basic", 2).await, world.any_title().await);
     let first = world.play(&home, 0, &title).await;
     let second = world.play(&home, 1, &title).await;
@@ -41,7 +41,7 @@ async fn s1_a_plan_that_stops_the_oldest_stops_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s6_a_smaller_plan_ends_the_oldest_streams() {
-    let world = World::open("downgrade").await;
+    let world = StreamingWorld::open("downgrade").await;
     let (home, title) = (world.home("family", 4).await, world.any_title().await);
     let mut sessions = Vec::new();
     for device in 0..4 {
@@ -62,7 +62,7 @@ async fn s6_a_smaller_plan_ends_the_oldest_streams() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two() {
-    let world = World::open("ten_devices").await;
+    let world = StreamingWorld::open("ten_devices").await;
     let (home, title) = (world.home("duo", 10).await, world.any_title().await);
     let wanted = (0..10).map(|device| world.request(&home, device, &title));
     let sessions = join_all(wanted).await;
@@ -79,7 +79,7 @@ async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one() {
-    let world = World::open("ten_displaced").await;
+    let world = StreamingWorld::open("ten_displaced").await;
     let (home, title) = (world.home("basic", 10).await, world.any_title().await);
     join_all((0..10).map(|device| world.request(&home, device, &title))).await;
     let over = "select count(*) from session where status = 'ended' and reason = 'displaced'";
@@ -91,10 +91,10 @@ async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
-    let world = World::open("plan_and_end").await;
+    let world = StreamingWorld::open("plan_and_end").await;
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // As a change of the plan does it: the account's row first, and then the slots beyond the new plan.
+    // Locks as a change of the plan does: the account's row first, and then the slots beyond the new plan.
     let change = "do $$ begin
             perform from account for update;
             while not exists (
@@ -122,7 +122,7 @@ async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_forbids_more_live_slots_than_the_plan_has() {
-    let world = World::open("forbidden").await;
+    let world = StreamingWorld::open("forbidden").await;
     let (home, title) = (world.home("basic", 1).await, world.any_title().await);
     world.play(&home, 0, &title).await;
     let one_more = "do $$ begin

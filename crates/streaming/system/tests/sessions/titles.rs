@@ -1,16 +1,16 @@
-//! Titles that are published, and found by what they say.
+//! Published titles, found by their words.
 
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{World, text};
+use crate::world::{StreamingWorld, text};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_title_whose_description_has_no_spaces_is_published_and_found() {
-    let world = World::open("no_spaces").await;
+    let world = StreamingWorld::open("no_spaces").await;
     let now = world.system.handle(0).now();
     let title = json!({
         "name": "The Tea Bowl", "description": "茶碗，".repeat(600), "genre": "drama",

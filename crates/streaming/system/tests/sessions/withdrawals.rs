@@ -1,14 +1,14 @@
-//! Titles that are withdrawn while they are watched, or while somebody starts to.
+//! Withdrawals of titles while sessions play them, or start to.
 
 use futures_util::future::join;
 use reqwest::StatusCode;
 use streaming_events::titles::TitleLicensesRevoked;
 
-use crate::world::World;
+use crate::world::StreamingWorld;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_ends_what_is_watched_of_the_title() {
-    let world = World::open("withdrawal").await;
+    let world = StreamingWorld::open("withdrawal").await;
     let (home, title) = (world.home("family", 3).await, world.any_title().await);
     let other = world.any_title().await;
     let (first, second) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
@@ -29,7 +29,7 @@ async fn a_withdrawal_ends_what_is_watched_of_the_title() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s7_a_session_that_starts_during_the_withdrawal_is_refused_or_ended() {
-    let world = World::open("withdrawal_race").await;
+    let world = StreamingWorld::open("withdrawal_race").await;
     let home = world.home("family", 1).await;
     for _ in 0..5 {
         let title = world.any_title().await;

@@ -1,4 +1,4 @@
-//! Streaming in this process, with people who watch.
+//! Streaming in the test's process, with viewers.
 
 use ballet::Service;
 use ballet_stage::Method;
@@ -9,14 +9,14 @@ use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// Nobody is lost, and nothing is overdue, unless a test wants it.
+/// Settings with which no session is lost or overdue.
 pub(crate) const PATIENT: PlaybackSettings = PlaybackSettings {
     start_deadline_seconds: 600,
     heartbeat_seconds: 10,
     lost_after_seconds: 600,
 };
 
-pub(crate) struct World {
+pub(crate) struct StreamingWorld {
     pub(crate) system: TestSystem,
     pub(crate) settings: PlaybackSettings,
 }
@@ -27,12 +27,12 @@ pub(crate) struct Home {
     pub(crate) devices: Vec<String>,
 }
 
-impl World {
+impl StreamingWorld {
     pub(crate) async fn open(test: &str) -> Self {
         Self::with(test, PATIENT).await
     }
 
-    /// All services but analytics, which takes no part in a session.
+    /// Starts all services but analytics, which takes no part in a session.
     pub(crate) async fn with(test: &str, settings: PlaybackSettings) -> Self {
         log_here();
         let system = TestSystem::asleep(test, streaming::system().parts).await;
@@ -43,7 +43,7 @@ impl World {
         world
     }
 
-    /// All services.
+    /// Starts all services.
     pub(crate) async fn whole(test: &str) -> Self {
         let mut world = Self::open(test).await;
         world.start("analytics").await;
@@ -61,7 +61,7 @@ impl World {
         self.system.start(service).await;
     }
 
-    /// Somebody signs up for this plan, with this many devices.
+    /// Signs up for this plan, with this many devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Home {
         let email = format!("{}@example.org", self.system.new_id());
         let person = json!({ "email": email, "name": "Ada", "plan": plan, "region": "DE" });
@@ -76,7 +76,7 @@ impl World {
         home
     }
 
-    /// A title that may be watched in Germany for so long.
+    /// Publishes a title with rights in Germany for this time.
     pub(crate) async fn title(&self, rights: SignedDuration, min_age: u8) -> String {
         let now = self.system.handle(0).now();
         self.title_in("DE", now, now + rights, min_age).await
@@ -96,12 +96,12 @@ impl World {
         text(&self.made("titles", "/titles", &title).await, "title_id")
     }
 
-    /// A title that anybody there may watch.
+    /// Publishes a title that anybody in Germany may watch.
     pub(crate) async fn any_title(&self) -> String {
         self.title(SignedDuration::from_hours(10), 0).await
     }
 
-    /// A session is requested on one of the devices.
+    /// Requests a session on one of the devices.
     pub(crate) async fn request(&self, home: &Home, device: usize, title: &str) -> String {
         let wanted = json!({
             "account_id": home.account, "device_id": home.devices[device], "title_id": title,
@@ -109,7 +109,7 @@ impl World {
         text(&self.made("playback", "/sessions", &wanted).await, "session_id")
     }
 
-    /// The same, and it plays.
+    /// Requests a session on one of the devices, and waits until it plays.
     pub(crate) async fn play(&self, home: &Home, device: usize, title: &str) -> String {
         let session = self.request(home, device, title).await;
         self.until(&session, "playing").await;
@@ -138,7 +138,7 @@ impl World {
         self.system.until("playback", &query, status).await;
     }
 
-    /// Waits until the session is over for this reason, with nothing left of it anywhere.
+    /// Waits until the session has this final status and reason, and no live slot or licence.
     pub(crate) async fn over(&self, session: &str, status: &str, reason: &str) {
         self.until(session, status).await;
         let query = format!("select reason from session where session_id = '{session}'");

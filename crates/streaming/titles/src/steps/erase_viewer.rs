@@ -6,7 +6,7 @@ use streaming_events::titles::ViewerErased;
 
 use crate::store::license;
 
-/// Forgets whose the licences of a closed account were. Playback has ended its sessions by then.
+/// Removes a closed account from its licences. Playback has ended its sessions by then.
 #[derive(Debug)]
 pub struct EraseViewer;
 

@@ -10,11 +10,11 @@ use streaming_events::titles::{
     PlaybackLicenseCancelled, PlaybackLicenseDenied, PlaybackLicenseGranted,
 };
 
-use crate::store::license::{self, State};
+use crate::store::license::{self, LicenseState};
 use crate::store::title;
 use crate::title::judge;
 
-/// Lets a session show its title, if the title may be shown in the account's region at this time.
+/// Grants a session a licence, if its title may be shown in the account's region at this time.
 #[derive(Debug)]
 pub struct GrantLicense;
 
@@ -34,7 +34,7 @@ impl Step for GrantLicense {
     async fn run(&self, tx: &mut Tx<'_>, session: StreamSlotReserved) -> StepResult<Self> {
         let StreamSlotReserved { session_id, title_id, .. } = session;
         let now = tx.now();
-        // Locked, so that a withdrawal sees this licence, or this step sees the withdrawal.
+        // The row is locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
         let stored = title::find_to_license(tx.db(), title_id).await?;
         match judge(stored.as_ref(), session.region, session.max_age, now) {
             Ok((until, length_seconds)) => {
@@ -57,7 +57,7 @@ impl Compensate for GrantLicense {
         granted: PlaybackLicenseGranted,
     ) -> CompensateResult<Self> {
         let session_id = granted.session_id;
-        license::end(tx.db(), session_id, State::Cancelled).await?;
+        license::end(tx.db(), session_id, LicenseState::Cancelled).await?;
         compensated(PlaybackLicenseCancelled { session_id })
     }
 }

@@ -6,4 +6,4 @@ mod revoke_licenses;
 
 pub use erase_viewer::EraseViewer;
 pub use grant_license::GrantLicense;
-pub use revoke_licenses::{Nobody, RevokeLicenses};
+pub use revoke_licenses::{RevokeLicenses, TitleWithdrawalOwner};

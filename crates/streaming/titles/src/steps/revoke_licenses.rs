@@ -8,11 +8,11 @@ use streaming_events::titles::{PlaybackLicenseRevoked, TitleLicensesRevoked, Tit
 
 use crate::store::{license, title};
 
-/// The withdrawal is never aborted: a title does not come back.
+/// The owner of the saga, which is never aborted: a withdrawal is final.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct TitleWithdrawalOwner;
 
-impl Owner for Nobody {
+impl Owner for TitleWithdrawalOwner {
     type Saga = TitleWithdrawal;
 
     async fn abort(&self, _: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
@@ -20,7 +20,7 @@ impl Owner for Nobody {
     }
 }
 
-/// Revokes all licences of the title, and says so for each session.
+/// Revokes all licences of the title, and publishes an event for each session.
 #[derive(Debug)]
 pub struct RevokeLicenses;
 

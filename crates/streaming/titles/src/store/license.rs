@@ -12,7 +12,7 @@ use streaming_events::{AccountId, SessionId, TitleId};
 /// The state of a licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum LicenseState {
     /// The session may show its title.
     Live,
     /// The session is over.
@@ -23,7 +23,7 @@ pub(crate) enum State {
     Revoked,
 }
 
-/// Stores a licence. It does not say whose it is: a licence may be granted after the account is erased.
+/// Stores a licence without its account: a licence may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -42,11 +42,11 @@ pub(crate) async fn grant(
     Ok(())
 }
 
-/// Ends a live licence. One that is not live is left alone.
+/// Ends a live licence. Any other is left alone.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
-    state: State,
+    state: LicenseState,
 ) -> Result<(), Failure> {
     sqlx::query("update license set state = $2 where session_id = $1 and state = 'live'")
         .bind(session_id.0)
@@ -72,8 +72,8 @@ pub(crate) async fn revoke_all(
     Ok(sessions.into_iter().map(SessionId).collect())
 }
 
-/// Forgets whose the licences of an account were that a release granted which stored it. Once no replica of such a
-/// release runs, and none of its licences is left, the column can go.
+/// Removes an account from the licences of earlier releases, which stored it. Once no replica of such a release runs,
+/// and none of its licences is left, the column can go.
 pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
     sqlx::query("update license set account_id = null where account_id = $1")
         .bind(account_id.0)

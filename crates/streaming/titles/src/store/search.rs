@@ -6,7 +6,7 @@ use search::{Query, SimilarWords, TIERS};
 use sqlx::PgPool;
 use streaming_events::titles::Title;
 
-use crate::title::Stored;
+use crate::title::StoredTitle;
 
 macro_rules! find {
     ($condition:literal) => {
@@ -23,8 +23,8 @@ const BEGIN_IN_NAME: &str = find!("heading @@ $1::tsquery and not heading @@ $2:
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
 
-/// The best titles that a query finds. They come in tiers: a tier is looked for only if those before it
-/// are not enough.
+/// Returns the best titles that a query finds. They come in tiers: a tier is searched only if the ones before it are
+/// not enough.
 pub(crate) async fn find(db: &PgPool, query: &Query, limit: Limit) -> Result<Vec<Title>, Failure> {
     let mut found = Vec::new();
     if query.is_empty() {
@@ -44,7 +44,7 @@ pub(crate) async fn find(db: &PgPool, query: &Query, limit: Limit) -> Result<Vec
             2 => BEGIN,
             _ => ALIKE,
         };
-        let rows: Vec<Stored> = sqlx::query_as(statement)
+        let rows: Vec<StoredTitle> = sqlx::query_as(statement)
             .bind(wanted.all)
             .bind(before)
             .bind(wanted.any)

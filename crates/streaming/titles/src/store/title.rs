@@ -10,22 +10,22 @@ use sqlx::{PgConnection, PgExecutor};
 use streaming_events::titles::Title;
 use streaming_events::{Slug, TitleId};
 
-use crate::draft::Draft;
-use crate::title::Stored;
+use crate::new_title::NewTitle;
+use crate::title::StoredTitle;
 
-/// The row locks of titles. Licences of a title and its withdrawal come one after the other.
+/// Returns the row locks of titles. Licences of a title and its withdrawal come one after the other.
 pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
     Rows::of("title", titles.into_iter().map(|title| title.to_string()))
 }
 
-/// Stores a new title, and lets it be found.
+/// Stores a new title, and its words for the search.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     title_id: TitleId,
-    draft: &Draft,
+    draft: &NewTitle,
     now: Timestamp,
 ) -> Result<Title, Failure> {
-    let Stored { title, withdrawn: _ } = sqlx::query_as(
+    let StoredTitle { title, withdrawn: _ } = sqlx::query_as(
         "insert into title
              (title_id, version, name, description, genre, min_age, length_seconds, rights,
               published_at, changed_at)
@@ -57,7 +57,7 @@ pub(crate) async fn publish(
     Ok(title)
 }
 
-/// Withdraws a title that is there, with the next version.
+/// Withdraws an existing title, with the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -67,7 +67,7 @@ pub(crate) async fn withdraw(
         .bind(title_id.0)
         .execute(&mut *db)
         .await?;
-    let stored: Stored = sqlx::query_as(
+    let stored: StoredTitle = sqlx::query_as(
         "update title set version = version + 1, changed_at = $2, withdrawn_at = $2
          where title_id = $1 returning *",
     )
@@ -78,41 +78,42 @@ pub(crate) async fn withdraw(
     Ok(stored.title)
 }
 
-/// A title, if there is or was one.
+/// Returns a title, if there is or was one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, for a withdrawal: licences wait until this transaction ends.
+/// Like [`find`], but with the lock of a withdrawal: licences wait until this transaction ends.
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1 for no key update");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// The same, for a licence: a withdrawal waits until this transaction ends, and other licences do not.
+/// Like [`find`], but with the lock of a licence: a withdrawal waits until this transaction ends, and other licences do
+/// not.
 pub(crate) async fn find_to_license(
     db: &mut PgConnection,
     title_id: TitleId,
-) -> Result<Option<Stored>, Failure> {
+) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1 for share");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// A page of the titles that can be watched somewhere, in the order of their ids.
+/// Returns a page of the titles that can be watched somewhere, in the order of their ids.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     genre: Option<&Slug>,
     after: Option<TitleId>,
     limit: Limit,
 ) -> Result<Vec<Title>, Failure> {
-    let titles: Vec<Stored> = sqlx::query_as(
+    let titles: Vec<StoredTitle> = sqlx::query_as(
         "select * from title
          where withdrawn_at is null and ($3::text is null or genre = $3)
              and title_id > coalesce($1, '00000000-0000-0000-0000-000000000000')

@@ -1,4 +1,4 @@
-// Draws the town as the services tell it: a snapshot comes every half second, and cars glide between two of them.
+// Draws the town as the services report it: a snapshot comes every half second, and cars glide between two of them.
 "use strict";
 
 const GLIDE = 1100;
@@ -17,7 +17,7 @@ const colours = () => {
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
 };
 
-// Where a place is on the canvas. A screen that is narrow shows the middle of the town, and all of its height.
+// Fits the town to the canvas. A narrow screen shows the middle of the town at its full height.
 function fit() {
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = canvas.getBoundingClientRect();

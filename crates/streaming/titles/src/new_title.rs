@@ -1,4 +1,4 @@
-//! A title that is to be published, and what is wrong with it.
+//! The body of a request to publish a title, and its validation.
 
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
@@ -16,8 +16,7 @@ const MAX_AGE: u8 = 21;
 
 /// A title that is to be published.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(rename = "NewTitle")]
-pub(crate) struct Draft {
+pub(crate) struct NewTitle {
     /// The name.
     #[schemars(length(min = 1, max = 200))]
     pub(crate) name: String,
@@ -27,19 +26,19 @@ pub(crate) struct Draft {
     pub(crate) description: String,
     /// The genre.
     pub(crate) genre: Slug,
-    /// The age from which on one may watch it.
+    /// The minimum age of viewers.
     #[serde(default)]
     #[schemars(range(max = MAX_AGE))]
     pub(crate) min_age: u8,
-    /// How long it is.
+    /// The length of the title.
     #[schemars(range(min = 1, max = MAX_LENGTH))]
     pub(crate) length_seconds: u32,
-    /// Where and when it may be shown.
+    /// The regions and periods in which the title may be shown.
     #[schemars(length(min = 1, max = MAX_RIGHTS))]
     pub(crate) rights: Vec<Right>,
 }
 
-impl Draft {
+impl NewTitle {
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let wrong = |field: &'static str, why: String| {
             Err(Problem::unprocessable(format!("{field} {why}")).at(Place::body([field])))

@@ -1,5 +1,5 @@
-//! What the services' public doors tell of the town, looked at again and again. The map is drawn by it, and
-//! riders and drivers learn from it what others did.
+//! Snapshots of the town, read from the services' public lists again and again. They are drawn as the map, and tell
+//! riders and drivers what others did.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::doors::{Doors, Live};
-use crate::town::plan::{HEIGHT, Place, WIDTH};
+use crate::public_lists::{LiveOffer, PublicLists};
+use crate::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// So many of the newest rides are read. All that are under way are among them.
+/// The number of the newest rides that are read. All rides under way are among them.
 const RIDES: u16 = 200;
 
-/// A ride, as dispatch tells it.
+/// A ride, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Ride {
+pub(crate) struct ListedRide {
     pub(crate) ride_id: Uuid,
     pub(crate) status: String,
     pub(crate) pickup: Point,
@@ -35,112 +35,114 @@ pub(crate) struct Ride {
     fee: Option<Money>,
 }
 
-impl Ride {
+impl ListedRide {
     pub(crate) fn is_over(&self) -> bool {
         matches!(&*self.status, "completed" | "cancelled")
     }
 }
 
-/// A driver, and where location saw it last.
+/// A driver with the last position that location has.
 #[derive(Debug, Deserialize)]
-struct Near {
+struct DriverPlace {
     driver_id: Uuid,
     at: Point,
 }
 
 /// The town at one moment.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Seen {
-    pub(crate) rides: HashMap<Uuid, Ride>,
-    /// By driver.
-    pub(crate) offers: HashMap<Uuid, Live>,
-    pub(crate) shown: Shown,
+pub(crate) struct TownSnapshot {
+    pub(crate) rides: HashMap<Uuid, ListedRide>,
+    /// The live offers by driver.
+    pub(crate) offers: HashMap<Uuid, LiveOffer>,
+    pub(crate) shown: MapState,
 }
 
-/// What the map shows.
+/// The contents of the map.
 #[derive(Debug, Default, Clone, Serialize)]
-pub(crate) struct Shown {
-    drivers: Vec<ShownDriver>,
-    rides: Vec<ShownRide>,
-    /// How many rides ended how since the demo began.
-    pub(crate) ended: Ended,
-    /// The newest first.
-    last: VecDeque<Outcome>,
+pub(crate) struct MapState {
+    drivers: Vec<MapDriver>,
+    rides: Vec<MapRide>,
+    /// The counts of ended rides since the demo began.
+    pub(crate) ended: EndedRideCounts,
+    /// The last outcomes, the newest first.
+    last: VecDeque<RideOutcome>,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct ShownDriver {
+struct MapDriver {
     id: Uuid,
-    at: Place,
-    /// Where the car looks, in radians clockwise from east, once it has moved.
+    at: MapPoint,
+    /// The car's direction in radians clockwise from east, once it has moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     turn: Option<f64>,
     does: &'static str,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct ShownRide {
+struct MapRide {
     id: Uuid,
     status: String,
-    from: Place,
-    to: Place,
-    /// Who is asked, on the way, or drives.
+    from: MapPoint,
+    to: MapPoint,
+    /// The driver who is asked, is on the way, or drives.
     #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<Uuid>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Serialize)]
-pub(crate) struct Ended {
+pub(crate) struct EndedRideCounts {
     pub(crate) completed: u32,
     cancelled: u32,
     unfulfilled: u32,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct Outcome {
+struct RideOutcome {
     id: Uuid,
     how: String,
-    from: Place,
-    to: Place,
+    from: MapPoint,
+    to: MapPoint,
     #[serde(skip_serializing_if = "Option::is_none")]
     paid: Option<Money>,
 }
 
-/// Looks until this future is dropped. A look that fails is followed by the next: a service may be away.
-pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<Seen>>) -> Result<()> {
-    let doors = Doors::of(site).await?;
+/// Takes snapshots until this future is dropped. A failed one is skipped, because a service may be down.
+pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<TownSnapshot>>) -> Result<()> {
+    let lists = PublicLists::of(site).await?;
     let mut over = HashSet::new();
     loop {
-        if let Ok((near, offers, rides)) = read(&doors).await {
+        if let Ok((near, offers, rides)) = read(&lists).await {
             let mut shown = seen.borrow().shown.clone();
             shown.count(&rides, &mut over);
             shown.draw(near, &offers, &rides);
             let offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
             let rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
-            seen.send_replace(Arc::new(Seen { rides, offers, shown }));
+            seen.send_replace(Arc::new(TownSnapshot { rides, offers, shown }));
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn read(doors: &Doors<'_>) -> Result<(Vec<Near>, Vec<Live>, Vec<Ride>)> {
-    let middle = Place { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
+async fn read(
+    lists: &PublicLists<'_>,
+) -> Result<(Vec<DriverPlace>, Vec<LiveOffer>, Vec<ListedRide>)> {
+    let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
     let near = format!("/near?lat={}&lon={}&limit=1000", middle.lat(), middle.lon());
     let rides = format!("/rides?limit={RIDES}");
-    let near = doors.list("location", &near).await?;
+    let near = lists.list("location", &near).await?;
     // The offers first: a ride's status is not older than its offer.
-    let offers = doors.live().await?;
-    let rides = doors.list::<Ride>("dispatch", &rides).await?;
-    let in_town = |ride: &Ride| Place::in_town(ride.pickup).is_some();
+    let offers = lists.live().await?;
+    let rides = lists.list::<ListedRide>("dispatch", &rides).await?;
+    let in_town = |ride: &ListedRide| MapPoint::in_town(ride.pickup).is_some();
     Ok((near, offers, rides.into_iter().filter(in_town).collect()))
 }
 
-impl Shown {
-    /// Counts the rides that are over and were not at the look before.
-    fn count(&mut self, rides: &[Ride], over: &mut HashSet<Uuid>) {
+impl MapState {
+    /// Counts the rides that have ended since the snapshot before.
+    fn count(&mut self, rides: &[ListedRide], over: &mut HashSet<Uuid>) {
         for ride in rides.iter().rev().filter(|ride| ride.is_over()) {
             let (Some(from), Some(to)) =
-                (Place::in_town(ride.pickup), Place::in_town(ride.destination))
+                (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
             else {
                 continue;
             };
@@ -161,13 +163,19 @@ impl Shown {
                     (reason, ride.fee)
                 }
             };
-            self.last.push_front(Outcome { id: ride.ride_id, how: how.to_owned(), from, to, paid });
+            self.last.push_front(RideOutcome {
+                id: ride.ride_id,
+                how: how.to_owned(),
+                from,
+                to,
+                paid,
+            });
         }
         self.last.truncate(OUTCOMES);
     }
 
-    /// Takes down who is where, and does what.
-    fn draw(&mut self, near: Vec<Near>, offers: &[Live], rides: &[Ride]) {
+    /// Replaces the drivers and rides on the map.
+    fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
         let asked: HashMap<Uuid, Uuid> =
             offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();
         let does = rides.iter().filter_map(|ride| {
@@ -180,30 +188,30 @@ impl Shown {
             Some((*asked.get(&ride.ride_id)?, does))
         });
         let does: HashMap<Uuid, &'static str> = does.collect();
-        let before: HashMap<Uuid, ShownDriver> =
+        let before: HashMap<Uuid, MapDriver> =
             self.drivers.drain(..).map(|driver| (driver.id, driver)).collect();
         self.drivers = near
             .into_iter()
-            .filter_map(|Near { driver_id: id, at }| {
+            .filter_map(|DriverPlace { driver_id: id, at }| {
                 let does = does.get(&id).copied().unwrap_or("free");
-                let at = Place::in_town(at)?;
+                let at = MapPoint::in_town(at)?;
                 let before = before.get(&id);
                 let turn = match before.filter(|before| before.at.to(at) > 1.0) {
                     Some(before) => Some((at.y - before.at.y).atan2(at.x - before.at.x)),
                     None => before.and_then(|before| before.turn),
                 };
-                Some(ShownDriver { id, at, turn, does })
+                Some(MapDriver { id, at, turn, does })
             })
             .collect();
         self.rides = rides
             .iter()
             .filter(|ride| !ride.is_over())
-            .filter_map(|Ride { ride_id, status, pickup, destination, .. }| {
-                Some(ShownRide {
+            .filter_map(|ListedRide { ride_id, status, pickup, destination, .. }| {
+                Some(MapRide {
                     id: *ride_id,
                     status: status.clone(),
-                    from: Place::in_town(*pickup)?,
-                    to: Place::in_town(*destination)?,
+                    from: MapPoint::in_town(*pickup)?,
+                    to: MapPoint::in_town(*destination)?,
                     driver: asked.get(ride_id).copied(),
                 })
             })

@@ -1,4 +1,4 @@
-//! What was watched, for people.
+//! The reports for people: the most watched titles, the hours of a title, and the late seconds.
 
 use ballet::Failure;
 use jiff::Timestamp;
@@ -12,62 +12,62 @@ use streaming_events::TitleId;
 use streaming_events::titles::Title;
 use uuid::Uuid;
 
-use crate::window::Window;
+use crate::window::RankingWindow;
 
 /// An hour of a title.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct TitleHour {
-    /// The begin of the hour.
+    /// The beginning of the hour.
     pub(crate) hour: Timestamp,
-    /// The sessions that started in it.
+    /// The number of sessions that started in it.
     views: i64,
     /// The seconds that were watched in it, with all corrections.
     watched_seconds: i64,
-    /// The part of these that came when the hour was closed, or that the ends of sessions said otherwise than
-    /// their heartbeats.
+    /// The part of these that came after the hour was closed, or by which the ends of sessions differ from their
+    /// heartbeats.
     corrected_seconds: i64,
-    /// The most viewers of one of its minutes.
+    /// The most viewers in one minute of it.
     peak_viewers: i32,
 }
 
-/// What came when its hour was closed.
+/// Seconds that came after their hour was closed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct LateWatch {
     /// The title.
     title_id: TitleId,
-    /// The hour that it is of.
+    /// The hour to which they belong.
     hour: Timestamp,
-    /// The hour in which it came.
+    /// The hour in which they came.
     pub(crate) came: Timestamp,
     /// The seconds.
     watched_seconds: i64,
 }
 
-/// A title with how long it was watched.
+/// A title and the time that it was watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedTitle {
     /// The title.
     pub(crate) title_id: TitleId,
-    /// Its name, if analytics has heard of it.
+    /// The name, if analytics has a copy of the title.
     pub(crate) name: Option<String>,
     /// The seconds that were watched.
     pub(crate) watched_seconds: i64,
 }
 
-/// The titles that were watched most in a window up to now.
+/// Returns the titles that were watched most in a window up to now.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
-    window: Window,
+    window: RankingWindow,
     now: Timestamp,
     most: i64,
-) -> Result<Vec<Watched>, Failure> {
+) -> Result<Vec<WatchedTitle>, Failure> {
     let statement = match window {
-        Window::Hour => {
+        RankingWindow::Hour => {
             "select title_id, sum(watched_seconds)::bigint as watched from title_minute
              where minute > $1 group by title_id having sum(watched_seconds) > 0
              order by watched desc, title_id limit $2"
         }
-        Window::Day => {
+        RankingWindow::Day => {
             "select title_id, sum(watched_seconds + corrected_seconds)::bigint as watched
              from title_hour where hour > $1 group by title_id
              having sum(watched_seconds + corrected_seconds) > 0
@@ -86,7 +86,7 @@ pub(crate) async fn most_watched(
         let known = titles.get(&title.to_string())?;
         known.state.as_ref().map(|state| state.name.clone())
     };
-    let watched = |(title, watched_seconds)| Watched {
+    let watched = |(title, watched_seconds)| WatchedTitle {
         title_id: TitleId(title),
         name: name(title),
         watched_seconds,
@@ -94,7 +94,7 @@ pub(crate) async fn most_watched(
     Ok(rows.into_iter().map(watched).collect())
 }
 
-/// The hours of a title, the newest first.
+/// Returns the hours of a title, the newest first.
 pub(crate) async fn hours(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -111,7 +111,7 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// What changed the closed hours of a title, the newest hour first.
+/// Returns the late seconds of a title, the newest hour first.
 pub(crate) async fn late(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

@@ -1,6 +1,6 @@
-//! What heartbeats are counted into. Each statement takes its rows in one order, so readers of two partitions seldom wait for
-//! each other both. They may, and so may a reader and the ends of several sessions: an end comes back to hours. Then Postgres
-//! ends one of the transactions, and it is run again.
+//! The rows into which heartbeats are counted. Each statement locks its rows in the same order, so a deadlock between
+//! the readers of two partitions is rare. It is still possible, also between a reader and the ends of several sessions,
+//! which return to hours. Then Postgres aborts one of the transactions, and it runs again.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use sqlx::PgConnection;
 use streaming_events::{SessionId, TitleId};
 use uuid::Uuid;
 
-use crate::count::{Counted, Run, floor};
+use crate::count::{HeartbeatCounts, SessionCount, floor};
 
-/// For how long minutes are kept: peaks are in the hours by then.
+/// The time for which minutes are kept. By then their peaks are in the hours.
 const MINUTES_KEPT: &str = "2 days";
 
-/// How far these sessions were counted. Their rows are locked.
+/// Returns the counts of these sessions so far, and locks their rows.
 pub(crate) async fn of_sessions(
     db: &mut PgConnection,
     sessions: &[SessionId],
-) -> Result<HashMap<SessionId, Counted>, Failure> {
+) -> Result<HashMap<SessionId, SessionCount>, Failure> {
     type Columns = (Uuid, Uuid, i32, i32, jiff_sqlx::Timestamp);
     // The end of a session may have come first. Then no heartbeat is counted yet.
     let rows: Vec<Columns> = sqlx::query_as(
@@ -33,7 +33,7 @@ pub(crate) async fn of_sessions(
     .fetch_all(db)
     .await?;
     let counted = |(session, title, number, watched, minute): Columns| {
-        let counted = Counted {
+        let counted = SessionCount {
             title_id: TitleId(title),
             number: number.unsigned_abs(),
             watched_seconds: watched.unsigned_abs(),
@@ -44,8 +44,8 @@ pub(crate) async fn of_sessions(
     Ok(rows.into_iter().map(counted).collect())
 }
 
-/// Adds what a run of heartbeats counts.
-pub(crate) async fn add(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+/// Adds the counts of a batch of heartbeats.
+pub(crate) async fn add(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     if run.sessions.is_empty() {
         return Ok(());
     }
@@ -71,7 +71,7 @@ pub(crate) async fn add(db: &mut PgConnection, run: &Run) -> Result<(), Failure>
     correct_ends(db, Some(&ids)).await
 }
 
-async fn add_minutes(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+async fn add_minutes(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     let Some((newest, _)) = run.minutes.keys().next_back() else { return Ok(()) };
     let minutes: Vec<_> = run.minutes.iter().collect();
     let hour = |at: Timestamp| floor(at, Unit::Hour).to_sqlx();
@@ -102,7 +102,7 @@ async fn add_minutes(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
     .bind(minutes.iter().map(|((minute, _), _)| hour(*minute)).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
-    // A few old minutes with each run, and no run is held up by many of them.
+    // Each batch deletes a few old minutes, so that no batch has to delete many.
     let forget = format!(
         "delete from title_minute where ctid = any(array(select ctid from title_minute
          where minute < $1 - interval '{MINUTES_KEPT}' order by minute limit 200 for update skip locked))"
@@ -111,7 +111,7 @@ async fn add_minutes(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn add_late(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
+async fn add_late(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
     let late: Vec<_> = run.late.iter().filter(|(_, seconds)| **seconds > 0).collect();
     if late.is_empty() {
         return Ok(());
@@ -141,8 +141,8 @@ async fn add_late(db: &mut PgConnection, run: &Run) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Corrects hours in which sessions ended, so that a session counts as long as its end says. It is a function of
-/// what the heartbeats and the end say, whichever comes first.
+/// Corrects the hours in which sessions ended, so that a session counts for as long as its end says. The result is the
+/// same whether the heartbeats or the end come first.
 pub(crate) async fn correct_ends(
     db: &mut PgConnection,
     sessions: Option<&[Uuid]>,
@@ -170,7 +170,7 @@ pub(crate) async fn correct_ends(
     Ok(())
 }
 
-/// Forgets what heartbeats were counted into. What playback said of sessions stays.
+/// Deletes all counts of heartbeats. The starts and ends of sessions stay.
 pub(crate) async fn reset(db: &mut PgConnection) -> Result<(), Failure> {
     for table in ["session_count", "title_minute", "late_watch"] {
         sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&mut *db).await?;

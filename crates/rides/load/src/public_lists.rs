@@ -1,5 +1,5 @@
-//! The lists of the services, as those behind rides read them. Each is read once: who watches looks again in a
-//! moment.
+//! The services' public lists, as operators of rides read them. A list is read once, without retries: the watchers read
+//! again in a moment.
 
 use anyhow::Result;
 use ballet_trials::{Site, SiteClient};
@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::client::BEHIND;
 
-/// An offer that lives, as dispatch tells it.
+/// A live offer, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Live {
+pub(crate) struct LiveOffer {
     pub(crate) ride_id: Uuid,
     pub(crate) driver_id: Uuid,
     pub(crate) state: String,
@@ -24,24 +24,24 @@ struct Items<T> {
     items: Vec<T>,
 }
 
-/// The services' public doors, for somebody who may see everything.
+/// The services' public lists, for a client that may see everything.
 #[derive(Debug)]
-pub(crate) struct Doors<'a> {
+pub(crate) struct PublicLists<'a> {
     site: &'a Site,
     token: Option<String>,
 }
 
-impl<'a> Doors<'a> {
+impl<'a> PublicLists<'a> {
     pub(crate) async fn of(site: &'a Site) -> Result<Self> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
-    /// All offers that live, which one statement reads.
-    pub(crate) async fn live(&self) -> Result<Vec<Live>> {
+    /// Lists all live offers. One statement reads them.
+    pub(crate) async fn live(&self) -> Result<Vec<LiveOffer>> {
         self.list("dispatch", "/trips?live=true&limit=1000").await
     }
 
-    /// The items of a list.
+    /// Reads the items of a list.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         service: &str,
