@@ -136,7 +136,8 @@ async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
     let ShopClients { customer, cart, .. } = &*clients;
     let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = open_cart(customer).await?;
-    let cart = if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
+    let cart =
+        if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
     Ok(placed_order(seen(customer.check_out(&cart, &checkout)).await?))
 }
 

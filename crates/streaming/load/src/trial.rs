@@ -44,7 +44,12 @@ impl Trial for Streaming {
         CASES.to_vec()
     }
 
-    async fn play(&self, scenario: &ViewerScenario, number: usize, site: &Site) -> Result<BegunSaga> {
+    async fn play(
+        &self,
+        scenario: &ViewerScenario,
+        number: usize,
+        site: &Site,
+    ) -> Result<BegunSaga> {
         let shelf = self.shelf.get().context("nothing is published")?;
         viewers::play(*scenario, StreamingClient::new(site, number), shelf).await
     }

@@ -40,7 +40,10 @@ pub(crate) fn show(tap: &Tap, orders: &DemoOrders, quiescent: &QuiescentShop) ->
     })
 }
 
-fn lines(journal: &Journal, orders: &HashMap<Uuid, CustomerSaga>) -> BTreeMap<&'static str, SummaryRow> {
+fn lines(
+    journal: &Journal,
+    orders: &HashMap<Uuid, CustomerSaga>,
+) -> BTreeMap<&'static str, SummaryRow> {
     let mut lines: BTreeMap<&'static str, SummaryRow> = BTreeMap::new();
     for (id, order) in orders {
         let line = lines.entry(order.case).or_default();
