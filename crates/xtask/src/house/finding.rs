@@ -8,6 +8,7 @@ pub(super) enum Rule {
     Faces,
     Impls,
     Headers,
+    Docs,
     Sql,
     Paths,
     Tests,
@@ -21,12 +22,13 @@ pub(super) struct Finding {
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Files,
         Self::Folders,
         Self::Faces,
         Self::Impls,
         Self::Headers,
+        Self::Docs,
         Self::Sql,
         Self::Paths,
         Self::Tests,
@@ -40,6 +42,7 @@ impl Rule {
             Self::Faces => "a name is imported from the module that defines it, not from a face",
             Self::Impls => "the inherent `impl` blocks of a type are in the type's file",
             Self::Headers => "a file begins with `//!`, which says what lives there",
+            Self::Docs => "a doc begins with its subject, not with `What`",
             Self::Sql => "SQL on the schema `ballet` is in `ballet-store`, and nowhere else",
             Self::Paths => "a package has its files in its own folder",
             Self::Tests => "a target with `test = false` has no tests",

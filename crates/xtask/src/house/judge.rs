@@ -37,6 +37,7 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<PackageFindi
     findings.extend(rules::folders(&arrows));
     findings.extend(each);
     findings.extend(rules::headers(&arrows.files, sources));
+    findings.extend(rules::docs(sources));
     findings.extend(rules::sql(&package.name, &arrows.files, sources));
     findings.extend(rules::paths(&package.folder, sources));
     findings.extend(rules::tests(&package.without_tests, &package.roots, sources));

@@ -8,4 +8,4 @@ mod texts;
 pub(super) use circles::{files, folders};
 pub(super) use faces::faces;
 pub(super) use impls::impls;
-pub(super) use texts::{headers, paths, sql, tests};
+pub(super) use texts::{docs, headers, paths, sql, tests};

@@ -22,6 +22,30 @@ pub(in crate::house) fn headers(files: &BTreeSet<String>, sources: &Sources) -> 
     bare.map(|file| Finding { rule: Rule::Headers, text: text(file) }).collect()
 }
 
+/// Checks that no doc begins with a clause ("What a token must have") where its subject belongs ("The claims of a
+/// token").
+pub(in crate::house) fn docs(sources: &Sources) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (file, text) in sources {
+        let mut before = "";
+        for (at, line) in text.lines().map(doc).enumerate() {
+            let begins = line.starts_with("What ") || line.starts_with("Whoever ");
+            if before.is_empty() && begins {
+                let text = format!("{file}:{} `{line}`: begin with the subject or a verb", at + 1);
+                findings.push(Finding { rule: Rule::Docs, text });
+            }
+            before = line;
+        }
+    }
+    findings
+}
+
+/// Returns the text of a line of a doc comment, or nothing for any other line.
+fn doc(line: &str) -> &str {
+    let line = line.trim_start();
+    line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map_or("", str::trim)
+}
+
 /// Checks that only the store has SQL on the schema `ballet`.
 pub(in crate::house) fn sql(
     package: &str,

@@ -87,13 +87,29 @@ fn a_file_says_first_what_it_is() {
         ("src/lib.rs", "//! The crate.\nmod a;\nmod b;\nmod c;"),
         ("src/a.rs", "// Words, but no docs.\n//! Too late.\n"),
         ("src/b.rs", "use std::fmt;\n"),
-        ("src/c.rs", "//! What lives here.\n"),
+        ("src/c.rs", "//! The things that live here.\n"),
     ];
     let found = judged(&files.map(|(path, text)| (path.to_owned(), text.to_owned())).into());
     let wanted = ["src/a.rs", "src/b.rs"].map(|file| {
         (Rule::Headers, format!("{file} says nothing of itself: begin it with a line `//! ...`"))
     });
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn a_doc_begins_with_its_subject() {
+    let found = texts(
+        &[
+            ("lib.rs", "mod a;"),
+            (
+                "a.rs",
+                "/// What is kept.\npub struct A;\n/// The rows, and\n/// What follows.\npub struct B;
+                // What is no doc.\nconst C: &str = \"What is text.\";",
+            ),
+        ],
+        Rule::Docs,
+    );
+    assert_eq!(found, ["src/a.rs:2 `What is kept.`: begin with the subject or a verb"]);
 }
 
 #[test]
