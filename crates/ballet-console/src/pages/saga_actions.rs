@@ -106,7 +106,7 @@ pub(crate) fn solved(
     html! {
         (saga_crumb(asked.saga))
         h1 { "Solved by hand" }
-        p { "Do first, outside of the system, what the service cannot do. Then say so here: the ledger has the step as compensated, its \
+        p { "First do, outside of the system, what the service cannot do. Then report it here: the ledger has the step as compensated, its \
             event is published, and the service goes on with its earlier steps. Its own rows stay as they are: correct them by hand, \
             too, where that matters." }
         @match checked {
@@ -123,10 +123,10 @@ pub(crate) fn solved(
                     option value=(value) selected[service == asked.service && step == asked.step] { (service) " · " (step) }
                 }
             } }
-            label { "Its key, if it has run several times" input name="key" value=(asked.key.as_deref().unwrap_or_default()) autocomplete="off"; }
-            label { "The body of its event, if it cannot be made of the step's outcome"
+            label { "The key, if the step has run several times in the saga" input name="key" value=(asked.key.as_deref().unwrap_or_default()) autocomplete="off"; }
+            label { "The body of the event to publish, if it cannot be made of the fields of the step's outcome"
                 textarea name="event" rows="4" spellcheck="false" { (asked.event.as_deref().unwrap_or_default()) } }
-            (check("silent", "Publish no event: the step says nothing in a case like this", asked.is_silent))
+            (check("silent", "Publish no event: the step publishes none in a case like this", asked.is_silent))
             (check("called_off", CALLED_OFF, asked.is_called_off))
             button type="submit" name="act" value="check" { "Look what would happen" }
         }

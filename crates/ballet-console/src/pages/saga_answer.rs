@@ -31,9 +31,9 @@ pub(crate) fn answer(
     html! {
         (saga_crumb(*saga))
         h1 { "Answer a call" }
-        p { "This is about a step's own call to the outside, which waits for a person or fails. Ask the other side first. Then say here \
-            what became of the call: the service takes the answer in as if the other side had given it, also if the saga was aborted \
-            meanwhile. Where nothing was done it makes the call, as if it were new, or ends it if the saga is aborted." }
+        p { "This is about a step's own call to the outside, which waits for a person or fails. Ask the other side first. Then report \
+            here how the call ended: the service treats the answer as if the other side had given it, even if the saga was aborted \
+            meanwhile. If nothing was done, it makes the call as if it were new, or ends it if the saga is aborted." }
         @match checked {
             Some(Err(why)) => { div.outcome.failed role="alert" { p dir="auto" { "Nothing was changed: " (why) } } }
             Some(Ok(call)) => { (would(asked, call, person)) }
@@ -48,10 +48,10 @@ pub(crate) fn answer(
                     option value=(value) selected[of == service && name == step] { (of) " · " (name) }
                 }
             } }
-            label { "Its key, if it has run several times" input name="key" value=(key.as_deref().unwrap_or_default()) autocomplete="off"; }
-            label { "The answer of the other side, as JSON, also if it is a \"no\""
+            label { "The key, if the step has run several times in the saga" input name="key" value=(key.as_deref().unwrap_or_default()) autocomplete="off"; }
+            label { "The other side's answer to the step's call, as JSON, even if it is a \"no\""
                 textarea name="answer" rows="4" spellcheck="false" { (answer.as_deref().unwrap_or_default()) } }
-            (check("nothing_done", "The other side has done nothing for the call, and nothing is under way", *is_nothing_done))
+            (check("nothing_done", "The other side has done nothing for the step's call, and nothing is under way", *is_nothing_done))
             (check("called_off", CALLED_OFF, *is_called_off))
             button type="submit" name="act" value="check" { "Look what would happen" }
         }
