@@ -56,14 +56,14 @@ const LAYERS: [Layer; 23] = [
     ),
     // Programs of our own, above everything.
     ("program", "crates/*", EVERYTHING),
-    // What a system says about itself so that it can be tried.
+    // A system as the subject of trials.
     ("load", "crates/*/load", EVERYTHING),
     ("events", "crates/*/events", "core library"),
-    // Who sees and changes what in a system.
+    // The owners of a system's data, and the callers that act for them.
     ("access", "crates/*/access", "openapi events"),
-    // What the tests of several services of a system stand on.
+    // The ground of the tests of several services of a system.
     ("rig", "crates/*/rig", "store framework ops outside events stage testkit"),
-    // What a system is made of, for tools and whole-system tests.
+    // A system as a whole, for tools and whole-system tests.
     (
         "system",
         "crates/*/system",

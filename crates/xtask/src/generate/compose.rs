@@ -171,7 +171,7 @@ fn services(system: &System) -> String {
         let own = own_settings(name);
         if !own.is_empty() {
             text.push_str(
-                "      # Of whoever runs compose. What is not set there is not set here.\n",
+                "      # From the environment of compose. A variable that is not set there is not set here.\n",
             );
         }
         for setting in own {
