@@ -18,7 +18,7 @@ use crate::shop::SOON;
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
 /// The scopes of a customer, who in these tests receives goods as well.
 const BUYS: &str = "orders:read orders:write products:write stock:write";
-/// The scopes of those behind the shop.
+/// The scopes of the operators of the shop.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
 /// The secret with which the gateway signs requests.
 pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
