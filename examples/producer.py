@@ -11,22 +11,22 @@ ATTEMPTS = 5
 CARDS = ["card_approved", "card_approved", "card_approved", "card_declined"]
 
 def uuid7():
-    """An id that grows with time (RFC 9562): the broker's clients drop what comes twice by it."""
+    """An id that grows with time (RFC 9562): consumers drop a message whose id they know."""
     value = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     return str(uuid.UUID(int=value | 0x2 << 62 | secrets.randbits(62)))
 
 def checkout(order):
-    """An order's card, and its checkout: always the same, so what is sent again says the same."""
+    """An order's card, and its checkout: always the same, so a message that is sent again has the same body."""
     number = uuid.UUID(order).int
     card, customer = CARDS[number % len(CARDS)], str(uuid.UUID(int=number ^ 0xFFFF))
-    # What catalog offers a mug for, and since which version of it (GET /products/mug).
+    # The price of a mug at catalog, and the version of the product that has it (GET /products/mug).
     price = {"amount_minor": 1250, "currency": "EUR"}
     home = {"name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457", "city": "Hamburg", "country": "DE"}
     lines = [{"sku": "mug", "quantity": 1, "unit_price": price, "product_version": 1}]
     return card, {"customer_id": customer, "lines": lines, "card_token": card, "ship_to": home}
 
 def show_returned(channel):
-    """Takes what came back out of the queue, and says why it did. It keeps the id that it was sent with."""
+    """Takes returned messages out of the queue, and prints the reasons. Each has the id that it was sent with."""
     while True:
         method, properties, _ = channel.basic_get("storefront.returned")
         if method is None:
@@ -41,8 +41,8 @@ def connected(url):
     return channel
 
 def publish(channel, url, order, body):
-    """Publishes until the broker has it, and returns a channel that works. Whether a message arrived before its
-    connection was lost, nobody knows: it is sent again under the same id, and counts once."""
+    """Publishes until the broker has the message, and returns a channel that works. Nobody knows whether a message
+    arrived before its connection was lost: it is sent again under the same id, and counts once."""
     properties = pika.BasicProperties(content_type="application/json", type="cart.checked_out.v1",
                                       message_id=order, app_id="storefront", delivery_mode=2)
     for attempt in range(1, ATTEMPTS + 1):
@@ -73,7 +73,7 @@ def main():
         orders = [str(options.id)] if options.id else [uuid7() for _ in range(options.count)]
         for order in orders:
             card, body = checkout(order)
-            # The id is known before anything is sent: under another one it would be a second order.
+            # The id is printed before the message is sent: under another one it would be a second order.
             print(f"{order} {card}", end=" ", flush=True)
             channel = publish(channel, options.url, order, json.dumps(body))
             print("is with the broker", flush=True)

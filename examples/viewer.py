@@ -55,7 +55,7 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
-        # 429 and 503 have changed nothing. Of the others nobody knows, but the same request under its key takes effect once.
+        # 429 and 503 have changed nothing. The others may have, but the same request under its key takes effect once.
         again = {429, 503} | ({502, 504} if method != "POST" or "Idempotency-Key" in headers else set())
         for _ in range(60):
             asked = request.Request(self.url + path, data, headers, method=method)
@@ -80,7 +80,7 @@ def signed_in(account):
     return subprocess.check_output([*made, "--scopes", "streaming:watch"], text=True).strip()
 
 def until(ask, holds):
-    """Asks until what is asked for holds: events take their time."""
+    """Asks until the answer holds: events take their time."""
     for _ in range(600):
         answer = ask()
         if holds(answer):
@@ -89,7 +89,7 @@ def until(ask, holds):
     sys.exit(f"error: it stays so for a minute: {answer}")
 
 def playing(client, **start):
-    """Starts a session, and sends its first sign of life. One that was lost meanwhile is started anew, as 410 says."""
+    """Starts a session, and sends its first sign of life. A session that was lost meanwhile (410) is started anew."""
     for _ in range(20):
         session = client.start_session(**start)["session_id"]
         read = until(lambda: client.read_session(session_id=session), lambda read: read["status"] != "requested")

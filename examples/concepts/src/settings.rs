@@ -76,7 +76,7 @@ impl Projection for LetIn {
         let new = i64::from(counted.adults) + i64::from(counted.children);
         let add = sqlx::query_scalar("update foyer set guests = guests + $1 returning guests");
         let guests: i64 = add.bind(new).fetch_one(tx.db()).await?;
-        // Only by those who fill it, not by everybody who comes after them.
+        // Only by the guests who fill it, not by everybody who comes after them.
         if guests >= self.capacity && guests - new < self.capacity {
             tx.publish(&FoyerFilled { guests }).await?;
         }

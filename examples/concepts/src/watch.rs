@@ -72,7 +72,7 @@ impl Step for StartFilm {
     }
 }
 
-/// A room in which nobody has sat for so long is empty.
+/// After this time without a guest in a seat, a room is empty.
 #[derive(Debug)]
 pub struct WatchRoom(pub SignedDuration);
 

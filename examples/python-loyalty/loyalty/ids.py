@@ -16,7 +16,7 @@ def new_id(now: datetime) -> uuid.UUID:
 
 
 def age(of: uuid.UUID, now: datetime) -> timedelta | None:
-    """How old an id is; nothing for an id without a time. One from the future is below zero."""
+    """The age of an id; none for an id without a time. An id from the future has an age below zero."""
     if of.version != 7:
         return None
     try:
@@ -26,7 +26,7 @@ def age(of: uuid.UUID, now: datetime) -> timedelta | None:
 
 
 def message_id(given: str | None, event_type: str, saga: str | None, body: str) -> uuid.UUID:
-    """The id under which every consumer knows a message. The same body in another saga is another."""
+    """The id under which every consumer knows a message. The same body in another saga is another message."""
     if not given:
         of = f"{event_type}\1{saga}" if saga else event_type
         return uuid.uuid5(DERIVED, f"{of}\0{body}")

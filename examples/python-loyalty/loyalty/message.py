@@ -23,9 +23,9 @@ MAX_OURS = 16 * 1024
 DROPPED = ("x-retr", "x-dead-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
 DROPPED += ("x-stream-", "x-basic-", "x-opt-", "x-acquired-count", "x-exchange", "x-routing-key")
 DROPPED += ("x-cc", "x-delay")
-#: Those, and what was added to a copy that came back, or that a person has edited or sent back.
+#: Those, and the headers that were added to a copy that came back, or that a person has edited or sent back.
 NOT_THE_PRODUCERS = (*DROPPED, "x-attempts", "x-original-", "x-redriv", "x-edited-", "x-discarded-")
-#: A message that comes again so often may be what ends the process.
+#: A message that comes again this often may be the one that ends the process.
 DELIVERY_LIMIT = 20
 #: A header that says more is no count of ours.
 MOST_COUNTED = 2**31
@@ -89,7 +89,7 @@ def read(part: Part, delivery: Delivery) -> Message:
 
 
 def check_delivery(delivery: Delivery) -> None:
-    """Refuses what cannot be read, and what must not be handled whatever it says."""
+    """Refuses a message that cannot be read, or must not be handled at all."""
     deliveries = delivery.count("x-delivery-count")
     if deliveries >= DELIVERY_LIMIT:
         detail = f"the message was delivered {deliveries} times and never settled"
@@ -123,18 +123,18 @@ def check_delivery(delivery: Delivery) -> None:
 
 
 def nested_in(value: Any) -> list[Any] | None:
-    """What a table or a list holds, and `None` of any other value."""
+    """The values in a table or a list, and `None` for any other value."""
     nested = list(value.values()) if isinstance(value, dict) else value
     return nested if isinstance(nested, list) else None
 
 
 def count_of(value: Any) -> int:
-    """How many headers it is, with those in tables and lists."""
+    """The number of headers in a value, with those in tables and lists."""
     return 1 + sum(count_of(inner) for inner in nested_in(value) or [])
 
 
 def depth_of(value: Any) -> int:
-    """How deep tables and lists are nested in it."""
+    """The depth to which tables and lists are nested in a value."""
     return max((1 + depth_of(inner) for inner in nested_in(value) or []), default=0)
 
 

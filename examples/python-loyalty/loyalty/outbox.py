@@ -49,8 +49,8 @@ def add(
 
 
 def publish(db: psycopg.Connection, send: Callable[[Row], None]) -> None:
-    """Publishes what is committed, also what a process left that is gone. `send` returns when the
-    broker has confirmed. A death before the commit publishes it again, under the same id."""
+    """Publishes committed events, also those of a process that is gone. `send` returns when the
+    broker has confirmed. A death before the commit publishes them again, under the same ids."""
     found = True
     while found:
         with db.transaction(), db.cursor(row_factory=class_row(Row)) as cursor:

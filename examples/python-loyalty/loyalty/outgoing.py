@@ -1,4 +1,4 @@
-"""What the service publishes: its events, and copies of messages that it cannot handle."""
+"""The messages that the service publishes: its events, and copies of messages that it cannot handle."""
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,7 +23,7 @@ KEPT = (
     "type",
     "app_id",
 )
-#: How many bytes of headers a copy keeps. All of them together are one frame, and a copy has some more of ours: the
+#: The bytes of headers that a copy keeps. All of them together are one frame, and a copy has some more of ours: the
 #: broker ends a connection whose frame is too big, and the same message would come first again, for ever.
 MOST_KEPT = 64 * 1024
 
@@ -85,7 +85,7 @@ def retry(service: str, queue: str, delivery: Delivery, detail: str, attempts: i
 
 
 def origin(delivery: Delivery) -> tuple[str, str]:
-    """Where the message was first published, also if it has come back as a copy."""
+    """The exchange and the key of the first publish, also if the message has come back as a copy."""
     headers = delivery.headers()
     if delivery.method.exchange in ("", "route"):
         for kind in ("retry", "dead"):
@@ -96,10 +96,10 @@ def origin(delivery: Delivery) -> tuple[str, str]:
 
 
 def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) -> Publish:
-    """The body is as it came. So is what can be kept of the properties."""
+    """The body is as it came. So are the properties that can be kept."""
     kept = {name: getattr(delivery.properties, name) for name in KEPT}
     kept = {name: value for name, value in kept.items() if not isinstance(value, bytes)}
-    # What was derived is written into the copy, which has another routing key when it comes back.
+    # Derived properties are written into the copy, which has another routing key when it comes back.
     routing_key = origin(delivery)[1]
     event_type = kept.get("type") or (routing_key if routing_key != service else None)
     kept["type"] = event_type

@@ -15,7 +15,7 @@ class Step:
 
     name: str
     on: str
-    #: What the step needs of the event. Raises an exception if the event has another shape.
+    #: Reads the fields that the step needs of the event. Raises an exception if the event has another shape.
     read: Callable[[Event], Any]
     run: Callable[[psycopg.Connection, Any], Event]
     done: str

@@ -1,4 +1,4 @@
-"""A message's properties as pika reads them, whatever a producer has put into its headers.
+"""A message's properties as pika reads them, for any headers of a producer.
 
 An exception here would end the connection, and the same message would come first again, for ever."""
 
@@ -9,12 +9,12 @@ from pika import BasicProperties, spec
 
 #: Stands for headers that cannot be read. No header that can is named like this: names are texts.
 UNREADABLE = b"headers that cannot be read"
-#: What is nested deeper is not worth reading.
+#: Headers that are nested deeper are not worth reading.
 DEEPEST = 32
 
 
 class Properties(BasicProperties):
-    """Properties whose headers are none but `UNREADABLE` if they cannot be read."""
+    """Reads properties. Headers that cannot be read become the single header `UNREADABLE`."""
 
     def decode(self, encoded: bytes, offset: int = 0) -> "Properties":
         # Times beyond the year 9999, numbers that are none, tables in tables in tables.

@@ -1,4 +1,4 @@
-"""What one message does, in one transaction: inbox, ledger, the step's own rows, outbox."""
+"""The effects of one message, in one transaction: inbox, ledger, the step's own rows, outbox."""
 
 from datetime import datetime, timedelta
 
@@ -9,18 +9,18 @@ from . import ids, outbox
 from .message import Message, Unacceptable
 from .part import Part, Step
 
-#: How long a message id is remembered, and a saga. Older ones are refused: nobody guesses.
+#: The times for which message ids and sagas are remembered. Older ones are refused: nobody guesses.
 INBOX = timedelta(days=7)
 LEDGER = timedelta(days=90)
 AHEAD = timedelta(minutes=5)
-#: How many rows one statement removes.
+#: The number of rows that one statement removes.
 PORTION = 5000
 
 
 def handle(db: psycopg.Connection, part: Part, message: Message) -> None:
     """Handles a message once, however often it comes and to how many processes."""
     with db.transaction():
-        # What the service does for one saga is serial, over all of its processes.
+        # The work on one saga is serial, over all processes of the service.
         locked = "select pg_advisory_xact_lock(hashtextextended(%s, 0)), now()"
         _, now = db.execute(locked, (str(message.saga_id),)).fetchone()
         check_age(message, now)
@@ -54,7 +54,7 @@ def run(db: psycopg.Connection, step: Step, message: Message, now: datetime) -> 
 
 
 def abort(db: psycopg.Connection, part: Part, message: Message, now: datetime) -> None:
-    """Leaves the tombstone first, whatever was done. Then the steps are undone, the last first."""
+    """Leaves the tombstone first, in any case. Then it undoes the steps, the last first."""
     tombstone = "insert into tombstone (saga_id) values (%s) on conflict do nothing"
     db.execute(tombstone, (message.saga_id,))
     undone = (
@@ -68,7 +68,7 @@ def abort(db: psycopg.Connection, part: Part, message: Message, now: datetime) -
 
 
 def check_age(message: Message, now: datetime) -> None:
-    """Refuses what is too old to be remembered. The time is the database's."""
+    """Refuses a message that is too old to be remembered. The time is the database's."""
     oldest = {
         "too_old_to_deduplicate": (message.message_id, INBOX),
         "saga_too_old": (message.saga_id, LEDGER),
@@ -83,7 +83,7 @@ def check_age(message: Message, now: datetime) -> None:
 
 
 def forget(db: psycopg.Connection) -> bool:
-    """Removes a portion of what is older than any message that is still accepted. Whether there is more."""
+    """Removes a portion of the rows that no accepted message can need any more. Returns whether there are more."""
     of = (("inbox", "received_at", INBOX), ("ledger", "recorded_at", LEDGER))
     of += (("tombstone", "recorded_at", LEDGER),)
     is_more = False

@@ -1,4 +1,4 @@
--- What every participant needs beside its own tables. It may run again.
+-- The tables of every participant, beside its own. This script may run again.
 
 -- The messages that were handled, for as long as a copy may come.
 create table if not exists inbox (
@@ -7,8 +7,8 @@ create table if not exists inbox (
 );
 create index if not exists inbox_received_at on inbox (received_at);
 
--- What was done for each saga. The outcome is the event that was published: what the compensation
--- gets.
+-- The steps that were done for each saga. The outcome is the event that was published: the compensation
+-- gets it.
 create table if not exists ledger (
     saga_id uuid not null,
     step text not null,

@@ -1,4 +1,4 @@
-"""The service: takes messages, commits what they do, publishes, acknowledges; and comes back when
+"""The service: takes messages, commits their effects, publishes, acknowledges; and comes back when
 a server was away."""
 
 import logging
@@ -23,7 +23,7 @@ from .part import Part
 from .properties import install_properties
 
 LOG = logging.getLogger(__name__)
-#: A server that is away. What was not committed then comes again.
+#: A server that is away. Messages that were not committed then come again.
 LOST = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -33,15 +33,15 @@ LOST = (
 )
 #: Messages that the broker hands out ahead.
 PREFETCH = 50
-#: How often the outbox and the wish to stop are looked at while no message comes, in seconds.
+#: The time between two looks at the outbox and at the wish to stop while no message comes, in seconds.
 TICK = 0.5
-#: How often what is old is removed, in seconds, and the pause after a portion that was not the last.
+#: The time between two removals of old rows, in seconds, and the pause after a portion that was not the last.
 FORGET_EVERY = 3600.0
 FORGET_REST = 1.0
 #: A confirm that takes longer does not come: the event is published again, over a new connection.
 CONFIRMED_WITHIN = 30.0
 LONGEST_PAUSE = 5.0
-#: Where a message waits after attempt 1, 2, ... A message that has waited in all of them is dead.
+#: The queues in which a message waits after attempt 1, 2, ... A message that has waited in all of them is dead.
 RETRIES = ("retry.5s", "retry.30s", "retry.5m", "retry.5m")
 AT_ONCE = 3
 
@@ -65,7 +65,7 @@ class Service:
         self.stopping.set()
 
     def run(self) -> None:
-        """Serves until `stop`. What is not acknowledged then, others get."""
+        """Serves until `stop`. Other processes get the messages that are not acknowledged then."""
         pause = 0.1
         while not self.stopping.is_set():
             begun = time.monotonic()
@@ -103,7 +103,7 @@ class Service:
         raise ConnectionError("the broker has cancelled the consumer: is the queue there?")
 
     def forget(self, db: psycopg.Connection) -> None:
-        """Removes some of what is old. If that fails it is tried again later: messages go on."""
+        """Removes some old rows. If that fails it is tried again later: messages go on."""
         self.forget_at = time.monotonic() + FORGET_EVERY
         try:
             if saga.forget(db):
@@ -114,7 +114,7 @@ class Service:
             LOG.warning("what is old stays for now: %r", error)
 
     def take(self, db: psycopg.Connection, channel: BlockingChannel, delivery: Delivery) -> None:
-        """Acknowledges a message when what it does is committed, or its copy is confirmed."""
+        """Acknowledges a message when its effects are committed, or its copy is confirmed."""
         service = self.part.service
         try:
             failed = self.attempt(db, delivery)
@@ -131,7 +131,7 @@ class Service:
         channel.basic_ack(delivery.method.delivery_tag)
 
     def attempt(self, db: psycopg.Connection, delivery: Delivery) -> str | None:
-        """Handles a message; why it failed each time, if it did."""
+        """Handles a message. Returns the reason if it failed each time."""
         message = read(self.part, delivery)
         failed = None
         for _ in range(AT_ONCE):

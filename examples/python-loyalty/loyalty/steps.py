@@ -1,4 +1,4 @@
-"""What loyalty does: points for an order, taken back when the order is cancelled.
+"""The step of loyalty: points for an order, taken back when the order is cancelled.
 
 This is the only file that knows what loyalty is. A participant of your own begins here.
 """
@@ -30,7 +30,7 @@ def grant_points(db: psycopg.Connection, order: tuple[uuid.UUID, int]) -> Event:
 
 
 def take_back_points(db: psycopg.Connection, granted: Event) -> Event:
-    """Gets the very event that the step published."""
+    """Gets the event that the step published."""
     add(db, uuid.UUID(granted["customer_id"]), -granted["points"])
     return granted
 

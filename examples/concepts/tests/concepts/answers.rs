@@ -1,4 +1,4 @@
-//! What several tests ask.
+//! Questions of several tests.
 
 use std::time::Duration;
 

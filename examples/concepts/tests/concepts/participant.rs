@@ -15,7 +15,7 @@ use serde_json::json;
 
 const PROCESSOR: &str = "PROCESSOR_URL";
 
-/// What the program is called with, and the settings of every service.
+/// The arguments of the program, with the settings of every service.
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -22,7 +22,7 @@ async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
     system.event::<SoldOut>(late).await;
     assert_eq!(system.value::<i64>("hall", FREE).await, 0);
 
-    // The box office aborts both. Only who got seats gives some back.
+    // The box office aborts both. Only the order that got seats gives some back.
     system.publish(late, &cancelled(late)).await;
     system.publish(first, &cancelled(first)).await;
     system.event::<SeatsFreed>(first).await;

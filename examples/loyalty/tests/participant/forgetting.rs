@@ -1,10 +1,10 @@
-//! What the service in Python no longer needs to remember.
+//! The messages and sagas that the service in Python forgets.
 
 use serde_json::json;
 
 use crate::alone::{self, TRIGGER};
 
-/// A delete of so many that it would take too long is cancelled, as `statement_timeout` does it.
+/// A delete of too many rows is cancelled for its length, as `statement_timeout` does it.
 const OLD_ROWS: &str = "
     insert into inbox (message_id, received_at)
         select gen_random_uuid(), now() - interval '30 days' from generate_series(1, 12000);

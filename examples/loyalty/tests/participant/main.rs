@@ -21,7 +21,7 @@ use crate::faults::FAULTS;
 
 /// The tests take turns, since each keeps the machine busy.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// A program with a fault loses something; the suite waits so long for it.
+/// The time for which the suite waits for what a program with a fault loses.
 const SOON: Duration = Duration::from_secs(12);
 /// In how many shares the faults are, if `BALLET_TURN` says which one is tried.
 const SHARES: usize = 4;
