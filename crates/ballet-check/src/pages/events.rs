@@ -77,9 +77,9 @@ fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Sh
         return;
     }
     page.push_str(
-        "\n## Telemetry\n\nWhat is measured often and matters in sum ([telemetry](../telemetry.md)). It belongs to no \
-         saga, and the journal does not have it. Its name and the number of its stream are the routing key on the \
-         exchange `telemetry`.\n",
+        "\n## Telemetry\n\nMeasurements that come often and matter in sum ([telemetry](../telemetry.md)). They belong to no \
+         saga, and the journal does not have them. The name of the type and the number of its stream are the routing \
+         key on the exchange `telemetry`.\n",
     );
     for (telemetry, shape) in &catalog.telemetry {
         let (name, parts) = (telemetry.name(), &graph.system().parts);
