@@ -1,4 +1,4 @@
-//! A collector of spans: takes what services export over OTLP, and keeps it in memory.
+//! A collector of spans, which keeps in memory what services export over OTLP.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,29 +30,29 @@ use ballet_stage::wait_until;
 /// A span as a service exported it. Ids are in lower-case hexadecimal, as in a `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collected {
-    /// Which service it is of.
+    /// The service that exported it.
     pub service: String,
-    /// Its trace.
+    /// The id of its trace.
     pub trace_id: String,
     /// Its own id.
     pub span_id: String,
-    /// The span above it; `None` if it begins the trace.
+    /// The id of its parent span; `None` for the root.
     pub parent: Option<String>,
     /// `server`, `consumer`, `internal`, `client` or `producer`.
     pub kind: String,
-    /// What was done.
+    /// The name of the span.
     pub name: String,
-    /// What else is said of it.
+    /// Its attributes, with their values as text.
     pub attributes: BTreeMap<String, String>,
     /// Whether it failed.
     pub failed: bool,
-    /// When it began and ended, in nanoseconds since 1970.
+    /// Its start and end, in nanoseconds since 1970.
     pub time: (u64, u64),
 }
 
 type Spans = Arc<Mutex<Vec<Collected>>>;
 
-/// A collector on a port of its own. Dropping it ends it.
+/// A collector on its own port. Dropping it stops it.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
@@ -62,7 +62,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts one.
+    /// Starts a collector.
     ///
     /// # Errors
     ///
@@ -81,36 +81,36 @@ impl Collector {
         Ok(Self { address, url, spans, serving })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All spans that have come so far.
+    /// Returns all spans that have arrived so far.
     #[must_use]
     pub fn all(&self) -> Vec<Collected> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All spans of a trace that have come so far.
+    /// Returns the spans of a trace that have arrived so far.
     #[must_use]
     pub fn trace(&self, trace_id: &str) -> Vec<Collected> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
     }
 
-    /// Waits until a trace is as wanted.
+    /// Waits until the spans of a trace meet a condition.
     ///
     /// # Errors
     ///
-    /// If it does not become so in time: all spans that have come.
+    /// Returns all spans that have arrived if they do not meet it in time.
     pub async fn until(
         &self,
         trace_id: &str,

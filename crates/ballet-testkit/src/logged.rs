@@ -1,4 +1,4 @@
-//! What a process logs, for a test that searches it.
+//! The log of the test's own process, which a test can search.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -9,25 +9,25 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
-/// All that was logged.
+/// The log so far.
 static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 fn logged() -> MutexGuard<'static, Vec<u8>> {
     LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// All that this process has logged since [`log_here`], with what is logged for `debug`.
+/// Returns the log since [`log_here`], from level `debug` up.
 #[must_use]
 pub fn text() -> String {
     String::from_utf8_lossy(&logged()).into_owned()
 }
 
-/// From now on, all that this process logs can be read. Warnings are shown when the test fails, as in a
+/// Starts to record the log of this process. Warnings are shown when the test fails, as in a
 /// [`TestSystem`](crate::TestSystem).
 ///
 /// # Panics
 ///
-/// The process has another subscriber.
+/// If the process has another subscriber.
 pub fn log_here() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {

@@ -1,4 +1,4 @@
-//! What the broker has: exchanges and queues, and the messages in these.
+//! The broker's objects: exchanges, bindings, queues and their messages.
 
 use std::collections::VecDeque;
 
@@ -14,16 +14,16 @@ pub enum Kind {
     Fanout,
     /// By the exact key.
     Direct,
-    /// By headers: all that the binding lists.
+    /// By headers: a message needs all those that the binding lists.
     Headers,
 }
 
-/// What a queue does with messages that come back to it.
+/// The limits of a queue for messages that come back to it.
 #[derive(Debug, Clone, Default)]
 pub struct QueueOptions {
-    /// The number of redeliveries after which a message is dead.
+    /// The number of redeliveries after which a message becomes a dead letter.
     pub delivery_limit: Option<i64>,
-    /// Exchange and routing key for dead messages. Without it they are lost.
+    /// The exchange and routing key for dead letters. Without them, dead letters are lost.
     pub dead_letter: Option<(String, String)>,
 }
 
@@ -34,11 +34,11 @@ pub(super) struct Exchange {
     pub(super) bindings: Vec<Binding>,
 }
 
-/// What an exchange passes on, and where to.
+/// A route from an exchange to a queue or to another exchange.
 #[derive(Debug)]
 pub(super) struct Binding {
     pub(super) key: String,
-    /// The headers that a message must have, for an exchange that routes by them.
+    /// The headers that a message must have, for an exchange of kind `headers`.
     pub(super) headers: Vec<(String, String)>,
     pub(super) target: Target,
 }
@@ -53,7 +53,7 @@ pub(super) enum Target {
 pub(super) struct Queue {
     pub(super) options: QueueOptions,
     pub(super) ready: VecDeque<Message>,
-    /// Connection and consumer tag, in turn.
+    /// Connection and consumer tag of each consumer, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,
 }
 

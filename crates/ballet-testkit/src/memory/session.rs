@@ -21,7 +21,7 @@ pub(super) struct MemorySession {
 }
 
 impl MemorySession {
-    /// A session of a new connection.
+    /// Opens a session on a new connection.
     pub(super) fn open(state: &Arc<Mutex<State>>, name: &str, peer: Peer) -> Self {
         let mut locked = lock(state);
         locked.next_connection += 1;
@@ -53,7 +53,7 @@ impl Session for MemorySession {
         &self.peer
     }
 
-    /// Shown beside the connections, and it outlives this one.
+    /// The session of a further channel. It is listed beside the connections, and outlives this one.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let name = lock(&self.state)
             .connections

@@ -16,7 +16,7 @@ pub(super) struct State {
     pub(super) queues: BTreeMap<String, Queue>,
     pub(super) connections: BTreeMap<u64, Connection>,
     pub(super) next_connection: u64,
-    /// Every message that was accepted, in order.
+    /// All accepted messages, in order.
     pub(super) taken: Vec<Publish>,
     pub(super) faults: Faults,
 }
@@ -43,7 +43,7 @@ pub(super) struct Connection {
     pub(super) closed: watch::Sender<Option<BrokerError>>,
     pub(super) confirms: Option<mpsc::UnboundedSender<Result<Confirmed, BrokerError>>>,
     pub(super) published: u64,
-    /// Published while the broker blocked.
+    /// Messages published while the broker blocked.
     pub(super) pending: Vec<(u64, Publish)>,
     pub(super) held_confirms: VecDeque<Confirmed>,
     pub(super) consumers: BTreeMap<String, Consumer>,
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Delivers to each consumer in turn, as far as their prefetch allows.
+    /// Delivers to the consumers in turn, up to their prefetch.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         let mut full = 0;
@@ -218,7 +218,7 @@ impl State {
         }
     }
 
-    /// Takes deliveries from a connection. `None` if it is gone, or a tag is unknown.
+    /// Takes deliveries back from a connection. `None` if it is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()
@@ -260,8 +260,7 @@ impl State {
         true
     }
 
-    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become
-    /// dead letters.
+    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become dead letters.
     fn requeue(&mut self, back: Vec<Unacked>) {
         let mut touched = Vec::new();
         for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {

@@ -1,4 +1,4 @@
-//! An OpenAPI document, as far as requests and answers need it.
+//! The parts of an OpenAPI document that requests and answers need.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::openapi::judge::Judge;
 use crate::openapi::schema::Schema;
 
-/// The methods that an operation can have.
+/// The methods of an operation.
 pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// An OpenAPI document.
@@ -18,16 +18,16 @@ pub(super) struct Document<'a> {
     pub(super) methods: BTreeMap<&'a str, Vec<String>>,
 }
 
-/// A route.
+/// An operation on a route.
 #[derive(Debug)]
 pub(super) struct Operation<'a> {
     pub(super) id: &'a str,
     pub(super) method: String,
     pub(super) path: &'a str,
     pub(super) parameters: Vec<Parameter<'a>>,
-    /// The JSON body, and its example.
+    /// The JSON body, with its example.
     pub(super) body: Option<(Schema<'a>, &'a Value)>,
-    /// The answers by status: the content types with their schemas.
+    /// The answers by status: content types with their schemas.
     pub(super) answers: BTreeMap<u16, BTreeMap<&'a str, Schema<'a>>>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Operation<'a> {
         for (status, answer) in entries(&node["responses"]) {
             let status = status.parse().map_err(|_| format!("{id}: {status} is no status"))?;
             let contents = entries(&answer["content"]);
-            // Of a stream each event is judged.
+            // A stream is judged event by event.
             let judged =
                 |content: &'a Value| content.get("x-item-schema").unwrap_or(&content["schema"]);
             let contents = contents.map(|(kind, content)| (kind, schema(judged(content))));
@@ -103,7 +103,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The fields of an object; none of what is no object.
+/// Returns the fields of an object, and nothing for other values.
 pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }

@@ -1,4 +1,4 @@
-//! Whether a value fits a schema of a document.
+//! Judges whether a value fits a schema of a document.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use boon::{Compiler, Format, Schemas, ValidationError};
 use serde_json::Value;
 
-/// The name under which the document is known to the validator.
+/// The URI of the document in the validator.
 const DOCUMENT: &str = "document:/";
 
 /// Judges values by the schemas of one document.
 pub(super) struct Judge<'a> {
     root: &'a Value,
-    /// Where each part of the document is, by its address.
+    /// The JSON Pointer of each part of the document, by the part's address in memory.
     places: HashMap<usize, String>,
     compiled: Mutex<(Compiler, Schemas)>,
 }
@@ -32,12 +32,12 @@ impl<'a> Judge<'a> {
         Ok(Self { root, places, compiled: Mutex::new((compiler, Schemas::new())) })
     }
 
-    /// The document.
+    /// Returns the document.
     pub(super) const fn root(&self) -> &'a Value {
         self.root
     }
 
-    /// What is wrong with a value, each with its place. `schema` is a part of the document.
+    /// Returns the faults of a value, each with its place. `schema` is a part of the document.
     pub(super) fn judge(&self, schema: &'a Value, value: &Value) -> Vec<String> {
         let Some(place) = self.places.get(&address(schema)) else {
             return vec![format!("the schema {schema} is no part of the document")];
@@ -62,7 +62,7 @@ impl fmt::Debug for Judge<'_> {
     }
 }
 
-/// The formats of whole numbers, which JSON Schema leaves to those who use it.
+/// A check for one of the formats of whole numbers, which JSON Schema does not define.
 type Fits = fn(&Value) -> Result<(), Box<dyn std::error::Error>>;
 const INTEGERS: &[(&str, Fits)] = &[
     ("int32", |value| is_in(value, i32::MIN.into(), i32::MAX.into())),
@@ -80,7 +80,7 @@ fn is_in(value: &Value, least: i128, most: i128) -> Result<(), Box<dyn std::erro
     }
 }
 
-/// Says the innermost faults: those around them only say that something inside is wrong.
+/// Reports the innermost faults. The outer ones only say that something inside is wrong.
 fn tell(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
     if error.causes.is_empty() {
         wrong.push(format!("#{}: {}", error.instance_location, error.kind));
@@ -88,12 +88,12 @@ fn tell(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
     error.causes.iter().for_each(|cause| tell(cause, wrong));
 }
 
-/// Parts of a document do not move while it is read.
+/// Returns an address that identifies a part: the document does not move while it is read.
 fn address(part: &Value) -> usize {
     std::ptr::from_ref(part).addr()
 }
 
-/// The JSON Pointer of each part, as a fragment of a URL has it.
+/// Collects the JSON Pointer of each part, as a URI fragment.
 fn collect(part: &Value, place: &mut String, places: &mut HashMap<usize, String>) {
     places.insert(address(part), place.clone());
     let length = place.len();

@@ -1,9 +1,9 @@
-//! Texts that match a regular expression.
+//! Random texts that match a regular expression.
 
 use fastrand::Rng;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// How often an endless repetition is repeated at most beyond its least.
+/// The most repetitions beyond the minimum, where there is no maximum.
 const MORE: u32 = 8;
 
 /// A regular expression.
@@ -16,7 +16,7 @@ impl Pattern {
         hir.map(Self).map_err(|error| format!("the pattern {pattern:?} cannot be read: {error}"))
     }
 
-    /// A text that matches.
+    /// Returns a text that matches.
     pub(super) fn sample(&self, dice: &mut Rng) -> String {
         let mut text = String::new();
         write(&self.0, dice, &mut text);
@@ -38,7 +38,7 @@ fn write(hir: &Hir, dice: &mut Rng, text: &mut String) {
         }
         HirKind::Repetition(repetition) => {
             let most = repetition.max.unwrap_or(repetition.min + MORE);
-            // The ends are more likely than what is between them.
+            // The limits are drawn more often than the numbers between them.
             let times = match dice.usize(..4) {
                 0 => repetition.min,
                 1 => most,

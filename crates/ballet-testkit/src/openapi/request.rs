@@ -1,4 +1,4 @@
-//! A request, what came back, and whether a problem names the part of the request that is wrong.
+//! A request and its answer, and whether a problem document names the wrong part of the request.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::openapi::document::Parameter;
 
-/// The most bytes of an answer that are read.
+/// The most bytes that are read of an answer.
 const MOST: usize = 4 << 20;
 
 /// A request to one route.
@@ -21,14 +21,14 @@ pub(super) struct Request {
     pub(super) body: Option<String>,
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// Without its parameters.
+    /// The content type without its parameters.
     pub(super) content_type: String,
     pub(super) allow: String,
-    /// The path of what was made.
+    /// The path of a created object, from `Location`.
     pub(super) location: String,
     pub(super) body: String,
 }
@@ -41,7 +41,7 @@ pub(super) struct Place {
 }
 
 impl Request {
-    /// Sets a parameter of the route with this path.
+    /// Sets a parameter in a request to the route with this path.
     pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
         let put = |list: &mut Vec<(String, String)>| {
             list.retain(|(name, _)| name != parameter.name);
@@ -64,12 +64,12 @@ impl Request {
         }
     }
 
-    /// Whether its body is more than the buffers of a connection may hold.
+    /// Whether the body may exceed the buffers of a connection.
     pub(super) fn is_large(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.len() > 1 << 20)
     }
 
-    /// Sends it. A stream of events is read up to the end of the first one.
+    /// Sends it. A stream of events is read to the end of its first event.
     pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
         let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");
         let method =
@@ -94,7 +94,7 @@ impl Request {
         let status = response.status().as_u16();
         let (allow, location) = (header("allow"), header("location"));
         let is_stream = content_type == "text/event-stream";
-        // An answer behind a certain event may have to wait for the next one.
+        // A stream that resumes after a given event may have to wait for the next one.
         let waits = is_stream && !self.headers.is_empty();
         let mut body = Vec::new();
         while !waits && body.len() < MOST {
@@ -110,7 +110,7 @@ impl Request {
 }
 
 impl Answer {
-    /// The body as JSON: an object of the first event's fields, if it is a stream.
+    /// Parses the body as JSON. A stream yields an object of its first event's fields.
     pub(super) fn json(&self) -> Result<Value, String> {
         if self.content_type == "text/event-stream" {
             let event = self.body.split("\n\n").next().unwrap_or_default();
@@ -122,13 +122,13 @@ impl Answer {
             .map_err(|error| format!("the body is not JSON ({error}): {text}"))
     }
 
-    /// The problem names a part of the request: this one, or a part of it.
+    /// Checks that the problem names this part of the request, or a part inside it.
     pub(super) fn names(&self, place: Option<&Place>) -> Result<(), String> {
         let problem = self.json()?;
         let mut errors = problem["errors"].as_array().into_iter().flatten();
         let named = errors.any(|error| {
             let Some(Place { r#in, name }) = place else { return true };
-            // A gateway sees that the path is wrong, and not which part of it.
+            // A gateway sees that the path is wrong, but not which part of it.
             if *r#in == "path" && error["in"] == "path" && error.get("name").is_none() {
                 return true;
             }
@@ -159,9 +159,9 @@ impl fmt::Display for Answer {
     }
 }
 
-/// The text as a part of a path.
+/// Encodes a text as a segment of a path.
 fn encoded(text: &str) -> String {
-    // A segment of dots only would be a step up.
+    // A segment of dots alone would lead a folder up.
     let dots = if text.bytes().all(|byte| byte == b'.') { &b""[..] } else { b"." };
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || dots.contains(&byte);
@@ -170,7 +170,7 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// A value as it stands in a path, a query or a header.
+/// Formats a value for a path, a query or a header.
 pub(super) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

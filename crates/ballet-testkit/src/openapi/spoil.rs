@@ -1,4 +1,4 @@
-//! Values that do not fit a schema, in one known place.
+//! Random values that break a schema in one known place.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::openapi::schema::{Kind, Schema};
 #[derive(Debug)]
 pub(super) struct Spoilt {
     pub(super) value: Value,
-    /// Where it is wrong, as a JSON Pointer in a URI fragment.
+    /// The place of the wrong part, as a JSON Pointer in a URI fragment.
     pub(super) pointer: String,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option
     Some(Spoilt { value: spoilt, pointer: format!("#{pointer}") })
 }
 
-/// A text that no value of this parameter has.
+/// Returns a text that is no valid value of this parameter.
 pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<String> {
     let fits = sample(parameter.schema, dice);
     let text = text_of(&wrong(parameter.schema, &fits, dice)?);
@@ -44,21 +44,21 @@ pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<St
         "header" => text.chars().all(|letter| letter.is_ascii_graphic()),
         _ => true,
     };
-    // As text, a wrong type may be a right value.
+    // A value of the wrong type may be right once it is text.
     let is_wrong = |value: &Value| !parameter.schema.takes(value);
     let read = serde_json::from_str(&text).unwrap_or(Value::Null);
     let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
     (can_be_sent && wrong).then_some(text)
 }
 
-/// A value that does not fit.
+/// Returns a value that does not fit.
 fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
     let mut wrong = others(schema, fits);
     wrong.retain(|value| !schema.takes(value));
     dice.choice(&wrong).cloned()
 }
 
-/// All parts of the value, with their schemas.
+/// Collects all parts of the value with their schemas.
 fn collect<'a>(
     schema: Schema<'a>,
     value: &Value,
@@ -89,7 +89,7 @@ fn collect<'a>(
     }
 }
 
-/// Values of other types, beyond the bounds, and of another form.
+/// Returns values of other types, beyond the limits, and of another form.
 fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
     let mut others = vec![json!(true), json!({ "a": 1 }), json!([[]]), json!("?!"), json!(-1.5)];
     others.push(Value::Null);

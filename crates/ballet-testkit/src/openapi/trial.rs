@@ -1,4 +1,4 @@
-//! The requests that are sent to each route, and what their answers have to be.
+//! The requests that a trial sends to each route, and its rules for the answers.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use crate::openapi::things::{Known, Thing, Things, fields, value_of};
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const UNAUTHORIZED: u16 = 401;
-/// Only the version was wrong, which is a matter of luck.
+/// The status for a wrong version, which depends on luck.
 const PRECONDITION_FAILED: u16 = 412;
-/// The most findings that are listed of each route.
+/// The most reported findings for one route.
 const FINDINGS: usize = 4;
-/// How often a large body is sent once more that had no answer.
+/// The number of retries of a large body that got no answer.
 const LARGE_TRIES: u32 = 4;
 
 /// A trial of all routes of a service.
@@ -30,11 +30,11 @@ pub(super) struct Trial<'a> {
     dice: Rng,
     known: Known,
     things: Things,
-    /// Decides about things, so that all else is as the dice say.
+    /// Random numbers for the choice of things, separate so that `dice` decides everything else.
     luck: Rng,
-    /// How many keys of requests were used.
+    /// The number of idempotency keys used so far.
     keys: u64,
-    /// The routes that answered with success, or would have for another version.
+    /// The routes that succeeded, or failed only by the version.
     succeeded: BTreeSet<&'a str>,
     findings: Vec<String>,
 }
@@ -47,10 +47,9 @@ impl<'a> Trial<'a> {
         Self { client, url, document, dice, known, things, luck, keys: 0, succeeded, findings }
     }
 
-    /// `is_known` says that the requests have credentials.
+    /// Runs the trial. `is_known` says that the requests carry credentials.
     pub(super) async fn run(mut self, is_known: bool, rounds: u32) -> Vec<String> {
-        // Who signs a request is not in the document, so without credentials such routes can only
-        // refuse it.
+        // The document does not say how to sign a request, so such routes can only refuse one without credentials.
         let (signed, operations): (Vec<&Operation<'_>>, Vec<_>) = self
             .document
             .operations
@@ -82,7 +81,7 @@ impl<'a> Trial<'a> {
         self.findings
     }
 
-    /// No request is taken that nobody has signed: neither the example, nor another one.
+    /// A route refuses every unsigned request: the example and any other.
     async fn unsigned(&mut self, operation: &'a Operation<'a>, rounds: u32) {
         for round in 0..rounds {
             let mut request = self.request(operation);
@@ -98,8 +97,8 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The document's own example is taken, unless the thing that it meets is not there or in another
-    /// state. Each route has to succeed at some time anyway.
+    /// A route accepts the document's own example, unless the object it names is missing or in another state. Each
+    /// route has to succeed at some time anyway.
     async fn example(&mut self, operation: &'a Operation<'a>) {
         let Some((schema, example)) = operation.body else { return };
         for what in schema.judge(example) {
@@ -115,8 +114,8 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// A request that the document allows. It may be refused for what a schema cannot say, but not
-    /// as unreadable.
+    /// A route may refuse a request that the document allows for reasons that a schema cannot express, but not as
+    /// unreadable.
     async fn allowed(&mut self, operation: &'a Operation<'a>) {
         let mut request = self.request(operation);
         let thing = self.thing(operation).unwrap_or_default();
@@ -147,10 +146,10 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// A request with one wrong part, which the problem names.
+    /// A route refuses a request with one wrong part, and the problem names that part.
     async fn forbidden(&mut self, operation: &'a Operation<'a>) {
         let mut request = self.request(operation);
-        // The example is wrong in no other way, so the problem has to be about the spoilt part.
+        // The example has no other fault, so the problem has to be about the spoilt part.
         let by_example = self.dice.usize(..3) != 0;
         let mut body = operation.body.map(|(schema, example)| {
             let body = if by_example { example.clone() } else { sample(schema, &mut self.dice) };
@@ -176,7 +175,7 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// Bodies that are no JSON, or too large, or of another type.
+    /// A route refuses bodies that are not JSON, too large, or of another type.
     async fn unreadable(&mut self, operation: &'a Operation<'a>) {
         let json = Some("application/json");
         let (deep, large) = ("[".repeat(100_000), format!("\"{}\"", "x".repeat(8 << 20)));
@@ -203,8 +202,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// A typing error in the name of a parameter, which would otherwise be answered with something
-    /// else than what was asked for.
+    /// A route refuses a mistyped parameter name. Otherwise it would answer a different question.
     async fn mistyped(&mut self, operation: &'a Operation<'a>) {
         if !operation.parameters.iter().any(|parameter| parameter.place == "query") {
             return;
@@ -220,7 +218,7 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// Methods and paths that the document does not have.
+    /// The service refuses methods and paths that the document does not have.
     async fn unknown_routes(&mut self) {
         for (path, methods) in &self.document.methods {
             let filled = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
@@ -229,7 +227,7 @@ impl<'a> Trial<'a> {
                 if methods.iter().any(|one| one == method) {
                     continue;
                 }
-                // A gateway may look for it before the method.
+                // A gateway may check the key before the method.
                 let headers = vec![(IDEMPOTENCY_KEY.to_owned(), self.fresh_key())];
                 let (method, path) = (method.to_owned(), path.clone());
                 let request = Request { method, path, headers, ..Request::default() };
@@ -258,7 +256,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// A request that the document allows, without its body.
+    /// Makes a request that the document allows, without a body.
     fn request(&mut self, operation: &Operation<'_>) -> Request {
         let mut request = Request {
             method: operation.method.clone(),
@@ -270,7 +268,7 @@ impl<'a> Trial<'a> {
             if !parameter.required && self.dice.bool() {
                 continue;
             }
-            // A key that was used before would get the answer of another request.
+            // A key that was used before would get the answer of its first request.
             if parameter.name == IDEMPOTENCY_KEY {
                 let key = self.fresh_key();
                 request.set(operation.path, parameter, &key);
@@ -285,7 +283,7 @@ impl<'a> Trial<'a> {
         request
     }
 
-    /// Something that fits a route which has not answered with success yet: its values may have to belong together.
+    /// Draws a thing for a route that has not succeeded yet, because its values may have to belong together.
     fn thing(&mut self, operation: &Operation<'_>) -> Option<Thing> {
         let is_meant = !self.succeeded.contains(operation.id) && self.luck.bool();
         let thing = if is_meant { self.things.any(operation, &mut self.luck) } else { None };
@@ -304,7 +302,7 @@ impl<'a> Trial<'a> {
         expect: impl FnOnce(&Answer) -> Result<(), String>,
     ) {
         let mut answer = request.send(&self.client, self.url).await;
-        // Who refuses a large body need not read it, and the answer may be lost with the connection.
+        // A server may refuse a large body without reading it, and the answer may be lost with the connection.
         for _ in 0..LARGE_TRIES {
             if answer.is_ok() || !request.is_large() {
                 break;
@@ -321,7 +319,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The answer is one that the document has, and of its form.
+    /// Checks that the document has this answer in this form.
     fn as_declared(
         &mut self,
         operation: &'a Operation<'a>,

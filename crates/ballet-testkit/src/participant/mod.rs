@@ -1,10 +1,10 @@
-//! A suite for any program that takes part in a saga, whatever language it is written in.
+//! A suite for any program that takes part in a saga, in any language.
 //!
-//! The program is known only by its command line and its [`Contract`]: what it consumes, what it
-//! publishes, and a query for what it has done. It runs as processes of its own on a real broker and
-//! a real database, under the rights of its own broker user. The suite sends it messages, copies
-//! them, reorders them, kills it, and takes its servers away. At the end each effect must be there
-//! once, each event must be published once, under one id, and nothing may be left.
+//! The suite knows the program only by its command line and its [`Contract`]: what it consumes, what it publishes,
+//! and a query for its effect. It runs as separate processes on a real broker and a real database, with the
+//! permissions of its own broker user. The suite sends it messages, copies and reorders them, kills it, and takes its
+//! servers away. At the end each effect must exist once, each event must be published once, under one id, and nothing
+//! may be left over.
 //!
 //! ```no_run
 //! use ballet_testkit::participant::{Contract, Program, Suite};
@@ -18,8 +18,8 @@
 //!
 //! `ballet participant try -- python3 -m loyalty` does the same, in any project.
 //!
-//! The program gets `AMQP_URL` and `DATABASE_URL`. Its queue, its rights and an empty database are
-//! there when it starts. [`Scenario`] lists what happens to it.
+//! The program gets `AMQP_URL` and `DATABASE_URL`. Its queue, its permissions and an empty database exist when it
+//! starts. [`Scenario`] lists what happens to it.
 
 mod contract;
 mod program;

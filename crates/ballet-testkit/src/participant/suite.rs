@@ -8,22 +8,22 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::scenario::Scenario;
 
-/// How many scenarios run at the same time.
+/// The number of scenarios that run at the same time.
 const AT_A_TIME: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a scenario ended.
+/// The outcome of a scenario.
 #[derive(Debug)]
 pub struct Outcome {
     /// The scenario.
     pub scenario: Scenario,
     /// How long it took.
     pub took: Duration,
-    /// What the program did wrong, if it did.
+    /// The program's fault, if there was one.
     pub wrong: Option<String>,
 }
 
-/// A program, and what it promises.
+/// The suite for a program and its contract.
 #[derive(Debug)]
 pub struct Suite {
     program: Program,
@@ -32,13 +32,13 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// A suite that waits for a minute before it takes something for lost.
+    /// Creates a suite that waits a minute for the end of a saga.
     #[must_use]
     pub const fn new(program: Program, contract: Contract) -> Self {
         Self { program, contract, patience: PATIENCE }
     }
 
-    /// Changes how long the suite waits for the end of a saga while nothing changes.
+    /// Sets how long the suite waits for the end of a saga while nothing changes.
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -48,20 +48,20 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// What the program did wrong.
+    /// If the program is at fault, in a sentence.
     pub async fn run(&self, scenario: Scenario) -> Result<(), String> {
         Box::pin(scenario.run(&self.program, &self.contract, self.patience)).await
     }
 
-    /// The scenarios that fit the step: one that never refuses is not made to, and one that waits for one event
-    /// is no join.
+    /// Returns the scenarios that fit the step: a step that never refuses is not made to, and one with a single
+    /// trigger is no join.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let all = Scenario::ALL.into_iter();
         all.filter(|scenario| scenario.fits(&self.contract)).collect()
     }
 
-    /// Runs these scenarios, some at a time, and tells how each ended once it has.
+    /// Runs these scenarios, some at a time, and passes the outcome of each to `told` when it ends.
     pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(Outcome)) {
         let outcomes = stream::iter(scenarios.iter().copied()).map(|scenario| async move {
             let begun = Instant::now();
@@ -78,7 +78,7 @@ impl Suite {
     ///
     /// # Panics
     ///
-    /// With all that the program did wrong, by scenario.
+    /// With every fault of the program, by scenario.
     pub async fn check(&self) {
         let service = self.contract.part.service;
         let mut failures = Vec::new();

@@ -1,4 +1,4 @@
-//! The suite for a step that begins with a request: a good one passes, and one that writes nothing is found.
+//! The suite for a step that begins with a request: a correct one passes, and one that writes nothing is found.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -31,7 +31,7 @@ impl Owner for Desk {
     }
 }
 
-/// Decides what a request has begun.
+/// Decides a saga that a request has begun.
 struct Grant;
 
 impl Step for Grant {
@@ -78,7 +78,7 @@ fn service(writes: bool) -> Service {
     })
 }
 
-/// What the suite says of a desk with this sample; nothing if all is well.
+/// Returns the suite's report on a desk with this sample; empty if it passes.
 fn said_of(writes: bool, case: Case) -> String {
     let check = || {
         Suite::new(&desk(), move |_, _| service(writes))

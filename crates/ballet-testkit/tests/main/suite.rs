@@ -1,4 +1,4 @@
-//! The suite for steps finds what is wrong with a step, and nothing with a good one.
+//! The suite for steps finds the faults of a step, and none in a correct one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table held (saga_id text not null); create table letter (saga_id text not null)",
 }];
 
-/// What is wrong with the shelf.
+/// The fault of the shelf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -38,20 +38,20 @@ enum Fault {
     LeavesTraces,
     /// It writes through a connection of its own, so a rollback takes nothing back.
     WritesPastTheTransaction,
-    /// It posts another letter each time that it is asked.
+    /// It posts another letter each time it is asked.
     ForgetsKeys,
-    /// It is a bulk step, and all is well.
+    /// It is a correct bulk step.
     Bulk,
-    /// It is a bulk step, and gives one the outcome of another.
+    /// It is a bulk step that gives one message the outcome of another.
     MixesUp,
 }
 
-/// A step of the shelf, with its database and the way to the post.
+/// A step of the shelf, with its database and its path to the post.
 #[derive(Debug, Clone)]
 struct Hold {
     fault: Fault,
     url: String,
-    /// A connection of its own, kept, so that its batch takes no longer than others.
+    /// A connection that is kept open, so that its batch takes no longer than others.
     aside: Arc<Mutex<Option<PgConnection>>>,
 }
 
@@ -196,7 +196,7 @@ fn shelf(hold: Hold) -> Participant {
     })
 }
 
-/// It takes no part in the saga but by its letters, so what aborts others triggers it.
+/// A service that joins the saga only through its letters, so the event that aborts the others triggers it.
 fn post(hold: Hold, outside: Outside) -> Participant {
     struct Letters;
     impl Saga for Letters {
@@ -207,7 +207,7 @@ fn post(hold: Hold, outside: Outside) -> Participant {
     Participant::new("shelf").saga::<Letters>(|saga| saga.retriable(Post { hold, outside }))
 }
 
-/// What the suite says about a shelf with a fault; nothing if all is well.
+/// Returns the suite's report on a shelf with a fault; empty if it passes.
 fn said_of(fault: Fault) -> String {
     let hold = move |url: String| Hold { fault, url, aside: Arc::default() };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");
@@ -271,7 +271,7 @@ fn the_suite_finds_what_an_undo_or_a_refusal_leaves() {
 
 #[test]
 fn the_suite_finds_what_happens_twice() {
-    // On a busy machine a batch may end, after its time, before the turn of the handler that fails.
+    // On a busy machine a batch may time out before the failing handler gets its turn.
     let words = "a failing handler among good ones: it differs from the undisturbed run";
     let mut said = String::new();
     for _ in 0..5 {

@@ -12,12 +12,12 @@ use tokio::process::{Child, Command};
 use crate::participant::program::Program;
 use ballet_stage::{Error, Result};
 
-/// How much of its output is kept for an error message.
+/// The number of output lines kept for an error message.
 const LINES: usize = 20;
-/// Kills the process when we are gone, however that comes.
+/// A shell script that kills the process when the test process is gone, for whatever reason.
 const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
 
-/// A process that runs. Dropping it kills it.
+/// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -68,7 +68,7 @@ impl Process {
         Ok(Self { child, pid, output, _watchdog: watchdog })
     }
 
-    /// How it has ended, if it has, with what it said last.
+    /// Returns how it ended, with its last output, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
         Some(self.end(status))
@@ -81,7 +81,7 @@ impl Process {
         self.child.wait().await.ok();
     }
 
-    /// Asks it to stop, and waits until it has. It must end well.
+    /// Asks it to stop, and waits for its end, which must be a success.
     pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
         kill_process(self.pid, Signal::TERM).map_err(|error| format!("it has ended: {error}"))?;
         let Ok(ended) = tokio::time::timeout(patience, self.child.wait()).await else {
@@ -98,7 +98,7 @@ impl Process {
         format!("the program ended with {status}; it said\n{}", self.said())
     }
 
-    /// What it said last.
+    /// Returns its last output.
     pub(crate) fn said(&self) -> String {
         let lines = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("    {line}\n")).collect()

@@ -1,4 +1,4 @@
-//! The program's processes: those that run, and whether one has ended by itself.
+//! The running processes of a program, and whether one has ended by itself.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// None runs so far.
+    /// Starts with no process.
     pub(crate) fn of(program: Program) -> Self {
         Self { program, running: Mutex::default() }
     }
 
-    /// Starts one more; how many run.
+    /// Starts one more process. Returns how many run.
     pub(crate) fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
         let process = Process::start(&self.program, amqp_url, database_url);
         let process = process.map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The other company of a participant that calls outside: what it was asked, what it did, and how it answers.
+//! The provider that a participant calls: the requests it received, their effects, and its answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -15,21 +15,21 @@ use uuid::Uuid;
 
 use crate::participant::contract::{Call, Calls};
 
-/// What stands for a request's key in an answer.
+/// The placeholder for the request's key in an answer.
 const KEY: &str = "{key}";
 const HEADER: &str = "idempotency-key";
 
-/// What it does with a request.
+/// The provider's reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
     Answers,
-    /// It answers 503, and does nothing.
+    /// Answers 503, and does nothing.
     Away,
-    /// It does what it is asked, and a proxy before it answers 504.
+    /// Does what is asked, but a proxy in front answers 504.
     Loses,
-    /// It does what it is asked, and never answers.
+    /// Does what is asked, but never answers.
     Silent,
-    /// It does nothing until its mood changes.
+    /// Does nothing until the mode changes.
     Waits,
 }
 
@@ -45,7 +45,7 @@ struct Shared {
     calls: Calls,
     mood: watch::Sender<Mood>,
     asked: Mutex<Vec<Asked>>,
-    /// The sagas that it refuses.
+    /// The sagas whose step it refuses.
     refused: Mutex<Vec<Uuid>>,
 }
 
@@ -55,13 +55,13 @@ struct Asked {
     request: String,
     compensates: bool,
     key: String,
-    /// Where the saga's id is.
+    /// The request's text, which contains the saga's id.
     text: String,
     done: bool,
 }
 
 impl Provider {
-    /// Serves on this machine.
+    /// Starts a server on this machine.
     pub(crate) async fn start(calls: &Calls) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             calls: calls.clone(),
@@ -89,12 +89,12 @@ impl Provider {
         self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).push(saga);
     }
 
-    /// Whether it was asked for something of a saga.
+    /// Whether it received a request for a saga.
     pub(crate) fn was_asked(&self, saga: Uuid) -> bool {
         self.asked().iter().any(|asked| asked.is_of(saga))
     }
 
-    /// How often it did what the step wants for a saga, less how often it took that back.
+    /// Returns how often the step's effect was made for a saga, less how often it was undone.
     pub(crate) fn effect(&self, saga: Uuid) -> i64 {
         let asked = self.asked();
         let of_saga = asked.iter().filter(|asked| asked.done && asked.is_of(saga));
@@ -102,7 +102,7 @@ impl Provider {
         done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
     }
 
-    /// What the program did wrong with the provider, in these sagas.
+    /// Returns the program's mistakes in its calls for these sagas.
     pub(crate) fn wrong(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
         wrong(&self.asked(), sagas)
     }

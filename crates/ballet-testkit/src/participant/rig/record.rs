@@ -1,4 +1,4 @@
-//! What has been published to some exchanges, as a queue beside the system's own has it.
+//! The messages published to some exchanges, read from an extra queue beside the system's own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use ballet_stage::{Result, TestEnv};
 
-/// As many as one request takes: what it took is kept if the next one fails.
+/// The batch size of one request. A batch is kept even if the next request fails.
 const MANY: u32 = 1_000;
 
 /// A message as it was published.
@@ -33,7 +33,7 @@ impl Seen {
     }
 }
 
-/// All messages that have come so far.
+/// A record of all messages that have come so far.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// The queue that gets a copy of each.
@@ -42,7 +42,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Keeps what is published from now on, by exchange and binding key.
+    /// Starts to record, by exchange and binding key.
     pub(crate) async fn begin(
         env: &TestEnv,
         queue: &'static str,
@@ -58,7 +58,7 @@ impl Record {
         Ok(Self { queue, seen: Mutex::default() })
     }
 
-    /// Reads what has come since, and returns all.
+    /// Reads the new messages, and returns all.
     pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<Seen>> {
         loop {
             let some = env.management().take(self.queue, MANY).await?;

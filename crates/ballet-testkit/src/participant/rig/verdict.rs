@@ -1,4 +1,4 @@
-//! Whether what was published for a saga is what the contract promises, and a dead letter what a participant owes.
+//! Checks that the events of a saga are those that the contract promises, and that a dead letter is as it must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::participant::contract::{Contract, Types};
 use crate::participant::rig::record::Seen;
 
-/// How a saga has to end in the participant.
+/// The required end of a saga in the participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The step is done.
@@ -18,13 +18,13 @@ pub(crate) enum End {
     Undone,
     /// The step never took effect.
     Never,
-    /// One of the last two.
+    /// Either `Undone` or `Never`.
     Aborted,
     /// The step refused.
     Refused,
 }
 
-/// How often each event was published, by the ids.
+/// The number of publications of each event, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counts {
     done: usize,
@@ -49,7 +49,7 @@ impl Counts {
 }
 
 impl End {
-    /// Says what differs if effect and events of a saga are not those of this end.
+    /// Returns what is wrong if the effect and events of a saga do not fit this end.
     pub(crate) fn check(
         self,
         contract: &Contract,
@@ -76,7 +76,7 @@ impl End {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
             Self::Never => effect == 0 && of(0, 0),
-            // What a call did after the abort is taken back, and was never said to be done.
+            // The effect of a call after the abort is undone, and its step was never reported as done.
             Self::Aborted => {
                 let late = contract.calls.is_some() && of(0, 1);
                 effect == 0 && (of(1, 1) || of(0, 0) || late)
@@ -88,8 +88,8 @@ impl End {
     }
 }
 
-/// Says what is wrong if not all that was published is what the contract promises. `sent` are the ids of what was sent,
-/// by saga.
+/// Returns what is wrong if some published event is not what the contract promises. `sent` holds the ids of the sent
+/// messages, by saga.
 pub(crate) fn check_events(
     contract: &Contract,
     types: &Types,
@@ -108,7 +108,7 @@ pub(crate) fn check_events(
     Ok(())
 }
 
-/// What an event lacks that the contract promises of each.
+/// Returns what an event lacks of the promises for every event.
 fn lacks(
     contract: &Contract,
     types: &Types,
@@ -146,7 +146,7 @@ fn lacks(
     wrong
 }
 
-/// Whether one of these is the dead letter of a message, with this reason and the body as it came.
+/// Checks that one of these is the dead letter of a message, with this reason and the unchanged body.
 pub(crate) fn check_letter(
     letters: &[Value],
     id: &Value,

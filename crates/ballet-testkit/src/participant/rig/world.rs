@@ -1,4 +1,4 @@
-//! One participant on servers of its own name: what is sent to it, and how it has to end.
+//! The world of one participant on its own servers: the messages for it, and the required end of each saga.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,20 +24,20 @@ use crate::participant::rig::record::{Record, Seen};
 use crate::participant::rig::verdict::{End, check_events};
 use ballet_stage::{Depth, Proxy, Servers, TestEnv};
 
-/// What went wrong, in a sentence.
+/// The reason why a scenario failed, in a sentence.
 pub(crate) type Wrong = String;
 
-/// The counts of a queue are at most a second old. Queues that were empty for longer are.
+/// A queue that was empty for this long is really empty: its counts are at most a second old.
 const CALM: Duration = Duration::from_millis(2_500);
-/// For what comes in any case, unless the program hangs.
+/// The limit for something that always happens unless the program hangs.
 const SURELY: Duration = Duration::from_secs(60);
 
-/// A participant, alone in its system.
+/// The world of a scenario: one participant, alone in its system.
 pub(crate) struct World<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) types: Types,
     pub(crate) env: TestEnv,
-    /// The program's links to its servers. The suite itself has others.
+    /// The program's links to its servers. The suite uses others.
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
     processes: Processes,
@@ -46,12 +46,12 @@ pub(crate) struct World<'a> {
     probe: Mutex<PgConnection>,
     record: Record,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
-    /// How each saga has to end.
+    /// The required end of each saga.
     expected: Vec<(Uuid, End)>,
 }
 
 impl<'a> World<'a> {
-    /// One in which a process of the program runs.
+    /// Creates a world in which one process of the program runs.
     pub(crate) async fn new(
         servers: &Servers,
         program: &Program,
@@ -91,7 +91,7 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// The company that the step calls.
+    /// Returns the provider that the step calls.
     pub(crate) fn provider(&self) -> Result<Provider, Wrong> {
         self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
@@ -100,7 +100,7 @@ impl<'a> World<'a> {
         self.contract.part.service
     }
 
-    /// Starts a process beside those that run, and waits until it consumes.
+    /// Starts one more process, and waits until it consumes.
     pub(crate) async fn start(&mut self) -> Result<(), Wrong> {
         let expected = self.processes.start(self.amqp.url(), self.database.url())?;
         self.until("the program to consume from its queue", || async {
@@ -117,8 +117,8 @@ impl<'a> World<'a> {
         done.map(drop).map_err(said)
     }
 
-    /// Starts a process after others have ended, and waits until it has handled a message: the
-    /// broker's count of consumers may still have those that are gone.
+    /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
+    /// consumers may still include the ended ones.
     pub(crate) async fn start_again(&mut self) -> Result<(), Wrong> {
         self.processes.start(self.amqp.url(), self.database.url())?;
         let saga = self.saga(End::Done);
@@ -148,7 +148,7 @@ impl<'a> World<'a> {
         self.processes.wait(SURELY, what, probe).await
     }
 
-    /// The same for what a program with a fault does not do: it is waited for as long as for the end of a saga.
+    /// Waits as long as for the end of a saga, because a faulty program may never meet the condition.
     pub(crate) async fn patiently<T, F>(
         &self,
         what: &str,
@@ -160,31 +160,31 @@ impl<'a> World<'a> {
         self.processes.wait(self.patience, what, probe).await
     }
 
-    /// A new saga, which has to end like this.
+    /// Makes a new saga with this required end.
     pub(crate) fn saga(&mut self, end: End) -> Uuid {
         let saga = Self::new_id();
         self.expects(saga, end);
         saga
     }
 
-    /// Notes how a saga has to end.
+    /// Records the required end of a saga.
     pub(crate) fn expects(&mut self, saga: Uuid, end: End) {
         self.expected.push((saga, end));
     }
 
-    /// The id of a new saga, or of a new message.
+    /// Returns a new id for a saga or a message.
     pub(crate) fn new_id() -> Uuid {
         let clock = Clock::system();
         clock.new_id(clock.now())
     }
 
-    /// Triggers the step of a saga; the messages' ids.
+    /// Triggers the step of a saga. Returns the ids of the messages.
     pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Vec<Uuid>, Wrong> {
         let ids: Vec<Uuid> = self.types.triggers.iter().map(|_| Self::new_id()).collect();
         self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
-    /// The same under given message ids.
+    /// Triggers the step under given message ids.
     pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> Result<(), Wrong> {
         for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
             let body = self.contract.body(event, saga);
@@ -193,7 +193,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Triggers the step so that it refuses, under given message ids or new ones.
+    /// Makes the step refuse, with triggers under given message ids or new ones.
     pub(crate) async fn trigger_refused(
         &mut self,
         saga: Uuid,
@@ -214,7 +214,7 @@ impl<'a> World<'a> {
         Ok(ids)
     }
 
-    /// The event that triggers the step; of a join, the first.
+    /// Returns the type of the step's trigger; for a join, of the first.
     pub(crate) fn trigger_type(&self) -> EventType {
         self.types.triggers[0]
     }
@@ -225,20 +225,20 @@ impl<'a> World<'a> {
         self.send(event, saga, Self::new_id(), &body).await
     }
 
-    /// Aborts a saga; the message's id.
+    /// Aborts a saga. Returns the id of the message.
     pub(crate) async fn abort(&mut self, saga: Uuid) -> Result<Uuid, Wrong> {
         let id = Self::new_id();
         self.abort_as(saga, id).await.map(|()| id)
     }
 
-    /// The same under a given message id.
+    /// Aborts a saga under a given message id.
     pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
         let abort = self.types.abort;
         let body = self.contract.body(abort, saga);
         self.send(abort, saga, id, &body).await
     }
 
-    /// Publishes an event as the service does that it is named after.
+    /// Publishes an event as the service that its name begins with.
     pub(crate) async fn send(
         &mut self,
         event: EventType,
@@ -248,7 +248,7 @@ impl<'a> World<'a> {
     ) -> Result<(), Wrong> {
         self.sent.entry(saga).or_default().push(id);
         let (properties, body) = (properties(event, saga, id), body.to_string());
-        // An answer that is lost costs a copy, which does no harm.
+        // A lost answer costs a copy, which does no harm.
         self.until("the broker to take a message", || async {
             self.publish("events", event.name(), &properties, &body).await.map(Some)
         })
@@ -267,7 +267,7 @@ impl<'a> World<'a> {
         if routed.map_err(said)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
     }
 
-    /// What the step of a saga has left.
+    /// Returns the effect that the step of a saga has left.
     pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, Wrong> {
         let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
@@ -279,17 +279,17 @@ impl<'a> World<'a> {
         Ok(found.map_err(said)?.flatten().unwrap_or_default())
     }
 
-    /// All events that have been published.
+    /// Returns all events that have been published.
     pub(crate) async fn seen(&self) -> Result<Vec<Seen>, Wrong> {
         self.record.read(&self.env).await.map_err(said)
     }
 
-    /// The same, although a busy broker may have to be asked again.
+    /// Returns all events, even if a busy broker has to be asked again.
     pub(crate) async fn surely_seen(&self) -> Result<Vec<Seen>, Wrong> {
         self.until("the events so far", || async { self.seen().await.map(Some) }).await
     }
 
-    /// Waits until a saga is at an end.
+    /// Waits until a saga has this end.
     pub(crate) async fn becomes(&self, saga: Uuid, end: End) -> Result<(), Wrong> {
         self.patiently(&format!("a saga to be {end:?}"), || async {
             self.is(saga, end, &self.seen().await?).await.map(Some)
@@ -302,7 +302,7 @@ impl<'a> World<'a> {
         self.becomes(saga, End::Done).await
     }
 
-    /// Whether the program's queue is there, and has a leader.
+    /// Whether the program's queue exists and has a leader.
     pub(crate) async fn is_there(&self) -> Result<bool, Wrong> {
         let path = ["queues", self.env.vhost(), self.service()];
         let queue = self.env.management().call(Method::GET, &path, None).await.map_err(said)?;
@@ -313,17 +313,17 @@ impl<'a> World<'a> {
         end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
 
-    /// Waits until nothing is in the program's queue, nor in its hands.
+    /// Waits until no message is in the program's queue or unacknowledged.
     pub(crate) async fn is_quiet(&self) -> Result<(), Wrong> {
         self.queue_has("the program's queue to be empty", |_| false).await
     }
 
-    /// Waits until the program has a message in its hands, or has acknowledged it.
+    /// Waits until the program holds a message, or has acknowledged it.
     pub(crate) async fn is_delivered(&self) -> Result<(), Wrong> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }
 
-    /// Waits until the program's queue is as wanted, or empty for so long that it is sure.
+    /// Waits until the depth of the program's queue is as wanted, or 0 for long enough to be certain.
     async fn queue_has(&self, what: &str, wanted: impl Fn(Depth) -> bool) -> Result<(), Wrong> {
         let since = SyncMutex::new(None::<Instant>);
         self.until(what, || async {
@@ -342,13 +342,13 @@ impl<'a> World<'a> {
         .await
     }
 
-    /// The messages in the program's dead-letter queue.
+    /// Returns the messages in the program's dead-letter queue.
     pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, Wrong> {
         let queue = topology::dead_queue(self.service());
         self.env.management().peek(&queue, 100).await.map_err(said)
     }
 
-    /// The same, once there are as many.
+    /// Waits for `count` dead letters, and returns them.
     pub(crate) async fn some_dead_letters(&self, count: usize) -> Result<Vec<Value>, Wrong> {
         self.patiently("the dead letters", || async {
             let letters = self.dead_letters().await?;
@@ -358,13 +358,13 @@ impl<'a> World<'a> {
         .await
     }
 
-    /// Waits until all sagas are at their ends, stops the program, and looks again: by then nothing
-    /// can come any more.
+    /// Waits until all sagas are at their ends, stops the program, and looks again, because now nothing more can
+    /// come.
     pub(crate) async fn ends(self) -> Result<(), Wrong> {
         self.ends_with(0).await
     }
 
-    /// The same with dead letters.
+    /// Does the same, and expects this many dead letters.
     pub(crate) async fn ends_with(self, dead: usize) -> Result<(), Wrong> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;

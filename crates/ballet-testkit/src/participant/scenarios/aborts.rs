@@ -1,4 +1,4 @@
-//! Sagas that are aborted: after the step, before it, again, and at the same moment.
+//! Sagas that are aborted: after the step, before it, twice, and at the same moment.
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
@@ -39,7 +39,7 @@ pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// The event that triggers the step comes again, after the step was undone.
+/// The event that triggers the step comes again after the compensation.
 pub(crate) async fn then_again(mut world: World<'_>) -> Result<(), Wrong> {
     let saga = world.saga(End::Undone);
     let ids = world.trigger(saga).await?;

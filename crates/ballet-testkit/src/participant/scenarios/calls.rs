@@ -1,4 +1,4 @@
-//! A step that calls another company.
+//! A step that calls a provider.
 
 use uuid::Uuid;
 
@@ -6,8 +6,8 @@ use crate::participant::rig::provider::{Mood, Provider};
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong};
 
-/// The provider is away, its answer is lost, and the process is killed while it waits for one. It is asked again
-/// under the same key until its answer is known.
+/// The provider is unavailable, its answer is lost, and the process is killed while it waits. The program asks again
+/// under the same key until it knows the answer.
 pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
     let provider = world.provider()?;
     for mood in [Mood::Away, Mood::Loses, Mood::Silent] {
@@ -24,7 +24,7 @@ pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// The saga is aborted while the call is out. What the provider did is taken back, also by the next process.
+/// The saga is aborted during the call. The provider's effect is undone, even by a new process.
 pub(crate) async fn aborted(mut world: World<'_>) -> Result<(), Wrong> {
     let provider = world.provider()?;
     let waited = out(&mut world, &provider, Mood::Waits, End::Aborted).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn aborted(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// A saga whose call is out, at a provider in this mood.
+/// Starts a saga whose call waits for a provider in this mode.
 async fn out(
     world: &mut World<'_>,
     provider: &Provider,

@@ -1,4 +1,4 @@
-//! Messages that come as they should, or more than once.
+//! Messages that come once or more than once.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::participant::rig::world::{World, Wrong};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
-/// One message, and one with a field that this version of the program does not know.
+/// One message comes, and one with a field that this version of the program does not know.
 pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
     let (plain, extended) = (world.saga(End::Done), world.saga(End::Done));
     world.trigger(plain).await?;
@@ -19,7 +19,7 @@ pub(crate) async fn once(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// The same message several times, also after it was handled.
+/// The same message comes several times, also after it was handled.
 pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
     let saga = world.saga(End::Done);
     let ids = world.trigger(saga).await?;
@@ -29,7 +29,7 @@ pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// The same event under another message id, as a tool sends it that has lost the first one.
+/// The same event comes under another message id, as from a tool that has lost the first id.
 pub(crate) async fn under_another_id(mut world: World<'_>) -> Result<(), Wrong> {
     let saga = world.saga(End::Done);
     world.trigger(saga).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn under_another_id(mut world: World<'_>) -> Result<(), Wrong> 
     world.ends().await
 }
 
-/// Copies that two processes get at the same time.
+/// Two processes get copies at the same time.
 pub(crate) async fn two_processes(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));

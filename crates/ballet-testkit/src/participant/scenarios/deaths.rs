@@ -1,4 +1,4 @@
-//! Processes that die, or are asked to stop, at moments that matter.
+//! Processes that die, or are asked to stop, at critical moments.
 
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use crate::participant::rig::world::{World, Wrong};
 use ballet::Clock;
 use ballet_stage::Link;
 
-/// A race is tried so often: a program may have said something to a server in between.
+/// The number of tries of a race: a program may have contacted a server in between.
 pub(super) const ROUNDS: usize = 3;
-/// So many moments after an event are tried, this far apart: some are in the midst of the next message.
+/// The number of moments after an event that are tried, this far apart. Some fall into the handling of the next
+/// message.
 const MOMENTS: u32 = 8;
 const APART: Duration = Duration::from_millis(200);
-/// Each statement takes so long that two processes meet in their transactions.
+/// The delay of each statement, long enough for two processes to meet in their transactions.
 pub(super) const SLOW: Duration = Duration::from_millis(15);
-/// A program with a handful of statements for a message takes a second for each.
+/// A longer delay: a program with a handful of statements for each message needs half a second for one.
 const SLOWER: Duration = Duration::from_millis(100);
-/// Longer than it takes to look at the effect after an event was seen.
+/// A delay longer than a look at the effect of an event takes.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
-/// It dies while it handles a message: one of several is done, the others are not.
+/// The process dies while it handles a message: one of several is done, the others are not.
 pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
@@ -43,7 +44,7 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
     world.ends().await
 }
 
-/// It dies when it has committed, and could not publish yet.
+/// The process dies after its commit, before it could publish.
 pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     for moment in (0..MOMENTS).take(ROUNDS) {
         let saga = world.saga(End::Done);
@@ -51,7 +52,7 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
         committed(&world, saga).await?;
-        // It may still be about to take the event out of its outbox.
+        // The program may be about to remove the event from its outbox.
         tokio::time::sleep(APART * moment).await;
         world.kill().await;
         world.amqp.set(Link::Open);
@@ -60,7 +61,7 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
     world.ends().await
 }
 
-/// The broker gets the event, and its confirmation is lost with the connection.
+/// The broker gets the event, but its confirm is lost with the connection.
 pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
     for _ in 0..ROUNDS {
         let saga = world.saga(End::Done);
@@ -84,7 +85,7 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
     world.ends().await
 }
 
-/// An event must not be seen before what it says is committed.
+/// An event must not be visible before its effect is committed.
 pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(VERY_SLOW));
     for _ in 0..ROUNDS {
@@ -109,7 +110,7 @@ pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wr
     world.ends().await
 }
 
-/// It is killed again and again while messages, copies and aborts come.
+/// The process is killed again and again while messages, copies and aborts come.
 pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..6 {
@@ -121,7 +122,7 @@ pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// It is asked to stop while messages come, and started again.
+/// The process is asked to stop while messages come, and started again.
 pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..2 {
@@ -160,13 +161,13 @@ pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
         .await
 }
 
-/// Triggers a step while the database's link is held, and waits until the program has the message
-/// and has asked the database for something.
+/// Triggers a step while the database's link is blocked, and waits until the program holds the message and has sent a
+/// statement to the database.
 pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
-    // What is in its hands from then on is this message.
+    // From then on, the message that it holds is this one.
     world.is_quiet().await?;
     let held = world.database.held();
-    // The answer to what it asks at times goes through: else it would wait for that, and never ask again.
+    // The answers to periodic queries must pass: a program that waits for one would send nothing else.
     world.database.set(Link::Mute);
     world.trigger(saga).await?;
     world.is_delivered().await?;

@@ -1,14 +1,14 @@
-//! Servers that go away and come back.
+//! Servers that become unavailable and return.
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, said};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
-/// So often the program has to ask for a server that is away.
+/// The number of attempts to connect that the program must make.
 const ATTEMPTS: u64 = 3;
 
-/// Its connections break again and again while messages come.
+/// The connections break again and again while messages come.
 pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
     world.database.set(Link::Slow(SLOW));
     for round in 0..6 {
@@ -24,10 +24,10 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// Its database is away while messages come: none of them is a failure.
+/// The database is unavailable while messages come: none of them counts as a failure.
 pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
     for _ in 0..ROUNDS {
-        // An idle program may see that its connection is gone, and then takes no message.
+        // An idle program may notice the lost connection, and then take no message.
         let in_its_hands = world.saga(End::Done);
         in_hand(&mut world, in_its_hands).await?;
         let wanted = world.database.refused() + ATTEMPTS;

@@ -1,4 +1,4 @@
-//! Messages that cannot be handled: between others that can, and while the broker takes no dead letter.
+//! Messages that cannot be handled: between others that can, and while the broker refuses dead letters.
 
 use ballet::core::Reason;
 use ballet::core::topology::{DEAD, dead_queue};
@@ -11,10 +11,10 @@ use crate::participant::rig::verdict::{End, check_letter};
 use crate::participant::rig::world::{World, Wrong, said};
 
 const BROKEN: &str = "{\"broken\":";
-/// A program may have taken some before it notices that it is refused.
+/// More than one message, because a program may have acknowledged some before it notices the refusal.
 const MANY: usize = 5;
 
-/// Each becomes one dead letter with the reason, and holds up nobody.
+/// Each message becomes one dead letter with the reason, and delays no other.
 pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let (first, last) = (world.saga(End::Done), world.saga(End::Done));
@@ -37,7 +37,7 @@ pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
         (Reason::WrongContentType, of(|of| of["content_type"] = json!("text/html")), good),
     ];
     for (_, properties, body) in &poison {
-        // The default exchange, as an operator sends it: no type is checked on the way.
+        // The default exchange, as an operator would use: the type is not checked on the way.
         world.publish("amq.default", service, properties, body).await?;
     }
     world.trigger(last).await?;
@@ -55,8 +55,8 @@ fn remove(properties: &mut Value, name: &str) {
     }
 }
 
-/// The queue of dead letters is full, so none is confirmed. The process is killed once it has tried. When there is
-/// room again, each message has to be a dead letter: none was acknowledged before. Copies are allowed.
+/// The dead-letter queue is full, so no dead letter is confirmed. The process is killed once it has tried. When there
+/// is room again, each message has to become a dead letter, because none was acknowledged. Copies are allowed.
 pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
     let tried = Record::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(said)?;
     let filling = fill(&world).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends_with(all).await
 }
 
-/// Fills the queue of dead letters until it takes no more; with how many.
+/// Fills the dead-letter queue until it refuses more. Returns how many it took.
 async fn fill(world: &World<'_>) -> Result<usize, Wrong> {
     let (management, dead) = (world.env.management(), dead_queue(world.contract.part.service));
     let full = json!({ "pattern": format!("^{}$", dead.replace('.', "\\.")), "apply-to": "queues",

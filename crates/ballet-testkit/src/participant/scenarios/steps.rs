@@ -1,4 +1,4 @@
-//! A step that refuses, one that waits for several events, and one that fails for a while although both servers work.
+//! A step that refuses, a join, and a step that fails for a while although both servers work.
 
 use ballet::core::topology::RETRIES;
 use reqwest::Method;
@@ -8,10 +8,10 @@ use crate::participant::rig::record::Record;
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, said};
 
-/// How long a copy waits, in milliseconds. The trouble ends while it waits for the first time, or soon after.
+/// The delay of a retry, in milliseconds. The trouble ends during the first delay, or soon after.
 const WAITS: u32 = 3_000;
 
-/// A refusal is published once, leaves nothing, and is nothing to compensate. The saga is not tried again.
+/// A refusal is published once, leaves no effect, and needs no compensation. The saga is not tried again.
 pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
     let (refused, done) = (world.saga(End::Refused), world.saga(End::Done));
     let ids = world.trigger_refused(refused, None).await?;
@@ -25,8 +25,8 @@ pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// A join runs once, with all of its events, in whatever order and however often they come; and not when one of them
-/// comes after the abort, or does not come.
+/// A join runs once, with all of its events, in any order and with any number of copies. It does not run when one of
+/// them is missing or comes after the abort.
 pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
     let (backwards, again) = (world.saga(End::Done), world.saga(End::Done));
     let (aborted, waiting) = (world.saga(End::Never), world.saga(End::Never));
@@ -49,7 +49,8 @@ pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It is no dead letter.
+/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It does not become a
+/// dead letter.
 pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
     let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,

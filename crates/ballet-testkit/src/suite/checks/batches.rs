@@ -1,4 +1,4 @@
-//! Many messages in one batch leave what they leave one by one.
+//! Many messages in one batch must leave the same as one by one.
 //!
 //! A bulk step gets them in runs, and must give each message its own outcome.
 
@@ -12,16 +12,16 @@ use crate::suite::rig::step_rig::StepRig;
 use crate::suite::rig::world::{Sent, World};
 use crate::suite::rig::wrong::Checked;
 
-/// How many sagas have each ending.
+/// The number of sagas with each ending.
 const EACH: usize = 3;
-/// More than there are messages.
+/// A prefetch above the number of messages.
 const PREFETCH: u16 = 1_000;
 
 pub(crate) fn checks() -> Vec<Check> {
     vec![check!("many at once, as one by one", as_one_by_one)]
 }
 
-/// How a saga ends.
+/// The ending of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Done,
@@ -32,10 +32,10 @@ enum Ending {
     Compensated,
 }
 
-/// A saga's next message.
+/// The next message of a saga.
 enum Next {
     New(Published),
-    /// Its first message, published again.
+    /// A copy of its first message.
     Again,
 }
 
@@ -44,7 +44,7 @@ async fn as_one_by_one(rig: &StepRig<'_>) -> Checked {
     same(&left(rig, None).await?, &expected)
 }
 
-/// What two batches leave; the second one aborts sagas. `size` limits the transactions.
+/// Returns the snapshot after two batches; the second one aborts sagas. `size` limits the transactions.
 async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
     let mut endings = vec![Ending::Done; EACH];
     if rig.part.refused.is_some() {
@@ -90,7 +90,7 @@ fn comes(
         (Ending::Aborted, false) | (Ending::Compensated, true) => comes.extend(rig.abort()?(saga)),
         (Ending::Done | Ending::Refused | Ending::Compensated, _) | (Ending::Aborted, true) => {}
     }
-    // The second time under new ids.
+    // The second time the triggers have new ids.
     comes.extend(triggers(ending)?);
     let mut comes: VecDeque<Next> = comes.into_iter().map(Next::New).collect();
     if at % 2 == 1 {
@@ -99,7 +99,7 @@ fn comes(
     Ok(comes)
 }
 
-/// Publishes all messages, mixed, but each saga's in order.
+/// Publishes all messages, mixed, but with each saga's in order.
 fn publish_mixed(world: &World<'_>, mut queues: Vec<VecDeque<Next>>, seed: &mut u64) {
     let mut first: Vec<Option<Sent>> = vec![None; queues.len()];
     loop {
@@ -119,7 +119,7 @@ fn publish_mixed(world: &World<'_>, mut queues: Vec<VecDeque<Next>>, seed: &mut 
     }
 }
 
-/// A sequence that is the same each time, with Knuth's constants for MMIX.
+/// Draws from a sequence that is always the same, with Knuth's constants for MMIX.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Calls to the outside that are lost, held, or made twice.
+//! Calls to a provider that are lost, held, or made twice.
 
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::observe::{leaves, snapshot};
@@ -22,7 +22,7 @@ pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     checks
 }
 
-/// Checks of aborts that come during the step's call.
+/// Returns the checks for aborts during the step's call.
 pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
     let mut checks = vec![check!("aborted while it asks", aborted_meanwhile, Phase::Run)];
     if may_refuse {
@@ -56,8 +56,8 @@ async fn crash(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
     same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// An owner that lost its session counts as gone while it lives: two processes make the call, and
-/// both get an answer.
+/// An owner that lost its session counts as dead while it lives on: two processes make the call, and both get an
+/// answer.
 async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     let mut world = World::before(rig, phase).await?;
     let (asked, answered) = (world.outside.asked().len(), world.outside.answered());
@@ -71,13 +71,13 @@ async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.until("both answers", || world.outside.answered() > answered + 1).await?;
     under_one_key(&world, asked)?;
     world.until_idle().await?;
-    // What comes later in the same lanes also comes after the second answer.
+    // Later messages in the same lanes are handled after the second answer.
     world.publish(0, rig.events(phase)?);
     world.publish(0, rig.events(phase)?);
     leaves(&mut world, rig.after(phase)).await
 }
 
-/// What took effect is undone, and only the undo is published.
+/// The effect is undone, and only the undo is published.
 async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
     let mut world = World::before(rig, phase).await?;
     let earlier = world.outside.reached(Leg::Answer);
@@ -117,7 +117,7 @@ async fn aborted_again(rig: &StepRig<'_>) -> Checked {
     leaves(&mut world, &rig.expected.compensated).await
 }
 
-/// The first call after the earlier ones was made again, under the same key.
+/// The first call after the earlier ones was repeated under the same key.
 fn under_one_key(world: &World<'_>, earlier: usize) -> Checked {
     let asked = world.outside.asked().split_off(earlier);
     ensure(asked.len() >= 2 && asked[0] == asked[1], || {

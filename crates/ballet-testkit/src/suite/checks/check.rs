@@ -1,4 +1,4 @@
-//! What a check is: a name, and a function over the step's rig.
+//! The type of a check: a name, and a function over the step's rig.
 
 use futures_util::future::LocalBoxFuture;
 
@@ -7,7 +7,7 @@ use crate::suite::rig::wrong::Checked;
 
 type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, Checked>;
 
-/// A check, with the name that a failure is reported under.
+/// A check, with the name for its failures.
 pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) run: Box<RunCheck>,
@@ -22,7 +22,7 @@ impl Check {
     }
 }
 
-/// Makes a check of an async function.
+/// Makes a check from an async function.
 macro_rules! check {
     ($name:expr, $run:expr) => {
         $crate::suite::checks::check::Check::new($name, |rig| Box::pin($run(rig)))

@@ -1,4 +1,4 @@
-//! A step beside others: failing messages in its batch, the other events of its join.
+//! A step with neighbours: failing messages in its batch, the other events of its join.
 
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::case::Published;
@@ -8,12 +8,12 @@ use crate::suite::rig::step_rig::{Phase, StepRig, missing};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
 
-/// How many good messages there are.
+/// The number of good messages.
 const GOOD: usize = 6;
 
 pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
     let mut checks = vec![check!("an unreadable message among good ones", among, Bad::Unreadable)];
-    // A step that calls outside may do nothing before the call that can fail.
+    // A step with a call may have nothing before the call that can fail.
     if !rig.part.runs.is_answered_later() || rig.case.failing.is_some() {
         checks.push(check!("a failing handler among good ones", among, Bad::Failing));
     }
@@ -30,7 +30,7 @@ enum Bad {
     Failing,
 }
 
-/// The good messages do what they do without the bad one, which ends as one dead letter.
+/// The good messages have the same effect as without the bad one, which becomes one dead letter.
 async fn among(rig: &StepRig<'_>, bad: Bad) -> Checked {
     if bad == Bad::Failing && rig.case.failing.is_none() {
         return Err(missing("`failing_on`: a handler may always fail"));
@@ -42,7 +42,7 @@ async fn among(rig: &StepRig<'_>, bad: Bad) -> Checked {
     ensure(dead.len() == 1, || format!("there should be one dead letter:{}", list(&dead)))
 }
 
-/// What good messages in one batch leave, with or without a bad one among them.
+/// Returns the snapshot of a batch of good messages, with or without a bad one among them.
 async fn batch(rig: &StepRig<'_>, bad: Bad, with_bad: bool) -> Checked<Snapshot> {
     let mut world = World::open(rig, GOOD, false).await?;
     world.sagas.push(rig.new_saga());
@@ -60,7 +60,7 @@ async fn batch(rig: &StepRig<'_>, bad: Bad, with_bad: bool) -> Checked<Snapshot>
     held.release().await?;
     world.until_idle().await?;
     let left = snapshot(&mut world).await?;
-    // Of the bad one only its end matters.
+    // For the bad message, only its end matters.
     let (astray, bad) = (left.astray.clone(), format!("saga{}", GOOD + 1));
     Ok(Snapshot { astray, ..left.without(&bad) })
 }

@@ -1,4 +1,4 @@
-//! A step takes effect once, however often it is delivered and wherever the process dies.
+//! Checks that a step takes effect once, with copies and crashes at any point.
 
 use crate::suite::checks::check::{Check, check};
 use crate::suite::rig::observe::leaves;
@@ -16,7 +16,7 @@ pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     ]
 }
 
-/// Under the same ids, then under new ones.
+/// Delivers everything twice: under the same ids, then under new ones.
 async fn twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     let mut world = World::before(rig, phase).await?;
     let sent = world.publish(0, rig.events(phase)?);

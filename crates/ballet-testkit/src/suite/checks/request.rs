@@ -21,7 +21,7 @@ pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
     checks
 }
 
-/// The undisturbed runs of a step that a request triggers.
+/// Runs a step that a request triggers without disturbance.
 pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     let unusable = rig.case.of_a_known_saga();
     ensure(unusable.is_empty(), || {

@@ -1,4 +1,4 @@
-//! Runs the checks that apply to a step.
+//! Chooses and runs the checks that apply to a step.
 
 use ballet::core::part::{StepKind, StepPart};
 
@@ -28,7 +28,7 @@ pub(crate) async fn failures(subject: &Subject, part: &StepPart, case: Case) -> 
     failed
 }
 
-/// The checks for what the step is declared as.
+/// Returns the checks for the step's declaration.
 fn of(rig: &StepRig<'_>) -> Vec<Check> {
     let part = rig.part;
     if let Trigger::Request(..) = rig.case.trigger {

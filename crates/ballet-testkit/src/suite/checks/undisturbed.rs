@@ -1,4 +1,4 @@
-//! The undisturbed runs of a step, which the checks compare with.
+//! The undisturbed runs of a step, with which the checks compare.
 
 use ballet::core::part::StepKind;
 
@@ -10,7 +10,7 @@ use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, Wrong, ensure};
 
-/// Runs the step without any disturbance, and keeps what the runs leave.
+/// Runs the step without disturbance, and keeps the snapshots.
 pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     if matches!(rig.case.trigger, Trigger::Request(..)) {
         return request::undisturbed(rig).await;

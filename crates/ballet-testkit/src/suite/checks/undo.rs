@@ -9,13 +9,13 @@ use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::World;
 use crate::suite::rig::wrong::{Checked, ensure};
 
-/// How many sagas are triggered and aborted at the same time.
+/// The number of sagas that are triggered and aborted at the same time.
 const RACES: usize = 12;
 
 pub(crate) fn checks(part: &StepPart) -> Vec<Check> {
     let mut checks = vec![check!("run after undo", run_after_undo)];
     if !part.kind.can_be_compensated() {
-        // The owner ignores an abort of what has not begun.
+        // The owner ignores the abort of a saga that has not begun.
         return checks;
     }
     checks.extend([
@@ -37,7 +37,7 @@ pub(crate) fn checks_of_decision() -> Vec<Check> {
     ]
 }
 
-/// The tombstone covers what comes later.
+/// The tombstone covers later messages.
 async fn undo_before_run(rig: &StepRig<'_>) -> Checked {
     let mut world = World::open(rig, 1, false).await?;
     world.publish(0, rig.abort()?);
@@ -85,7 +85,7 @@ async fn abort_too_late(rig: &StepRig<'_>) -> Checked {
     same(&rig.expected.compensated, &rig.expected.done)
 }
 
-/// Whichever comes first, an aborted saga leaves nothing, and no saga is both decided and aborted.
+/// An aborted saga leaves no effect in either order, and no saga is both decided and aborted.
 async fn race(rig: &StepRig<'_>) -> Checked {
     let mut world = World::open(rig, RACES, false).await?;
     for at in 0..RACES {

@@ -1,4 +1,4 @@
-//! A step's sample: the events and rows under which the suite runs it.
+//! A step's sample: the events and rows with which the suite runs it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use ballet::{Event, SagaId};
 use serde::Serialize;
 use serde_json::Value;
 
-/// An event that somebody tells.
+/// An event as a publisher would send it.
 #[derive(Debug, Clone)]
 pub struct Published {
     pub(crate) event_type: &'static str,
@@ -14,7 +14,7 @@ pub struct Published {
     pub(crate) body: String,
 }
 
-/// An event that somebody tells.
+/// Encodes an event for a [`Case`].
 ///
 /// # Panics
 /// If it cannot be written as JSON.
@@ -28,12 +28,12 @@ fn json(sample: &impl Serialize) -> Value {
         .unwrap_or_else(|error| panic!("a sample cannot be written as JSON: {error}"))
 }
 
-/// Events for a saga.
+/// A function that makes the events for a saga.
 pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Published> + Send + Sync>;
-/// SQL for a saga.
+/// A function that makes the SQL for a saga.
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
-/// What triggers a step.
+/// The trigger of a step.
 pub(crate) enum Trigger {
     Events(Events),
     /// A request that begins a saga: path and body.
@@ -42,7 +42,7 @@ pub(crate) enum Trigger {
 
 /// A sample for one step: events that make it done, refused, undone, or fail.
 ///
-/// All are functions of the saga, because the suite runs each of them with many sagas.
+/// Every part is a function of the saga, because the suite runs each of them with many sagas.
 pub struct Case {
     pub(crate) trigger: Trigger,
     pub(crate) rows: Option<Statement>,
@@ -54,14 +54,14 @@ pub struct Case {
 }
 
 impl Case {
-    /// A step that these events make done: one of each type that the step declares, in its order.
+    /// Creates a case for a step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
     pub fn done_by(events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static) -> Self {
         Self::new(Trigger::Events(Box::new(events)))
     }
 
-    /// A step that begins a saga, made done by `POST path` with this body. Besides it takes only
-    /// [`refused_by_request`](Self::refused_by_request): nobody knows the saga before the request.
+    /// Creates a case for a step that begins a saga, made done by `POST path` with this body. It combines only with
+    /// [`refused_by_request`](Self::refused_by_request): nothing knows the saga before the request.
     #[must_use]
     ///
     /// # Panics
@@ -70,7 +70,7 @@ impl Case {
         Self::new(Trigger::Request(path, json(body)))
     }
 
-    /// The parts that are functions of a saga, which a request has not begun yet.
+    /// The parts that need a known saga, so they do not fit a request.
     pub(crate) fn of_a_known_saga(&self) -> Vec<&'static str> {
         let parts = [
             ("`given`", self.rows.is_some()),
@@ -122,7 +122,7 @@ impl Case {
         self
     }
 
-    /// A body that makes the request refused.
+    /// A body that makes the service refuse the request.
     #[must_use]
     ///
     /// # Panics
@@ -143,7 +143,7 @@ impl Case {
         self
     }
 
-    /// The event that aborts the saga; for the owner, one that makes it abort.
+    /// The event that aborts the saga; for the owner, the event that makes it abort.
     #[must_use]
     pub fn aborted_by(
         mut self,
@@ -153,7 +153,7 @@ impl Case {
         self
     }
 
-    /// Events that the step's handler always fails on, with SQL for the rows that make it fail.
+    /// Events on which the step's handler always fails, with SQL for the rows that make it fail.
     #[must_use]
     pub fn failing_on(
         mut self,

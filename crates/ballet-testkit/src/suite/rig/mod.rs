@@ -1,4 +1,4 @@
-//! What the checks are made with: samples, a service under test, its disturbances, its outcome.
+//! The rig of the checks: samples, a service under test, its disturbances, its outcome.
 
 pub(super) mod case;
 pub(super) mod observe;

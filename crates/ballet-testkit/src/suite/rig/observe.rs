@@ -1,4 +1,4 @@
-//! Reads what a run has left: in the database, on the broker, among its calls.
+//! Reads the outcome of a run: from the database, from the broker, and from its calls.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::suite::rig::snapshot::{Snapshot, same};
 use crate::suite::rig::world::{World, message_id};
 use crate::suite::rig::wrong::Checked;
 
-/// What the run has left so far.
+/// Takes a snapshot of the run so far.
 pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
     let subject = world.rig.subject;
     let mut taken =
@@ -28,7 +28,7 @@ pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
     Ok(taken.named(&world.sagas))
 }
 
-/// The run must have left this when nothing is left to do.
+/// Checks that the run has this outcome when no work is left.
 pub(crate) async fn leaves(world: &mut World<'_>, expected: &Snapshot) -> Checked {
     world.until_idle().await?;
     same(&snapshot(world).await?, expected)
@@ -43,7 +43,7 @@ async fn lines(world: &mut World<'_>, query: String) -> Checked<Vec<String>> {
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut world.db).await?)
 }
 
-/// What the service published, each event once. It asks for its copies when it likes, and no step does.
+/// Returns the published events, each once, without requests for copies: those come at any time and from no step.
 fn events(world: &World<'_>) -> Vec<String> {
     let service = world.queue();
     let asks = |message: &Publish| {
@@ -63,7 +63,7 @@ fn events(world: &World<'_>) -> Vec<String> {
     published.filter(|message| known.insert(message_id(message))).map(|one| line(&one)).collect()
 }
 
-/// Messages that ended in a retry queue, among the dead letters, or in no queue of a service.
+/// Returns the messages that ended in a retry queue, as dead letters, or in no queue of a service.
 fn astray(world: &World<'_>) -> Vec<String> {
     let mut astray = Vec::new();
     let dead = dead_queue(world.queue());

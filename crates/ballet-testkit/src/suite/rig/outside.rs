@@ -14,7 +14,7 @@ pub(crate) enum Leg {
     Answer,
 }
 
-/// The way to the outside world. A service under test makes its calls through it, so the suite can
+/// The path of a service's calls to the outside. A service under test makes its calls through it, so the suite can
 /// hold calls, lose them, and lose their answers.
 #[derive(Debug, Clone)]
 pub struct Outside {
@@ -28,20 +28,19 @@ struct Calls {
     requests: usize,
     answers: usize,
     answered: usize,
-    /// The next call is lost there.
+    /// The point at which the next call is lost.
     lose: Option<Leg>,
 }
 
 impl Default for Outside {
-    /// Calls that nobody disturbs.
+    /// Creates a path that disturbs no call.
     fn default() -> Self {
         Self { held: Arc::new(watch::Sender::new(None)), calls: Arc::default() }
     }
 }
 
 impl Outside {
-    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not
-    /// know the outcome.
+    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not know the outcome.
     pub async fn ask<T>(&self, key: CallKey, call: impl Future<Output = T>) -> Option<T> {
         self.calls().asked.push(key);
         self.pass(Leg::Request).await?;
@@ -72,12 +71,12 @@ impl Outside {
         self.calls().lose = Some(leg);
     }
 
-    /// The keys of all calls so far, in order.
+    /// Returns the keys of all calls so far, in order.
     pub(crate) fn asked(&self) -> Vec<CallKey> {
         self.calls().asked.clone()
     }
 
-    /// How many calls have reached this point.
+    /// Returns how many calls have reached this point.
     pub(crate) fn reached(&self, leg: Leg) -> usize {
         match leg {
             Leg::Request => self.calls().requests,
@@ -85,7 +84,7 @@ impl Outside {
         }
     }
 
-    /// How many answers the service has received.
+    /// Returns how many answers the service has received.
     pub(crate) fn answered(&self) -> usize {
         self.calls().answered
     }

@@ -1,4 +1,4 @@
-//! What a run leaves behind, in a form in which two runs can be compared.
+//! The outcome of a run, in a form that can be compared with that of another run.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,10 @@ use ballet::SagaId;
 
 use crate::suite::rig::wrong::{Checked, Wrong, ensure};
 
-/// Length of a UUID's text.
+/// The length of a UUID's text.
 const UUID: usize = 36;
 
-/// What a run left behind, as lines of text. Names replace the ids, so runs with other sagas and
-/// other new ids can be compared.
+/// The outcome of a run, as lines of text. Names replace the ids, so runs with different ids can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     /// Rows that an undone or refused step must not leave.
@@ -44,7 +43,7 @@ impl Snapshot {
         [effects, records, ledger, calls, events, astray]
     }
 
-    /// Replaces ids by names, and sorts everything in an order that does not depend on ids.
+    /// Replaces ids by names, and sorts everything independently of ids.
     pub(crate) fn named(mut self, sagas: &[SagaId]) -> Self {
         let sagas: Names =
             sagas.iter().zip(1..).map(|(id, at)| (id.to_string(), format!("saga{at}"))).collect();
@@ -64,7 +63,7 @@ impl Snapshot {
         self
     }
 
-    /// The same without one saga.
+    /// Removes the lines of one saga.
     pub(crate) fn without(mut self, saga: &str) -> Self {
         for part in self.parts_mut() {
             part.retain(|line| !line.contains(saga));
@@ -72,18 +71,18 @@ impl Snapshot {
         self
     }
 
-    /// The same without the events of one type.
+    /// Removes the events of one type.
     pub(crate) fn without_event(mut self, event_type: &str) -> Self {
         self.events.retain(|line| !is_event(line, event_type));
         self
     }
 
-    /// How many events of one type there are.
+    /// Counts the events of one type.
     pub(crate) fn count(&self, event_type: &str) -> usize {
         self.events.iter().filter(|line| is_event(line, event_type)).count()
     }
 
-    /// How many sagas have this entry for the step in the ledger.
+    /// Counts the sagas with this entry for the step in the ledger.
     pub(crate) fn at(&self, step: &str, entry: &str) -> usize {
         let end = format!(" {step} {entry}");
         self.ledger.iter().filter(|line| line.ends_with(&end)).count()
@@ -102,7 +101,7 @@ impl Snapshot {
     }
 }
 
-/// Two runs must have left the same.
+/// Checks that two runs have left the same.
 pub(crate) fn same(found: &Snapshot, expected: &Snapshot) -> Checked {
     match found.difference(expected) {
         None => Ok(()),
@@ -110,7 +109,7 @@ pub(crate) fn same(found: &Snapshot, expected: &Snapshot) -> Checked {
     }
 }
 
-/// Two runs must have left the same effects.
+/// Checks that two runs have left the same effects.
 pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
     ensure(found.effects == expected.effects, || {
         let (should, are) = (list(&expected.effects), list(&found.effects));
@@ -118,19 +117,19 @@ pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
     })
 }
 
-/// A step that is done must have left an effect that the suite's queries show.
+/// Checks that a done step has left an effect that the suite's queries show.
 pub(crate) fn visible(done: &Snapshot, before: &Snapshot) -> Checked {
     ensure(done.effects != before.effects, || {
         "no effect is visible: the suite's queries do not show what the step does".to_owned()
     })
 }
 
-/// An undisturbed run must have sent no message elsewhere.
+/// Checks that an undisturbed run sent no message elsewhere.
 pub(crate) fn nothing_astray(left: &Snapshot) -> Checked {
     ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
 }
 
-/// A run must have emitted exactly one event of a type.
+/// Checks that a run emitted exactly one event of a type.
 pub(crate) fn emitted(snapshot: &Snapshot, what: &str, event_type: &str) -> Checked {
     let count = snapshot.count(event_type);
     ensure(count == 1, || {
@@ -144,7 +143,7 @@ fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
 }
 
-/// Lines for a failure's text, indented.
+/// Formats lines for a failure's text, indented.
 pub(crate) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return " (none)".to_owned();

@@ -1,4 +1,4 @@
-//! One step under test: its database, its sample, and what its undisturbed runs leave.
+//! One step under test: its database, its sample, and the snapshots of its undisturbed runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +19,10 @@ use crate::suite::rig::wrong::{Checked, Wrong};
 use ballet_stage::Database;
 use ballet_stage::Postgres;
 
-/// Distinguishes the suite's own sessions and messages from those of the service.
+/// The name that marks the suite's own sessions and messages.
 pub(crate) const SESSIONS: &str = "suite";
 
-/// One step under test. All its checks use it.
+/// One step under test, which all its checks use.
 pub(crate) struct StepRig<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) part: &'a StepPart,
@@ -34,15 +34,15 @@ pub(crate) struct StepRig<'a> {
     pub(crate) expected: Expected,
 }
 
-/// What undisturbed runs leave; the checks compare with it.
+/// The snapshots of undisturbed runs, with which the checks compare.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) before: Snapshot,
     pub(crate) done: Snapshot,
     pub(crate) refused: Snapshot,
-    /// Aborted, and never triggered.
+    /// The saga is aborted, and the step never triggered.
     pub(crate) aborted: Snapshot,
-    /// Done, then aborted.
+    /// The step is done, then the saga is aborted.
     pub(crate) compensated: Snapshot,
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// The name of a check in this phase.
+    /// Returns the name of a check in this phase.
     pub(crate) fn named(self, check: &str) -> String {
         let of = match self {
             Self::Run => "",
@@ -93,7 +93,7 @@ impl<'a> StepRig<'a> {
         Ok(rig)
     }
 
-    /// Starts the service as a further process would.
+    /// Starts the service as one more process.
     pub(crate) async fn start(
         &self,
         outside: &Outside,
@@ -125,7 +125,7 @@ impl<'a> StepRig<'a> {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// The events that make the step done. A request is no event.
+    /// Returns the events that make the step done. A request has none.
     pub(crate) fn done(&self) -> Checked<&Events> {
         match &self.case.trigger {
             Trigger::Events(events) => Ok(events),
@@ -144,14 +144,14 @@ impl<'a> StepRig<'a> {
         self.case.abort.as_ref().ok_or_else(|| missing("`aborted_by`: it may be aborted"))
     }
 
-    /// The event that aborts the saga.
+    /// Returns the type of the event that aborts the saga.
     pub(crate) fn abort_event(&self) -> Option<EventType> {
         let sagas = &self.subject.part.sagas;
         let saga = sagas.iter().find(|saga| saga.steps.contains(self.part));
         saga.and_then(|saga| saga.abort)
     }
 
-    /// The events that begin a phase.
+    /// Returns the events that begin a phase.
     pub(crate) fn events(&self, phase: Phase) -> Checked<&Events> {
         match phase {
             Phase::Run => self.done(),
@@ -160,7 +160,7 @@ impl<'a> StepRig<'a> {
         }
     }
 
-    /// What a phase leaves when nothing disturbs it.
+    /// Returns the snapshot of an undisturbed phase.
     pub(crate) const fn after(&self, phase: Phase) -> &Snapshot {
         match phase {
             Phase::Run => &self.expected.done,

@@ -23,17 +23,17 @@ use crate::suite::rig::wrong::{Checked, Wrong};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A message that was published, to be published again.
+/// A published message, which can be published again.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent(Publish);
 
-/// One run.
+/// One run of the service under test.
 pub(crate) struct World<'a> {
     pub(crate) rig: &'a StepRig<'a>,
     pub(crate) broker: MemoryBroker,
     pub(crate) outside: Outside,
     pub(crate) running: Vec<Running>,
-    /// The largest batch and the prefetch, where they are not the usual ones.
+    /// The largest batch and the prefetch, if not the defaults.
     pub(crate) limits: Option<(u16, u16)>,
     wires: Vec<Wire>,
     pub(crate) sagas: Vec<SagaId>,
@@ -41,15 +41,15 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Empties the tables, starts the service, and brings the sagas to the point where the step's
-    /// trigger may come; with `refused`, to the point where the step will refuse.
+    /// Empties the tables, starts the service, and brings the sagas to the point where the step's trigger may come
+    /// or, with `refused`, where the step will refuse.
     pub(crate) async fn open(rig: &'a StepRig<'_>, sagas: usize, refused: bool) -> Checked<Self> {
         let mut world = Self::empty(rig, sagas).await?;
         world.begin(|_| refused).await?;
         Ok(world)
     }
 
-    /// A world with one saga in which a phase may begin.
+    /// Prepares a run with one saga in which a phase may begin.
     pub(crate) async fn before(rig: &'a StepRig<'_>, phase: Phase) -> Checked<Self> {
         let mut world = Self::open(rig, 1, phase == Phase::Refusal).await?;
         if phase == Phase::Undo {
@@ -59,7 +59,7 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// Empties the tables, and names sagas that nothing has happened to.
+    /// Empties the tables, and names sagas to which nothing has happened yet.
     pub(crate) async fn empty(rig: &'a StepRig<'_>, sagas: usize) -> Checked<Self> {
         let mut world = Self {
             rig,
@@ -76,8 +76,8 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// Starts the service, and brings each saga to the point where the step's trigger may come, or
-    /// where the step will refuse.
+    /// Starts the service, and brings each saga to the point where the step's trigger may come, or where the step
+    /// will refuse.
     pub(crate) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> Checked {
         let rig = self.rig;
         self.execute(rig.subject.reference.to_owned()).await?;
@@ -96,10 +96,10 @@ impl<'a> World<'a> {
         self.until_idle().await
     }
 
-    /// Empties all tables except those of the migrations, and the list of outbox tables.
+    /// Empties all tables except those of the migrations and the list of outbox tables.
     async fn empty_tables(&mut self) -> Checked {
         let statement: Option<(String,)> = sqlx::query_as(
-            // There are many tables and few rows: truncating would take longer.
+            // There are many tables with few rows each, so truncating would take longer.
             "select string_agg(format('delete from %I.%I', n.nspname, c.relname), '; ') \
              from pg_class c join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname in ('public', 'ballet') and c.relkind in ('r', 'p') \
@@ -146,13 +146,13 @@ impl<'a> World<'a> {
     }
 
     async fn sessions_end(&mut self) -> Checked {
-        // A session goes on with its statement for a moment after its client is gone.
+        // A server process continues its statement for a moment after its client is gone.
         let end = "select count(*) from pg_stat_activity where datname = current_database() \
                    and application_name <> $1 and backend_type = 'client backend'";
         self.becomes("the sessions of a service that is gone to end", end, 0).await
     }
 
-    /// Waits until a count in the database is as given.
+    /// Waits until a count in the database has a value.
     async fn becomes(&mut self, what: &str, count: &'static str, expected: i64) -> Checked {
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until(what, SOON, || async {
@@ -177,7 +177,7 @@ impl<'a> World<'a> {
             .with_type(event.event_type.into())
             .with_correlation_id(saga.to_string().into())
             .with_app_id(event.publisher.into())
-            // The service's own events have none, which distinguishes them.
+            // Only the suite's events have a reply address, which distinguishes them from the service's own.
             .with_reply_to(SESSIONS.into())
             .with_content_type("application/json".into())
             .with_delivery_mode(2);
@@ -192,14 +192,14 @@ impl<'a> World<'a> {
         sent
     }
 
-    /// Publishes the same messages again, under the same ids.
+    /// Publishes the same messages again under the same ids.
     pub(crate) fn publish_again(&self, sent: &[Sent]) {
         for Sent(message) in sent {
             self.broker.put(message);
         }
     }
 
-    /// Keeps the lanes from committing: what arrives meanwhile collects in them.
+    /// Keeps the lanes from committing, so that messages collect in them.
     pub(crate) async fn hold_lanes(&self) -> Checked<HeldLanes> {
         let mut db = self.rig.connect().await?;
         messages::hold(&mut db).await?;
@@ -245,7 +245,7 @@ impl<'a> World<'a> {
         self.until("all messages to be acknowledged", is).await
     }
 
-    /// Waits until the service has nothing left to do: no message, no call, nothing to publish.
+    /// Waits until the service has no work left: no message, no call, nothing to publish.
     pub(crate) async fn until_idle(&mut self) -> Checked {
         let (queue, broker) = (self.queue(), self.broker.clone());
         let db = tokio::sync::Mutex::new(&mut self.db);

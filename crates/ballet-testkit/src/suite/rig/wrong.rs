@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a check found to be wrong, as text for people.
+/// The reason why a check failed, as text for people.
 #[derive(Debug)]
 pub(crate) struct Wrong(pub(crate) String);
 
