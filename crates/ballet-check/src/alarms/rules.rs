@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::alarms::alarm::Alarm;
 use crate::alarms::list::alarms;
 
-/// The rules file. `command` is the command that writes it.
+/// Returns the rules file. `command` is the command that writes it.
 #[must_use]
 pub fn rules(command: &str) -> String {
     let mut text = format!(
@@ -32,12 +32,12 @@ pub fn rules(command: &str) -> String {
     text
 }
 
-/// The labels as Prometheus fills them in.
+/// Puts the labels in Prometheus's template syntax.
 fn labelled(text: &str) -> String {
     text.replace('{', "{{ $labels.").replace('}', " }}")
 }
 
-/// Text as JSON writes it, which YAML reads alike.
+/// Quotes text as JSON does, which YAML reads alike.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

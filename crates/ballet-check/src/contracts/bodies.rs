@@ -1,5 +1,5 @@
-//! Compares the bodies that consumers read with those that publishers write, by the schemas in their
-//! contracts. A consumer's schema needs only what the consumer reads.
+//! Compares the bodies that consumers read with those that publishers write, by the schemas in their contracts. A
+//! consumer's schema needs only the fields that the consumer reads.
 
 use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryType};
 use schemars::Schema;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::takes::{Doubt, Kind, NotTaken, not_taken};
 
-/// What a body is of.
+/// The event or telemetry to which a body belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What<'a> {
     Event(EventType),
@@ -31,7 +31,7 @@ impl<'a> What<'a> {
         }
     }
 
-    /// Whether messages of it come to the service.
+    /// Whether the service receives messages of it.
     pub(crate) fn is_read_by(self, part: &Part) -> bool {
         match self {
             Self::Event(event) => part.consumes().contains(&event),
@@ -40,7 +40,7 @@ impl<'a> What<'a> {
     }
 }
 
-/// What consumers need and publishers do not write.
+/// Returns each mismatch: something that a consumer needs and a publisher does not write.
 pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
     let all: Vec<(&Part, Vec<(What<'static>, Value)>)> =
         system.parts.iter().zip(contracts.iter().map(schemas)).collect();
@@ -82,7 +82,7 @@ fn problem(reader: &str, what: &str, missing: &NotTaken, writer: &str) -> Proble
     }
 }
 
-/// The schemas of a contract that was read already.
+/// Returns the schemas of a contract, which has been checked before.
 pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(What<'static>, Value)> {
     let events = contract.schemas().unwrap_or_default().into_iter();
     let events = events.map(|(event, schema)| (What::Event(event), schema.to_value()));
@@ -91,7 +91,7 @@ pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(What<'static>, Value)>
     events.chain(telemetry).collect()
 }
 
-/// The telemetry of a contract, with its schemas.
+/// Returns the telemetry of a contract with its schemas.
 pub(crate) fn telemetry(
     contract: &ServiceContract,
 ) -> impl Iterator<Item = (TelemetryType, Schema)> {

@@ -1,8 +1,8 @@
-//! Which services publish and consume an event, and what for.
+//! The services that publish and consume an event, with their purposes.
 
 use ballet_core::{CopyPart, EventType, Graph, Part, System};
 
-/// A service that consumes an event, and what for.
+/// A service that consumes an event, and its purpose.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Consumer {
     pub(crate) service: &'static str,
@@ -21,14 +21,14 @@ pub(crate) enum Purpose {
     Compensates(&'static str),
     /// A projection outside of sagas.
     Projection(&'static str),
-    /// It feeds the copy of an entity.
+    /// The event feeds the copy of an entity.
     Copy(&'static str),
     /// A reader asks the owner for all entities of this name.
     Share(&'static str),
 }
 
 impl Purpose {
-    /// What for, as the end of "consumed by orders ...", in Markdown. It suits one service and several.
+    /// Returns the purpose as the end of "consumed by orders ...", in Markdown, fit for one service and for several.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Step(step) => format!("in step `{step}`"),
@@ -42,14 +42,14 @@ impl Purpose {
     }
 }
 
-/// The services that publish an event.
+/// Returns the services that publish an event.
 pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str> {
     let emits = |part: &&Part| part.emits().contains(&event);
     let services = system.parts.iter().filter(emits).map(|part| part.service);
     services.chain(event.foreign_producers().iter().copied()).collect()
 }
 
-/// The services that consume an event.
+/// Returns the services that consume an event.
 pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
     let mut found = Vec::new();
     for part in &graph.system().parts {

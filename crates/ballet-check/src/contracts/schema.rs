@@ -1,4 +1,4 @@
-//! JSON schemas as people read them: fields with their types, and lists of values.
+//! JSON schemas in a form for people: fields with their types, and lists of values.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// The type in words, without Markdown: `[Money](#money)` is `Money`.
+    /// Returns the type in words, without Markdown: `[Money](#money)` becomes `Money`.
     pub(crate) fn plain_kind(&self) -> String {
         let kind = self.kind.replace('`', "");
         match kind.split_once("](#") {
@@ -48,14 +48,14 @@ impl Shape {
         // Values without a description.
         let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
         values.extend(plain.map(|value| (value.to_owned(), String::new())));
-        // A type that is another one under its own name has the other's fields.
+        // A type that only renames another one has the other's fields.
         let other = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
         let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
         let fields = fields(fields_of, definitions);
         Self { meaning: text(&schema["description"]), fields, values }
     }
 
-    /// The fields of a schema that holds its own definitions, each as a line of plain text.
+    /// Returns the fields of a schema with its own definitions, each as a line of plain text.
     pub(crate) fn fields_of(schema: &Schema) -> Vec<String> {
         let definitions = schema.as_value()["$defs"].as_object().into_iter().flatten();
         let definitions: BTreeMap<String, Value> =
@@ -68,7 +68,7 @@ impl Shape {
         Self::read(schema.as_value(), &definitions).fields.into_iter().map(line).collect()
     }
 
-    /// Whether it is text or a number, which needs no section of its own.
+    /// Whether it is text or a number, which needs no section on a page.
     pub(crate) fn is_scalar(&self) -> bool {
         self.fields.is_empty() && self.values.is_empty()
     }
@@ -88,7 +88,7 @@ fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<Field> {
             meaning: field["description"].as_str().unwrap_or_default().to_owned(),
         })
         .collect();
-    // The map's own order depends on how serde_json was built.
+    // The order of a map depends on how serde_json was built.
     let position = |field: &Field| required.iter().position(|name| *name == field.name);
     fields.sort_by(|a, b| {
         let key = |f: &Field| (position(f).unwrap_or(usize::MAX), f.name.clone());
@@ -97,7 +97,7 @@ fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<Field> {
     fields
 }
 
-/// A schema's type in words.
+/// Returns a schema's type in words.
 fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return referred(name, definitions);

@@ -1,4 +1,4 @@
-//! Bodies that do not fit their readers any more.
+//! Bodies that no longer fit their readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,27 +11,27 @@ use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Kind, NotTaken, not_taken};
 
-/// Who publishes, who reads, what, and what does not fit.
+/// The publisher, the reader, the name of the event or telemetry, and the mismatch.
 type Key = (String, String, &'static str, NotTaken);
 
-/// Which versions meet: of the publisher, and of the reader.
+/// The versions that meet: of the publisher and of the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Meeting {
     OldReader,
     OldPublisher,
     BothNew,
-    /// The new reader, and the rows of its copy, which the old one wrote.
+    /// The new reader meets the rows of its copy, which the old one wrote.
     OldCopy,
 }
 
-/// A publisher or a reader whose contract is not there.
+/// The name for a publisher or a reader without a contract.
 const ANYBODY: &str = "anybody";
 
 pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = Found::default();
-    // A stream keeps what an older release has published, and readers are rewound: telemetry meets in all ways too.
+    // A stream keeps messages of older releases, and readers are rewound: telemetry meets in all ways, too.
     for what in old.bodies().chain(new.bodies()).collect::<BTreeSet<_>>() {
         let name = what.name();
         let reads = |reader| [&old, &new].map(|all| all.service(reader)?.reads(what));
@@ -41,7 +41,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
                 found.pairs((publisher, reader, name), writes, reads(reader));
             }
             if alone {
-                // Its readers are not known. They may read all that it wrote.
+                // Its readers are unknown. They may read everything that it wrote.
                 found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
             }
         }
@@ -64,7 +64,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
 }
 
-/// Producers outside of the system write what they were told, and no release of ours changes them.
+/// Producers outside of the system keep to the old contract, because no release of ours changes them.
 fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) {
     let (declared, what) = (old.declared(event), What::Event(event));
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
@@ -107,8 +107,8 @@ impl Found {
         }
     }
 
-    /// Compares what the old reader keeps of a page with the new reader. Of the fields that it names it keeps
-    /// what the publisher writes, and that is compared as the publisher's.
+    /// Compares a copy that the old reader filled with the new reader. The fields that the old reader names hold the
+    /// publisher's values, which are compared elsewhere.
     fn copy(
         &mut self,
         (reader, name): (&str, &'static str),
@@ -180,7 +180,7 @@ fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> 
     }
 }
 
-/// The name of the next major version, and the last part of this one's: `v1`.
+/// Returns the name of the next major version, and the last part of this one: `v1`.
 pub(super) fn next_major(name: &str) -> (String, &str) {
     let (stem, version) = name.rsplit_once('.').unwrap_or((name, ""));
     let major: u32 = version.get(1..).and_then(|major| major.parse().ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The changes that contracts show by themselves, whoever breaks by them.
+//! The changes that the contracts show by themselves, whether they break a service or not.
 
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ impl List<'_> {
             if was.partition_count() != is.partition_count() {
                 self.add(name, Rule::Changed, "it is spread over another number of streams");
             }
-            // The publisher's word makes the policy.
+            // The publisher's declaration makes the policy.
             let is_kept_here = writes(after, name);
             if is_kept_here && (is.days() < was.days() || is.bytes() < was.bytes()) {
                 let what = "its streams keep less: what is older goes, and a reader that is away for longer misses it";
@@ -202,7 +202,7 @@ impl List<'_> {
         }
     }
 
-    /// The fields that come and go, and those that are different.
+    /// Lists the fields that are new, gone or different.
     fn body(&mut self, name: &str, verb: &str, before: &Value, after: &Value) {
         let (one, other) = (bare(before), bare(after));
         if one == other {
@@ -260,7 +260,7 @@ impl List<'_> {
                     Some(_) => {}
                 }
             }
-            // One that an open saga needs is among the breaking changes.
+            // A step that an open saga needs is among the breaking changes.
             for step in &known.steps {
                 if !saga.steps.iter().any(|one| one.name == step.name) {
                     let what = format!("the step is gone: it was of {}", step.versions);
@@ -299,13 +299,13 @@ impl List<'_> {
     }
 }
 
-/// A schema without what only describes it.
+/// Returns a schema without the keywords that only describe it.
 fn bare(schema: &Value) -> Value {
     match schema {
         Value::Object(object) => {
             let kept = object.iter().filter(|(key, value)| {
                 let notes = ["description", "title", "$schema", "examples", "$comment"];
-                // A field may have such a name. Its schema is an object, and a note is not.
+                // A field may have such a name. Its schema is an object, which a note never is.
                 !key.starts_with(PERSONAL)
                     && (!notes.contains(&key.as_str()) || value.is_object() || value.is_boolean())
             });

@@ -18,7 +18,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found
 }
 
-/// Somebody waits for it.
+/// An event is gone while a service waits for it.
 fn not_published(
     old: &Promises,
     new: &Promises,
@@ -54,7 +54,7 @@ fn not_published(
     }
 }
 
-/// Publishers and readers of different releases take the event for different things.
+/// Publishers and readers of different releases disagree about the event's role.
 fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &mut Vec<Change>) {
     let (Some(before), Some(after)) = (old.declared(event), new.declared(event)) else { return };
     // Each service has its own declaration. One that changed alone contradicts the others.
@@ -67,7 +67,7 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &m
     let others = [old, new].into_iter().flat_map(Promises::services);
     let others = others.filter(|one| one.part.service != *service && one.event(event).is_some());
     let mut breaks: Vec<String> = others.map(|one| one.part.service.to_owned()).collect();
-    // A saga's id that was optional is not.
+    // The saga's id was optional, and no longer is.
     if before.role() != Role::InSaga && after.role() == Role::InSaga {
         breaks.extend(before.foreign_producers().iter().map(|&producer| producer.to_owned()));
     }
@@ -91,7 +91,7 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &m
     }
 }
 
-/// The broker refuses what the producer publishes.
+/// The broker refuses the events of a producer.
 fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<Change>) {
     let Some(before) = old.declared(event) else { return };
     let after = new.declared(event).map_or(&[][..], |event| event.foreign_producers());
@@ -108,7 +108,7 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
     }
 }
 
-/// The role as contracts spell it.
+/// Returns the role as contracts spell it.
 pub(super) const fn word(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain",

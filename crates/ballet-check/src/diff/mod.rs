@@ -1,8 +1,8 @@
-//! What changed between two versions of a system's contracts, and who breaks by it.
+//! The changes between two versions of a system's contracts, and the services that they break.
 //!
-//! One rule decides. While a release rolls out, and as long as older messages wait, every old service
-//! may meet every new one. So what a publisher writes must fit its readers in all four pairs of old and
-//! new. What did not fit before is no change.
+//! One rule decides. While a release rolls out, and while older messages wait, every old service may meet every new
+//! one. So the bodies of a publisher must fit its readers in all four pairs of old and new. A mismatch that existed
+//! before is not a change.
 
 mod bodies;
 mod change;
@@ -21,7 +21,7 @@ use crate::contracts::Contracts;
 
 pub use change::{Change, Rule};
 
-/// The rules of a sound choreography that the difference words itself.
+/// The rules of a sound choreography whose changes have texts of their own here.
 const WORDED_HERE: [&str; 4] = [
     "every trigger has an emitter",
     "an event is the same for all services",
@@ -32,20 +32,20 @@ const WORDED_HERE: [&str; 4] = [
 /// The changes between two versions of a system's contracts.
 #[derive(Debug, Default)]
 pub struct Diff {
-    /// Those that break somebody.
+    /// The changes that break a service.
     pub breaking: Vec<Change>,
-    /// Those that break nobody.
+    /// The changes that break nobody.
     pub compatible: Vec<Change>,
 }
 
 impl Diff {
-    /// The difference of two versions of a whole system.
+    /// Compares two versions of a whole system.
     #[must_use]
     pub fn of_systems(old: &Contracts, new: &Contracts) -> Self {
         let mut breaking = Self::breaking(old, new, false);
         let before = rules::of_system(old.system());
         let problems = rules::of_system(new.system()).into_iter();
-        // With a second version, what was wrong is said of each.
+        // With a second version, an old fault is reported once for each version.
         let was = |problem: &Problem| {
             let same = |one: &&Problem| {
                 one.rule == problem.rule && problem.detail.ends_with(one.detail.as_str())
@@ -66,8 +66,8 @@ impl Diff {
         Self::listed(old, new, breaking)
     }
 
-    /// The difference of two versions of one service's contract. Somebody may read all that it
-    /// wrote, and write all that it read.
+    /// Compares two versions of one service's contract. Unknown services may read everything that it wrote, and write
+    /// everything that it read.
     #[must_use]
     pub fn of_services(old: &Contracts, new: &Contracts) -> Self {
         Self::listed(old, new, Self::breaking(old, new, true))
@@ -91,7 +91,7 @@ impl Diff {
     }
 }
 
-/// One change for all who break by it in the same way.
+/// Joins the changes that break several services in the same way.
 fn together(mut changes: Vec<Change>) -> Vec<Change> {
     changes.sort();
     let mut joined: Vec<Change> = Vec::new();

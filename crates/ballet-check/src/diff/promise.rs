@@ -1,4 +1,4 @@
-//! What one version of a system's contracts says about events and telemetry, looked up by service.
+//! One version of a system's contracts, with events and telemetry looked up by service.
 
 use std::collections::BTreeSet;
 
@@ -50,37 +50,37 @@ impl Promises {
         self.services().any(|promise| what.is_written_by(&promise.part))
     }
 
-    /// The event as the service declares it that the event is named after, or any other that names it.
+    /// Returns the event as declared by the service that it is named after, or else by any other.
     pub(super) fn declared(&self, event: EventType) -> Option<EventType> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
         named.into_iter().find_map(|promise| promise.event(event))
     }
 
-    /// The body of the event, likewise.
+    /// Returns the body of the event, declared by the same service.
     pub(super) fn body(&self, event: EventType) -> Option<&Value> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
         named.into_iter().find_map(|promise| promise.schema(What::Event(event)))
     }
 
-    /// The names of all telemetry.
+    /// Returns the names of all telemetry.
     pub(super) fn telemetry(&self) -> BTreeSet<&'static str> {
         self.services().flat_map(Promise::telemetry).map(|one| one.name()).collect()
     }
 
-    /// The services that read the telemetry.
+    /// Returns the services that read the telemetry.
     pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
         let reads = self.services().filter(|one| one.reads(What::Telemetry(telemetry)).is_some());
         reads.map(|one| one.part.service).collect()
     }
 
-    /// All events that are named.
+    /// Returns all events in the contracts.
     pub(super) fn events(&self) -> BTreeSet<EventType> {
         self.services().flat_map(Promise::events).collect()
     }
 
-    /// All of which a body is named.
+    /// Returns all events and telemetry with a body.
     pub(super) fn bodies(&self) -> impl Iterator<Item = What<'static>> {
         self.services().flat_map(|promise| &promise.schemas).map(|(what, _)| *what)
     }
@@ -91,17 +91,17 @@ impl Promise {
         of(&self.schemas, what)
     }
 
-    /// The event as this service declares it.
+    /// Returns the event as this service declares it.
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
         self.events().find(|known| *known == event)
     }
 
-    /// The business keys that it declares of the event.
+    /// Returns the business keys that the service declares for the event.
     pub(super) fn keys(&self, event: EventType) -> Vec<Key> {
         self.keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect()
     }
 
-    /// The events that it names.
+    /// Returns the events in the contract.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
         self.schemas.iter().filter_map(|(what, _)| match what {
             What::Event(event) => Some(*event),
@@ -109,17 +109,17 @@ impl Promise {
         })
     }
 
-    /// The telemetry that it names, as it declares it.
+    /// Returns the telemetry in the contract, as the service declares it.
     pub(super) fn telemetry(&self) -> impl Iterator<Item = TelemetryType> {
         self.telemetry.iter().copied()
     }
 
-    /// What it writes.
+    /// Returns the schema of a body that the service writes.
     pub(super) fn writes(&self, what: What<'_>) -> Option<&Value> {
         self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
 
-    /// What it reads. The compensation of a step reads the step's outcome from the ledger.
+    /// Returns the schema of a body that it reads. A step's compensation reads the step's outcome from the ledger.
     pub(super) fn reads(&self, what: What<'_>) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);
@@ -128,7 +128,7 @@ impl Promise {
         self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
 
-    /// What it keeps of the pages that fill a copy. The states in other events are of the same type.
+    /// Returns the schema of the pages that fill its copy. The states in other events have the same type.
     pub(super) fn keeps(&self, what: What<'_>) -> Option<&Value> {
         let is_page = || {
             let mut copies = self.part.copies.iter();

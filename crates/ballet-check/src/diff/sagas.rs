@@ -42,9 +42,9 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found
 }
 
-/// The versions of a saga of which one may be open, and has to end: that under which sagas begin, and the older ones that
-/// the new contracts still have. An older one that they have no more is taken away on purpose, and of a later one no
-/// saga has begun yet. Contracts without the owner's do not say what has begun, so there all may be.
+/// Returns the versions in which a saga may be open and has to end: the one under which sagas begin, and the older
+/// ones that the new contracts still have. An older version that is gone was removed on purpose, and no saga has
+/// begun under a later one. Contracts without the owner's do not tell the begun version, so all may be open.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));
@@ -54,7 +54,7 @@ fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
 struct Sagas<'a> {
     service: &'static str,
     saga: &'a SagaPart,
-    /// The versions of which a saga may be open.
+    /// The versions in which a saga may be open.
     open: &'a [u32],
     found: &'a mut Vec<Change>,
 }
@@ -81,7 +81,7 @@ impl Sagas<'_> {
         self.add(self.name(step), Rule::StepRemoved, what.to_owned(), &self.beside());
     }
 
-    /// What to do with a step that changes while its sagas are open.
+    /// Returns the advice for a step that changes while its sagas are open.
     fn beside(&self) -> String {
         let now = self.open.last().copied().unwrap_or(FIRST);
         format!(
@@ -95,7 +95,7 @@ impl Sagas<'_> {
         let same = |one: &[EventType], other: &[EventType]| {
             one.len() == other.len() && one.iter().all(|event| other.contains(event))
         };
-        // One of several sagas may have had the one event, and not the other.
+        // Of several sagas, each may have had a different one of the events.
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
@@ -161,7 +161,7 @@ impl Sagas<'_> {
         }
     }
 
-    /// The events on which its owner does not abort any more. One of them may be on its way.
+    /// Finds events on which the owner no longer aborts, although one may be on its way.
     fn aborts(&mut self, after: &SagaPart, old: &Graph, alone: bool) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);
@@ -181,7 +181,7 @@ impl Sagas<'_> {
         }
     }
 
-    /// Refusals on which the owner of the release before does not abort.
+    /// Finds refusals on which the owner of the previous release does not abort.
     fn refusals(&mut self, old: &Graph) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);

@@ -1,4 +1,5 @@
-//! Telemetry that nobody publishes any more, that is spread over another number of streams, or whose reader moves on.
+//! Telemetry that nobody publishes any more, that has another number of streams, or whose reader moves to another
+//! type.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +26,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found
 }
 
-/// Somebody reads it.
+/// Telemetry is gone while a service reads it.
 fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
     let is_published = |all: &Promises| all.is_published(What::Telemetry(name));
     let breaks = who(new.read_by(name), alone);
@@ -40,7 +41,7 @@ fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found:
     }
 }
 
-/// A key moves to another stream, and its order is lost. A stream that is gone takes with it what was not read.
+/// Keys move to other streams, so their order is lost. A stream that is gone loses its unread messages.
 fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
@@ -70,8 +71,9 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &m
     });
 }
 
-/// A place belongs to a reader and a type. The reader begins with the other type, and leaves what it has not read.
-/// No reader of another name takes that over: it goes on at its own place, or begins anew and counts all again.
+/// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
+/// one unread. No reader of another name takes over: it continues at its own place, or begins anew and counts
+/// everything again.
 fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<Change>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;
     for was in before.readers.iter().filter(has_place) {
@@ -97,7 +99,7 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
     }
 }
 
-/// Who breaks. Readers that are not known are anybody.
+/// Returns who breaks: `ANYBODY` if the readers are not known.
 fn who(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
     if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }

@@ -1,4 +1,4 @@
-//! Sagas that begin under another version, which all who run today have to know.
+//! Sagas that begin under another version, which all running services have to know.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
                 .filter(|known| known.saga == saga.saga)
                 .flat_map(|known| known.aborts_on.iter().copied())
                 .collect();
-            // A saga that is new has nobody who would have to know it.
+            // Nobody has to know the version of a new saga.
             if old_owner.is_none_or(|part| !part.sagas.iter().any(|known| known.saga == saga.saga))
             {
                 continue;
@@ -69,7 +69,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     found
 }
 
-/// Whether two declarations do the same with a saga.
+/// Whether two declarations treat a saga in the same way.
 fn is_same(one: &StepPart, other: &StepPart) -> bool {
     let StepPart { name, kind, on, done, refused, .. } = one;
     (*name, *kind, on, *done, *refused)

@@ -18,7 +18,7 @@ pub struct Catalog {
     pub(crate) telemetry: Vec<(TelemetryType, Shape)>,
 }
 
-/// Why the events and the declarations do not make a catalog.
+/// The reason why events and declarations do not make a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// A service uses an event that has no entry.
@@ -74,7 +74,7 @@ impl Catalog {
         Ok(Self { events, values, keys: Vec::new(), telemetry: Vec::new() })
     }
 
-    /// Adds telemetry, with the shared types of its fields. What is there already stays.
+    /// Adds telemetry, with the shared types of its fields. Existing entries stay.
     #[must_use]
     pub fn with_telemetry(
         mut self,
@@ -105,7 +105,7 @@ impl Catalog {
         self
     }
 
-    /// The business keys of an event.
+    /// Returns the business keys of an event.
     pub(crate) fn keys(&self, event: EventType) -> impl Iterator<Item = &Key> {
         self.keys.iter().filter(move |(of, _)| *of == event).map(|(_, key)| key)
     }

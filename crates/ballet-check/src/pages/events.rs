@@ -10,7 +10,7 @@ use crate::contracts::schema::{Field, Shape};
 use crate::markdown::{anchor, code, codes};
 use crate::pages::catalog::Catalog;
 
-/// The events of each service, as links. The service is the first word of their names.
+/// Returns links to the events of each service, which is the first word of their names.
 fn contents(catalog: &Catalog) -> String {
     let mut text = String::new();
     let events: Vec<EventType> = catalog.events.iter().map(|(event, _)| *event).collect();
@@ -26,7 +26,7 @@ fn contents(catalog: &Catalog) -> String {
     text
 }
 
-/// The page with everything about each event. `made_by` is the command that generates it.
+/// Returns the page with everything about each event. `made_by` is the command that generates it.
 #[must_use]
 pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
     let system = graph.system().name;
@@ -71,7 +71,7 @@ fn section(page: &mut String, graph: &Graph, catalog: &Catalog, event: EventType
     write!(page, "\n## {event}\n\n{}\n\n{}\n", paragraph(meaning), said.join(" ")).ok();
 }
 
-/// What is measured, and who reads it.
+/// Writes the section about telemetry and its readers.
 fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Shown) {
     if catalog.telemetry.is_empty() {
         return;
@@ -116,7 +116,7 @@ fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Sh
     }
 }
 
-/// Who publishes an event, unless it is the service that the event is named after, alone.
+/// Returns the publishers of an event, unless that is only the service it is named after.
 fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     let foreign = event.foreign_producers();
     let services = publishers(graph.system(), event);
@@ -128,7 +128,7 @@ fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     (!foreign.is_empty()).then(|| format!("It is {also}{producers} {}.", codes(foreign)))
 }
 
-/// Who consumes an event, and what for. Those who do the same are named together.
+/// Returns the consumers of an event with their purposes. Those with the same purpose are named together.
 fn consumed_by(consumers: &[Consumer]) -> String {
     let mut purposes: Vec<(String, Vec<&str>)> = Vec::new();
     for Consumer { service, purpose } in consumers {
@@ -164,12 +164,12 @@ fn key(key: &Key) -> String {
     format!("{} (`{}`{made})", code(key.name()), key.field())
 }
 
-/// The lists of fields that the page has, and under which heading.
+/// The lists of fields on the page so far, each with its heading.
 #[derive(Default)]
 struct Shown(Vec<(String, String)>);
 
 impl Shown {
-    /// The fields or the values of a shape. A long list of fields is on the page once.
+    /// Formats the fields or the values of a shape. A long list of fields is on the page only once.
     fn content(&mut self, heading: &str, shape: &Shape) -> String {
         let item = |field: &Field| {
             let optional = if field.required { "" } else { ", optional" };

@@ -1,4 +1,4 @@
-//! The comparison of what is written with what is read, keyword by keyword.
+//! The comparison of a writer's schema with a reader's, keyword by keyword.
 
 use serde_json::{Map, Value};
 
@@ -8,19 +8,19 @@ use crate::takes::range::{Range, is_width};
 use crate::takes::side::{Side, is_a, types, values};
 use crate::takes::written::{Written, alternatives};
 
-/// Types may contain themselves.
+/// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
 
-/// How a writer is read that does not say what it writes.
+/// The assumption about a writer whose schema leaves something open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// It writes what the reader wants.
+    /// It writes what the reader needs.
     InFavour,
     /// It may write anything.
     Against,
 }
 
-/// Everything that the writer may write and the reader does not take.
+/// Returns everything that the writer may write and the reader does not accept.
 pub(crate) fn not_taken(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<NotTaken> {
     let mut comparison = Comparison { doubt, open: Vec::new() };
     let mut found = comparison.all(Side::top(reads), Side::top(writes), "");
@@ -31,18 +31,18 @@ pub(crate) fn not_taken(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<NotT
 
 struct Comparison {
     doubt: Doubt,
-    /// The pairs that are being compared. One that comes again within itself says nothing new.
+    /// The pairs under comparison. A pair that recurs within itself adds nothing.
     open: Vec<(String, *const Value)>,
 }
 
 impl Comparison {
-    /// `path` ends with a point, or is empty.
+    /// Compares all alternatives of the writer. `path` ends with a point, or is empty.
     fn all(&mut self, reads: Side<'_>, writes: Side<'_>, path: &str) -> Vec<NotTaken> {
         let written = alternatives(writes);
         written.iter().flat_map(|one| self.one(reads, one, writes, path)).collect()
     }
 
-    /// What the reader's schema says against one alternative of the writer.
+    /// Compares one alternative of the writer with the reader's schema.
     fn one(
         &mut self,
         reads: Side<'_>,
@@ -83,8 +83,8 @@ impl Comparison {
         found
     }
 
-    /// One of the reader's alternatives must take it. If none does, that with the least against it
-    /// is the one that was meant.
+    /// Requires that one of the reader's alternatives accepts it. If none does, the one with the fewest faults counts
+    /// as the intended one.
     fn any(
         &mut self,
         list: &[Side<'_>],
@@ -109,7 +109,7 @@ impl Comparison {
         meant.unwrap_or_else(|| vec![here])
     }
 
-    /// The keywords beside references and alternatives.
+    /// Compares the keywords beside references and alternatives.
     fn own(
         &mut self,
         reads: Side<'_>,
@@ -142,7 +142,7 @@ impl Comparison {
             let wanted = Range::of_number(own);
             let writes = match &one.value {
                 Some(Value::Number(number)) => Range::only(number),
-                // Who writes a contract by hand says that it is a number, and not how wide.
+                // A contract written by hand says that it is a number, but not how wide.
                 _ if self.doubt == Doubt::InFavour && !one.schema.contains_key("format") => {
                     Range::of_number(&one.schema).or(&wanted)
                 }
@@ -168,7 +168,7 @@ impl Comparison {
         found
     }
 
-    /// Whether the writer says nothing at all, and that is in its favour.
+    /// Whether the writer's schema names no type, and that counts in its favour.
     fn forgives(&self, one: &Written) -> bool {
         self.doubt == Doubt::InFavour && one.json_type.is_none()
     }
@@ -234,8 +234,8 @@ impl Comparison {
         };
         let given = fields(&one.schema, "properties");
         let given_by_pattern = fields(&one.schema, "patternProperties");
-        // A writer writes the fields that its schema names, and others only where it says which. Where it says that
-        // they may be anything, that is not in its favour.
+        // A writer writes the fields that its schema names, and others only if the schema names their type. A schema
+        // that allows any others does not count in its favour.
         let others = one.schema.get("additionalProperties").filter(|others| {
             others.is_object() || self.doubt == Doubt::Against && **others == Value::Bool(true)
         });
@@ -243,7 +243,7 @@ impl Comparison {
         if says_nothing && self.doubt == Doubt::InFavour {
             return Vec::new();
         }
-        // Beside fields with names, `true` only forbids no other.
+        // Beside named fields, `true` only forbids no others.
         let says_which = given.is_none() || others.is_some_and(Value::is_object);
         let (given, given_by_pattern) =
             (given.unwrap_or_default(), given_by_pattern.unwrap_or_default());
@@ -307,7 +307,7 @@ fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &m
     }
 }
 
-/// The keyword of the reader cannot be compared.
+/// Reports a keyword of the reader that cannot be compared.
 fn unclear(keyword: &str, path: &str) -> NotTaken {
     let text = format!(
         "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
@@ -316,7 +316,7 @@ fn unclear(keyword: &str, path: &str) -> NotTaken {
     NotTaken::new(Kind::Unclear, path, text)
 }
 
-/// The alternative is of no use to the reader.
+/// Reports an alternative that the reader does not accept at all.
 fn not_taken_here(one: &Written, path: &str) -> NotTaken {
     let name = name(path);
     match (&one.value, &one.json_type) {

@@ -1,5 +1,5 @@
-//! Whether everything that one JSON schema lets a writer write fits another schema that a reader reads.
-//! This is the one comparison of bodies: the check of a system and the difference of two systems use it.
+//! Compares two JSON schemas: does everything that the writer may write fit the reader? Both the check of a system
+//! and the difference of two systems use this comparison.
 
 mod compare;
 mod keywords;

@@ -1,10 +1,10 @@
-//! Limits of numbers, lengths and counts, and which of two reach further.
+//! Limits of numbers, lengths and counts, and their comparison.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-/// What a schema allows between two limits.
+/// The range between two limits that a schema allows.
 #[derive(Debug, Default)]
 pub(super) struct Range {
     least: Option<Limit>,
@@ -18,7 +18,7 @@ struct Limit {
     open: bool,
 }
 
-/// The widest whole numbers by the formats that schemars writes.
+/// Returns the limits of whole numbers for the formats that schemars writes.
 pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),
@@ -33,13 +33,13 @@ pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     })
 }
 
-/// Whether the format says how wide a number is. Such a format is read as limits.
+/// Whether the format tells the width of a number. Such a format is read as limits.
 pub(super) fn is_width(format: &str) -> bool {
     of_format(format).is_some() || matches!(format, "double" | "float")
 }
 
 impl Range {
-    /// The range of a number.
+    /// Returns the range of a number.
     pub(super) fn of_number(schema: &Map<String, Value>) -> Self {
         let mut range = Self::between(schema, "minimum", "maximum");
         range
@@ -52,18 +52,18 @@ impl Range {
         range
     }
 
-    /// The range between two keywords that name its ends.
+    /// Returns the range between two keywords that name its limits.
     pub(super) fn between(schema: &Map<String, Value>, least: &str, most: &str) -> Self {
         Self { least: limit(schema, least, false), most: limit(schema, most, false) }
     }
 
-    /// The range that holds one number.
+    /// Returns the range that holds one number.
     pub(super) fn only(at: &Number) -> Self {
         let limit = Some(Limit { at: at.clone(), open: false });
         Self { least: limit.clone(), most: limit }
     }
 
-    /// The range with the other's limit where it has none.
+    /// Fills in the other's limits where this range has none.
     pub(super) fn or(self, other: &Self) -> Self {
         let Self { least, most } = self;
         Self {
@@ -84,13 +84,13 @@ impl Range {
         }
     }
 
-    /// The lower limit of this range that the other range goes below.
+    /// Returns the lower limit of this range if the other range goes below it.
     pub(super) fn passed_below(&self, other: &Self) -> Option<String> {
         let least = self.least.as_ref()?;
         (!reaches(other.least.as_ref(), least, Ordering::Less)).then(|| least.words())
     }
 
-    /// The upper limit of this range that the other range goes above.
+    /// Returns the upper limit of this range if the other range goes above it.
     pub(super) fn passed_above(&self, other: &Self) -> Option<String> {
         let most = self.most.as_ref()?;
         (!reaches(other.most.as_ref(), most, Ordering::Greater)).then(|| most.words())
@@ -108,7 +108,7 @@ fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Limit
     Some(Limit { at, open })
 }
 
-/// Whether a limit is at least as narrow as another one. `outside` is the direction that leads out.
+/// Whether a limit is at least as narrow as another one. `outside` is the direction out of the range.
 fn reaches(limit: Option<&Limit>, other: &Limit, outside: Ordering) -> bool {
     let Some(limit) = limit else { return false };
     match compared(&limit.at, &other.at) {

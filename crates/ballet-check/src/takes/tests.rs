@@ -1,4 +1,4 @@
-//! Which bodies fit which readers.
+//! Bodies that fit their readers, and bodies that do not.
 
 use serde_json::{Value, json};
 

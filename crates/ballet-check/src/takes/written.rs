@@ -1,30 +1,30 @@
-//! What a writer may write, taken apart: each alternative has at most one JSON type, or is one value.
+//! A writer's schema as a list of alternatives, each with at most one JSON type, or a single value.
 
 use serde_json::{Map, Value};
 
 use crate::takes::side::{Side, type_of, types, values};
 
-/// Types may contain themselves.
+/// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
-/// With more alternatives than this, the schema counts as if it had not named them.
+/// The limit of alternatives, beyond which the schema counts as if it had not named them.
 const MOST: usize = 512;
 
-/// Something that a writer may write.
+/// One alternative of a writer.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     /// The schema's keywords, without alternatives and references.
     pub(super) schema: Map<String, Value>,
-    /// `None` if the schema does not say.
+    /// The JSON type. `None` if the schema does not name it.
     pub(super) json_type: Option<String>,
     pub(super) value: Option<Value>,
 }
 
-/// Everything that may be written.
+/// Returns all alternatives of a writer.
 pub(super) fn alternatives(side: Side<'_>) -> Vec<Written> {
     schemas(side, 0).into_iter().flat_map(single).collect()
 }
 
-/// The alternatives, each without `anyOf` and its like.
+/// Returns the alternatives, each without `anyOf` and the like.
 fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
     let own = match side.part {
         Value::Bool(false) => return Vec::new(),
@@ -39,7 +39,7 @@ fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
     }
     let mut all = vec![own];
     let mut narrow = |others: Vec<Map<String, Value>>| {
-        // What is left out here makes the writer's schema wider, never narrower.
+        // An omission here makes the writer's schema wider, never narrower.
         if all.len() * others.len() <= MOST {
             let both = |one: &Map<_, _>| {
                 others.iter().filter_map(|other| merged(one, other)).collect::<Vec<_>>()
@@ -61,7 +61,7 @@ fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
     all
 }
 
-/// Both at once. `None` if nothing is both. Where two keywords cannot be joined one of them counts.
+/// Joins two schemas. `None` if no value fits both. Of two keywords that cannot be joined, one counts.
 fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut both = one.clone();
     for (key, value) in other {
@@ -108,7 +108,7 @@ fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<St
     Some(both)
 }
 
-/// One alternative for each type, or each value.
+/// Returns one alternative for each type, or each value.
 fn single(schema: Map<String, Value>) -> Vec<Written> {
     let allowed = types(&schema);
     if let Some(values) = values(&schema) {

@@ -1,5 +1,5 @@
-//! Whether a body fits a JSON schema. What does not fit is said as a dead letter's detail says it, because
-//! whoever reads one has read the other: with its place, and in the words of JSON.
+//! Checks a body against a JSON schema. Faults have the words of a dead letter's detail, because the same people read
+//! both: with the place, and in the terms of JSON.
 
 use ballet_core::MessageId;
 use ballet_core::json::{in_words, wanted_in_words};
@@ -9,10 +9,10 @@ use serde_json::{Number, Value};
 
 use crate::takes::{of_format, types, values};
 
-/// No body is nested so deep. A schema that refers to itself ends here.
+/// The limit of nesting. A schema that refers to itself ends here.
 const DEEPEST: usize = 128;
 
-/// A part of a schema, with the whole that its references point into.
+/// A part of a schema, together with the document that its references point into.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     whole: &'a Value,
@@ -20,7 +20,7 @@ struct Wanted<'a> {
     depth: usize,
 }
 
-/// What does not fit, each with its place.
+/// Returns the faults, each with its place.
 pub(crate) fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let top = Wanted { whole: schema, part: schema, depth: 0 };
@@ -41,7 +41,7 @@ impl<'a> Wanted<'a> {
         self.part.as_object().map(types).unwrap_or_default()
     }
 
-    /// What the value has to be, in words; the type is one of those that are wanted.
+    /// Returns the required type in words; `name` is one of the schema's types.
     fn in_words(self, name: &str) -> String {
         match name {
             "integer" => {
@@ -126,13 +126,13 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The listed values, if there are such.
+    /// Returns the listed values, if there are any.
     fn values(self) -> Option<Vec<&'a Value>> {
         values(self.part.as_object()?)
     }
 
-    /// Of several choices the value has to fit one. If it fits none, what is said is about the choice
-    /// that comes closest.
+    /// Requires that the value fits one of several choices. If it fits none, the faults are those of the closest
+    /// choice.
     fn fit_one(choices: Vec<Self>, value: &Value, place: &str, faults: &mut Vec<String>) {
         if choices.is_empty() {
             return;
@@ -141,7 +141,7 @@ impl<'a> Wanted<'a> {
         let judged = choices.into_iter().map(|choice| {
             let mut faults = Vec::new();
             choice.fit(value, place, &mut faults);
-            // That it may be null as well is no help.
+            // The choice of null does not help.
             (choice.part["type"] == "null", faults)
         });
         let mut judged: Vec<_> = judged.collect();
@@ -174,7 +174,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// That there is no such field, as a service says it.
+    /// Returns the fault about an unknown field, in a service's words.
     fn unknown(self, name: &str) -> String {
         let known = self.part["properties"].as_object().into_iter().flatten();
         let known: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
@@ -288,12 +288,12 @@ fn none_of(place: &str, value: &Value, known: &[&Value]) -> String {
     said(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
 }
 
-/// A text without its quotation marks, and other JSON as it is.
+/// Returns a text without its quotation marks, and other JSON as it is.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A number of things, in words.
+/// Returns a number of things, in words.
 fn between(least: u64, most: Option<u64>, thing: &str) -> String {
     let counted = |number: u64| match number {
         1 => format!("1 {thing}"),

@@ -1,4 +1,4 @@
-//! What explains other alarms.
+//! The causes that explain other alarms.
 
 use crate::alarms::alarm::Cause;
 
@@ -17,20 +17,20 @@ pub(super) const CUT_OFF: Cause =
 pub(super) const DISCONNECTED: Cause =
     Cause { on: "job", holds: "ballet_connected{role=~\"consume|publish\"} < 1" };
 
-/// Its own queue is missing or stands still.
+/// The service's own queue is missing or stands still.
 pub(super) const QUEUE_DIFFERS: Cause = Cause {
     on: "job",
     holds: "label_replace(ballet_queue_differs > 0, \"job\", \"$1\", \"queue\", \"(.+)\")",
 };
 
-/// One of its steps holds a thread.
+/// A step of the service blocks a thread.
 pub(super) const BLOCKED: Cause = Cause { on: "job", holds: "ballet_worker_held_seconds > 0" };
 
 /// A message is neither handled nor set aside.
 pub(super) const STANDS_STILL: Cause =
     Cause { on: "job", holds: "ballet_unsettled_oldest_seconds > 300" };
 
-/// Events wait for an exchange or a right.
+/// Events wait for an exchange or a permission.
 pub(super) const HELD: Cause =
     Cause { on: "job", holds: "ballet_publish_held{role=\"publish\"} > 0" };
 

@@ -1,4 +1,4 @@
-//! Alarms about what a service can do: be ready, take messages, publish, handle.
+//! Alarms about the duties of a service: to be ready, take messages, publish, handle.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, Cause};

@@ -1,4 +1,4 @@
-//! Alarms about sagas: what waits for a person, for a provider, or for data.
+//! Alarms about sagas that wait for a person, for a provider, or for data.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, Cause};
@@ -18,7 +18,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletSagasStuck",
         severity: Critical,
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"no\"}) > 0",
-        // A dead letter of a handler is both.
+        // A dead letter of a handler fits both alarms.
         unless: &[Cause { on: "job", holds: "ballet_dead_queue_messages > 0" }],
         minutes: 0,
         summary: "{job} has sagas that wait for a person, because a call to the outside is set aside",
@@ -36,7 +36,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletProviderAway",
         severity: Critical,
-        // Calls that fail for long wait five minutes between two attempts: a shorter time would see none.
+        // Calls that have failed for long wait five minutes between two attempts: a shorter window would see none.
         rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0",
         unless: &[Cause {
             on: "job, step",

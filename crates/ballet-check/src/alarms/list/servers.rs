@@ -1,4 +1,4 @@
-//! Alarms about what services stand on: their processes, the broker and its objects, the gateway.
+//! Alarms about the foundations of services: processes, the broker and its objects, the gateway.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, Cause};
@@ -31,7 +31,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletQueueUnread",
         severity: Critical,
-        // A queue with dead letters of its own is a service's.
+        // A queue with a dead-letter queue beside it belongs to a service.
         rings: "label_replace(max by (vhost, queue) (rabbitmq_detailed_queue_consumers) < 1, \
                 \"job\", \"$1\", \"queue\", \"(.+)\") and on (vhost, job) \
                 label_replace(rabbitmq_detailed_queue_consumers{queue=~\".+[.]dead\"}, \

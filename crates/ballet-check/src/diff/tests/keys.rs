@@ -1,4 +1,4 @@
-//! Business keys that are declared otherwise.
+//! Business keys whose declaration changes.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A test for each rule of the difference, each with a change that only just breaks nobody.
+//! A test for each rule of the difference, each beside a similar change that breaks nobody.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -96,7 +96,7 @@ fn system() -> [Value; 2] {
     [orders, inventory]
 }
 
-/// The contracts of these services, by way of files.
+/// The contracts of these services, read from files.
 fn contracts(services: &[Value]) -> Contracts {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -140,7 +140,7 @@ fn diff(change: impl FnOnce(&mut [Value; 2])) -> Diff {
     Diff::of_systems(&contracts(&system()), &contracts(&after))
 }
 
-/// What breaks: the rule, the subject, the field, and who.
+/// The breaking changes: rule, subject, field, and the services that break.
 fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
     rows(diff(change).breaking)
 }
@@ -161,7 +161,7 @@ fn one(
     vec![(rule, subject.to_owned(), field.to_owned(), who.to_owned())]
 }
 
-/// It breaks nobody, and it is listed.
+/// The compatible changes, after the assertion that none breaks a service.
 fn compatible(change: impl FnOnce(&mut [Value; 2])) -> Vec<String> {
     let found = diff(change);
     assert_eq!(found.breaking, [], "nobody breaks");
@@ -232,9 +232,9 @@ fn a_value_that_a_reader_does_not_know_breaks_it() {
     };
     let found = broken(|all| channels(all, "orders", json!(["web", "shop", "phone"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
-    // The values that a publisher gives up are missed by nobody.
+    // Nobody misses the values that a publisher no longer writes.
     assert!(!compatible(|all| channels(all, "orders", json!(["web"]))).is_empty());
-    // Those that a reader gives up may come.
+    // The values that a reader no longer accepts may still come.
     let found = broken(|all| channels(all, "inventory", json!(["web"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
     assert!(
@@ -350,7 +350,7 @@ fn an_event_that_nobody_publishes_any_more_breaks_who_waits_for_it() {
     };
     let found = broken(rename);
     assert!(found.contains(&one("not_published", RESERVED, "", "orders")[0]), "{found:?}");
-    // Nobody waits for what the compensation emits.
+    // No step waits for the compensation's event.
     let found = compatible(|all| {
         let text = all[1].to_string().replace("stock_released.v1", "stock_released.v2");
         all[1] = serde_json::from_str(&text).expect("JSON");

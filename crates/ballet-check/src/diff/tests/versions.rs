@@ -1,4 +1,4 @@
-//! A saga gets a second version, sagas begin under it, and the first goes.
+//! A saga gets a second version, sagas begin under it, and the first version is removed.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn steps<'a>(all: &'a mut [Value; 2], service: &str) -> &'a mut Vec<Value> {
     saga(all, service)["steps"].as_array_mut().expect("steps")
 }
 
-/// In the second version, stock is checked before it is reserved, and that may be refused.
+/// In the second version, stock is checked before it is reserved, and the check may refuse.
 fn in_two_versions(all: &mut [Value; 2]) {
     name_event(all, "orders", PLACED_2, PLACED);
     name_event(all, "orders", DOUBTED, RESERVED);
@@ -154,7 +154,7 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
         }),
         ["inventory.check", "inventory.reserve_v2"]
     );
-    // One of the first, which the new release still has.
+    // A step of the first version, which the new release still has.
     let not_yet = |all: &mut [Value; 2]| {
         let mut kept = steps(all, "inventory")[0].clone();
         kept["name"] = json!("reserve_slowly");
@@ -183,7 +183,7 @@ fn a_refusal_and_the_abort_on_it_go_with_the_version_whose_steps_refuse_so() {
     without_the_first(&mut second);
     saga(&mut second, "orders")["aborts_on"] = json!([DOUBTED]);
     assert_eq!(rules(&begun, &second), Vec::<&str>::new());
-    // While the first is open, it stays.
+    // It must stay while sagas of the first version are open.
     let mut early = begun.clone();
     saga(&mut early, "orders")["aborts_on"] = json!([DOUBTED]);
     assert!(rules(&begun, &early).contains(&"saga"));

@@ -25,7 +25,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A document without operations. It has all events of the contracts.
+    /// Creates a document without operations, but with all events of the contracts.
     pub(super) fn new<'a>(
         system: &'static str,
         service: Option<&str>,
@@ -63,7 +63,7 @@ impl Document {
                 (is_others, contract.service().to_owned(), event, schema.to_value())
             }));
         }
-        // The service that an event is named after knows it best.
+        // The declaration of the service that an event is named after comes first.
         events.sort_by(|one, other| (one.0, &one.1, one.2).cmp(&(other.0, &other.1, other.2)));
         for (_, _, event, schema) in events {
             if !document.schemas.has(event) {
@@ -99,7 +99,7 @@ impl Document {
             });
             self.operations.insert(format!("{service}.receive.{}", event.name()), operation);
         }
-        // A contract is structs, lists, and maps with text as keys, so it can always be written.
+        // A contract consists of structs, lists, and maps with text as keys, so it can always be written.
         let whole = serde_json::to_value(contract).unwrap_or_default();
         let keys = ["service", "sagas", "subscriptions", "shares", "copies"];
         let entries =
@@ -129,7 +129,7 @@ impl Document {
         self.operations.insert(format!("{publisher}.send.{}", event.name()), operation);
     }
 
-    /// The channel of an event: the exchange of all events, with the event's name as the routing key.
+    /// Returns the channel of an event: the exchange of all events, with the event's name as the routing key.
     fn routing_key(&mut self, event: EventType) -> String {
         let name = event.name();
         let channel = json!({
@@ -148,7 +148,7 @@ impl Document {
         name.to_owned()
     }
 
-    /// The channel of a service's queue.
+    /// Adds the channel of a service's queue.
     fn queue(&mut self, service: &str, events: &[EventType]) {
         let messages = events
             .iter()
@@ -168,7 +168,7 @@ impl Document {
         self.channels.insert(service.to_owned(), channel);
     }
 
-    /// The document as JSON for people. It is the same text in every build.
+    /// Returns the document as JSON for people, the same text in every build.
     pub(super) fn text(self) -> String {
         let mut document = json!({
             "asyncapi": "3.0.0",
@@ -194,7 +194,7 @@ impl Document {
             },
             "x-ballet-services": self.services.into_values().collect::<Vec<_>>(),
         });
-        // A map's own order depends on how serde_json was built.
+        // The order of a map depends on how serde_json was built.
         document.sort_all_objects();
         format!("{document:#}\n")
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ballet_core::EventType;
 use serde_json::{Map, Value};
 
-/// Where a schema's own definitions are.
+/// The address of a schema's own definitions.
 const OWN: &str = "#/$defs/";
 
 /// The schemas of a document, by name.
@@ -13,13 +13,13 @@ const OWN: &str = "#/$defs/";
 pub(super) struct Schemas(BTreeMap<String, Value>);
 
 impl Schemas {
-    /// Adds the body of an event, and the types that it refers to. A type of the same name and
-    /// another shape gets the event's name before its own.
+    /// Adds the body of an event and the types in it. A type whose name is taken by another shape gets the event's
+    /// name as a prefix.
     pub(super) fn add(&mut self, event: EventType, schema: &Value) {
         let own = schema["$defs"].as_object().cloned().unwrap_or_default();
         let mut names: BTreeMap<String, String> =
             own.keys().map(|name| (name.clone(), component(name))).collect();
-        // A type that refers to one with another name has another shape, too.
+        // A type changes its shape, too, if it refers to a renamed one.
         while let Some(taken) = own.iter().find_map(|(name, schema)| {
             let known = self.0.get(names.get(name)?)?;
             (*known != moved(schema, &names)).then_some(name)
@@ -52,13 +52,13 @@ impl Schemas {
     }
 }
 
-/// The characters that a component's name may have.
+/// Replaces the characters that a component's name may not have.
 fn component(name: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     name.chars().map(allowed).collect()
 }
 
-/// The schema with references to the document's components.
+/// Returns the schema with references to the document's components.
 fn moved(schema: &Value, names: &BTreeMap<String, String>) -> Value {
     match schema {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! The documents of a small system. Whether they are AsyncAPI is asked in `tests/asyncapi.rs`.
+//! The documents of a small system. `tests/asyncapi.rs` checks that they are valid AsyncAPI.
 
 use schemars::Schema;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ fn types_of_one_name_and_two_shapes_stay_apart() {
     assert_eq!(schemas["stock.stock_held.v1.Line"]["type"], "string");
     let line = &schemas["stock.stock_held.v1"]["properties"]["line"]["$ref"];
     assert_eq!(line, "#/components/schemas/stock.stock_held.v1.Line");
-    // Also where only what they refer to differs.
+    // The same holds where only the referenced types differ.
     let mut schemas = Schemas::default();
     for (name, inner) in [("a.something_done.v1", "string"), ("b.something_done.v1", "integer")] {
         let schema = json!({ "$ref": "#/$defs/Outer", "$defs": {

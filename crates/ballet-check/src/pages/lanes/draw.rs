@@ -9,14 +9,14 @@ use crate::pages::lanes::place::{Frame, Plan, Style};
 use crate::pages::lanes::route::{BOX, HEAD, LANE, LINE, Line, PAD, Routed, height, middle};
 use crate::pages::lanes::text::{escaped, lines};
 
-/// Around the lanes.
+/// The space around the lanes.
 const MARGIN: usize = 8;
-/// The characters of a note for each lane.
+/// The characters of a note that fit below each lane.
 const NOTE: usize = 19;
-/// The least width of a picture, for its notes.
+/// The least width of a picture in lanes, to leave room for the notes.
 const LEAST: usize = 3;
 
-/// The colours of the lanes. They can be told apart on light and dark ground.
+/// The colours of the lanes, distinguishable on light and dark ground.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
 
@@ -49,7 +49,7 @@ impl Picture {
     }
 }
 
-/// Draws it: with its own style, or with marks for a page that has one.
+/// Draws the picture with its own style, or with marks for a page that has a style.
 pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str, marks: Option<MarksOf<'_>>) -> String {
     let lanes = plan.lanes.len().max(LEAST);
     let width = lanes * LANE;
@@ -130,7 +130,7 @@ fn way(picture: &mut Picture, line: &Line) {
     ));
 }
 
-/// A frame by the kind of what is in it: the pivot's is double, the decision's has cut corners.
+/// Draws the frame of a box: double for the pivot, with cut corners for the decision.
 fn frame(picture: &mut Picture, frame: Frame, (x, y): (usize, usize), tall: usize, colour: &str) {
     let round = match frame {
         Frame::Event | Frame::Step(StepKind::Origin | StepKind::Retriable) => 12,

@@ -1,4 +1,4 @@
-//! Which boxes there are, and where: the lane and the row of each.
+//! The boxes of a picture, each placed in a lane and a row.
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
@@ -9,7 +9,7 @@ use crate::pages::lanes::text::lines;
 const ROOM: usize = 15;
 const NAME: usize = 13;
 
-/// How a line of a box looks.
+/// The look of a line in a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Name,
@@ -46,13 +46,13 @@ impl Box {
     }
 }
 
-/// A picture without measures.
+/// The boxes of a picture in lanes and rows, without pixels.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) lanes: Vec<&'static str>,
     pub(super) boxes: Vec<Box>,
     pub(super) rows: usize,
-    /// What is said below the lanes.
+    /// The notes below the lanes.
     pub(super) notes: Vec<(Style, String)>,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> Plan {
 }
 
 impl Plan {
-    /// Adds a box to its lane, in its row or the next that is free there.
+    /// Adds a box to its lane, in its row or the next free one.
     fn add(&mut self, mut one: Box) -> usize {
         while self.boxes.iter().any(|other| (other.lane, other.row) == (one.lane, one.row)) {
             one.row += 1;
@@ -123,7 +123,7 @@ fn said(style: Style, mark: &str, text: &str) -> Vec<(Style, String)> {
     lines.map(|line| (style, line)).collect()
 }
 
-/// How a run is aborted.
+/// Returns the notes on how a run is aborted.
 fn notes(nodes: &[Node<'_>]) -> Vec<(Style, String)> {
     let Some((owner, abort)) =
         nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)))

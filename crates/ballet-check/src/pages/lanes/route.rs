@@ -1,10 +1,10 @@
-//! The way of each line between two boxes: along the gaps between rows, and the gutters beside lanes.
+//! The path of each line between two boxes: along the gaps between rows, and the gutters beside lanes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pages::lanes::place::Plan;
 
-/// Measures in pixels.
+/// The width of a lane. This and the next constants are in pixels.
 pub(super) const LANE: usize = 136;
 pub(super) const BOX: usize = 112;
 pub(super) const LINE: usize = 15;
@@ -13,7 +13,7 @@ pub(super) const HEAD: usize = 34;
 const GAP: usize = 18;
 const TRACK: usize = 8;
 
-/// Where everything is.
+/// The coordinates of rows and lines.
 #[derive(Debug)]
 pub(super) struct Routed {
     /// The upper edge of each row.
@@ -22,7 +22,7 @@ pub(super) struct Routed {
     pub(super) lines: Vec<Line>,
 }
 
-/// A line from the box that publishes an event to one that it triggers: its corners.
+/// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
 pub(super) struct Line {
     /// The lane of the publisher, which gives the colour.
@@ -93,7 +93,7 @@ pub(super) const fn height(lines: usize) -> usize {
     lines * LINE + 2 * PAD
 }
 
-/// The middle of a lane.
+/// Returns the middle of a lane.
 pub(super) const fn middle(lane: usize) -> usize {
     lane * LANE + LANE / 2
 }

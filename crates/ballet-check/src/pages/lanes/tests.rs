@@ -1,4 +1,4 @@
-//! The picture of a small saga, and where its boxes are.
+//! The picture of a small saga, and the places of its boxes.
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 
