@@ -11,7 +11,7 @@ use crate::takes::Takes;
     note = "each argument must implement `Takes`, and the result `Answers`"
 )]
 pub trait Described<Signature> {
-    /// Adds what the signature says.
+    /// Adds the description that the signature gives.
     fn describe(draft: &mut Draft<'_>);
 }
 

@@ -1,4 +1,4 @@
-//! An answer that goes on: server-sent events.
+//! An answer that does not end: server-sent events.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,27 +15,27 @@ use serde::Serialize;
 use crate::answers::Answers;
 use crate::draft::Draft;
 
-/// How often a comment is sent while nothing happens, so that nobody on the way takes the
-/// connection for dead, and so that the service notices a client that is gone.
+/// The interval of comments while nothing happens. They keep proxies from closing the connection, and show the
+/// service that a client is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The header that asks a proxy to pass each event on at once.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// An answer that goes on: server-sent events with an id each, the data as JSON. The next event is
-/// asked for when the client has taken the one before.
+/// An answer of server-sent events, each with an id and its data as JSON. The next event is polled when the client
+/// has taken the last.
 pub struct Events<T> {
     events: BoxStream<'static, Result<Event, Infallible>>,
     data: PhantomData<fn() -> T>,
 }
 
 impl<T: Serialize> Events<T> {
-    /// Sends these events with their ids, and ends with them.
+    /// Creates an answer of these events with their ids, which ends when they do.
     pub fn new<Id: fmt::Display>(events: impl Stream<Item = (Id, T)> + Send + 'static) -> Self {
         let written = events.map(|(id, data)| {
             let event = Event::default().id(id.to_string());
             Ok(event.json_data(data).unwrap_or_else(|error| {
-                // JSON of our own types can be written; a client sees at least that it was not.
+                // JSON of our own types can be written; if not, the client sees at least a comment.
                 Event::default().comment(format!("an event could not be written: {error}"))
             }))
         });
@@ -46,7 +46,7 @@ impl<T: Serialize> Events<T> {
 impl<T> IntoResponse for Events<T> {
     fn into_response(self) -> Response {
         let events = Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-        // nginx would keep the events until it has a buffer full of them.
+        // nginx would otherwise collect events until a buffer is full.
         ([(UNBUFFERED, "no")], events).into_response()
     }
 }

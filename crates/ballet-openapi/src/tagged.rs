@@ -1,4 +1,4 @@
-//! The answers with a thing, or about one, with its version as the ETag.
+//! Answers with or about a thing, with its version as the ETag.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,10 +18,10 @@ pub trait Tagged {
     /// The name of the thing in the document.
     const NAME: &'static str;
 
-    /// Its version, which is its ETag.
+    /// Returns the thing's version, which is its ETag.
     fn version(thing: &Self::Thing) -> i64;
 
-    /// Its path.
+    /// Returns the thing's path.
     fn location(thing: &Self::Thing) -> String;
 }
 
@@ -29,7 +29,7 @@ pub trait Tagged {
 #[derive(Debug)]
 pub struct Found<K: Tagged>(pub K::Thing);
 
-/// 201: the thing was made.
+/// 201: the thing was created.
 #[derive(Debug)]
 pub struct New<K: Tagged>(pub K::Thing);
 
