@@ -1,14 +1,14 @@
-//! The stream of all events in hand: the journal is read, filtered, recorded to a file, and replayed from it.
+//! The stream of all events: the journal is read, filtered, recorded to a file, and replayed from it.
 //!
 //! | for | read |
 //! |---|---|
 //! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`], [`at`], [`differs`] |
-//! | what the journal still has | [`begins`], [`begins_too_late`] |
-//! | what goes into a queue | [`QueueCopy`], [`Copied`] |
-//! | one message of it | [`Record`] |
-//! | which are wanted | [`Filter`] |
+//! | the range of the journal | [`begins`], [`begins_too_late`] |
+//! | the messages that enter a queue | [`QueueCopy`], [`Copied`] |
+//! | one message | [`Record`] |
+//! | a selection of messages | [`Filter`] |
 //! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`Entries`], [`Survey`], [`Repeatable`] |
-//! | what differs between two runs | [`Comparison`], [`Joins`] |
+//! | the differences between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`], [`alone`] |
 
 #![warn(missing_docs)]

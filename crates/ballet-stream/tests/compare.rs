@@ -1,4 +1,4 @@
-//! Two runs that differ in nothing but order, new ids and times are the same.
+//! Two runs that differ only in order, new ids and times are the same.
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt;
@@ -41,8 +41,8 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line.
-/// Only data from outside is the same in each run.
+/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line. Only data from
+/// outside is the same in each run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");
@@ -118,7 +118,7 @@ proptest! {
             actual.iter_mut().for_each(|record| ids.replace(record));
             sagas.1 = HashMap::from([(ids.of(id(0, 7)), id(0, 7))]);
         }
-        // The same saga from an event outside of any order; some come twice.
+        // The same saga from an event outside of any order; some messages come twice.
         let shuffled = |records: &[Record]| {
             let mut left = records.to_vec();
             let mut state = order;
@@ -133,7 +133,7 @@ proptest! {
         };
         prop_assert_eq!(differences(sagas.clone(), &expected, &shuffled(&actual)), []);
 
-        // One event less, and one value that is another.
+        // One event is missing, and one value differs.
         let at = 1 + at.index(actual.len() - 1);
         let mut less = actual.clone();
         let gone = less.remove(at);
@@ -211,7 +211,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let joins = |comparison: Comparison| comparison.with_joins(Joins::of(&post()));
     assert_eq!(differences_by(joins, same(7), &expected, &actual), []);
 
-    // A value that is another is still found, behind both triggers.
+    // A different value is still found, behind both triggers.
     let parcel = id(2, 8).to_string();
     actual[3].body = actual[3].text().replace(&parcel, &id(2, 9).to_string()).into_bytes();
     let found = differences_by(joins, same(7), &expected, &actual);
@@ -225,7 +225,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let told = "b.written.v1 c.bought.v1 d.sent.v1 a.told.v1";
     assert_eq!(places, [(told.to_owned(), "/parcel")]);
 
-    // An event of the same name that another event causes is no event of the join.
+    // An event of the same name with another cause is no event of the join.
     let mut alone = letter(3, false);
     alone.push(record(id(3, 9), id(0, 7), Some(id(0, 7)), "d.sent.v1", &json!({})));
     let found = differences_by(joins, same(7), &expected, &alone);
@@ -242,7 +242,7 @@ fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
         comparison
     };
     assert_eq!(differences_by(open, same(7), expected, &actual), []);
-    // What was recorded has to come, and as it was.
+    // The recorded events have to come, and unchanged.
     actual[1].body = actual[1].text().replace("\"quantity\":1", "\"quantity\":3").into_bytes();
     let packed = actual.remove(2);
     let found = differences_by(open, same(7), expected, &actual);
@@ -332,7 +332,7 @@ fn a_message_may_die_in_several_services_in_any_order() {
     let found = differences(same(7), &expected, &actual);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(matches!(found[0].change, Change::Missing { .. }), "{found:?}");
-    // One that dies again in the same service is one.
+    // A message that dies again in the same service counts once.
     actual.extend([of_b.clone(), of_b]);
     assert_eq!(differences(same(7), &expected, &actual), []);
 }

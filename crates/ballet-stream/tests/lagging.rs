@@ -15,14 +15,14 @@ use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// What a connection finds.
+/// The journal that a connection finds.
 #[derive(Debug, Clone, Copy)]
 enum Found {
     /// A journal that ends with this offset.
     EndsWith(u64),
-    /// A journal that no reader is let at.
+    /// A journal that lets no reader in.
     StartsAnew,
-    /// A message that cannot be delivered, and a machine that takes twenty seconds to say so.
+    /// A message that cannot be delivered, on a machine that takes twenty seconds to say so.
     SlowlyFails,
     NoBroker,
 }
@@ -136,7 +136,7 @@ impl Session for Journal {
     }
 }
 
-/// Reads on from offset 10 behind a lost connection.
+/// Reads on from offset 10 after a lost connection.
 async fn read(found: Vec<Found>) -> Result<Read, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));

@@ -1,4 +1,4 @@
-//! Recordings give back what was recorded, also when the file is cut off anywhere.
+//! Recordings give back the original records, even when the file is cut off at any byte.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTab
 use ballet_stream::{Header, Record, Recording, RecordingWriter, Start};
 use proptest::prelude::*;
 
-/// A file or folder of a test's own, removed at its end.
+/// A file or folder of one test, removed at its end.
 struct Place(PathBuf);
 
 impl Place {
@@ -81,7 +81,7 @@ fn value() -> impl Strategy<Value = AMQPValue> {
     })
 }
 
-/// Tables that look like tags are among them.
+/// Makes tables, some of which look like tags.
 fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
     let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
     prop::collection::vec((name, value), 0..4).prop_map(|entries| {
@@ -167,7 +167,7 @@ proptest! {
     ) {
         let place = Place::new(if packed { "gz" } else { "jsonl" });
         let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
-        // `create` has written the header at once.
+        // `create` writes the header at once.
         let begin = fs::read(&place.0).expect("a file").len();
         let records: Vec<Record> =
             bodies.iter().enumerate().map(|(offset, body)| plain(offset as u64, body)).collect();
@@ -209,7 +209,7 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
     }
     writer.finish().expect("finished");
     let whole = fs::read(&place.0).expect("a file");
-    // As a machine that lost power leaves it: the file is as long as it should be, and the bytes are not there.
+    // A machine that lost power leaves such a file: the length is right, but the bytes are missing.
     let zeros = |from: usize, to: usize| {
         let mut damaged = whole.clone();
         damaged.resize(damaged.len().max(to), 0);
@@ -283,7 +283,7 @@ fn what_is_no_record_is_named_with_file_and_line() {
     assert!(error.starts_with(&format!("{}, line 3: missing field", place.0.display())), "{error}");
     assert!(recording.next().is_none());
 
-    // The last line is not whole: that is no error.
+    // An incomplete last line is no error.
     fs::write(&place.0, format!("{good}{{\"exch")).expect("written");
     let mut recording = Recording::open(&place.0).expect("a recording");
     assert_eq!(recording.by_ref().count(), 1);
@@ -363,7 +363,7 @@ fn what_rabtap_has_saved_is_read() {
         .with_app_id("orders".into());
     assert_eq!(record.properties, expected);
 
-    // Cut off within the second.
+    // A cut within the second.
     fs::write(&place.0, format!("{OF_RABTAP}{}", &OF_RABTAP[..200])).expect("written");
     let mut recording = Recording::open(&place.0).expect("a recording");
     assert_eq!(recording.by_ref().count(), 1);

@@ -1,4 +1,4 @@
-//! Which sagas of a recording a replay can repeat, by the contracts of the shop.
+//! The sagas of a recording that a replay can repeat, by the contracts of the shop.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn shop() -> System {
 
 const SAGA: Uuid = Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001);
 
-/// An event of the saga. With a `by`, that publishes it and nothing causes it.
+/// An event of the saga. If `by` is given, that service publishes it without a cause.
 fn record(name: &str, by: Option<&str>) -> Record {
     let mut headers = FieldTable::default();
     if by.is_none() {
@@ -41,7 +41,7 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// The verdict on a saga that begins so, and goes on with these.
+/// The verdict on a saga with this first event and these further ones.
 fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, Scope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));
@@ -80,12 +80,12 @@ fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
             assert_eq!(judged(CHECKED_OUT, &ended[..length]), open, "{length} of {ended:?}");
         }
     }
-    // In whatever order they stand: both ends of a join, or the last one missing.
+    // The order does not matter: both ends of a join, or the last one missing.
     let mut other = WHOLE;
     other.swap(6, 8);
     assert_eq!(judged(CHECKED_OUT, &other), whole);
     assert_eq!(judged(CHECKED_OUT, &["orders.order_cancelled.v1"]), whole, "refused at once");
-    // What no service of a saga waits for is whole.
+    // A saga of an event that no service waits for is complete.
     assert_eq!(judged(("catalog.product_withdrawn.v1", "catalog"), &[]), whole);
 }
 
@@ -112,7 +112,7 @@ fn a_deadline_that_passed_is_not_repeated() {
     assert_eq!(judged(CHECKED_OUT, &passed).0, Some(Hindrance::Deadline));
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(CHECKED_OUT.0, Some(CHECKED_OUT.1)));
-    // Nothing causes it, and no request does.
+    // The event has no cause, and no request makes it.
     repeatable.add(&record("orders.order_deadline_passed.v1", Some("orders")));
     assert_eq!(repeatable.hindrance(SAGA), Some(Hindrance::Deadline));
 }

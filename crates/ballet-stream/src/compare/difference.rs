@@ -5,12 +5,12 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-/// One difference between what was expected of a saga and what came.
+/// One difference between the expected and the actual events of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The saga's id where it was recorded.
+    /// The saga's id in the recording.
     pub saga: String,
-    /// The event, behind those that led to it.
+    /// The types of the events that led to it, then its own.
     pub path: Vec<String>,
     /// The kind of difference.
     #[serde(flatten)]
@@ -21,23 +21,23 @@ pub struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
-    /// It was expected, and did not come.
+    /// An expected event did not come.
     Missing {
         /// Its body.
         body: Value,
     },
-    /// It came, and was not expected.
+    /// An unexpected event came.
     New {
         /// Its body.
         body: Value,
     },
-    /// A value in its body is another one.
+    /// A value in the body differs.
     Field {
         /// The JSON pointer of the value.
         pointer: String,
-        /// The value that was expected; nothing if the field is new.
+        /// The expected value; nothing if the field is new.
         expected: Option<Value>,
-        /// The value that came; nothing if the field is missing.
+        /// The actual value; nothing if the field is missing.
         actual: Option<Value>,
     },
 }

@@ -1,5 +1,5 @@
-//! Compares two recordings of any length: their sagas are spread over files, and each processor compares a
-//! file at a time.
+//! Compares two recordings of any length: their sagas are spread over files, and each processor compares one file at
+//! a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{DirBuilder, File};
@@ -25,10 +25,10 @@ use crate::replay::repeatable::Scope;
 /// The number of files for each side: a million events of a kilobyte make 8 MB each.
 const PARTS: u64 = 128;
 
-/// The sagas that are compared: the id in a stream, and the id where it was recorded.
+/// The sagas to compare: the id in the stream, and the id in the recording.
 pub type Sagas = HashMap<Uuid, Uuid>;
 
-/// Compares what was expected with what came.
+/// Compares expected with actual events.
 #[derive(Debug)]
 pub struct Comparison {
     folder: PathBuf,
@@ -40,35 +40,34 @@ pub struct Comparison {
     scopes: HashMap<Uuid, Scope>,
 }
 
-/// How many sagas were compared, and how many are not the same.
+/// The number of compared sagas, and of those that differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// All sagas.
+    /// The number of sagas.
     pub sagas: u64,
-    /// Those with a difference.
+    /// The number of sagas with a difference.
     pub different: u64,
 }
 
 #[derive(Debug, Default)]
 struct Side {
-    /// The sagas by their ids in the stream. A number takes less room than an id in what is kept for
-    /// each message.
+    /// The number of each saga, by its id in the stream. A number takes less memory per message than an id.
     sagas: HashMap<Uuid, u32>,
-    /// Their ids where they were recorded.
+    /// The ids in the recording, by number.
     recorded: Vec<Uuid>,
-    /// The files that have something in them, with their paths.
+    /// The files with records, with their paths.
     parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
-    /// The beginning of the paths.
+    /// The prefix of the paths.
     begin: PathBuf,
-    /// The sagas of messages, for events that have no saga but a cause.
+    /// The sagas of messages, for events that have a cause but no saga.
     of_message: HashMap<Uuid, u32>,
     line: Vec<u8>,
 }
 
 impl Comparison {
-    /// Begins in a folder of its own, which is removed at the end. Only its owner can read it, because bodies may be
-    /// confidential. `expected` are the sagas as they were recorded, `actual` those that were sent. Fields of the
-    /// `ignored` names are left out.
+    /// Creates a comparison in a folder of its own, which is removed at the end. Only its owner can read it, because
+    /// bodies may be confidential. `expected` are the sagas of the recording, `actual` those that were sent. Fields
+    /// with `ignored` names are left out.
     ///
     /// # Errors
     ///
@@ -91,26 +90,26 @@ impl Comparison {
         Ok(Self { folder, expected, actual, ignored, joins, made, scopes })
     }
 
-    /// Knows these joins: of their events it does not matter which trigger came last.
+    /// Sets the joins: which of a join's triggers came last does not matter.
     #[must_use]
     pub fn with_joins(mut self, joins: Joins) -> Self {
         self.joins = joins;
         self
     }
 
-    /// Knows these keys: their values are new in every run, also where they come from outside.
+    /// Sets the made keys: their values are new in every run, even if they come from outside.
     #[must_use]
     pub fn with_keys(mut self, made: MadeKeys) -> Self {
         self.made = made;
         self
     }
 
-    /// Compares no more of this saga, by its id where it was recorded.
+    /// Limits the comparison of a saga, by its id in the recording.
     pub fn limit(&mut self, saga: Uuid, scope: Scope) {
         self.scopes.insert(saga, scope);
     }
 
-    /// Adds a record of what was expected. Returns whether it belongs to a saga that is compared.
+    /// Adds an expected record. Returns whether it belongs to a compared saga.
     ///
     /// # Errors
     ///
@@ -119,7 +118,7 @@ impl Comparison {
         self.expected.add(record).map_err(|error| at(&self.folder, error))
     }
 
-    /// Adds a record of what came. Returns whether it belongs to a saga that is compared.
+    /// Adds an actual record. Returns whether it belongs to a compared saga.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl Comparison {
         self.actual.add(record).map_err(|error| at(&self.folder, error))
     }
 
-    /// Compares all sagas, and tells each difference.
+    /// Compares all sagas, and passes each difference to `tell`.
     ///
     /// # Errors
     ///
@@ -185,7 +184,7 @@ impl Comparison {
 
 impl Drop for Comparison {
     fn drop(&mut self) {
-        // The rest of it is in the folder for temporary files.
+        // If this fails, the rest stays in the folder for temporary files.
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }
@@ -214,7 +213,7 @@ impl Side {
         Ok(true)
     }
 
-    /// The number of the record's saga. What has none belongs to its cause.
+    /// Returns the number of the record's saga. A record without a saga belongs to that of its cause.
     fn saga(&self, record: &Record) -> Option<u32> {
         if let Some(number) = record.saga_id().and_then(|saga| self.sagas.get(&saga)) {
             return Some(*number);
@@ -223,9 +222,9 @@ impl Side {
         self.of_message.get(&cause).copied()
     }
 
-    /// The file of a part, if there is something in it.
+    /// Closes the file of a part, if it has records, and returns its path.
     fn close(&mut self, part: u64) -> io::Result<Option<PathBuf>> {
-        // No more records are asked about.
+        // No more records are looked up.
         self.of_message = HashMap::new();
         let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(None) };
         file.flush()?;
@@ -233,7 +232,7 @@ impl Side {
     }
 }
 
-/// The sagas of a file.
+/// Reads the sagas of a file.
 fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
     let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
     let Some(path) = path else { return Ok(sagas) };
@@ -251,7 +250,7 @@ fn at(folder: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: folder.to_owned(), error }
 }
 
-/// Where an id is random is up to who made it.
+/// Returns the part of a saga. Where an id is random depends on its maker, so all of it counts.
 fn part_of(saga: Uuid) -> u64 {
     let mut hasher = DefaultHasher::new();
     saga.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! A bounded buffer of records that are not read yet. A record that comes while it is full is dropped and counted.
+//! A bounded buffer of unread records. A record that comes while it is full is dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use crate::copy::copied::Copied;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
-/// The memory that a record takes besides its body.
+/// The memory of a record besides its body.
 const RECORD: usize = 1_024;
 
-/// Between the connection, which is read as fast as it goes, and a reader that may be slow.
+/// A buffer between the connection, which is read at full speed, and a reader that may be slow.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     most: usize,
@@ -25,7 +25,7 @@ pub(crate) struct Buffer {
 struct Buffered {
     copied: VecDeque<Copied>,
     bytes: usize,
-    /// The records that were dropped behind the last of them.
+    /// The number of records dropped after the last buffered one.
     dropped: u64,
     end: Option<JournalError>,
 }
@@ -39,13 +39,13 @@ impl Buffer {
         Self { most, most_bytes, held: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Adds a record, or drops it. Once it drops, it goes on until there is room for many.
+    /// Adds a record, or drops it. After a drop, it drops until there is room for many.
     pub(crate) fn add(&self, record: Record) {
         let mut held = self.held();
         let part = if held.dropped > 0 { 2 } else { 1 };
         let is_full = held.copied.len() >= self.most / part
             || held.bytes + size(&record) > self.most_bytes / part;
-        // One that is bigger than all of it has to pass.
+        // A record that is larger than the whole buffer has to pass.
         if is_full && !held.copied.is_empty() {
             held.dropped += 1;
         } else {
@@ -56,7 +56,7 @@ impl Buffer {
         self.changed.notify_one();
     }
 
-    /// Adds a notice. There are few.
+    /// Adds a notice. Notices are few, so they are never dropped.
     pub(crate) fn notice(&self, notice: Copied) {
         let mut held = self.held();
         held.note_dropped();
@@ -64,7 +64,7 @@ impl Buffer {
         self.changed.notify_one();
     }
 
-    /// Nothing comes any more.
+    /// Ends the buffer: no more records come.
     pub(crate) fn end(&self, error: JournalError) {
         self.held().end = Some(error);
         self.changed.notify_one();
@@ -87,7 +87,7 @@ impl Buffer {
         }
     }
 
-    /// The records that were dropped and not told of yet.
+    /// Returns the number of dropped records that no notice has reported yet.
     pub(crate) fn dropped(&self) -> u64 {
         let held = self.held();
         let dropped = held.copied.iter().map(|copied| match copied {
@@ -155,7 +155,7 @@ mod tests {
         for body in 0..2 {
             assert_eq!(read(&buffer).await, body.to_string());
         }
-        // It is still half full.
+        // The buffer is still half full.
         buffer.add(record(10));
         assert_eq!(read(&buffer).await, "2");
         buffer.add(record(11));

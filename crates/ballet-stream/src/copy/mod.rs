@@ -1,4 +1,4 @@
-//! Copies of what goes into a queue from now on. The queue itself is not touched.
+//! Copies of the messages that enter a queue from now on. The queue itself is not touched.
 
 mod buffer;
 pub(crate) mod copied;

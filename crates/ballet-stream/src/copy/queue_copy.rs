@@ -1,4 +1,4 @@
-//! A queue of our own, bound as another queue is.
+//! A queue of our own with the bindings of another queue.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use crate::record::Record;
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet tap";
-/// The queue cannot drop messages that are on their way to us.
+/// The prefetch. The queue cannot drop messages that are on their way to us.
 const PREFETCH: u16 = 200;
 const ACK_EVERY: u64 = 50;
-/// How often to look how much waits at the broker, at most.
+/// The least time between two looks at the number of messages that wait at the broker.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Copies of what goes into a queue from now on, by the bindings of that queue. The broker keeps few of
-/// them, so a reader that is slow fills neither its memory nor its disk.
+/// Copies of the messages that enter a queue from now on, by the bindings of that queue. The broker keeps few of
+/// them, so a slow reader fills neither its memory nor its disk.
 pub struct QueueCopy {
     buffer: Arc<Buffer>,
     task: JoinHandle<()>,
 }
 
 impl QueueCopy {
-    /// Makes a queue with these bindings. It goes with the connection, for whatever reason that ends. Its
-    /// name has the id, so that two taps of one queue have two.
+    /// Makes a queue with these bindings, which is deleted with the connection, however that ends. Its name contains
+    /// the id, so that two taps of one queue have separate queues.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl QueueCopy {
         Ok(Self { buffer, task })
     }
 
-    /// The next message, or a notice. It waits without end. Dropping the future loses nothing.
+    /// Returns the next message, or a notice. It waits without limit. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl QueueCopy {
         self.buffer.next().await
     }
 
-    /// Ends the copying. Returns the number of messages that were dropped and not told of yet.
+    /// Ends the copy. Returns the number of dropped messages that no notice has reported.
     pub fn close(self) -> u64 {
         self.task.abort();
         self.buffer.dropped()
@@ -106,7 +106,7 @@ impl Wanted {
         if session.find(&object).await? == Lookup::Absent {
             return Err(JournalError::NoQueue { queue: self.queue.clone(), vhost: vhost.clone() });
         }
-        // The broker may not have noticed yet that the connection before is gone.
+        // The broker may not have noticed yet that the last connection is gone.
         self.attempts += 1;
         let name = format!("{COPY}.{}.{}.{}", self.queue, self.id, self.attempts);
         let copy = CopyQueue {
@@ -132,7 +132,7 @@ impl Wanted {
     }
 }
 
-/// Reads as fast as messages come, and connects again, until it is aborted or refused.
+/// Reads at full speed, and connects again, until it is aborted or refused.
 async fn fill(mut wanted: Wanted, mut opened: Opened, buffer: Arc<Buffer>) {
     loop {
         let error = read(&mut opened, &buffer).await;
@@ -168,11 +168,12 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
         count += 1;
         bytes += delivery.body.len() as u64;
         if delivery.tag.is_multiple_of(ACK_EVERY) {
-            // Before the broker may send more: while we read nothing, the queue stays as full as it was.
+            // The look comes before the broker may send more: while we read nothing, the queue stays as full as it
+            // was.
             if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
                 looked = Some(Instant::now());
                 let ready = match session.find(&queue).await {
-                    // A user that may make this queue may count it; an absent one ends the copies elsewhere.
+                    // A user who may make this queue may count it; a missing queue ends the copies elsewhere.
                     Ok(found) => found.messages().unwrap_or_default(),
                     Err(error) => return error,
                 };
@@ -190,8 +191,8 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
     }
 }
 
-/// Whether the queue with the copies may have dropped some, if this many wait there. The broker counts
-/// bytes, but does not tell them over AMQP.
+/// Whether the queue of the copies may have dropped messages, with this many waiting. The broker counts bytes, but
+/// does not report them over AMQP.
 fn may_drop(ready: u32, mean_size: u64) -> bool {
     ready >= MOST_COPIES - u32::from(PREFETCH)
         || u64::from(ready) * mean_size >= u64::from(MOST_COPIED_BYTES) / 2

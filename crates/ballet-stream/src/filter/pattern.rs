@@ -1,9 +1,9 @@
-//! Patterns of types, as the bindings of a topic exchange have them.
+//! Patterns for types, as in the bindings of a topic exchange.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Words between dots. `*` stands for one word, `#` for any number of words.
+/// A pattern of words between dots. `*` stands for one word, `#` for any number of words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<String>);
 
@@ -29,11 +29,11 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Whether a type matches.
+    /// Whether it matches a type.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let words: Vec<&str> = name.split('.').collect();
-        // Which beginnings of the pattern match the words so far.
+        // The prefixes of the pattern that match the words so far.
         let mut reached = vec![false; self.0.len() + 1];
         reached[0] = true;
         self.skip_any(&mut reached);
@@ -52,7 +52,7 @@ impl Pattern {
         reached[self.0.len()]
     }
 
-    /// A `#` may stand for no word.
+    /// Skips each `#`, which may stand for no word.
     fn skip_any(&self, reached: &mut [bool]) {
         for (at, pattern) in self.0.iter().enumerate() {
             if reached[at] && pattern == "#" {

@@ -1,5 +1,5 @@
-//! One message of the journal, at the offset that it was seen at. It tells the journal from another one of the same name:
-//! offsets alone fit again once the new one has grown.
+//! One message of the journal, at a known offset. It distinguishes the journal from another one of the same name:
+//! offsets alone fit again once the new journal has grown.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use crate::journal::error::JournalError;
 use crate::journal::records::{CONNECTION, is_undeliverable};
 use crate::record::Record;
 
-/// What the journal has at an offset.
+/// The result of a look at an offset of the journal.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
 pub enum At {
-    /// This message.
+    /// The message.
     Record(Record),
-    /// Nothing yet: it ends before.
+    /// The offset is beyond the end of the journal.
     Beyond,
-    /// Nothing that can be told: it has dropped the message, or no reader gets it.
+    /// The message is gone: it was dropped, or no reader gets it.
     Gone,
 }
 
-/// Whether the journal is another one than had a message at this offset, which was `last` if that is known. `None` if
-/// nothing says so.
+/// Tells how the journal differs from one that had a message at this offset: `last`, if it is known. `None` if no
+/// difference shows.
 ///
 /// # Errors
 ///
@@ -45,13 +45,13 @@ pub async fn differs(
     })
 }
 
-/// What the journal has at this offset.
+/// Returns the journal's message at this offset.
 ///
 /// # Errors
 ///
 /// If the broker does not answer or refuses.
 pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<At, JournalError> {
-    // Of what is not there yet there is no delivery to wait for.
+    // A message that is not there yet would never be delivered.
     match last(broker).await {
         Ok(Some(last)) if last.offset == Some(offset) => return Ok(At::Record(last)),
         Ok(Some(last)) if last.offset.is_some_and(|last| offset < last) => {}

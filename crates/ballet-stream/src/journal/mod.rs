@@ -1,4 +1,4 @@
-//! Reads the journal: from a place on, past what no reader gets, and on after a lost connection.
+//! Reads the journal: from a given start, past undeliverable messages, and on after a lost connection.
 
 pub(crate) mod at;
 pub(crate) mod differs;

@@ -1,4 +1,4 @@
-//! A record as one line of JSON, and back: the same properties, header types and bytes.
+//! Converts a record to one line of JSON and back: with the same properties, header types and bytes.
 
 use std::borrow::Cow;
 
@@ -18,22 +18,22 @@ use crate::recording::written::Written;
 pub fn write_line(record: &Record, out: &mut Vec<u8>) {
     let begin = out.len();
     if serde_json::to_writer(&mut *out, &Written::from(record)).is_err() {
-        // Neither the names nor the values can make this fail.
+        // No name or value can make this fail.
         out.truncate(begin);
     }
     out.push(b'\n');
 }
 
-/// The record as JSON.
+/// Returns the record as JSON.
 pub(crate) fn as_json(record: &Record) -> Value {
     serde_json::to_value(Written::from(record)).unwrap_or_default()
 }
 
-/// The record of a line.
+/// Parses the record of a line.
 pub(crate) fn read_line(line: &str) -> Result<Record, String> {
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
         let (said, column) = (error.to_string(), error.column());
-        // Its number of the line is that in this text.
+        // The line number in the error counts within this text.
         let what = said.split(" at line ").next().unwrap_or_default();
         format!("{what} (column {column})")
     })?;
@@ -55,7 +55,7 @@ struct Line<'a> {
     body_base64: Option<String>,
 }
 
-/// `null` is a body, too.
+/// Reads a body that may be `null`, which differs from an absent one.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
@@ -82,7 +82,7 @@ impl Line<'_> {
     }
 }
 
-/// All properties of AMQP 0-9-1 by their names there.
+/// The properties of AMQP 0-9-1, by their names there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Properties<'a> {
@@ -111,11 +111,11 @@ pub(crate) struct Properties<'a> {
     pub(crate) cluster_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) headers: Option<Headers<'a>>,
-    /// Headers that were nested too deep for a line. They are for people.
+    /// Headers nested too deep for a line, which are only for people.
     pub(crate) left_out_headers: IgnoredAny,
 }
 
-/// Text of a line, which is copied only if something in it is escaped.
+/// Text in a line, copied only if something in it is escaped.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -1,4 +1,4 @@
-//! Recordings: files of records that a person reads with `jq`, and that give back the same bytes.
+//! Recordings: files of records that people read with `jq`, and that preserve every byte.
 
 pub(crate) mod alone;
 pub(crate) mod error;

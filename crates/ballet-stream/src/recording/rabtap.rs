@@ -1,4 +1,4 @@
-//! Messages that rabtap has saved: JSON objects, one after the other, with the body as base64.
+//! Messages saved by rabtap: JSON objects, one after the other, with the body as base64.
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::recording::line::Properties;
 /// The Go zero time stands for no time.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// A message as rabtap saves it. It writes an empty text for a property that is not there.
+/// A message in rabtap's format, which has an empty text for an absent property.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Saved {
@@ -87,17 +87,17 @@ impl Saved {
     }
 }
 
-/// Why a message cannot be read.
+/// The reason why a message cannot be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    /// The number of the line, if the file is no JSON there.
+    /// The number of the line, if the file is not JSON there.
     pub(crate) line: Option<u64>,
     pub(crate) reason: String,
     /// Whether the file just ends.
     pub(crate) is_cut: bool,
 }
 
-/// The messages of a file.
+/// Reads the messages of a file.
 pub(crate) fn file(
     from: impl BufRead + Send,
 ) -> impl Iterator<Item = Result<Record, Problem>> + Send {
@@ -115,7 +115,8 @@ pub(crate) fn file(
     })
 }
 
-/// The messages of a folder: a file for each, named after its time. The body is there, or in a file beside.
+/// Reads the messages of a folder: one file for each, named after its time. The body is in it, or in a file beside
+/// it.
 pub(crate) fn folder(
     folder: &Path,
 ) -> io::Result<impl Iterator<Item = Result<Record, Problem>> + Send + use<>> {

@@ -11,10 +11,10 @@ use crate::recording::line::read_line;
 use crate::recording::lines::{self, Next};
 use crate::recording::rabtap::{self, Problem};
 
-/// Where a recording was cut off.
+/// The place where a recording was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// The number of the line that is not whole.
+    /// The number of the incomplete line.
     pub line: u64,
 }
 
@@ -33,11 +33,11 @@ enum Records {
 }
 
 impl Recording {
-    /// Opens a file of `ballet record`, or what rabtap has saved: a file, or a folder of files.
+    /// Opens a file of `ballet record`, or the output of rabtap: a file, or a folder of files.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is something else.
+    /// If it cannot be read, or has another format.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let path = path.to_owned();
         let file_error = |error| RecordingError::File { path: path.clone(), error };
@@ -72,13 +72,13 @@ impl Recording {
         Ok(Self { path, header: None, cut: None, records })
     }
 
-    /// Its first line. Files of rabtap have none.
+    /// Returns its first line. Files of rabtap have none.
     #[must_use]
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 
-    /// Where it is cut off, once all records are read.
+    /// Returns the place where it is cut off, once all records are read.
     #[must_use]
     pub fn cut(&self) -> Option<Cut> {
         self.cut

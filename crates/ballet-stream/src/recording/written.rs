@@ -1,4 +1,4 @@
-//! A record as it is written: nothing of it is copied.
+//! A record's line for serialization, without copies.
 
 use ballet_amqp::headers::STREAM_OFFSET;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, ShortString};
@@ -20,13 +20,13 @@ pub(super) struct Written<'a> {
     exchange: &'a str,
     routing_key: &'a str,
     properties: Properties<'a>,
-    /// JSON on one line, as it is.
+    /// The body, if it is JSON on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<&'a RawValue>,
-    /// Other text.
+    /// The body, if it is other text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_text: Option<&'a str>,
-    /// No text.
+    /// The body, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
@@ -54,17 +54,17 @@ impl<'a> From<&'a Record> for Written<'a> {
     }
 }
 
-/// The text as JSON, if it is some and the same bytes come back.
+/// Returns the text as JSON, if it is valid and gives the same bytes back.
 fn one_line(text: &str) -> Option<&RawValue> {
     if text.contains(['\n', '\r']) {
         return None;
     }
     let json: &RawValue = serde_json::from_str(text).ok()?;
-    // Blanks around it would be lost.
+    // Surrounding blanks would be lost.
     (json.get().len() == text.len()).then_some(json)
 }
 
-/// All properties of AMQP 0-9-1 by their names there.
+/// The properties of AMQP 0-9-1, by their names there.
 #[derive(Serialize)]
 struct Properties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ struct Properties<'a> {
     cluster_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<Headers<'a>>,
-    /// Headers that are nested too deep for a line.
+    /// Headers nested too deep for a line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out_headers: Vec<&'a str>,
 }
@@ -131,7 +131,7 @@ impl<'a> Properties<'a> {
 struct Headers<'a>(&'a FieldTable);
 
 impl<'a> Headers<'a> {
-    /// The headers that were published. The broker writes the offset when it delivers.
+    /// Returns the published headers. The broker adds the offset on delivery.
     fn all(&self) -> impl Iterator<Item = (&'a str, &'a AMQPValue)> + use<'a> {
         let all = self.0.inner().iter().map(|(name, value)| (name.as_str(), value));
         all.filter(|(name, _)| *name != STREAM_OFFSET)

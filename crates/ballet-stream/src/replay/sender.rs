@@ -1,4 +1,4 @@
-//! Sends messages with confirms in flight, over as many connections as it takes.
+//! Sends messages with several unconfirmed at a time, over any number of connections.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,11 +11,11 @@ use futures_util::StreamExt;
 
 use crate::record::Record;
 
-/// The messages that may be unconfirmed.
+/// The most unconfirmed messages.
 const IN_FLIGHT: usize = 1_000;
 const CONNECTION: &str = "ballet replay";
 
-/// Why the sending ends.
+/// The reason why the sending ends.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -38,7 +38,7 @@ pub enum SendError {
     NotTaken {
         /// The message's type.
         event_type: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -55,19 +55,19 @@ struct InFlight {
     confirmed: bool,
 }
 
-/// Sends messages in order. After a lost connection it sends again what is not confirmed, so a message may
-/// arrive twice, under the same id.
+/// Sends messages in order. After a lost connection it sends the unconfirmed ones again, so a message may arrive
+/// twice, under the same id.
 pub struct Sender {
     broker: Arc<dyn Broker>,
     link: Option<Link>,
     backoff: Backoff,
-    /// The messages that are not confirmed, and those behind them.
+    /// The unconfirmed messages, and those after them.
     flight: VecDeque<InFlight>,
     confirmed: u64,
 }
 
 impl Sender {
-    /// Connects.
+    /// Opens a connection.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Sender {
         Ok(Self { broker, link, backoff, flight, confirmed: 0 })
     }
 
-    /// The number of messages up to the first that is not confirmed.
+    /// Returns the number of messages before the first unconfirmed one.
     #[must_use]
     pub fn confirmed(&self) -> u64 {
         self.confirmed
@@ -94,7 +94,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn send(&mut self, message: Publish) -> Result<(), SendError> {
         while self.flight.len() >= IN_FLIGHT {
             self.wait().await?;
@@ -112,7 +112,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn finish(&mut self) -> Result<(), SendError> {
         while !self.flight.is_empty() {
             self.wait().await?;
@@ -123,11 +123,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Waits for answers, or for a new connection. Dropping the future loses nothing.
+    /// Waits for confirms, or for a new connection. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn wait(&mut self) -> Result<(), SendError> {
         let Some(link) = &mut self.link else { return self.connect_again().await };
         match link.confirms.next().await {
@@ -147,7 +147,7 @@ impl Sender {
         tokio::time::sleep(self.backoff.wait()).await;
         match connect(&*self.broker).await {
             Ok(link) => {
-                // Messages that were confirmed behind a gap go again, too: the numbers follow each other.
+                // Messages confirmed after a gap are sent again, too: the numbers follow each other.
                 for InFlight { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
@@ -161,7 +161,7 @@ impl Sender {
         }
     }
 
-    /// The connection is gone. It is an error if a new one would not help.
+    /// Handles a lost connection. It is an error if a new one would not help.
     fn lost(&mut self, error: BrokerError) -> Result<(), SendError> {
         self.link = None;
         match error {
@@ -210,8 +210,8 @@ async fn connect(broker: &dyn Broker) -> Result<Link, BrokerError> {
     Ok(Link { session, confirms, first: 1 })
 }
 
-/// The record as it was published. The broker would refuse another user's `user_id`, and writes
-/// `cluster_id` no more.
+/// Returns the record as it was published, without `user_id`, which the broker would refuse for another user, and
+/// `cluster_id`, which it no longer writes.
 #[must_use]
 pub fn to_publish(record: Record) -> Publish {
     let properties = match record.properties.user_id() {
