@@ -32,7 +32,7 @@ pub fn log_here() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         let shown = layer().with_test_writer().without_time().with_ansi(false);
-        let kept = layer().with_ansi(false).with_writer(Log);
+        let kept = layer().with_ansi(false).with_writer(LogWriter);
         registry()
             .with(shown.with_filter(LevelFilter::WARN))
             .with(kept.with_filter(LevelFilter::DEBUG))
@@ -41,9 +41,9 @@ pub fn log_here() {
     });
 }
 
-struct Log;
+struct LogWriter;
 
-impl io::Write for Log {
+impl io::Write for LogWriter {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         logged().write(text)
     }
@@ -53,7 +53,7 @@ impl io::Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

@@ -8,14 +8,14 @@ use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use crate::memory::objects::{Binding, Exchange, Kind, Queue, QueueOptions, Target};
+use crate::memory::objects::{Binding, BindingTarget, Exchange, Kind, Queue, QueueOptions};
 use crate::memory::session::MemorySession;
-use crate::memory::state::{State, lock};
+use crate::memory::state::{BrokerState, lock};
 
 /// A broker in memory. Clones share its state.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBroker {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<BrokerState>>,
 }
 
 /// Methods that build it and look inside.
@@ -65,8 +65,8 @@ impl MemoryBroker {
             let part = |name: &str| text(&binding[name]).unwrap_or_default();
             let (source, destination) = (part("source"), part("destination"));
             let target = match binding["destination_type"].as_str() {
-                Some("exchange") => Target::Exchange(destination),
-                _ => Target::Queue(destination),
+                Some("exchange") => BindingTarget::Exchange(destination),
+                _ => BindingTarget::Queue(destination),
             };
             let arguments = binding["arguments"].as_object().into_iter().flatten();
             let headers = arguments.filter(|(name, _)| *name != "x-match");
@@ -101,10 +101,16 @@ impl MemoryBroker {
 
     /// Binds a queue to an exchange.
     pub fn bind(&self, exchange: &str, key: &str, queue: &str) {
-        self.bind_to(exchange, key, Vec::new(), Target::Queue(queue.to_owned()));
+        self.bind_to(exchange, key, Vec::new(), BindingTarget::Queue(queue.to_owned()));
     }
 
-    fn bind_to(&self, source: &str, key: &str, headers: Vec<(String, String)>, target: Target) {
+    fn bind_to(
+        &self,
+        source: &str,
+        key: &str,
+        headers: Vec<(String, String)>,
+        target: BindingTarget,
+    ) {
         if let Some(source) = self.lock().exchanges.get_mut(source) {
             source.bindings.push(Binding { key: key.to_owned(), headers, target });
         }
@@ -167,7 +173,7 @@ impl MemoryBroker {
         self.lock().next_connection
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BrokerState> {
         lock(&self.state)
     }
 }

@@ -40,11 +40,11 @@ pub(super) struct Binding {
     pub(super) key: String,
     /// The headers that a message must have, for an exchange of kind `headers`.
     pub(super) headers: Vec<(String, String)>,
-    pub(super) target: Target,
+    pub(super) target: BindingTarget,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Target {
+pub(super) enum BindingTarget {
     Queue(String),
     Exchange(String),
 }
@@ -52,18 +52,18 @@ pub(super) enum Target {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) options: QueueOptions,
-    pub(super) ready: VecDeque<Message>,
+    pub(super) ready: VecDeque<QueuedMessage>,
     /// Connection and consumer tag of each consumer, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(super) struct QueuedMessage {
     pub(super) publish: Publish,
     pub(super) earlier_deliveries: i64,
 }
 
-impl Message {
+impl QueuedMessage {
     pub(super) fn deliver(&self, tag: u64) -> Delivery {
         let publish = &self.publish;
         let mut properties = publish.properties.clone();

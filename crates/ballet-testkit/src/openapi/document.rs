@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::openapi::judge::Judge;
+use crate::openapi::judge::SchemaJudge;
 use crate::openapi::schema::Schema;
 
 /// The methods of an operation.
@@ -12,15 +12,15 @@ pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// An OpenAPI document.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
-    pub(super) operations: Vec<Operation<'a>>,
+pub(super) struct ApiDocument<'a> {
+    pub(super) operations: Vec<RouteOperation<'a>>,
     /// The methods of each path, in capitals.
     pub(super) methods: BTreeMap<&'a str, Vec<String>>,
 }
 
 /// An operation on a route.
 #[derive(Debug)]
-pub(super) struct Operation<'a> {
+pub(super) struct RouteOperation<'a> {
     pub(super) id: &'a str,
     pub(super) method: String,
     pub(super) path: &'a str,
@@ -41,8 +41,8 @@ pub(super) struct Parameter<'a> {
     pub(super) schema: Schema<'a>,
 }
 
-impl<'a> Document<'a> {
-    pub(super) fn read(judge: &'a Judge<'a>) -> Result<Self, String> {
+impl<'a> ApiDocument<'a> {
+    pub(super) fn read(judge: &'a SchemaJudge<'a>) -> Result<Self, String> {
         let root = judge.root();
         if root["openapi"].as_str().is_none_or(|version| !version.starts_with("3.1.")) {
             return Err(format!("it is no OpenAPI 3.1 document: {}", root["openapi"]));
@@ -50,7 +50,7 @@ impl<'a> Document<'a> {
         let (mut operations, mut methods) = (Vec::new(), BTreeMap::new());
         for (path, item) in entries(&root["paths"]) {
             for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
-                let operation = Operation::read(judge, path, method, &item[*method])?;
+                let operation = RouteOperation::read(judge, path, method, &item[*method])?;
                 let all: &mut Vec<String> = methods.entry(path).or_default();
                 all.push(operation.method.clone());
                 operations.push(operation);
@@ -60,9 +60,9 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> Operation<'a> {
+impl<'a> RouteOperation<'a> {
     fn read(
-        judge: &'a Judge<'a>,
+        judge: &'a SchemaJudge<'a>,
         path: &'a str,
         method: &str,
         node: &'a Value,

@@ -11,14 +11,14 @@ use serde_json::Value;
 const DOCUMENT: &str = "document:/";
 
 /// Judges values by the schemas of one document.
-pub(super) struct Judge<'a> {
+pub(super) struct SchemaJudge<'a> {
     root: &'a Value,
     /// The JSON Pointer of each part of the document, by the part's address in memory.
     places: HashMap<usize, String>,
     compiled: Mutex<(Compiler, Schemas)>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> SchemaJudge<'a> {
     pub(super) fn new(root: &'a Value) -> Result<Self, String> {
         let mut compiler = Compiler::new();
         compiler.enable_format_assertions();
@@ -56,15 +56,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-impl fmt::Debug for Judge<'_> {
+impl fmt::Debug for SchemaJudge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge").finish_non_exhaustive()
+        f.debug_struct("SchemaJudge").finish_non_exhaustive()
     }
 }
 
 /// A check for one of the formats of whole numbers, which JSON Schema does not define.
-type Fits = fn(&Value) -> Result<(), Box<dyn std::error::Error>>;
-const INTEGERS: &[(&str, Fits)] = &[
+type FormatCheck = fn(&Value) -> Result<(), Box<dyn std::error::Error>>;
+const INTEGERS: &[(&str, FormatCheck)] = &[
     ("int32", |value| is_in(value, i32::MIN.into(), i32::MAX.into())),
     ("uint32", |value| is_in(value, 0, u32::MAX.into())),
     ("int64", |value| is_in(value, i64::MIN.into(), i64::MAX.into())),
@@ -144,7 +144,7 @@ mod tests {
             },
         } } }, "$defs": { "Line": { "type": "integer", "minimum": 1, "maximum": 9 } } });
         let schema = &root["paths"]["/carts/{id}"]["schema"];
-        let judge = Judge::new(&root).expect("a document");
+        let judge = SchemaJudge::new(&root).expect("a document");
         let id = "0193f7a0-0000-7000-8000-000000000001";
         let fits = json!({ "id": id, "lines": [1, 9], "note": null, "at": "2026-01-01T00:00:00.5Z",
             "size": 7, "json": "7" });

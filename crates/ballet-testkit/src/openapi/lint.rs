@@ -8,17 +8,17 @@ use serde_json::Value;
 use crate::openapi::document::{METHODS, entries};
 
 /// The fields of an object of OpenAPI 3.1, and those that are required.
-type Fields = (&'static [&'static str], &'static [&'static str]);
+type ObjectFields = (&'static [&'static str], &'static [&'static str]);
 
-const ROOT: Fields = (
+const ROOT: ObjectFields = (
     &["openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs"],
     &["openapi", "info", "paths"],
 );
-const INFO: Fields = (
+const INFO: ObjectFields = (
     &["title", "summary", "description", "termsOfService", "contact", "license", "version"],
     &["title", "version"],
 );
-const OPERATION: Fields = (
+const OPERATION: ObjectFields = (
     &[
         "tags",
         "summary",
@@ -33,33 +33,33 @@ const OPERATION: Fields = (
     ],
     &["operationId", "summary", "tags", "responses"],
 );
-const PARAMETER: Fields = (
+const PARAMETER: ObjectFields = (
     &["name", "in", "description", "required", "deprecated", "schema", "style", "explode"],
     &["name", "in", "description", "required", "schema"],
 );
-const BODY: Fields = (&["description", "content", "required"], &["content"]);
-const ANSWER: Fields = (&["description", "headers", "content"], &["description"]);
-const HEADER: Fields =
+const BODY: ObjectFields = (&["description", "content", "required"], &["content"]);
+const ANSWER: ObjectFields = (&["description", "headers", "content"], &["description"]);
+const HEADER: ObjectFields =
     (&["description", "required", "deprecated", "schema"], &["description", "schema"]);
-const MEDIA: Fields = (&["schema", "example", "examples"], &["schema"]);
+const MEDIA: ObjectFields = (&["schema", "example", "examples"], &["schema"]);
 /// The content type of an event stream, whose schema describes text.
 const STREAM: &str = "text/event-stream";
 
 /// Returns what would break client generators in a document, one sentence each.
 #[must_use]
 pub fn lint(document: &Value) -> Vec<String> {
-    let mut lint = Lint { document, found: Vec::new(), used: BTreeSet::new() };
+    let mut lint = DocumentLint { document, found: Vec::new(), used: BTreeSet::new() };
     lint.all();
     lint.found
 }
 
-struct Lint<'a> {
+struct DocumentLint<'a> {
     document: &'a Value,
     found: Vec<String>,
     used: BTreeSet<&'a str>,
 }
 
-impl<'a> Lint<'a> {
+impl<'a> DocumentLint<'a> {
     fn all(&mut self) {
         let document = self.document;
         self.fields("the document", document, ROOT);
@@ -202,7 +202,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn fields(&mut self, at: &str, object: &Value, (known, needed): Fields) {
+    fn fields(&mut self, at: &str, object: &Value, (known, needed): ObjectFields) {
         for name in needed.iter().filter(|name| is_nothing(&object[**name])) {
             self.found.push(format!("{at} has no {name}"));
         }

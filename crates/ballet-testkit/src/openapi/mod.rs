@@ -22,9 +22,9 @@ mod trial;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::openapi::document::Document;
-use crate::openapi::judge::Judge;
-use crate::openapi::trial::Trial;
+use crate::openapi::document::ApiDocument;
+use crate::openapi::judge::SchemaJudge;
+use crate::openapi::trial::ServiceTrial;
 
 pub use crate::openapi::lint::lint;
 
@@ -77,9 +77,9 @@ async fn try_out_as(
     let unreadable = |error: reqwest::Error| NoDocument(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
-    let judge = Judge::new(&root).map_err(NoDocument)?;
-    let document = Document::read(&judge).map_err(NoDocument)?;
+    let judge = SchemaJudge::new(&root).map_err(NoDocument)?;
+    let document = ApiDocument::read(&judge).map_err(NoDocument)?;
     let mut findings = lint(&root);
-    findings.extend(Trial::new(client, url, &document, seed).run(is_known, rounds).await);
+    findings.extend(ServiceTrial::new(client, url, &document, seed).run(is_known, rounds).await);
     Ok(findings)
 }

@@ -8,9 +8,9 @@ const MORE: u32 = 8;
 
 /// A regular expression.
 #[derive(Debug)]
-pub(super) struct Pattern(Hir);
+pub(super) struct RegexPattern(Hir);
 
-impl Pattern {
+impl RegexPattern {
     pub(super) fn parse(pattern: &str) -> Result<Self, String> {
         let hir = regex_syntax::parse(pattern);
         hir.map(Self).map_err(|error| format!("the pattern {pattern:?} cannot be read: {error}"))
@@ -75,7 +75,7 @@ mod tests {
     fn what_a_pattern_makes_matches_it() {
         let mut dice = Rng::with_seed(1);
         for pattern in ["^[A-Z]{3}$", "^[A-Za-z0-9._-]{1,64}$", "^(a|bc)+(-[0-9]+)*$", "x?y"] {
-            let (pattern, expected) = (Pattern::parse(pattern), Regex::new(pattern));
+            let (pattern, expected) = (RegexPattern::parse(pattern), Regex::new(pattern));
             let (pattern, expected) = (pattern.expect("a pattern"), expected.expect("a pattern"));
             for _ in 0..50 {
                 let text = pattern.sample(&mut dice);

@@ -12,7 +12,7 @@ const MOST: usize = 4 << 20;
 
 /// A request to one route.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Request {
+pub(super) struct TrialRequest {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
@@ -23,7 +23,7 @@ pub(super) struct Request {
 
 /// The answer to a request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     /// The content type without its parameters.
     pub(super) content_type: String,
@@ -35,12 +35,12 @@ pub(super) struct Answer {
 
 /// A part of a request: a parameter's name, or a pointer into the body.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RequestPart {
     pub(super) r#in: &'static str,
     pub(super) name: String,
 }
 
-impl Request {
+impl TrialRequest {
     /// Sets a parameter in a request to the route with this path.
     pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
         let put = |list: &mut Vec<(String, String)>| {
@@ -70,7 +70,7 @@ impl Request {
     }
 
     /// Sends it. A stream of events is read to the end of its first event.
-    pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
+    pub(super) async fn send(&self, client: &Client, url: &str) -> Result<HttpAnswer, String> {
         let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");
         let method =
             Method::from_bytes(self.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -105,11 +105,11 @@ impl Request {
             }
         }
         let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-        Ok(Answer { status, content_type, allow, location, body })
+        Ok(HttpAnswer { status, content_type, allow, location, body })
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Parses the body as JSON. A stream yields an object of its first event's fields.
     pub(super) fn json(&self) -> Result<Value, String> {
         if self.content_type == "text/event-stream" {
@@ -123,11 +123,11 @@ impl Answer {
     }
 
     /// Checks that the problem names this part of the request, or a part inside it.
-    pub(super) fn names(&self, place: Option<&Place>) -> Result<(), String> {
+    pub(super) fn names(&self, place: Option<&RequestPart>) -> Result<(), String> {
         let problem = self.json()?;
         let mut errors = problem["errors"].as_array().into_iter().flatten();
         let named = errors.any(|error| {
-            let Some(Place { r#in, name }) = place else { return true };
+            let Some(RequestPart { r#in, name }) = place else { return true };
             // A gateway sees that the path is wrong, but not which part of it.
             if *r#in == "path" && error["in"] == "path" && error.get("name").is_none() {
                 return true;
@@ -141,7 +141,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for TrialRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, path, query, headers, content_type, body } = self;
         write!(f, "{method} {path} {query:?} {headers:?} {content_type:?}")?;
@@ -152,7 +152,7 @@ impl fmt::Display for Request {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for HttpAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body: String = self.body.chars().take(2_000).collect();
         write!(f, "{} {:?} {body}", self.status, self.content_type)

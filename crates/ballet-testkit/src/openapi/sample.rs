@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use crate::openapi::schema::{Kind, Schema};
+use crate::openapi::schema::{JsonType, Schema};
 
 /// The most items or letters beyond the minimum, where there is no maximum.
 const MORE: usize = 4;
@@ -45,19 +45,19 @@ pub(super) fn sample(schema: Schema<'_>, dice: &mut Rng) -> Value {
     }
 }
 
-fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Rng) -> Value {
+fn of_kind(kind: JsonType, schema: Schema<'_>, dice: &mut Rng) -> Value {
     match kind {
-        Kind::Null => Value::Null,
-        Kind::Boolean => Value::Bool(dice.bool()),
-        Kind::Integer => number(schema, dice),
-        Kind::Number => real(schema, dice),
-        Kind::Text => Value::String(text(schema, dice)),
-        Kind::Array => {
+        JsonType::Null => Value::Null,
+        JsonType::Boolean => Value::Bool(dice.bool()),
+        JsonType::Integer => number(schema, dice),
+        JsonType::Number => real(schema, dice),
+        JsonType::Text => Value::String(text(schema, dice)),
+        JsonType::Array => {
             let size = size(schema, "Items", dice);
             let item = |_| schema.items().map_or(Value::Null, |items| sample(items, dice));
             (0..size).map(item).collect()
         }
-        Kind::Object => {
+        JsonType::Object => {
             let mut object = Map::new();
             for (name, property) in schema.properties() {
                 if schema.requires(name) || dice.bool() {
@@ -136,7 +136,7 @@ fn text(schema: Schema<'_>, dice: &mut Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::judge::Judge;
+    use crate::openapi::judge::SchemaJudge;
 
     #[test]
     fn what_is_made_for_a_schema_fits_it() {
@@ -159,7 +159,7 @@ mod tests {
             },
             "anyOf": [{ "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }],
         });
-        let judge = Judge::new(&root).expect("a document");
+        let judge = SchemaJudge::new(&root).expect("a document");
         let schema = Schema::new(&judge, &root);
         let mut dice = Rng::with_seed(3);
         for _ in 0..200 {

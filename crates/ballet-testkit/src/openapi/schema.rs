@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use crate::openapi::judge::Judge;
-use crate::openapi::pattern::Pattern;
+use crate::openapi::judge::SchemaJudge;
+use crate::openapi::pattern::RegexPattern;
 
 /// The largest number for a range without limits.
 const USUAL: f64 = 15_625.0;
 
 /// The types of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonType {
     Null,
     Boolean,
     Integer,
@@ -23,13 +23,13 @@ pub(super) enum Kind {
 /// A schema, with references followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schema<'a> {
-    judge: &'a Judge<'a>,
+    judge: &'a SchemaJudge<'a>,
     pub(super) node: &'a Value,
 }
 
 impl<'a> Schema<'a> {
     /// Makes the schema at `node`, which must be a part of the judge's document: references point into that.
-    pub(super) fn new(judge: &'a Judge<'a>, node: &'a Value) -> Self {
+    pub(super) fn new(judge: &'a SchemaJudge<'a>, node: &'a Value) -> Self {
         let node = match node["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
             Some(path) => judge.root().pointer(path).unwrap_or(node),
             None => node,
@@ -51,15 +51,15 @@ impl<'a> Schema<'a> {
     }
 
     /// Returns the types that `type` allows; none if there is no `type`.
-    pub(super) fn kinds(self) -> Vec<Kind> {
+    pub(super) fn kinds(self) -> Vec<JsonType> {
         let kind = |name: &Value| match name.as_str() {
-            Some("null") => Some(Kind::Null),
-            Some("boolean") => Some(Kind::Boolean),
-            Some("integer") => Some(Kind::Integer),
-            Some("number") => Some(Kind::Number),
-            Some("string") => Some(Kind::Text),
-            Some("array") => Some(Kind::Array),
-            Some("object") => Some(Kind::Object),
+            Some("null") => Some(JsonType::Null),
+            Some("boolean") => Some(JsonType::Boolean),
+            Some("integer") => Some(JsonType::Integer),
+            Some("number") => Some(JsonType::Number),
+            Some("string") => Some(JsonType::Text),
+            Some("array") => Some(JsonType::Array),
+            Some("object") => Some(JsonType::Object),
             _ => None,
         };
         match &self.node["type"] {
@@ -106,8 +106,8 @@ impl<'a> Schema<'a> {
         self.node["format"].as_str().unwrap_or_default()
     }
 
-    pub(super) fn pattern(self) -> Option<Result<Pattern, String>> {
-        self.node["pattern"].as_str().map(Pattern::parse)
+    pub(super) fn pattern(self) -> Option<Result<RegexPattern, String>> {
+        self.node["pattern"].as_str().map(RegexPattern::parse)
     }
 
     pub(super) fn size(self, keyword: &str) -> Option<usize> {

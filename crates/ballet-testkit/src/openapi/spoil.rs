@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use crate::openapi::document::Parameter;
 use crate::openapi::request::text_of;
 use crate::openapi::sample::sample;
-use crate::openapi::schema::{Kind, Schema};
+use crate::openapi::schema::{JsonType, Schema};
 
 /// A value with one wrong part.
 #[derive(Debug)]
-pub(super) struct Spoilt {
+pub(super) struct SpoiltValue {
     pub(super) value: Value,
     /// The place of the wrong part, as a JSON Pointer in a URI fragment.
     pub(super) pointer: String,
 }
 
 /// Spoils one part of a value that fits.
-pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option<Spoilt> {
+pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option<SpoiltValue> {
     let mut places = Vec::new();
     collect(schema, value, "", &mut places);
     let (pointer, schema) = dice.choice(&places)?;
@@ -28,10 +28,10 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option
         && dice.bool()
     {
         object.remove(*name);
-        return Some(Spoilt { value: spoilt, pointer: format!("#{pointer}/{name}") });
+        return Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}/{name}") });
     }
     *part = wrong(*schema, part, dice)?;
-    Some(Spoilt { value: spoilt, pointer: format!("#{pointer}") })
+    Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}") })
 }
 
 /// Returns a text that is no valid value of this parameter.
@@ -93,12 +93,12 @@ fn collect<'a>(
 fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
     let mut others = vec![json!(true), json!({ "a": 1 }), json!([[]]), json!("?!"), json!(-1.5)];
     others.push(Value::Null);
-    if schema.kinds().contains(&Kind::Integer) {
+    if schema.kinds().contains(&JsonType::Integer) {
         let (least, most) = schema.bounds();
         others.extend(i64::try_from(least - 1).map(Value::from));
         others.extend(i64::try_from(most + 1).map(Value::from));
     }
-    if schema.kinds().contains(&Kind::Number) {
+    if schema.kinds().contains(&JsonType::Number) {
         // The ends themselves may be beyond the range.
         let (least, most) = schema.range();
         others.extend([least - 1.0, least, most, most + 1.0].map(Value::from));

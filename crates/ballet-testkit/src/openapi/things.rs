@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use fastrand::Rng;
 use serde_json::{Map, Value};
 
-use crate::openapi::document::{Operation, Parameter};
+use crate::openapi::document::{Parameter, RouteOperation};
 use crate::openapi::schema::Schema;
 
 /// The most remembered values of one name.
@@ -15,9 +15,9 @@ const REMEMBERED: usize = 200;
 
 /// The values from earlier answers, by name.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<String, Vec<Value>>);
+pub(super) struct KnownValues(BTreeMap<String, Vec<Value>>);
 
-impl Known {
+impl KnownValues {
     /// Remembers the plain values in an answer.
     pub(super) fn learn(&mut self, value: &Value) {
         match value {
@@ -74,7 +74,7 @@ impl Things {
     }
 
     /// Draws a thing with all parameters of the route's path, and with as many of the body's fields as any other.
-    pub(super) fn any(&self, operation: &Operation<'_>, dice: &mut Rng) -> Option<&Thing> {
+    pub(super) fn any(&self, operation: &RouteOperation<'_>, dice: &mut Rng) -> Option<&Thing> {
         let has_path = |thing: &&Thing| {
             let mut path = operation.parameters.iter().filter(|one| one.place == "path");
             path.all(|one| value_of(thing, one).is_some())

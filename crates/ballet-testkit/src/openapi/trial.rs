@@ -6,11 +6,11 @@ use fastrand::Rng;
 use reqwest::Client;
 use serde_json::json;
 
-use crate::openapi::document::{Document, Operation};
-use crate::openapi::request::{Answer, Place, Request, text_of};
+use crate::openapi::document::{ApiDocument, RouteOperation};
+use crate::openapi::request::{HttpAnswer, RequestPart, TrialRequest, text_of};
 use crate::openapi::sample::sample;
 use crate::openapi::spoil::{spoil, wrong_text};
-use crate::openapi::things::{Known, Thing, Things, fields, value_of};
+use crate::openapi::things::{KnownValues, Thing, Things, fields, value_of};
 
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -23,12 +23,12 @@ const FINDINGS: usize = 4;
 const LARGE_TRIES: u32 = 4;
 
 /// A trial of all routes of a service.
-pub(super) struct Trial<'a> {
+pub(super) struct ServiceTrial<'a> {
     client: Client,
     url: &'a str,
-    document: &'a Document<'a>,
+    document: &'a ApiDocument<'a>,
     dice: Rng,
-    known: Known,
+    known: KnownValues,
     things: Things,
     /// Random numbers for the choice of things, separate so that `dice` decides everything else.
     luck: Rng,
@@ -39,9 +39,14 @@ pub(super) struct Trial<'a> {
     findings: Vec<String>,
 }
 
-impl<'a> Trial<'a> {
-    pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
-        let (known, things) = (Known::default(), Things::default());
+impl<'a> ServiceTrial<'a> {
+    pub(super) fn new(
+        client: Client,
+        url: &'a str,
+        document: &'a ApiDocument<'a>,
+        seed: u64,
+    ) -> Self {
+        let (known, things) = (KnownValues::default(), Things::default());
         let (succeeded, findings) = (BTreeSet::new(), Vec::new());
         let (dice, luck) = (Rng::with_seed(seed), Rng::with_seed(!seed));
         Self { client, url, document, dice, known, things, luck, keys: 0, succeeded, findings }
@@ -50,7 +55,7 @@ impl<'a> Trial<'a> {
     /// Runs the trial. `is_known` says that the requests carry credentials.
     pub(super) async fn run(mut self, is_known: bool, rounds: u32) -> Vec<String> {
         // The document does not say how to sign a request, so such routes can only refuse one without credentials.
-        let (signed, operations): (Vec<&Operation<'_>>, Vec<_>) = self
+        let (signed, operations): (Vec<&RouteOperation<'_>>, Vec<_>) = self
             .document
             .operations
             .iter()
@@ -82,7 +87,7 @@ impl<'a> Trial<'a> {
     }
 
     /// A route refuses every unsigned request: the example and any other.
-    async fn unsigned(&mut self, operation: &'a Operation<'a>, rounds: u32) {
+    async fn unsigned(&mut self, operation: &'a RouteOperation<'a>, rounds: u32) {
         for round in 0..rounds {
             let mut request = self.request(operation);
             request.body = operation.body.map(|(schema, example)| match round {
@@ -99,7 +104,7 @@ impl<'a> Trial<'a> {
 
     /// A route accepts the document's own example, unless the object it names is missing or in another state. Each
     /// route has to succeed at some time anyway.
-    async fn example(&mut self, operation: &'a Operation<'a>) {
+    async fn example(&mut self, operation: &'a RouteOperation<'a>) {
         let Some((schema, example)) = operation.body else { return };
         for what in schema.judge(example) {
             self.findings.push(format!("{}: the example of the body {what}", operation.id));
@@ -116,7 +121,7 @@ impl<'a> Trial<'a> {
 
     /// A route may refuse a request that the document allows for reasons that a schema cannot express, but not as
     /// unreadable.
-    async fn allowed(&mut self, operation: &'a Operation<'a>) {
+    async fn allowed(&mut self, operation: &'a RouteOperation<'a>) {
         let mut request = self.request(operation);
         let thing = self.thing(operation).unwrap_or_default();
         for parameter in operation.parameters.iter().filter(|one| one.place == "path") {
@@ -147,7 +152,7 @@ impl<'a> Trial<'a> {
     }
 
     /// A route refuses a request with one wrong part, and the problem names that part.
-    async fn forbidden(&mut self, operation: &'a Operation<'a>) {
+    async fn forbidden(&mut self, operation: &'a RouteOperation<'a>) {
         let mut request = self.request(operation);
         // The example has no other fault, so the problem has to be about the spoilt part.
         let by_example = self.dice.usize(..3) != 0;
@@ -160,12 +165,12 @@ impl<'a> Trial<'a> {
         let place = if let Some(parameter) = operation.parameters.get(chosen) {
             let Some(text) = wrong_text(parameter, &mut self.dice) else { return };
             request.set(operation.path, parameter, &text);
-            Some(Place { r#in: parameter.place, name: parameter.name.to_owned() })
+            Some(RequestPart { r#in: parameter.place, name: parameter.name.to_owned() })
         } else {
             let Some((schema, value)) = &mut body else { return };
             let Some(spoilt) = spoil(*schema, value, &mut self.dice) else { return };
             *value = spoilt.value;
-            by_example.then_some(Place { r#in: "body", name: spoilt.pointer })
+            by_example.then_some(RequestPart { r#in: "body", name: spoilt.pointer })
         };
         request.body = body.map(|(_, value)| value.to_string());
         self.send(operation, &request, |answer| match answer.status {
@@ -176,7 +181,7 @@ impl<'a> Trial<'a> {
     }
 
     /// A route refuses bodies that are not JSON, too large, or of another type.
-    async fn unreadable(&mut self, operation: &'a Operation<'a>) {
+    async fn unreadable(&mut self, operation: &'a RouteOperation<'a>) {
         let json = Some("application/json");
         let (deep, large) = ("[".repeat(100_000), format!("\"{}\"", "x".repeat(8 << 20)));
         let cases = [
@@ -203,14 +208,14 @@ impl<'a> Trial<'a> {
     }
 
     /// A route refuses a mistyped parameter name. Otherwise it would answer a different question.
-    async fn mistyped(&mut self, operation: &'a Operation<'a>) {
+    async fn mistyped(&mut self, operation: &'a RouteOperation<'a>) {
         if !operation.parameters.iter().any(|parameter| parameter.place == "query") {
             return;
         }
         let mut request = self.request(operation);
         let name = "an_unknown_parameter".to_owned();
         request.query.push((name.clone(), "1".to_owned()));
-        let place = Place { r#in: "query", name };
+        let place = RequestPart { r#in: "query", name };
         self.send(operation, &request, |answer| match answer.status {
             400 => answer.names(Some(&place)),
             _ => Err("no such parameter is in the document".to_owned()),
@@ -230,18 +235,21 @@ impl<'a> Trial<'a> {
                 // A gateway may check the key before the method.
                 let headers = vec![(IDEMPOTENCY_KEY.to_owned(), self.fresh_key())];
                 let (method, path) = (method.to_owned(), path.clone());
-                let request = Request { method, path, headers, ..Request::default() };
+                let request = TrialRequest { method, path, headers, ..TrialRequest::default() };
                 self.refused(&request, 405, methods).await;
             }
         }
         for path in ["/no/such/route", "/openapi.json/"] {
-            let request =
-                Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
+            let request = TrialRequest {
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                ..TrialRequest::default()
+            };
             self.refused(&request, 404, &[]).await;
         }
     }
 
-    async fn refused(&mut self, request: &Request, status: u16, allowed: &[String]) {
+    async fn refused(&mut self, request: &TrialRequest, status: u16, allowed: &[String]) {
         let found = match request.send(&self.client, self.url).await {
             Ok(answer) => answer,
             Err(error) => return self.find(&request.path, &format!("{request}: {error}")),
@@ -257,12 +265,12 @@ impl<'a> Trial<'a> {
     }
 
     /// Makes a request that the document allows, without a body.
-    fn request(&mut self, operation: &Operation<'_>) -> Request {
-        let mut request = Request {
+    fn request(&mut self, operation: &RouteOperation<'_>) -> TrialRequest {
+        let mut request = TrialRequest {
             method: operation.method.clone(),
             path: operation.path.to_owned(),
             content_type: operation.body.map(|_| "application/json"),
-            ..Request::default()
+            ..TrialRequest::default()
         };
         for parameter in &operation.parameters {
             if !parameter.required && self.dice.bool() {
@@ -284,7 +292,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Draws a thing for a route that has not succeeded yet, because its values may have to belong together.
-    fn thing(&mut self, operation: &Operation<'_>) -> Option<Thing> {
+    fn thing(&mut self, operation: &RouteOperation<'_>) -> Option<Thing> {
         let is_meant = !self.succeeded.contains(operation.id) && self.luck.bool();
         let thing = if is_meant { self.things.any(operation, &mut self.luck) } else { None };
         thing.cloned()
@@ -297,9 +305,9 @@ impl<'a> Trial<'a> {
 
     async fn send(
         &mut self,
-        operation: &'a Operation<'a>,
-        request: &Request,
-        expect: impl FnOnce(&Answer) -> Result<(), String>,
+        operation: &'a RouteOperation<'a>,
+        request: &TrialRequest,
+        expect: impl FnOnce(&HttpAnswer) -> Result<(), String>,
     ) {
         let mut answer = request.send(&self.client, self.url).await;
         // A server may refuse a large body without reading it, and the answer may be lost with the connection.
@@ -322,9 +330,9 @@ impl<'a> Trial<'a> {
     /// Checks that the document has this answer in this form.
     fn as_declared(
         &mut self,
-        operation: &'a Operation<'a>,
-        request: &Request,
-        answer: &Answer,
+        operation: &'a RouteOperation<'a>,
+        request: &TrialRequest,
+        answer: &HttpAnswer,
     ) -> Result<(), String> {
         if answer.status >= 500 {
             return Err("the service failed".to_owned());

@@ -79,7 +79,7 @@ pub struct Call {
 /// A contract with its bodies, as read from a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+struct ContractFile {
     /// The path of the service's contract, relative to this file.
     contract: PathBuf,
     step: Option<String>,
@@ -118,7 +118,7 @@ impl Contract {
     ///
     /// If one of the files is missing or wrong, in a sentence.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let case: Case = parsed(file)?;
+        let case: ContractFile = parsed(file)?;
         let contract = file.parent().unwrap_or(Path::new("")).join(&case.contract);
         let part = parsed::<ServiceContract>(&contract)?.part();
         let part = part.map_err(|why| format!("{} cannot be used: {why}", contract.display()))?;

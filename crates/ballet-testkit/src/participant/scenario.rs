@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
@@ -117,15 +117,15 @@ impl Scenario {
         program: &Program,
         contract: &Contract,
         patience: Duration,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), ScenarioFailure> {
         if self == Self::BrokerRestarted {
             let servers = Servers::own_broker(Options::fast()).await.map_err(said)?;
-            let world = World::new(&servers, program, contract, patience).await?;
+            let world = ScenarioWorld::new(&servers, program, contract, patience).await?;
             outages::broker(world, &servers).await?;
             return servers.stop().await.map_err(said);
         }
         let servers = Servers::shared().await.map_err(said)?;
-        let world = World::new(servers, program, contract, patience).await?;
+        let world = ScenarioWorld::new(servers, program, contract, patience).await?;
         match self {
             Self::Once => copies::once(world).await,
             Self::Twice => copies::twice(world).await,

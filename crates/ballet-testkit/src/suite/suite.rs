@@ -7,11 +7,11 @@ use ballet::{Participant, Service, Settings};
 use crate::suite::checks::run::failures;
 use crate::suite::rig::case::Case;
 use crate::suite::rig::outside::Outside;
-use crate::suite::rig::subject::Subject;
+use crate::suite::rig::tested_service::TestedService;
 
 /// A service whose steps are to be checked.
 pub struct Suite {
-    subject: Subject,
+    subject: TestedService,
 }
 
 impl Suite {
@@ -22,7 +22,7 @@ impl Suite {
         service: impl Fn(&Settings, &Outside) -> Service + Send + Sync + 'static,
     ) -> Self {
         Self {
-            subject: Subject {
+            subject: TestedService {
                 part: participant.part(),
                 service: Box::new(service),
                 reference: "",

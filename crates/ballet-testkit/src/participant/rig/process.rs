@@ -19,7 +19,7 @@ const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ProgramProcess {
     child: Child,
     pid: Pid,
     output: Output,
@@ -28,7 +28,7 @@ pub(crate) struct Process {
 
 type Output = Arc<Mutex<VecDeque<String>>>;
 
-impl Process {
+impl ProgramProcess {
     pub(crate) fn start(program: &Program, amqp_url: &str, database_url: &str) -> Result<Self> {
         let what = || format!("start {}", program.program.display());
         let mut command = Command::new(&program.program);

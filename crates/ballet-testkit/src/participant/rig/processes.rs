@@ -5,16 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::participant::program::Program;
-use crate::participant::rig::process::Process;
+use crate::participant::rig::process::ProgramProcess;
 use ballet_stage::wait_until;
 
 /// The processes of one program.
-pub(crate) struct Processes {
+pub(crate) struct ProgramProcesses {
     program: Program,
-    running: Mutex<Vec<Process>>,
+    running: Mutex<Vec<ProgramProcess>>,
 }
 
-impl Processes {
+impl ProgramProcesses {
     /// Starts with no process.
     pub(crate) fn of(program: Program) -> Self {
         Self { program, running: Mutex::default() }
@@ -22,7 +22,7 @@ impl Processes {
 
     /// Starts one more process. Returns how many run.
     pub(crate) fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
-        let process = Process::start(&self.program, amqp_url, database_url);
+        let process = ProgramProcess::start(&self.program, amqp_url, database_url);
         let process = process.map_err(|error| error.to_string())?;
         let mut running = self.running();
         running.push(process);
@@ -54,7 +54,7 @@ impl Processes {
     where
         F: Future<Output = Result<Option<T>, String>>,
     {
-        let ended = || self.running().iter_mut().find_map(Process::ended);
+        let ended = || self.running().iter_mut().find_map(ProgramProcess::ended);
         let found = wait_until(what, limit, || {
             let (ended, next) = (ended(), probe());
             async move {
@@ -67,17 +67,17 @@ impl Processes {
         match found.await {
             Ok(found) => found,
             Err(error) => {
-                let said: String = self.running().iter().map(Process::said).collect();
+                let said: String = self.running().iter().map(ProgramProcess::said).collect();
                 Err(format!("{error}\n  the program said\n{said}"))
             }
         }
     }
 
-    fn taken(&self) -> Vec<Process> {
+    fn taken(&self) -> Vec<ProgramProcess> {
         std::mem::take(&mut *self.running())
     }
 
-    fn running(&self) -> MutexGuard<'_, Vec<Process>> {
+    fn running(&self) -> MutexGuard<'_, Vec<ProgramProcess>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

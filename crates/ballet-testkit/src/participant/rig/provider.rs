@@ -21,7 +21,7 @@ const HEADER: &str = "idempotency-key";
 
 /// The provider's reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum ProviderMode {
     Answers,
     /// Answers 503, and does nothing.
     Away,
@@ -37,20 +37,20 @@ pub(crate) enum Mood {
 #[derive(Debug, Clone)]
 pub(crate) struct Provider {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<ProviderState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProviderState {
     calls: Calls,
-    mood: watch::Sender<Mood>,
-    asked: Mutex<Vec<Asked>>,
+    mode: watch::Sender<ProviderMode>,
+    asked: Mutex<Vec<ReceivedRequest>>,
     /// The sagas whose step it refuses.
     refused: Mutex<Vec<Uuid>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Asked {
+struct ReceivedRequest {
     /// Method and path.
     request: String,
     compensates: bool,
@@ -63,9 +63,9 @@ struct Asked {
 impl Provider {
     /// Starts a server on this machine.
     pub(crate) async fn start(calls: &Calls) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProviderState {
             calls: calls.clone(),
-            mood: watch::Sender::new(Mood::Answers),
+            mode: watch::Sender::new(ProviderMode::Answers),
             asked: Mutex::default(),
             refused: Mutex::default(),
         });
@@ -80,8 +80,8 @@ impl Provider {
         &self.url
     }
 
-    pub(crate) fn set(&self, mood: Mood) {
-        self.shared.mood.send_replace(mood);
+    pub(crate) fn set(&self, mode: ProviderMode) {
+        self.shared.mode.send_replace(mode);
     }
 
     /// Answers the step of a saga with a refusal.
@@ -107,25 +107,25 @@ impl Provider {
         wrong(&self.asked(), sagas)
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn asked(&self) -> Vec<ReceivedRequest> {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Shared {
-    fn refuses(&self, asked: &Asked) -> bool {
+impl ProviderState {
+    fn refuses(&self, asked: &ReceivedRequest) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         !asked.compensates && refused.iter().any(|saga| asked.is_of(*saga))
     }
 }
 
-impl Asked {
+impl ReceivedRequest {
     fn is_of(&self, saga: Uuid) -> bool {
         self.text.contains(&saga.to_string())
     }
 }
 
-fn wrong(asked: &[Asked], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+fn wrong(asked: &[ReceivedRequest], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut by_key: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for asked in asked {
@@ -165,7 +165,7 @@ fn wrong(asked: &[Asked], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
 }
 
 async fn answer(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ProviderState>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -179,30 +179,31 @@ async fn answer(
         return (StatusCode::NOT_IMPLEMENTED, known).into_response();
     };
     let key = headers.get(HEADER).and_then(|key| key.to_str().ok()).unwrap_or_default();
-    let mut asked = Asked {
+    let mut asked = ReceivedRequest {
         compensates: call.request == compensation.request,
         key: key.to_owned(),
         text: format!("{uri} {}", String::from_utf8_lossy(&body)),
         request,
         done: false,
     };
-    let note =
-        |asked: Asked| shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-    note(asked.clone());
-    let mut mood = shared.mood.subscribe();
-    let mood = match mood.wait_for(|mood| *mood != Mood::Waits).await {
-        Ok(mood) => *mood,
-        Err(_) => Mood::Away,
+    let note = |asked: ReceivedRequest| {
+        shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked)
     };
-    if mood == Mood::Away {
+    note(asked.clone());
+    let mut mode = shared.mode.subscribe();
+    let mode = match mode.wait_for(|mode| *mode != ProviderMode::Waits).await {
+        Ok(mode) => *mode,
+        Err(_) => ProviderMode::Away,
+    };
+    if mode == ProviderMode::Away {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let refusal = shared.calls.refusal.as_ref().filter(|_| shared.refuses(&asked));
     asked.done = refusal.is_none();
     note(asked);
-    match mood {
-        Mood::Silent => pending().await,
-        Mood::Loses => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    match mode {
+        ProviderMode::Silent => pending().await,
+        ProviderMode::Loses => StatusCode::GATEWAY_TIMEOUT.into_response(),
         _ => axum::Json(with_key(refusal.unwrap_or(&call.answer), key)).into_response(),
     }
 }
@@ -216,15 +217,21 @@ fn with_key(answer: &Value, key: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn asked(saga: Uuid, key: &str, compensates: bool) -> Asked {
+    fn asked(saga: Uuid, key: &str, compensates: bool) -> ReceivedRequest {
         let request = if compensates { "POST /refunds" } else { "POST /charges" }.to_owned();
-        Asked { request, compensates, key: key.to_owned(), text: saga.to_string(), done: true }
+        ReceivedRequest {
+            request,
+            compensates,
+            key: key.to_owned(),
+            text: saga.to_string(),
+            done: true,
+        }
     }
 
     #[test]
     fn keys_that_change_or_are_shared_or_missing_are_named() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let said = |asked: &[Asked]| wrong(asked, [one, two].into_iter()).join("\n");
+        let said = |asked: &[ReceivedRequest]| wrong(asked, [one, two].into_iter()).join("\n");
         let good = [
             asked(one, "a", false),
             asked(one, "a", false),

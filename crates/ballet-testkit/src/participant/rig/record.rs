@@ -13,13 +13,13 @@ const MANY: u32 = 1_000;
 
 /// A message as it was published.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct PublishedMessage {
     pub(crate) routing_key: String,
     pub(crate) properties: Value,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl PublishedMessage {
     pub(crate) fn property(&self, name: &str) -> &str {
         self.properties[name].as_str().unwrap_or_default()
     }
@@ -35,13 +35,13 @@ impl Seen {
 
 /// A record of all messages that have come so far.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct MessageRecord {
     /// The queue that gets a copy of each.
     queue: &'static str,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<PublishedMessage>>,
 }
 
-impl Record {
+impl MessageRecord {
     /// Starts to record, by exchange and binding key.
     pub(crate) async fn begin(
         env: &TestEnv,
@@ -59,7 +59,7 @@ impl Record {
     }
 
     /// Reads the new messages, and returns all.
-    pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<Seen>> {
+    pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<PublishedMessage>> {
         loop {
             let some = env.management().take(self.queue, MANY).await?;
             let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,9 +71,9 @@ impl Record {
     }
 }
 
-fn seen(message: &Value) -> Seen {
+fn seen(message: &Value) -> PublishedMessage {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Seen {
+    PublishedMessage {
         routing_key: text(&message["routing_key"]),
         properties: message["properties"].clone(),
         body: text(&message["payload"]),

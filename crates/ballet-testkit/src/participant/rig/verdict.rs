@@ -7,11 +7,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::participant::contract::{Contract, Types};
-use crate::participant::rig::record::Seen;
+use crate::participant::rig::record::PublishedMessage;
 
 /// The required end of a saga in the participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum SagaEnd {
     /// The step is done.
     Done,
     /// The step was done, and is undone.
@@ -26,16 +26,17 @@ pub(crate) enum End {
 
 /// The number of publications of each event, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
+struct EventCounts {
     done: usize,
     compensated: usize,
     refused: usize,
 }
 
-impl Counts {
-    fn of(types: &Types, saga: Uuid, all: &[Seen]) -> Self {
+impl EventCounts {
+    fn of(types: &Types, saga: Uuid, all: &[PublishedMessage]) -> Self {
         let count = |event: EventType| {
-            let of_saga = |seen: &&Seen| seen.is_of(saga) && seen.routing_key == event.name();
+            let of_saga =
+                |seen: &&PublishedMessage| seen.is_of(saga) && seen.routing_key == event.name();
             let ids: BTreeSet<&str> =
                 all.iter().filter(of_saga).map(|seen| seen.property("message_id")).collect();
             ids.len()
@@ -48,7 +49,7 @@ impl Counts {
     }
 }
 
-impl End {
+impl SagaEnd {
     /// Returns what is wrong if the effect and events of a saga do not fit this end.
     pub(crate) fn check(
         self,
@@ -56,13 +57,13 @@ impl End {
         types: &Types,
         saga: Uuid,
         effect: i64,
-        seen: &[Seen],
+        seen: &[PublishedMessage],
     ) -> Result<(), String> {
-        let counts = Counts::of(types, saga, seen);
+        let counts = EventCounts::of(types, saga, seen);
         if self.is(contract, effect, counts) {
             return Ok(());
         }
-        let Counts { done, compensated, refused } = counts;
+        let EventCounts { done, compensated, refused } = counts;
         Err(format!(
             "saga {saga} should be {self:?}: its effect is {effect} (done: {}), published are \
              {done} of {}, {compensated} of {} and {refused} refusals, counted by ids",
@@ -70,8 +71,8 @@ impl End {
         ))
     }
 
-    fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
-        let of = |done, compensated| counts == Counts { done, compensated, refused: 0 };
+    fn is(self, contract: &Contract, effect: i64, counts: EventCounts) -> bool {
+        let of = |done, compensated| counts == EventCounts { done, compensated, refused: 0 };
         match self {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
@@ -82,7 +83,7 @@ impl End {
                 effect == 0 && (of(1, 1) || of(0, 0) || late)
             }
             Self::Refused => {
-                effect == 0 && counts == Counts { done: 0, compensated: 0, refused: 1 }
+                effect == 0 && counts == EventCounts { done: 0, compensated: 0, refused: 1 }
             }
         }
     }
@@ -93,7 +94,7 @@ impl End {
 pub(crate) fn check_events(
     contract: &Contract,
     types: &Types,
-    seen: &[Seen],
+    seen: &[PublishedMessage],
     sent: &BTreeMap<Uuid, Vec<Uuid>>,
 ) -> Result<(), String> {
     for event in seen {
@@ -112,7 +113,7 @@ pub(crate) fn check_events(
 fn lacks(
     contract: &Contract,
     types: &Types,
-    seen: &Seen,
+    seen: &PublishedMessage,
     saga: Uuid,
     sent: &[Uuid],
 ) -> Vec<String> {

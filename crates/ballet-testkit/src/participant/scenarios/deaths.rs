@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 use ballet::Clock;
 use ballet_stage::Link;
 
@@ -23,12 +23,12 @@ const SLOWER: Duration = Duration::from_millis(100);
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
 /// The process dies while it handles a message: one of several is done, the others are not.
-pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
         let before = world.surely_seen().await?.len();
         for _ in 0..6 {
-            let saga = world.saga(End::Done);
+            let saga = world.saga(SagaEnd::Done);
             world.trigger(saga).await?;
         }
         world
@@ -45,9 +45,9 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
 }
 
 /// The process dies after its commit, before it could publish.
-pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for moment in (0..MOMENTS).take(ROUNDS) {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
@@ -62,9 +62,11 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
 }
 
 /// The broker gets the event, but its confirm is lost with the connection.
-pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn without_the_confirm(
+    mut world: ScenarioWorld<'_>,
+) -> Result<(), ScenarioFailure> {
     for _ in 0..ROUNDS {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Deaf);
         world.database.set(Link::Open);
@@ -76,9 +78,9 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
             .await?;
         world.amqp.cut();
         world.amqp.set(Link::Open);
-        world.becomes(saga, End::Done).await?;
+        world.becomes(saga, SagaEnd::Done).await?;
         // The program is back when it handles another message.
-        let next = world.saga(End::Done);
+        let next = world.saga(SagaEnd::Done);
         world.trigger(next).await?;
         world.is_done(next).await?;
     }
@@ -86,10 +88,12 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
 }
 
 /// An event must not be visible before its effect is committed.
-pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn not_before_the_commit(
+    mut world: ScenarioWorld<'_>,
+) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(VERY_SLOW));
     for _ in 0..ROUNDS {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         world.trigger(saga).await?;
         let effect = world
             .until("an event", || async {
@@ -111,7 +115,7 @@ pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wr
 }
 
 /// The process is killed again and again while messages, copies and aborts come.
-pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..6 {
         load(&mut world).await?;
@@ -123,7 +127,7 @@ pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The process is asked to stop while messages come, and started again.
-pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..2 {
         load(&mut world).await?;
@@ -135,11 +139,11 @@ pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// Publishes for some more sagas, and waits until a random part of them is handled.
-pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
         let kind = number % 4;
-        let saga = world.saga(if kind < 2 { End::Done } else { End::Aborted });
+        let saga = world.saga(if kind < 2 { SagaEnd::Done } else { SagaEnd::Aborted });
         let ids = world.trigger(saga).await?;
         if kind == 1 {
             world.trigger_as(saga, &ids).await?;
@@ -163,7 +167,10 @@ pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
 
 /// Triggers a step while the database's link is blocked, and waits until the program holds the message and has sent a
 /// statement to the database.
-pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
+pub(super) async fn in_hand(
+    world: &mut ScenarioWorld<'_>,
+    saga: Uuid,
+) -> Result<(), ScenarioFailure> {
     // From then on, the message that it holds is this one.
     world.is_quiet().await?;
     let held = world.database.held();
@@ -178,7 +185,7 @@ pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wro
         .await
 }
 
-async fn committed(world: &World<'_>, saga: Uuid) -> Result<(), Wrong> {
+async fn committed(world: &ScenarioWorld<'_>, saga: Uuid) -> Result<(), ScenarioFailure> {
     world
         .until("the effect to be committed", || async {
             let effect = world.effect(saga).await?;

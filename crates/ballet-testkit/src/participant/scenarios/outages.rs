@@ -1,7 +1,7 @@
 //! Servers that become unavailable and return.
 
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
@@ -9,7 +9,7 @@ use ballet_stage::{Link, Servers};
 const ATTEMPTS: u64 = 3;
 
 /// The connections break again and again while messages come.
-pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for round in 0..6 {
         load(&mut world).await?;
@@ -25,15 +25,15 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The database is unavailable while messages come: none of them counts as a failure.
-pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for _ in 0..ROUNDS {
         // An idle program may notice the lost connection, and then take no message.
-        let in_its_hands = world.saga(End::Done);
+        let in_its_hands = world.saga(SagaEnd::Done);
         in_hand(&mut world, in_its_hands).await?;
         let wanted = world.database.refused() + ATTEMPTS;
         world.database.set(Link::Refused);
         for _ in 0..3 {
-            let saga = world.saga(End::Done);
+            let saga = world.saga(SagaEnd::Done);
             world.trigger(saga).await?;
         }
         world
@@ -49,7 +49,10 @@ pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The broker is killed, and comes back later.
-pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<(), Wrong> {
+pub(crate) async fn broker(
+    mut world: ScenarioWorld<'_>,
+    servers: &Servers,
+) -> Result<(), ScenarioFailure> {
     load(&mut world).await?;
     servers.rabbitmq().kill().await.map_err(said)?;
     world.amqp.set(Link::Refused);

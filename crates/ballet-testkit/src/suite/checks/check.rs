@@ -2,21 +2,21 @@
 
 use futures_util::future::LocalBoxFuture;
 
+use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::step_rig::StepRig;
-use crate::suite::rig::wrong::Checked;
 
-type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, Checked>;
+type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult>;
 
 /// A check, with the name for its failures.
-pub(crate) struct Check {
+pub(crate) struct StepCheck {
     pub(crate) name: String,
     pub(crate) run: Box<RunCheck>,
 }
 
-impl Check {
+impl StepCheck {
     pub(crate) fn new(
         name: impl Into<String>,
-        run: impl for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, Checked> + 'static,
+        run: impl for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult> + 'static,
     ) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
@@ -25,10 +25,10 @@ impl Check {
 /// Makes a check from an async function.
 macro_rules! check {
     ($name:expr, $run:expr) => {
-        $crate::suite::checks::check::Check::new($name, |rig| Box::pin($run(rig)))
+        $crate::suite::checks::check::StepCheck::new($name, |rig| Box::pin($run(rig)))
     };
     ($name:expr, $run:expr, $($with:expr),+) => {
-        $crate::suite::checks::check::Check::new($name, move |rig| Box::pin($run(rig, $($with),+)))
+        $crate::suite::checks::check::StepCheck::new($name, move |rig| Box::pin($run(rig, $($with),+)))
     };
 }
 pub(crate) use check;

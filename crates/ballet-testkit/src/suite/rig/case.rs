@@ -34,7 +34,7 @@ pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Published> + Send + Sync>;
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
 /// The trigger of a step.
-pub(crate) enum Trigger {
+pub(crate) enum CaseTrigger {
     Events(Events),
     /// A request that begins a saga: path and body.
     Request(&'static str, Value),
@@ -44,10 +44,10 @@ pub(crate) enum Trigger {
 ///
 /// Every part is a function of the saga, because the suite runs each of them with many sagas.
 pub struct Case {
-    pub(crate) trigger: Trigger,
+    pub(crate) trigger: CaseTrigger,
     pub(crate) rows: Option<Statement>,
     pub(crate) after: Option<Events>,
-    pub(crate) refused: Option<Trigger>,
+    pub(crate) refused: Option<CaseTrigger>,
     pub(crate) refused_after: Option<Events>,
     pub(crate) abort: Option<Events>,
     pub(crate) failing: Option<(Statement, Events)>,
@@ -57,7 +57,7 @@ impl Case {
     /// Creates a case for a step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
     pub fn done_by(events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static) -> Self {
-        Self::new(Trigger::Events(Box::new(events)))
+        Self::new(CaseTrigger::Events(Box::new(events)))
     }
 
     /// Creates a case for a step that begins a saga, made done by `POST path` with this body. It combines only with
@@ -67,7 +67,7 @@ impl Case {
     /// # Panics
     /// If the body cannot be written as JSON.
     pub fn done_by_request(path: &'static str, body: &impl Serialize) -> Self {
-        Self::new(Trigger::Request(path, json(body)))
+        Self::new(CaseTrigger::Request(path, json(body)))
     }
 
     /// The parts that need a known saga, so they do not fit a request.
@@ -75,7 +75,7 @@ impl Case {
         let parts = [
             ("`given`", self.rows.is_some()),
             ("`after`", self.after.is_some()),
-            ("`refused_by`", matches!(self.refused, Some(Trigger::Events(_)))),
+            ("`refused_by`", matches!(self.refused, Some(CaseTrigger::Events(_)))),
             ("`refused_after`", self.refused_after.is_some()),
             ("`aborted_by`", self.abort.is_some()),
             ("`failing_on`", self.failing.is_some()),
@@ -83,7 +83,7 @@ impl Case {
         parts.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
     }
 
-    fn new(trigger: Trigger) -> Self {
+    fn new(trigger: CaseTrigger) -> Self {
         Self {
             trigger,
             rows: None,
@@ -118,7 +118,7 @@ impl Case {
         mut self,
         events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
-        self.refused = Some(Trigger::Events(Box::new(events)));
+        self.refused = Some(CaseTrigger::Events(Box::new(events)));
         self
     }
 
@@ -128,7 +128,7 @@ impl Case {
     /// # Panics
     /// If the body cannot be written as JSON.
     pub fn refused_by_request(mut self, path: &'static str, body: &impl Serialize) -> Self {
-        self.refused = Some(Trigger::Request(path, json(body)));
+        self.refused = Some(CaseTrigger::Request(path, json(body)));
         self
     }
 

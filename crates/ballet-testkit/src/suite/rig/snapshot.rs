@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use ballet::SagaId;
 
-use crate::suite::rig::wrong::{Checked, Wrong, ensure};
+use crate::suite::rig::check_result::{CheckFailure, CheckResult, ensure};
 
 /// The length of a UUID's text.
 const UUID: usize = 36;
 
 /// The outcome of a run, as lines of text. Names replace the ids, so runs with different ids can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Snapshot {
+pub(crate) struct RunSnapshot {
     /// Rows that an undone or refused step must not leave.
     pub(crate) effects: Vec<String>,
     /// Other business rows, such as a note of a refusal.
@@ -26,7 +26,7 @@ pub(crate) struct Snapshot {
     pub(crate) astray: Vec<String>,
 }
 
-impl Snapshot {
+impl RunSnapshot {
     fn parts(&self) -> [(&'static str, &[String]); 6] {
         [
             ("effects", &self.effects),
@@ -45,9 +45,9 @@ impl Snapshot {
 
     /// Replaces ids by names, and sorts everything independently of ids.
     pub(crate) fn named(mut self, sagas: &[SagaId]) -> Self {
-        let sagas: Names =
+        let sagas: IdNames =
             sagas.iter().zip(1..).map(|(id, at)| (id.to_string(), format!("saga{at}"))).collect();
-        let mut ids = Names::new();
+        let mut ids = IdNames::new();
         for part in self.parts_mut() {
             for line in part.iter_mut() {
                 *line = rename(line, |id| sagas.get(id).cloned());
@@ -102,15 +102,15 @@ impl Snapshot {
 }
 
 /// Checks that two runs have left the same.
-pub(crate) fn same(found: &Snapshot, expected: &Snapshot) -> Checked {
+pub(crate) fn same(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     match found.difference(expected) {
         None => Ok(()),
-        Some(words) => Err(Wrong(format!("it differs from the undisturbed run:{words}"))),
+        Some(words) => Err(CheckFailure(format!("it differs from the undisturbed run:{words}"))),
     }
 }
 
 /// Checks that two runs have left the same effects.
-pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
+pub(crate) fn same_effects(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     ensure(found.effects == expected.effects, || {
         let (should, are) = (list(&expected.effects), list(&found.effects));
         format!("effects should be:{should}\n  and are:{are}")
@@ -118,26 +118,26 @@ pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
 }
 
 /// Checks that a done step has left an effect that the suite's queries show.
-pub(crate) fn visible(done: &Snapshot, before: &Snapshot) -> Checked {
+pub(crate) fn visible(done: &RunSnapshot, before: &RunSnapshot) -> CheckResult {
     ensure(done.effects != before.effects, || {
         "no effect is visible: the suite's queries do not show what the step does".to_owned()
     })
 }
 
 /// Checks that an undisturbed run sent no message elsewhere.
-pub(crate) fn nothing_astray(left: &Snapshot) -> Checked {
+pub(crate) fn nothing_astray(left: &RunSnapshot) -> CheckResult {
     ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
 }
 
 /// Checks that a run emitted exactly one event of a type.
-pub(crate) fn emitted(snapshot: &Snapshot, what: &str, event_type: &str) -> Checked {
+pub(crate) fn emitted(snapshot: &RunSnapshot, what: &str, event_type: &str) -> CheckResult {
     let count = snapshot.count(event_type);
     ensure(count == 1, || {
         format!("{what}, it emits {event_type} {count} times:{}", list(&snapshot.events))
     })
 }
 
-type Names = HashMap<String, String>;
+type IdNames = HashMap<String, String>;
 
 fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
@@ -177,11 +177,11 @@ fn is_uuid(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(saga: SagaId, other: &str) -> Snapshot {
-        Snapshot {
+    fn seen(saga: SagaId, other: &str) -> RunSnapshot {
+        RunSnapshot {
             effects: vec![format!("stock (ü,{other})"), format!("order ({saga})")],
             events: vec![format!("{saga} a.b.v1 {{\"id\":\"{other}\"}}")],
-            ..Snapshot::default()
+            ..RunSnapshot::default()
         }
     }
 

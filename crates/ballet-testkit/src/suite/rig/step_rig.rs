@@ -11,11 +11,11 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Case, Events, Trigger};
+use crate::suite::rig::case::{Case, CaseTrigger, Events};
+use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
-use crate::suite::rig::snapshot::Snapshot;
-use crate::suite::rig::subject::Subject;
-use crate::suite::rig::wrong::{Checked, Wrong};
+use crate::suite::rig::snapshot::RunSnapshot;
+use crate::suite::rig::tested_service::TestedService;
 use ballet_stage::Database;
 use ballet_stage::Postgres;
 
@@ -24,26 +24,26 @@ pub(crate) const SESSIONS: &str = "suite";
 
 /// One step under test, which all its checks use.
 pub(crate) struct StepRig<'a> {
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a TestedService,
     pub(crate) part: &'a StepPart,
     pub(crate) case: Case,
     pub(crate) definitions: Value,
     database: Database,
     context: Clock,
     starts: AtomicU64,
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedSnapshots,
 }
 
 /// The snapshots of undisturbed runs, with which the checks compare.
 #[derive(Debug, Default)]
-pub(crate) struct Expected {
-    pub(crate) before: Snapshot,
-    pub(crate) done: Snapshot,
-    pub(crate) refused: Snapshot,
+pub(crate) struct ExpectedSnapshots {
+    pub(crate) before: RunSnapshot,
+    pub(crate) done: RunSnapshot,
+    pub(crate) refused: RunSnapshot,
     /// The saga is aborted, and the step never triggered.
-    pub(crate) aborted: Snapshot,
+    pub(crate) aborted: RunSnapshot,
     /// The step is done, then the saga is aborted.
-    pub(crate) compensated: Snapshot,
+    pub(crate) compensated: RunSnapshot,
 }
 
 /// The part of a step's life that a check disturbs.
@@ -67,11 +67,15 @@ impl Phase {
 }
 
 impl<'a> StepRig<'a> {
-    pub(crate) async fn new(subject: &'a Subject, part: &'a StepPart, case: Case) -> Checked<Self> {
+    pub(crate) async fn new(
+        subject: &'a TestedService,
+        part: &'a StepPart,
+        case: Case,
+    ) -> CheckResult<Self> {
         let postgres = Postgres::shared().await?;
         let service = subject.part.service;
         let mut made = Database::prepared(postgres, part.name, &[service]).await?;
-        let missing = || Wrong(format!("no database was made for {service}"));
+        let missing = || CheckFailure(format!("no database was made for {service}"));
         let database = made.remove(service).ok_or_else(missing)?;
         let system = System { name: "suite", parts: vec![subject.part.clone()] };
         let system_context = Clock::system();
@@ -85,7 +89,7 @@ impl<'a> StepRig<'a> {
             database,
             context: Clock::standing(now, 0),
             starts: AtomicU64::new(1),
-            expected: Expected::default(),
+            expected: ExpectedSnapshots::default(),
         };
         // A first start creates the service's tables.
         let nobody = Arc::new(MemoryBroker::new());
@@ -99,7 +103,7 @@ impl<'a> StepRig<'a> {
         outside: &Outside,
         broker: Arc<dyn ballet_amqp::Broker>,
         limits: Option<(u16, u16)>,
-    ) -> Checked<ballet::Running> {
+    ) -> CheckResult<ballet::Running> {
         // New ids must differ from those of an earlier process.
         let seed = self.starts.fetch_add(1, Ordering::Relaxed);
         let now = self.context.now();
@@ -112,7 +116,7 @@ impl<'a> StepRig<'a> {
         Ok(service.clock(context).broker(broker).start(settings).await?)
     }
 
-    pub(crate) async fn connect(&self) -> Checked<PgConnection> {
+    pub(crate) async fn connect(&self) -> CheckResult<PgConnection> {
         let options: PgConnectOptions = self.database.url().parse()?;
         Ok(options.application_name(SESSIONS).connect().await?)
     }
@@ -126,21 +130,21 @@ impl<'a> StepRig<'a> {
     }
 
     /// Returns the events that make the step done. A request has none.
-    pub(crate) fn done(&self) -> Checked<&Events> {
+    pub(crate) fn done(&self) -> CheckResult<&Events> {
         match &self.case.trigger {
-            Trigger::Events(events) => Ok(events),
-            Trigger::Request(..) => Err(missing("events that make it done")),
+            CaseTrigger::Events(events) => Ok(events),
+            CaseTrigger::Request(..) => Err(missing("events that make it done")),
         }
     }
 
-    pub(crate) fn refused(&self) -> Checked<&Events> {
+    pub(crate) fn refused(&self) -> CheckResult<&Events> {
         match &self.case.refused {
-            Some(Trigger::Events(events)) => Ok(events),
-            Some(Trigger::Request(..)) | None => Err(missing("`refused_by`: it may refuse")),
+            Some(CaseTrigger::Events(events)) => Ok(events),
+            Some(CaseTrigger::Request(..)) | None => Err(missing("`refused_by`: it may refuse")),
         }
     }
 
-    pub(crate) fn abort(&self) -> Checked<&Events> {
+    pub(crate) fn abort(&self) -> CheckResult<&Events> {
         self.case.abort.as_ref().ok_or_else(|| missing("`aborted_by`: it may be aborted"))
     }
 
@@ -152,7 +156,7 @@ impl<'a> StepRig<'a> {
     }
 
     /// Returns the events that begin a phase.
-    pub(crate) fn events(&self, phase: Phase) -> Checked<&Events> {
+    pub(crate) fn events(&self, phase: Phase) -> CheckResult<&Events> {
         match phase {
             Phase::Run => self.done(),
             Phase::Refusal => self.refused(),
@@ -161,7 +165,7 @@ impl<'a> StepRig<'a> {
     }
 
     /// Returns the snapshot of an undisturbed phase.
-    pub(crate) const fn after(&self, phase: Phase) -> &Snapshot {
+    pub(crate) const fn after(&self, phase: Phase) -> &RunSnapshot {
         match phase {
             Phase::Run => &self.expected.done,
             Phase::Refusal => &self.expected.refused,
@@ -170,6 +174,6 @@ impl<'a> StepRig<'a> {
     }
 }
 
-pub(crate) fn missing(what: &str) -> Wrong {
-    Wrong(format!("the sample lacks {what}"))
+pub(crate) fn missing(what: &str) -> CheckFailure {
+    CheckFailure(format!("the sample lacks {what}"))
 }
