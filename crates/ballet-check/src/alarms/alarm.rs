@@ -10,7 +10,7 @@ pub(crate) struct Alarm {
     /// The condition, as a Prometheus expression.
     pub(crate) rings: &'static str,
     /// The causes that explain it. It does not ring while one of them holds, because each has its own alarm.
-    pub(crate) unless: &'static [Cause],
+    pub(crate) unless: &'static [AlarmCause],
     /// The number of minutes that the condition has to hold.
     pub(crate) minutes: u32,
     /// A sentence about the event. A label is written `{job}`.
@@ -21,7 +21,7 @@ pub(crate) struct Alarm {
 
 /// A cause that explains another alarm.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cause {
+pub(crate) struct AlarmCause {
     /// The labels that are the same in both. Without any, the cause explains the alarm for all services.
     pub(crate) on: &'static str,
     /// The condition, as a Prometheus expression.
@@ -51,7 +51,7 @@ impl Alarm {
     /// Returns the condition, limited by the causes.
     pub(crate) fn expression(&self) -> String {
         let mut expression = self.rings.to_owned();
-        for Cause { on, holds } in self.unless {
+        for AlarmCause { on, holds } in self.unless {
             expression += &format!(" unless on ({on}) ({holds})");
         }
         expression

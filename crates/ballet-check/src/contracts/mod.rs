@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use ballet_core::contract::{self, ContractError, ServiceContract};
 use ballet_core::{EventType, Key, Part, Problem, System, rules};
 
-use crate::contracts::schema::Shape;
+use crate::contracts::schema::SchemaShape;
 
 /// The folders of a workspace that may hold the systems' folders.
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
@@ -136,7 +136,7 @@ impl Contracts {
         let (own, others): (Vec<_>, Vec<_>) = self.contracts.iter().partition(by);
         let schemas = own.into_iter().chain(others).filter_map(|one| one.schemas().ok());
         let schema = schemas.flatten().find(|(known, _)| *known == event).map(|(_, schema)| schema);
-        schema.map(|schema| Shape::fields_of(&schema)).unwrap_or_default()
+        schema.map(|schema| SchemaShape::fields_of(&schema)).unwrap_or_default()
     }
 
     /// Returns the contracts, in the order of their services' names.

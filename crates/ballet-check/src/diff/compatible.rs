@@ -7,7 +7,7 @@ use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
+use crate::contracts::bodies::BodyType;
 use crate::diff::change::{Change, Rule};
 use crate::diff::events::word;
 use crate::diff::promise::{Promise, Promises};
@@ -18,7 +18,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     for service in old.names().union(&new.names()) {
         match (old.service(service), new.service(service)) {
             (Some(before), Some(after)) => {
-                let mut list = List { service, found: &mut found };
+                let mut list = ChangeList { service, found: &mut found };
                 list.events(before, after);
                 list.telemetry(before, after);
                 list.parts(&before.part, &after.part);
@@ -45,12 +45,12 @@ fn add(found: &mut Vec<Change>, service: &str, subject: &str, rule: Rule, what: 
     });
 }
 
-struct List<'a> {
+struct ChangeList<'a> {
     service: &'a str,
     found: &'a mut Vec<Change>,
 }
 
-impl List<'_> {
+impl ChangeList<'_> {
     fn add(&mut self, subject: &str, rule: Rule, what: &str) {
         add(self.found, self.service, subject, rule, what);
     }
@@ -78,7 +78,7 @@ impl List<'_> {
             };
             self.declaration(was, event);
             self.keys(event, &before.keys(event), &after.keys(event));
-            let what = What::Event(event);
+            let what = BodyType::Event(event);
             let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) else {
                 continue;
             };
@@ -88,7 +88,7 @@ impl List<'_> {
 
     fn telemetry(&mut self, before: &Promise, after: &Promise) {
         let service = self.service;
-        let writes = |promise: &Promise, name| promise.writes(What::Telemetry(name)).is_some();
+        let writes = |promise: &Promise, name| promise.writes(BodyType::Telemetry(name)).is_some();
         let verb =
             |promise: &Promise, name| if writes(promise, name) { "publishes" } else { "reads" };
         for was in before.telemetry() {
@@ -109,7 +109,7 @@ impl List<'_> {
             } else if is_kept_here && (is.days(), is.bytes()) != (was.days(), was.bytes()) {
                 self.add(name, Rule::Changed, "its streams keep more");
             }
-            let what = What::Telemetry(name);
+            let what = BodyType::Telemetry(name);
             if let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) {
                 self.body(name, verb(after, name), one, other);
             }

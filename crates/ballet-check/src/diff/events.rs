@@ -3,7 +3,7 @@
 use ballet_core::{EventType, Role};
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
+use crate::contracts::bodies::BodyType;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
 
@@ -29,7 +29,7 @@ fn not_published(
     let from_outside = |all: &Promises| {
         all.declared(event).is_some_and(|event| !event.foreign_producers().is_empty())
     };
-    let is_published = |all: &Promises| all.is_published(What::Event(event));
+    let is_published = |all: &Promises| all.is_published(BodyType::Event(event));
     if !is_published(old) || is_published(new) || from_outside(new) {
         return;
     }

@@ -6,7 +6,7 @@ use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::{self, What, of, schemas};
+use crate::contracts::bodies::{self, BodyType, of, schemas};
 
 /// One version of a system's contracts.
 pub(super) struct Promises {
@@ -16,7 +16,7 @@ pub(super) struct Promises {
 /// The contract of one service.
 pub(super) struct Promise {
     pub(super) part: Part,
-    schemas: Vec<(What<'static>, Value)>,
+    schemas: Vec<(BodyType<'static>, Value)>,
     keys: Vec<(EventType, Key)>,
     telemetry: Vec<TelemetryType>,
 }
@@ -46,7 +46,7 @@ impl Promises {
     }
 
     /// Whether a service publishes it.
-    pub(super) fn is_published(&self, what: What<'_>) -> bool {
+    pub(super) fn is_published(&self, what: BodyType<'_>) -> bool {
         self.services().any(|promise| what.is_written_by(&promise.part))
     }
 
@@ -61,7 +61,7 @@ impl Promises {
     pub(super) fn body(&self, event: EventType) -> Option<&Value> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
-        named.into_iter().find_map(|promise| promise.schema(What::Event(event)))
+        named.into_iter().find_map(|promise| promise.schema(BodyType::Event(event)))
     }
 
     /// Returns the names of all telemetry.
@@ -71,7 +71,8 @@ impl Promises {
 
     /// Returns the services that read the telemetry.
     pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
-        let reads = self.services().filter(|one| one.reads(What::Telemetry(telemetry)).is_some());
+        let reads =
+            self.services().filter(|one| one.reads(BodyType::Telemetry(telemetry)).is_some());
         reads.map(|one| one.part.service).collect()
     }
 
@@ -81,13 +82,13 @@ impl Promises {
     }
 
     /// Returns all events and telemetry with a body.
-    pub(super) fn bodies(&self) -> impl Iterator<Item = What<'static>> {
+    pub(super) fn bodies(&self) -> impl Iterator<Item = BodyType<'static>> {
         self.services().flat_map(|promise| &promise.schemas).map(|(what, _)| *what)
     }
 }
 
 impl Promise {
-    pub(super) fn schema(&self, what: What<'_>) -> Option<&Value> {
+    pub(super) fn schema(&self, what: BodyType<'_>) -> Option<&Value> {
         of(&self.schemas, what)
     }
 
@@ -104,8 +105,8 @@ impl Promise {
     /// Returns the events in the contract.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
         self.schemas.iter().filter_map(|(what, _)| match what {
-            What::Event(event) => Some(*event),
-            What::Telemetry(_) => None,
+            BodyType::Event(event) => Some(*event),
+            BodyType::Telemetry(_) => None,
         })
     }
 
@@ -115,24 +116,24 @@ impl Promise {
     }
 
     /// Returns the schema of a body that the service writes.
-    pub(super) fn writes(&self, what: What<'_>) -> Option<&Value> {
+    pub(super) fn writes(&self, what: BodyType<'_>) -> Option<&Value> {
         self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
 
     /// Returns the schema of a body that it reads. A step's compensation reads the step's outcome from the ledger.
-    pub(super) fn reads(&self, what: What<'_>) -> Option<&Value> {
+    pub(super) fn reads(&self, what: BodyType<'_>) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);
-            steps.any(|step| What::Event(step.done) == what && step.kind.can_be_compensated())
+            steps.any(|step| BodyType::Event(step.done) == what && step.kind.can_be_compensated())
         };
         self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
 
     /// Returns the schema of the pages that fill its copy. The states in other events have the same type.
-    pub(super) fn keeps(&self, what: What<'_>) -> Option<&Value> {
+    pub(super) fn keeps(&self, what: BodyType<'_>) -> Option<&Value> {
         let is_page = || {
             let mut copies = self.part.copies.iter();
-            copies.any(|copy| What::Event(copy.republished) == what)
+            copies.any(|copy| BodyType::Event(copy.republished) == what)
         };
         self.schema(what).filter(|_| is_page())
     }

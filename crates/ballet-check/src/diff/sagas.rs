@@ -15,7 +15,8 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
             let of_saga =
                 after.and_then(|part| part.sagas.iter().find(|one| one.saga == saga.saga));
             let open = open_versions(&graphs, saga.saga);
-            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
+            let mut sagas =
+                SagaChanges { service: part.service, saga, open: &open, found: &mut found };
             if let Some(after) = of_saga {
                 sagas.whole(after);
                 sagas.aborts(after, &graphs[0], alone);
@@ -35,7 +36,8 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
         let known = graphs[0].sagas();
         for saga in part.sagas.iter().filter(|saga| known.contains(saga.saga)) {
             let open = open_versions(&graphs, saga.saga);
-            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
+            let mut sagas =
+                SagaChanges { service: part.service, saga, open: &open, found: &mut found };
             sagas.refusals(&graphs[0]);
         }
     }
@@ -51,7 +53,7 @@ fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     old.versions(saga).into_iter().filter(is_kept).collect()
 }
 
-struct Sagas<'a> {
+struct SagaChanges<'a> {
     service: &'static str,
     saga: &'a SagaPart,
     /// The versions in which a saga may be open.
@@ -59,7 +61,7 @@ struct Sagas<'a> {
     found: &'a mut Vec<Change>,
 }
 
-impl Sagas<'_> {
+impl SagaChanges<'_> {
     fn add(&mut self, subject: String, rule: Rule, what: String, advice: &str) {
         self.found.push(Change {
             subject,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
+use crate::contracts::bodies::BodyType;
 use crate::diff::bodies::next_major;
 use crate::diff::change::{Change, Rule};
 use crate::diff::promise::Promises;
@@ -28,7 +28,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
 
 /// Telemetry is gone while a service reads it.
 fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
-    let is_published = |all: &Promises| all.is_published(What::Telemetry(name));
+    let is_published = |all: &Promises| all.is_published(BodyType::Telemetry(name));
     let breaks = who(new.read_by(name), alone);
     if is_published(old) && !is_published(new) && !breaks.is_empty() {
         found.push(change(

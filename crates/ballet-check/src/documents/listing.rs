@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::contracts::Contracts;
 use crate::contracts::roles::{consumers, publishers};
-use crate::contracts::schema::Shape;
+use crate::contracts::schema::SchemaShape;
 
 /// The limit for types that contain themselves.
 const DEEPEST: usize = 6;
@@ -118,7 +118,7 @@ fn add(
     if depth == DEEPEST {
         return;
     }
-    for field in Shape::read(schema, definitions).fields {
+    for field in SchemaShape::read(schema, definitions).fields {
         let path = format!("{prefix}{}", field.name);
         let below = resolved(&schema["properties"][&field.name], definitions);
         let is_list = below["items"].is_object();

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{EventType, Graph, Key, Role};
 
-use crate::contracts::roles::{Consumer, consumers, publishers};
-use crate::contracts::schema::{Field, Shape};
+use crate::contracts::roles::{EventConsumer, consumers, publishers};
+use crate::contracts::schema::{SchemaField, SchemaShape};
 use crate::markdown::{anchor, code, codes};
 use crate::pages::catalog::Catalog;
 
@@ -42,7 +42,7 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
          who reacts to which.\n\n"
     );
     page += &contents(catalog);
-    let mut shown = Shown::default();
+    let mut shown = PrintedLists::default();
     for (event, shape) in &catalog.events {
         section(&mut page, graph, catalog, *event, &shape.meaning);
         page += &shown.content(event.name(), shape);
@@ -72,7 +72,7 @@ fn section(page: &mut String, graph: &Graph, catalog: &Catalog, event: EventType
 }
 
 /// Writes the section about telemetry and its readers.
-fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Shown) {
+fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut PrintedLists) {
     if catalog.telemetry.is_empty() {
         return;
     }
@@ -129,9 +129,9 @@ fn published_by(graph: &Graph, event: EventType) -> Option<String> {
 }
 
 /// Returns the consumers of an event with their purposes. Those with the same purpose are named together.
-fn consumed_by(consumers: &[Consumer]) -> String {
+fn consumed_by(consumers: &[EventConsumer]) -> String {
     let mut purposes: Vec<(String, Vec<&str>)> = Vec::new();
-    for Consumer { service, purpose } in consumers {
+    for EventConsumer { service, purpose } in consumers {
         let what = purpose.words();
         match purposes.iter_mut().find(|(other, _)| *other == what) {
             Some((_, services)) => services.push(service),
@@ -166,12 +166,12 @@ fn key(key: &Key) -> String {
 
 /// The lists of fields on the page so far, each with its heading.
 #[derive(Default)]
-struct Shown(Vec<(String, String)>);
+struct PrintedLists(Vec<(String, String)>);
 
-impl Shown {
+impl PrintedLists {
     /// Formats the fields or the values of a shape. A long list of fields is on the page only once.
-    fn content(&mut self, heading: &str, shape: &Shape) -> String {
-        let item = |field: &Field| {
+    fn content(&mut self, heading: &str, shape: &SchemaShape) -> String {
+        let item = |field: &SchemaField| {
             let optional = if field.required { "" } else { ", optional" };
             let what = paragraph(&field.meaning);
             format!("- {} ({}{optional}): {what}\n", code(&field.name), field.kind)

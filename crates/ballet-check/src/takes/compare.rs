@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use crate::takes::alternatives::{WriterAlternative, alternatives};
 use crate::takes::keywords::{is_known, item, names, places};
-use crate::takes::not_taken::{Kind, NotTaken};
+use crate::takes::mismatch::{Mismatch, MismatchKind};
 use crate::takes::range::{Range, is_width};
-use crate::takes::side::{Side, is_a, types, values};
-use crate::takes::written::{Written, alternatives};
+use crate::takes::schema_part::{SchemaPart, is_a, types, values};
 
 /// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
@@ -21,23 +21,23 @@ pub(crate) enum Doubt {
 }
 
 /// Returns everything that the writer may write and the reader does not accept.
-pub(crate) fn not_taken(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<NotTaken> {
-    let mut comparison = Comparison { doubt, open: Vec::new() };
-    let mut found = comparison.all(Side::top(reads), Side::top(writes), "");
+pub(crate) fn mismatches(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<Mismatch> {
+    let mut comparison = SchemaComparison { doubt, open: Vec::new() };
+    let mut found = comparison.all(SchemaPart::top(reads), SchemaPart::top(writes), "");
     found.sort();
     found.dedup();
     found
 }
 
-struct Comparison {
+struct SchemaComparison {
     doubt: Doubt,
     /// The pairs under comparison. A pair that recurs within itself adds nothing.
     open: Vec<(String, *const Value)>,
 }
 
-impl Comparison {
+impl SchemaComparison {
     /// Compares all alternatives of the writer. `path` ends with a point, or is empty.
-    fn all(&mut self, reads: Side<'_>, writes: Side<'_>, path: &str) -> Vec<NotTaken> {
+    fn all(&mut self, reads: SchemaPart<'_>, writes: SchemaPart<'_>, path: &str) -> Vec<Mismatch> {
         let written = alternatives(writes);
         written.iter().flat_map(|one| self.one(reads, one, writes, path)).collect()
     }
@@ -45,15 +45,15 @@ impl Comparison {
     /// Compares one alternative of the writer with the reader's schema.
     fn one(
         &mut self,
-        reads: Side<'_>,
-        one: &Written,
-        writes: Side<'_>,
+        reads: SchemaPart<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let own = match reads.part {
             Value::Bool(false) => {
-                return vec![NotTaken::new(
-                    Kind::FieldUnknown,
+                return vec![Mismatch::new(
+                    MismatchKind::FieldUnknown,
                     path,
                     format!("there is {}", name(path)),
                 )];
@@ -87,21 +87,22 @@ impl Comparison {
     /// as the intended one.
     fn any(
         &mut self,
-        list: &[Side<'_>],
-        one: &Written,
-        writes: Side<'_>,
+        list: &[SchemaPart<'_>],
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
-        let here = not_taken_here(one, path);
-        let mut meant: Option<Vec<NotTaken>> = None;
+    ) -> Vec<Mismatch> {
+        let here = rejected(one, path);
+        let mut meant: Option<Vec<Mismatch>> = None;
         for part in list {
             let found = self.one(*part, one, writes, path);
             if found.is_empty() {
                 return found;
             }
-            let is_other = found
-                .iter()
-                .any(|one| matches!(one.kind, Kind::Type | Kind::Value) && one.text == here.text);
+            let is_other = found.iter().any(|one| {
+                matches!(one.kind, MismatchKind::Type | MismatchKind::Value)
+                    && one.text == here.text
+            });
             if !is_other && meant.as_ref().is_none_or(|least| found.len() < least.len()) {
                 meant = Some(found);
             }
@@ -112,27 +113,27 @@ impl Comparison {
     /// Compares the keywords beside references and alternatives.
     fn own(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let wanted = types(own);
         match &one.json_type {
             Some(is) if wanted.is_empty() || wanted.iter().any(|want| is_a(is, want)) => {}
             None if wanted.is_empty() || self.doubt == Doubt::InFavour => {}
-            _ => return vec![not_taken_here(one, path)],
+            _ => return vec![rejected(one, path)],
         }
         if let Some(known) = values(own) {
             match &one.value {
                 Some(value) if known.contains(&value) => {}
-                Some(_) => return vec![not_taken_here(one, path)],
+                Some(_) => return vec![rejected(one, path)],
                 None if self.forgives(one) => {}
                 None => {
                     let what = one.json_type.as_deref().unwrap_or("value");
                     let text = format!("{} may be any {what}", name(path));
-                    return vec![NotTaken::new(Kind::Value, path, text)];
+                    return vec![Mismatch::new(MismatchKind::Value, path, text)];
                 }
             }
         }
@@ -169,11 +170,17 @@ impl Comparison {
     }
 
     /// Whether the writer's schema names no type, and that counts in its favour.
-    fn forgives(&self, one: &Written) -> bool {
+    fn forgives(&self, one: &WriterAlternative) -> bool {
         self.doubt == Doubt::InFavour && one.json_type.is_none()
     }
 
-    fn text(&self, own: &Map<String, Value>, one: &Written, path: &str, found: &mut Vec<NotTaken>) {
+    fn text(
+        &self,
+        own: &Map<String, Value>,
+        one: &WriterAlternative,
+        path: &str,
+        found: &mut Vec<Mismatch>,
+    ) {
         if self.forgives(one) {
             return;
         }
@@ -190,19 +197,19 @@ impl Comparison {
             if !is_same && !is_number {
                 let what = if keyword == "format" { "be no" } else { "not be like" };
                 let text = format!("{} may {what} `{wanted}`", name(path));
-                found.push(NotTaken::new(Kind::Format, path, text));
+                found.push(Mismatch::new(MismatchKind::Format, path, text));
             }
         }
     }
 
     fn items(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let (anything, mut found) = (Value::Bool(true), Vec::new());
         let says =
             |schema: &Map<_, _>| schema.contains_key("items") || schema.contains_key("prefixItems");
@@ -223,12 +230,12 @@ impl Comparison {
 
     fn fields(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let fields = |schema: &'_ Map<String, Value>, keyword| {
             schema.get(keyword).and_then(Value::as_object).cloned()
         };
@@ -252,14 +259,14 @@ impl Comparison {
         for name in names(own) {
             let place = format!("{path}{name}");
             if !given.contains_key(name) && !always.contains(&name) {
-                found.push(NotTaken::new(
-                    Kind::FieldMissing,
+                found.push(Mismatch::new(
+                    MismatchKind::FieldMissing,
                     &place,
                     format!("there is no `{place}`"),
                 ));
             } else if !always.contains(&name) {
                 let text = format!("`{place}` may be missing");
-                found.push(NotTaken::new(Kind::FieldOptional, &place, text));
+                found.push(Mismatch::new(MismatchKind::FieldOptional, &place, text));
             }
         }
         let (named, rest) = (own.get("properties"), own.get("additionalProperties"));
@@ -299,32 +306,34 @@ impl Comparison {
 }
 
 /// Adds the limits that the writer passes.
-fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &mut Vec<NotTaken>) {
+fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &mut Vec<Mismatch>) {
     let passed = [reads.passed_below(writes), reads.passed_above(writes)];
     for (limit, word) in passed.into_iter().zip(words) {
         let text = limit.map(|limit| format!("{} may be {word} {limit}", name(path)));
-        found.extend(text.map(|text| NotTaken::new(Kind::Range, path, text)));
+        found.extend(text.map(|text| Mismatch::new(MismatchKind::Range, path, text)));
     }
 }
 
 /// Reports a keyword of the reader that cannot be compared.
-fn unclear(keyword: &str, path: &str) -> NotTaken {
+fn unclear(keyword: &str, path: &str) -> Mismatch {
     let text = format!(
         "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
         name(path)
     );
-    NotTaken::new(Kind::Unclear, path, text)
+    Mismatch::new(MismatchKind::Unclear, path, text)
 }
 
 /// Reports an alternative that the reader does not accept at all.
-fn not_taken_here(one: &Written, path: &str) -> NotTaken {
+fn rejected(one: &WriterAlternative, path: &str) -> Mismatch {
     let name = name(path);
     match (&one.value, &one.json_type) {
-        (Some(value), _) => NotTaken::new(Kind::Value, path, format!("{name} may be `{value}`")),
-        (None, Some(json_type)) => {
-            NotTaken::new(Kind::Type, path, format!("{name} may be {json_type}"))
+        (Some(value), _) => {
+            Mismatch::new(MismatchKind::Value, path, format!("{name} may be `{value}`"))
         }
-        (None, None) => NotTaken::new(Kind::Type, path, format!("{name} may be anything")),
+        (None, Some(json_type)) => {
+            Mismatch::new(MismatchKind::Type, path, format!("{name} may be {json_type}"))
+        }
+        (None, None) => Mismatch::new(MismatchKind::Type, path, format!("{name} may be anything")),
     }
 }
 

@@ -14,7 +14,7 @@ const DEEPEST: usize = 128;
 
 /// A part of a schema, together with the document that its references point into.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
+struct BodySchema<'a> {
     whole: &'a Value,
     part: &'a Value,
     depth: usize,
@@ -23,12 +23,12 @@ struct Wanted<'a> {
 /// Returns the faults, each with its place.
 pub(crate) fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
-    let top = Wanted { whole: schema, part: schema, depth: 0 };
+    let top = BodySchema { whole: schema, part: schema, depth: 0 };
     top.fit(body, "", &mut faults);
     faults
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> BodySchema<'a> {
     fn at(self, part: &'a Value) -> Self {
         Self { part, depth: self.depth + 1, ..self }
     }

@@ -1,7 +1,7 @@
 //! Alarms about the foundations of services: processes, the broker and its objects, the gateway.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
-use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{BROKER_AWAY, DISCONNECTED, DOWN, UNREADY};
 
 pub(super) const ALARMS: &[Alarm] = &[
@@ -19,7 +19,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletServiceDown",
         severity: Critical,
         rings: "max by (job) (up) < 1",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "job",
             holds: "label_replace(max(ballet_connected{role=\"publish\"}) < 1, \"job\", \"rabbitmq\", \
                     \"\", \"\")",
@@ -65,7 +65,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletBindingMissing",
         severity: Critical,
         rings: "max by (exchange, to, key) (ballet_binding_missing) > 0",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "to",
             holds: "label_replace(ballet_queue_differs > 0, \"to\", \"$1\", \"queue\", \"(.+)\")",
         }],

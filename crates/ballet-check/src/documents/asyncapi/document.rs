@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::documents::asyncapi::facts::{of_received, of_sent};
 use crate::documents::asyncapi::messages::message;
-use crate::documents::asyncapi::schemas::Schemas;
+use crate::documents::asyncapi::schemas::ComponentSchemas;
 
 /// The version of the AMQP bindings.
 const BINDING: &str = "0.3.0";
 
-pub(super) struct Document {
+pub(super) struct AsyncApiDocument {
     vhost: &'static str,
     title: String,
     about: String,
@@ -21,10 +21,10 @@ pub(super) struct Document {
     channels: BTreeMap<String, Value>,
     operations: BTreeMap<String, Value>,
     messages: BTreeMap<&'static str, Value>,
-    schemas: Schemas,
+    schemas: ComponentSchemas,
 }
 
-impl Document {
+impl AsyncApiDocument {
     /// Creates a document without operations, but with all events of the contracts.
     pub(super) fn new<'a>(
         system: &'static str,
@@ -51,7 +51,7 @@ impl Document {
             channels: BTreeMap::new(),
             operations: BTreeMap::new(),
             messages: BTreeMap::new(),
-            schemas: Schemas::default(),
+            schemas: ComponentSchemas::default(),
         };
         let mut events: Vec<(bool, String, EventType, Value)> = Vec::new();
         let mut keys: Vec<(EventType, Key)> = Vec::new();

@@ -9,13 +9,13 @@ mod tests;
 
 use ballet_core::{Part, ServiceContract, System};
 
-use crate::documents::asyncapi::document::Document;
+use crate::documents::asyncapi::document::AsyncApiDocument;
 
 /// Returns the document of one service. `None` if the system has no such service.
 #[must_use]
 pub fn of_service(system: &System, contracts: &[ServiceContract], service: &str) -> Option<String> {
     let (part, contract) = both(system, contracts).find(|(part, _)| part.service == service)?;
-    let mut document = Document::new(system.name, Some(service), [contract]);
+    let mut document = AsyncApiDocument::new(system.name, Some(service), [contract]);
     document.service(part, contract);
     Some(document.text())
 }
@@ -23,7 +23,7 @@ pub fn of_service(system: &System, contracts: &[ServiceContract], service: &str)
 /// Returns the document of a whole system. The body of an event is that of the service that the event is named after.
 #[must_use]
 pub fn of_system(system: &System, contracts: &[ServiceContract]) -> String {
-    let mut document = Document::new(system.name, None, contracts);
+    let mut document = AsyncApiDocument::new(system.name, None, contracts);
     for (part, contract) in both(system, contracts) {
         document.service(part, contract);
     }

@@ -10,9 +10,9 @@ const OWN: &str = "#/$defs/";
 
 /// The schemas of a document, by name.
 #[derive(Debug, Default)]
-pub(super) struct Schemas(BTreeMap<String, Value>);
+pub(super) struct ComponentSchemas(BTreeMap<String, Value>);
 
-impl Schemas {
+impl ComponentSchemas {
     /// Adds the body of an event and the types in it. A type whose name is taken by another shape gets the event's
     /// name as a prefix.
     pub(super) fn add(&mut self, event: EventType, schema: &Value) {

@@ -3,7 +3,7 @@
 use schemars::Schema;
 use serde_json::{Value, json};
 
-use super::schemas::Schemas;
+use super::schemas::ComponentSchemas;
 use super::*;
 
 fn system() -> (System, Vec<ServiceContract>) {
@@ -106,7 +106,7 @@ fn types_of_one_name_and_two_shapes_stay_apart() {
     let line = &schemas["stock.stock_held.v1"]["properties"]["line"]["$ref"];
     assert_eq!(line, "#/components/schemas/stock.stock_held.v1.Line");
     // The same holds where only the referenced types differ.
-    let mut schemas = Schemas::default();
+    let mut schemas = ComponentSchemas::default();
     for (name, inner) in [("a.something_done.v1", "string"), ("b.something_done.v1", "integer")] {
         let schema = json!({ "$ref": "#/$defs/Outer", "$defs": {
             "Outer": { "items": { "$ref": "#/$defs/Inner" } }, "Inner": { "type": inner } } });

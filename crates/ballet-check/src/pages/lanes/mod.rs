@@ -3,7 +3,7 @@
 
 mod draw;
 mod marks;
-mod place;
+mod plan;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ pub use marks::{Mark, Marks};
 #[must_use]
 pub fn svg(graph: &Graph, saga: &str) -> String {
     let graph = graph.in_version(saga, graph.begun_version(saga));
-    let plan = place::plan(&graph, saga, 0);
+    let plan = plan::plan(&graph, saga, 0);
     if plan.boxes.is_empty() {
         return String::new();
     }
@@ -29,7 +29,7 @@ pub fn svg(graph: &Graph, saga: &str) -> String {
 #[must_use]
 pub fn marked(graph: &Graph, saga: &str, of: &dyn Fn(&str, &str) -> Marks) -> String {
     let graph = graph.in_version(saga, graph.begun_version(saga));
-    let plan = place::plan(&graph, saga, marks::LINES);
+    let plan = plan::plan(&graph, saga, marks::LINES);
     if plan.boxes.is_empty() {
         return String::new();
     }

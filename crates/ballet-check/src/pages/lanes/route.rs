@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pages::lanes::place::Plan;
+use crate::pages::lanes::plan::LanePlan;
 
 /// The width of a lane. This and the next constants are in pixels.
 pub(super) const LANE: usize = 136;
@@ -15,16 +15,16 @@ const TRACK: usize = 8;
 
 /// The coordinates of rows and lines.
 #[derive(Debug)]
-pub(super) struct Routed {
+pub(super) struct RoutedPlan {
     /// The upper edge of each row.
     pub(super) tops: Vec<usize>,
     pub(super) bottom: usize,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<RoutedLine>,
 }
 
 /// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RoutedLine {
     /// The lane of the publisher, which gives the colour.
     pub(super) lane: usize,
     pub(super) corners: Vec<(usize, usize)>,
@@ -33,7 +33,7 @@ pub(super) struct Line {
 /// The tracks in the gap above a row, or in the gutter on the left of a lane: one for each publisher.
 type Tracks = BTreeMap<usize, BTreeSet<usize>>;
 
-pub(super) fn route(plan: &Plan) -> Routed {
+pub(super) fn route(plan: &LanePlan) -> RoutedPlan {
     let (mut gaps, mut gutters) = (Tracks::new(), Tracks::new());
     for (to, target) in plan.boxes.iter().enumerate() {
         for from in &target.causes {
@@ -78,14 +78,14 @@ pub(super) fn route(plan: &Plan) -> Routed {
             }
             corners.push((into, tops[target.row]));
             corners.dedup();
-            lines.push(Line { lane: source.lane, corners });
+            lines.push(RoutedLine { lane: source.lane, corners });
         }
     }
-    Routed { tops, bottom: y, lines }
+    RoutedPlan { tops, bottom: y, lines }
 }
 
 /// Whether there is a row between them.
-fn is_far(plan: &Plan, from: usize, to: usize) -> bool {
+fn is_far(plan: &LanePlan, from: usize, to: usize) -> bool {
     plan.boxes[to].row > plan.boxes[from].row + 1
 }
 

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 /// A part of a schema, together with the document that its references point into.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Side<'a> {
+pub(super) struct SchemaPart<'a> {
     pub(super) whole: &'a Value,
     pub(super) part: &'a Value,
 }
 
-impl<'a> Side<'a> {
+impl<'a> SchemaPart<'a> {
     pub(super) const fn top(whole: &'a Value) -> Self {
         Self { whole, part: whole }
     }

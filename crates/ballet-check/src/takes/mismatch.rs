@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A mismatch, with its place in the body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NotTaken {
-    pub(crate) kind: Kind,
+pub(crate) struct Mismatch {
+    pub(crate) kind: MismatchKind,
     /// The place: `lines.quantity`. Empty for the whole body.
     pub(crate) path: String,
     /// A clause about the writer: "`note` may be missing".
@@ -14,7 +14,7 @@ pub(crate) struct NotTaken {
 
 /// The kind of a mismatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum MismatchKind {
     /// The reader requires a field that the writer does not have.
     FieldMissing,
     /// The reader requires a field that the writer may leave out.
@@ -33,14 +33,14 @@ pub(crate) enum Kind {
     Unclear,
 }
 
-impl NotTaken {
+impl Mismatch {
     /// Creates a mismatch. `path` may end with a point.
-    pub(crate) fn new(kind: Kind, path: &str, text: String) -> Self {
+    pub(crate) fn new(kind: MismatchKind, path: &str, text: String) -> Self {
         Self { kind, path: path.trim_end_matches('.').to_owned(), text }
     }
 }
 
-impl fmt::Display for NotTaken {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::takes::side::{Side, type_of, types, values};
+use crate::takes::schema_part::{SchemaPart, type_of, types, values};
 
 /// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
@@ -11,7 +11,7 @@ const MOST: usize = 512;
 
 /// One alternative of a writer.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
+pub(super) struct WriterAlternative {
     /// The schema's keywords, without alternatives and references.
     pub(super) schema: Map<String, Value>,
     /// The JSON type. `None` if the schema does not name it.
@@ -20,12 +20,12 @@ pub(super) struct Written {
 }
 
 /// Returns all alternatives of a writer.
-pub(super) fn alternatives(side: Side<'_>) -> Vec<Written> {
+pub(super) fn alternatives(side: SchemaPart<'_>) -> Vec<WriterAlternative> {
     schemas(side, 0).into_iter().flat_map(single).collect()
 }
 
 /// Returns the alternatives, each without `anyOf` and the like.
-fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
+fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
     let own = match side.part {
         Value::Bool(false) => return Vec::new(),
         Value::Object(own) => own,
@@ -109,7 +109,7 @@ fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<St
 }
 
 /// Returns one alternative for each type, or each value.
-fn single(schema: Map<String, Value>) -> Vec<Written> {
+fn single(schema: Map<String, Value>) -> Vec<WriterAlternative> {
     let allowed = types(&schema);
     if let Some(values) = values(&schema) {
         let fits = |value: &&&Value| {
@@ -118,7 +118,7 @@ fn single(schema: Map<String, Value>) -> Vec<Written> {
                 || allowed.contains(&of)
                 || of == "integer" && allowed.contains(&"number")
         };
-        let written = |value: &&Value| Written {
+        let written = |value: &&Value| WriterAlternative {
             schema: schema.clone(),
             json_type: Some(type_of(value).to_owned()),
             value: Some((*value).clone()),
@@ -126,9 +126,9 @@ fn single(schema: Map<String, Value>) -> Vec<Written> {
         return values.iter().filter(fits).map(written).collect();
     }
     if allowed.is_empty() {
-        return vec![Written { schema, json_type: None, value: None }];
+        return vec![WriterAlternative { schema, json_type: None, value: None }];
     }
-    let of_type = |one: &&str| Written {
+    let of_type = |one: &&str| WriterAlternative {
         schema: schema.clone(),
         json_type: Some((*one).to_owned()),
         value: None,
