@@ -68,7 +68,7 @@ impl Limits {
 
 /// The clients that watch the things of a service.
 #[derive(Debug)]
-pub struct Watchers<H: History>(Arc<Shared<H>>);
+pub struct Watchers<H: History>(Arc<WatchState<H>>);
 
 impl<H: History> Clone for Watchers<H> {
     fn clone(&self) -> Self {
@@ -77,17 +77,17 @@ impl<H: History> Clone for Watchers<H> {
 }
 
 #[derive(Debug)]
-struct Shared<H: History> {
+struct WatchState<H: History> {
     handle: Handle,
     places: Arc<Semaphore>,
     limits: Limits,
     changed: Changed<H>,
     owners: Mutex<HashMap<String, u16>>,
-    watched: Mutex<Watched<H>>,
+    watched: Mutex<WatchedThings<H>>,
 }
 
 #[derive(Debug)]
-struct Watched<H: History> {
+struct WatchedThings<H: History> {
     /// The history of each watched thing. A channel holds only the latest, so a slow client costs nothing; the
     /// changes that it missed are in the history.
     things: HashMap<H::Id, watch::Sender<H>>,
@@ -100,8 +100,8 @@ impl<H: History> Watchers<H> {
     #[must_use]
     pub fn new(handle: Handle, limits: Limits, changed: Changed<H>) -> Self {
         let places = Arc::new(Semaphore::new(usize::from(limits.all)));
-        let watched = Mutex::new(Watched { things: HashMap::new(), look: None });
-        Self(Arc::new(Shared {
+        let watched = Mutex::new(WatchedThings { things: HashMap::new(), look: None });
+        Self(Arc::new(WatchState {
             handle,
             places,
             limits,
@@ -129,14 +129,14 @@ impl<H: History> Watchers<H> {
             return Ok(None);
         }
         let latest = self.0.join(history);
-        let watcher = Watcher { latest, seen, handle: self.0.handle.clone(), _place: place };
-        Ok(Some(unfold(watcher, Watcher::next).boxed()))
+        let watcher = WatchingClient { latest, seen, handle: self.0.handle.clone(), _place: place };
+        Ok(Some(unfold(watcher, WatchingClient::next).boxed()))
     }
 }
 
-impl<H: History> Shared<H> {
+impl<H: History> WatchState<H> {
     /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
-    fn place(self: &Arc<Self>, owner: Option<String>) -> Result<Place<H>, Problem> {
+    fn place(self: &Arc<Self>, owner: Option<String>) -> Result<WatcherPlace<H>, Problem> {
         let Limits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);
         if let Some(owner) = &owner {
@@ -154,7 +154,7 @@ impl<H: History> Shared<H> {
         }
         // From here on the drop of the place gives it back.
         let shared = Arc::clone(self);
-        let own = Own { shared, owner };
+        let own = OwnerShare { shared, owner };
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             let detail = format!(
                 "{all} clients watch {things} here, the limit ({setting}): try again, or read now \
@@ -162,7 +162,7 @@ impl<H: History> Shared<H> {
             );
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         };
-        Ok(Place { _permit: permit, _own: own })
+        Ok(WatcherPlace { _permit: permit, _own: own })
     }
 
     fn owners(&self) -> MutexGuard<'_, HashMap<String, u16>> {
@@ -237,25 +237,25 @@ impl<H: History> Shared<H> {
         }
     }
 
-    fn watched(&self) -> MutexGuard<'_, Watched<H>> {
+    fn watched(&self) -> MutexGuard<'_, WatchedThings<H>> {
         // Nothing panics while the lock is held and the value half changed.
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A watcher's place, given back on drop.
-struct Place<H: History> {
+struct WatcherPlace<H: History> {
     _permit: OwnedSemaphorePermit,
-    _own: Own<H>,
+    _own: OwnerShare<H>,
 }
 
 /// Its share of the places of one owner.
-struct Own<H: History> {
-    shared: Arc<Shared<H>>,
+struct OwnerShare<H: History> {
+    shared: Arc<WatchState<H>>,
     owner: Option<String>,
 }
 
-impl<H: History> Drop for Own<H> {
+impl<H: History> Drop for OwnerShare<H> {
     fn drop(&mut self) {
         let Some(owner) = &self.owner else { return };
         let mut owners = self.shared.owners();
@@ -269,15 +269,15 @@ impl<H: History> Drop for Own<H> {
 }
 
 /// A client that watches a thing.
-struct Watcher<H: History> {
+struct WatchingClient<H: History> {
     latest: watch::Receiver<H>,
     /// The number of the last change that was sent.
     seen: u32,
     handle: Handle,
-    _place: Place<H>,
+    _place: WatcherPlace<H>,
 }
 
-impl<H: History> Watcher<H> {
+impl<H: History> WatchingClient<H> {
     /// Returns the next change. `None` after the last one, and when the service stops: the client then asks another
     /// replica for the rest.
     async fn next(mut self) -> Option<((u32, H::Change), Self)> {

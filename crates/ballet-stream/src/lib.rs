@@ -34,18 +34,18 @@ pub use filter::{
     pattern::Pattern,
 };
 pub use journal::{
-    at::{At, at, differs},
-    differs::Differs,
+    difference::Differs,
     end::{end, oldest},
     error::JournalError,
-    kept::{begins, begins_too_late},
+    lookup::{At, at, differs},
+    range::{begins, begins_too_late},
     reader::{Notice, Read, Reader},
     records::{CONNECTION as JOURNAL_CONNECTION, Records, is_undeliverable},
 };
 pub use record::Record;
 pub use recording::{
-    alone::alone,
     error::RecordingError,
+    file_lock::alone,
     header::Header,
     line::write_line,
     read::{Cut, Recording},

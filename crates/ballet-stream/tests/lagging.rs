@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 /// The journal that a connection finds.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+enum FoundJournal {
     /// A journal that ends with this offset.
     EndsWith(u64),
     /// A journal that lets no reader in.
@@ -27,14 +27,14 @@ enum Found {
     NoBroker,
 }
 
-use Found::{EndsWith, NoBroker, SlowlyFails, StartsAnew};
+use FoundJournal::{EndsWith, NoBroker, SlowlyFails, StartsAnew};
 
 #[derive(Debug)]
-struct Connections(Mutex<VecDeque<Found>>);
+struct Connections(Mutex<VecDeque<FoundJournal>>);
 
 #[derive(Debug)]
 struct Journal {
-    found: Found,
+    found: FoundJournal,
     peer: Peer,
 }
 
@@ -137,7 +137,7 @@ impl Session for Journal {
 }
 
 /// Reads on from offset 10 after a lost connection.
-async fn read(found: Vec<Found>) -> Result<Read, JournalError> {
+async fn read(found: Vec<FoundJournal>) -> Result<Read, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));
     let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");

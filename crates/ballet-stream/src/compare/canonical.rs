@@ -11,9 +11,9 @@ const LENGTH: usize = 36;
 
 /// Ids and times from outside, which are the same in every run.
 #[derive(Debug, Default)]
-pub(super) struct Given(HashSet<String>);
+pub(super) struct GivenValues(HashSet<String>);
 
-impl Given {
+impl GivenValues {
     /// Adds the ids and times in the body of an event from outside.
     pub(super) fn add(&mut self, body: &Value) {
         match body {
@@ -34,9 +34,9 @@ impl Given {
 
 /// The names of the ids of one side, after the events that made them. An id has the same name at every place.
 #[derive(Debug, Default)]
-pub(super) struct Names<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
+pub(super) struct IdNames<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
 
-impl<'a> Names<'a> {
+impl<'a> IdNames<'a> {
     /// Names an id, unless it has a name. `maker` is the message that made it.
     pub(super) fn give(&mut self, id: Uuid, maker: Option<&'a str>, name: &str) {
         self.0.entry(id).or_insert_with(|| (maker, name.to_owned()));
@@ -46,7 +46,7 @@ impl<'a> Names<'a> {
     pub(super) fn give_in(
         &mut self,
         body: &Value,
-        given: &Given,
+        given: &GivenValues,
         maker: Option<&'a str>,
         place: &mut String,
     ) {
@@ -103,8 +103,8 @@ fn is_time(text: &str) -> bool {
 /// Returns the body of a message with names for ids and a word for times.
 pub(super) fn canonical(
     body: &Value,
-    given: &Given,
-    names: &Names<'_>,
+    given: &GivenValues,
+    names: &IdNames<'_>,
     message: Option<&str>,
 ) -> Value {
     match body {

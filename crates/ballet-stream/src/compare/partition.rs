@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::compare::difference::Difference;
 use crate::compare::joins::Joins;
-use crate::compare::saga::{self, Rules};
+use crate::compare::saga::{self, ComparisonRules};
 use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::line::{read_line, write_line};
@@ -32,8 +32,8 @@ pub type Sagas = HashMap<Uuid, Uuid>;
 #[derive(Debug)]
 pub struct Comparison {
     folder: PathBuf,
-    expected: Side,
-    actual: Side,
+    expected: PartitionSide,
+    actual: PartitionSide,
     ignored: HashSet<String>,
     joins: Joins,
     made: MadeKeys,
@@ -50,7 +50,7 @@ pub struct Compared {
 }
 
 #[derive(Debug, Default)]
-struct Side {
+struct PartitionSide {
     /// The number of each saga, by its id in the stream. A number takes less memory per message than an id.
     sagas: HashMap<Uuid, u32>,
     /// The ids in the recording, by number.
@@ -82,7 +82,7 @@ impl Comparison {
         let side = |name: &str, all: Sagas| {
             let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
             let sagas = ids.into_iter().zip(0..).collect();
-            Side { sagas, recorded, begin: folder.join(name), ..Side::default() }
+            PartitionSide { sagas, recorded, begin: folder.join(name), ..PartitionSide::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
         let folder = folder.to_owned();
@@ -135,7 +135,9 @@ impl Comparison {
     pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
         let mut parts = Vec::new();
         for part in 0..PARTS {
-            let close = |side: &mut Side| side.close(part).map_err(|error| at(&self.folder, error));
+            let close = |side: &mut PartitionSide| {
+                side.close(part).map_err(|error| at(&self.folder, error))
+            };
             parts.push((close(&mut self.expected)?, close(&mut self.actual)?));
         }
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
@@ -165,7 +167,8 @@ impl Comparison {
         (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
     ) -> io::Result<(Compared, Vec<Difference>)> {
         let (mut compared, mut differences) = (Compared::default(), Vec::new());
-        let rules = Rules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
+        let rules =
+            ComparisonRules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
         let (mut expected, mut actual) = (read(expected.as_deref())?, read(actual.as_deref())?);
         let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
         for id in sagas {
@@ -189,7 +192,7 @@ impl Drop for Comparison {
     }
 }
 
-impl Side {
+impl PartitionSide {
     /// Writes the record to the file of its saga, if that is compared.
     fn add(&mut self, record: &Record) -> io::Result<bool> {
         let Some(saga) = self.saga(record) else { return Ok(false) };

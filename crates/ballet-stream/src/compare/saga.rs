@@ -6,7 +6,7 @@ use ballet_amqp::headers::{DEAD_REASON, text_header};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::compare::canonical::{Given, Names, canonical};
+use crate::compare::canonical::{GivenValues, IdNames, canonical};
 use crate::compare::depth::{Depths, LONGEST};
 use crate::compare::difference::{Change, Difference};
 use crate::compare::joins::Joins;
@@ -16,10 +16,10 @@ use crate::replay::made_keys::MadeKeys;
 use crate::replay::repeatable::Scope;
 
 /// The types of the events that led to one, then its own.
-type Path = Vec<String>;
+type EventPath = Vec<String>;
 
 /// The rules for the comparison of sagas.
-pub(super) struct Rules<'a> {
+pub(super) struct ComparisonRules<'a> {
     /// The names of fields that are left out.
     pub(super) ignored: &'a HashSet<String>,
     pub(super) joins: &'a Joins,
@@ -32,11 +32,11 @@ pub(super) fn compare(
     saga: &str,
     expected: &[Record],
     actual: &[Record],
-    rules: &Rules<'_>,
+    rules: &ComparisonRules<'_>,
     scope: Scope,
 ) -> Vec<Difference> {
-    let read = |records| Side::read(records, rules, scope.without);
-    let mut both: BTreeMap<Path, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
+    let read = |records| SagaSide::read(records, rules, scope.without);
+    let mut both: BTreeMap<EventPath, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
     for (path, events) in read(expected).events {
         both.entry(path).or_default().0 = events;
     }
@@ -74,15 +74,15 @@ struct SeenEvent {
 }
 
 /// The events of a saga on one side.
-struct Side {
-    events: BTreeMap<Path, Vec<SeenEvent>>,
+struct SagaSide {
+    events: BTreeMap<EventPath, Vec<SeenEvent>>,
 }
 
-impl Side {
-    fn read(records: &[Record], rules: &Rules<'_>, without: Option<&str>) -> Self {
+impl SagaSide {
+    fn read(records: &[Record], rules: &ComparisonRules<'_>, without: Option<&str>) -> Self {
         let joins = rules.joins;
-        let (mut given, mut new) = (Given::default(), Vec::new());
-        let mut names = Names::default();
+        let (mut given, mut new) = (GivenValues::default(), Vec::new());
+        let mut names = IdNames::default();
         let mut known = HashSet::new();
         let mut left_out = HashSet::new();
         // A message may come twice under one id; its dead letters, one in each service, have that id, too.
@@ -99,7 +99,7 @@ impl Side {
             .filter(|record| is_event(record))
             .filter_map(|record| Some((record.message_id()?, *record)))
             .collect();
-        let mut events: BTreeMap<Path, Vec<SeenEvent>> = BTreeMap::new();
+        let mut events: BTreeMap<EventPath, Vec<SeenEvent>> = BTreeMap::new();
         let mut depths = Depths::new(&by_id, joins);
         let mut nodes = Vec::new();
         for record in &first {
@@ -157,7 +157,7 @@ fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) 
 
 /// Returns the types of the events that led to this one, then its own. An event of a join follows all its triggers in
 /// a fixed order, because the last one is chance.
-fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path {
+fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> EventPath {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;
     while let Some(cause) = at.cause().and_then(|cause| by_id.get(cause))

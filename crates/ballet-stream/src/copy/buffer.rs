@@ -17,12 +17,12 @@ const RECORD: usize = 1_024;
 pub(crate) struct Buffer {
     most: usize,
     most_bytes: usize,
-    held: Mutex<Buffered>,
+    held: Mutex<BufferState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Buffered {
+struct BufferState {
     copied: VecDeque<Copied>,
     bytes: usize,
     /// The number of records dropped after the last buffered one.
@@ -97,12 +97,12 @@ impl Buffer {
         dropped.sum::<u64>() + held.dropped
     }
 
-    fn held(&self) -> MutexGuard<'_, Buffered> {
+    fn held(&self) -> MutexGuard<'_, BufferState> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Buffered {
+impl BufferState {
     fn take(&mut self) -> Option<Copied> {
         if self.copied.is_empty() {
             self.note_dropped();

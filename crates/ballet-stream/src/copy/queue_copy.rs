@@ -45,7 +45,7 @@ impl QueueCopy {
         id: Uuid,
     ) -> Result<Self, JournalError> {
         let bindings = bindings.iter().map(|it| (it.source.clone(), it.key.clone())).collect();
-        let mut wanted = Wanted { broker, queue: queue.to_owned(), bindings, id, attempts: 0 };
+        let mut wanted = CopyRequest { broker, queue: queue.to_owned(), bindings, id, attempts: 0 };
         let opened = wanted.open().await?;
         let (most, most_bytes) = (MOST_COPIES as usize, MOST_COPIED_BYTES as usize);
         let buffer = Arc::new(Buffer::new(most, most_bytes));
@@ -76,7 +76,7 @@ impl fmt::Debug for QueueCopy {
 }
 
 /// The copy to make: its queue and the bindings of that queue.
-struct Wanted {
+struct CopyRequest {
     broker: Arc<dyn Broker>,
     queue: String,
     bindings: Vec<(String, String)>,
@@ -84,14 +84,14 @@ struct Wanted {
     attempts: u64,
 }
 
-struct Opened {
+struct OpenedCopy {
     session: Arc<dyn Session>,
     name: String,
     deliveries: Deliveries,
 }
 
-impl Wanted {
-    async fn open(&mut self) -> Result<Opened, JournalError> {
+impl CopyRequest {
+    async fn open(&mut self) -> Result<OpenedCopy, JournalError> {
         let session = self.broker.connect(CONNECTION).await?;
         let opened = self.open_on(&session).await;
         if opened.is_err() {
@@ -100,7 +100,7 @@ impl Wanted {
         opened
     }
 
-    async fn open_on(&mut self, session: &Arc<dyn Session>) -> Result<Opened, JournalError> {
+    async fn open_on(&mut self, session: &Arc<dyn Session>) -> Result<OpenedCopy, JournalError> {
         let vhost = &session.peer().vhost;
         let object = Object::Queue(self.queue.clone());
         if session.find(&object).await? == Lookup::Absent {
@@ -128,12 +128,12 @@ impl Wanted {
             },
             error => error.into(),
         })?;
-        Ok(Opened { session: Arc::clone(session), name, deliveries })
+        Ok(OpenedCopy { session: Arc::clone(session), name, deliveries })
     }
 }
 
 /// Reads at full speed, and connects again, until it is aborted or refused.
-async fn fill(mut wanted: Wanted, mut opened: Opened, buffer: Arc<Buffer>) {
+async fn fill(mut wanted: CopyRequest, mut opened: OpenedCopy, buffer: Arc<Buffer>) {
     loop {
         let error = read(&mut opened, &buffer).await;
         if !error.is_loss() {
@@ -154,8 +154,8 @@ async fn fill(mut wanted: Wanted, mut opened: Opened, buffer: Arc<Buffer>) {
 }
 
 /// Reads until the connection ends.
-async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
-    let Opened { session, name, deliveries } = opened;
+async fn read(opened: &mut OpenedCopy, buffer: &Buffer) -> BrokerError {
+    let OpenedCopy { session, name, deliveries } = opened;
     let queue = Object::Queue(name.clone());
     let (mut looked, mut was_full) = (None::<Instant>, false);
     let (mut count, mut bytes) = (0_u64, 0_u64);

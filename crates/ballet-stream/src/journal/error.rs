@@ -2,7 +2,7 @@
 
 use ballet_amqp::BrokerError;
 
-use crate::journal::differs::Differs;
+use crate::journal::difference::Differs;
 
 /// An error of reading the journal.
 #[derive(Debug, thiserror::Error)]

@@ -9,10 +9,10 @@ use ballet_amqp::{Backoff, Broker, BrokerError, Delivery, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::journal::at::differs;
-use crate::journal::differs::Differs;
+use crate::journal::difference::Differs;
 use crate::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::journal::error::{JournalError, refused};
+use crate::journal::lookup::differs;
 use crate::journal::records::{CONNECTION, Records};
 use crate::record::Record;
 use crate::start::Start;

@@ -35,7 +35,7 @@ const SLOW: u64 = 100;
 
 /// The way in which deliveries are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asking {
+enum RequestMode {
     /// Many at a time, limited by their total size. One acknowledgement covers many.
     Fast,
     /// One by one: the broker sends each message before it begins with one that ends the connection.
@@ -43,10 +43,10 @@ enum Asking {
 }
 
 /// One connection to the journal.
-struct Reader {
+struct JournalConnection {
     session: Arc<dyn Session>,
     deliveries: Deliveries,
-    pace: Asking,
+    pace: RequestMode,
     ack_every: u64,
     read: u64,
     /// The delivery whose acknowledgement requests more.
@@ -60,10 +60,10 @@ struct Reader {
 /// connects again and continues after the last message.
 pub struct Records {
     broker: Arc<dyn Broker>,
-    reader: Option<Reader>,
+    reader: Option<JournalConnection>,
     /// The start of the next connection.
     start: StreamStart,
-    pace: Asking,
+    pace: RequestMode,
     ahead: Ahead,
     /// Whether the next connection uses another prefetch.
     adjusts: bool,
@@ -84,7 +84,7 @@ impl Records {
             broker,
             reader: None,
             start,
-            pace: Asking::Fast,
+            pace: RequestMode::Fast,
             ahead: Ahead::new(MOST_AHEAD),
             adjusts: false,
             earlier: 1,
@@ -143,7 +143,7 @@ impl Records {
             reader.read += 1;
             // A new connection then begins after this message.
             self.ahead.delivered(delivery.body.len());
-            self.adjusts = reader.pace == Asking::Fast && self.ahead.adjusts();
+            self.adjusts = reader.pace == RequestMode::Fast && self.ahead.adjusts();
         }
         true
     }
@@ -161,11 +161,12 @@ impl Records {
     }
 
     async fn read(&mut self) -> Result<Delivery, JournalError> {
-        let is_past = |reader: &Reader| reader.pace == Asking::Slow && reader.read >= SLOW;
+        let is_past =
+            |reader: &JournalConnection| reader.pace == RequestMode::Slow && reader.read >= SLOW;
         let is_past = self.reader.as_ref().is_some_and(is_past);
         if is_past || self.adjusts {
             if is_past {
-                self.pace = Asking::Fast;
+                self.pace = RequestMode::Fast;
             }
             self.adjusts = false;
             self.disconnect().await;
@@ -176,7 +177,7 @@ impl Records {
                 let (start, pace) = match self.start {
                     StreamStart::Offset(offset) if self.attempts > 0 => {
                         let back = self.attempts % (readable_before(&self.unreadable, offset) + 1);
-                        (StreamStart::Offset(offset - back), Asking::Fast)
+                        (StreamStart::Offset(offset - back), RequestMode::Fast)
                     }
                     start => (start, self.pace),
                 };
@@ -205,7 +206,7 @@ impl Records {
     async fn go_on(&mut self, error: BrokerError) -> Result<(), JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
-        self.pace = Asking::Slow;
+        self.pace = RequestMode::Slow;
         if got_some {
             return Ok(());
         }
@@ -271,17 +272,25 @@ fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
 async fn open(
     broker: &dyn Broker,
     start: StreamStart,
-    pace: Asking,
+    pace: RequestMode,
     ahead: u16,
-) -> Result<Reader, BrokerError> {
+) -> Result<JournalConnection, BrokerError> {
     let prefetch = match pace {
-        Asking::Fast => ahead,
-        Asking::Slow => 1,
+        RequestMode::Fast => ahead,
+        RequestMode::Slow => 1,
     };
     let session = broker.connect(CONNECTION).await?;
     let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;
     let ack_every = u64::from(prefetch / 4).max(1);
-    Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None, acking: None })
+    Ok(JournalConnection {
+        session,
+        deliveries,
+        pace,
+        ack_every,
+        read: 0,
+        to_ack: None,
+        acking: None,
+    })
 }
 
 /// Whether the broker lets anybody read. While a stream's writer restarts (with its node or its leader, or because

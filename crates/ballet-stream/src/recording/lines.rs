@@ -36,7 +36,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 
 /// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextLine {
     /// A line is in the buffer, without its end.
     Line,
     /// The file has ended. If it was cut off, its last line has this many bytes.
@@ -44,7 +44,7 @@ pub(crate) enum Next {
 }
 
 /// Reads the next line into `line`.
-pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<NextLine> {
     line.clear();
     match from.read_until(b'\n', line) {
         Ok(_) => {}
@@ -61,7 +61,7 @@ pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Nex
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-        return Ok(Next::Line);
+        return Ok(NextLine::Line);
     }
-    Ok(Next::End { left: line.len() })
+    Ok(NextLine::End { left: line.len() })
 }

@@ -8,8 +8,8 @@ use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::header::Header;
 use crate::recording::line::read_line;
-use crate::recording::lines::{self, Next};
-use crate::recording::rabtap::{self, Problem};
+use crate::recording::lines::{self, NextLine};
+use crate::recording::rabtap::{self, RabtapError};
 
 /// The place where a recording was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct Recording {
     path: PathBuf,
     header: Option<Header>,
     cut: Option<Cut>,
-    records: Records,
+    records: RecordSource,
 }
 
-enum Records {
+enum RecordSource {
     Ours { from: Box<dyn BufRead + Send>, line: u64, buffer: Vec<u8> },
-    Rabtap(Box<dyn Iterator<Item = Result<Record, Problem>> + Send>),
+    Rabtap(Box<dyn Iterator<Item = Result<Record, RabtapError>> + Send>),
     Ended,
 }
 
@@ -44,7 +44,12 @@ impl Recording {
         let foreign = |reason: String| RecordingError::Foreign { path: path.clone(), reason };
         if path.is_dir() {
             let saved = Box::new(rabtap::folder(&path).map_err(file_error)?);
-            return Ok(Self { path, header: None, cut: None, records: Records::Rabtap(saved) });
+            return Ok(Self {
+                path,
+                header: None,
+                cut: None,
+                records: RecordSource::Rabtap(saved),
+            });
         }
         let mut from = lines::open(&path).map_err(file_error)?;
         let mut buffer = Vec::new();
@@ -54,12 +59,12 @@ impl Recording {
                 return Err(foreign(reason));
             }
             let records = match first {
-                Next::Line => Records::Ours { from, line: 1, buffer },
-                Next::End { .. } => Records::Ended,
+                NextLine::Line => RecordSource::Ours { from, line: 1, buffer },
+                NextLine::End { .. } => RecordSource::Ended,
             };
             return Ok(Self { path, header: Some(header), cut: None, records });
         }
-        if buffer.is_empty() && first != Next::Line {
+        if buffer.is_empty() && first != NextLine::Line {
             return Err(foreign("it is empty".to_owned()));
         }
         let mut saved = rabtap::file(lines::open(&path).map_err(file_error)?).peekable();
@@ -68,7 +73,7 @@ impl Recording {
             Some(Err(problem)) => return Err(foreign(problem.reason.clone())),
             None => return Err(foreign("it is empty".to_owned())),
         }
-        let records = Records::Rabtap(Box::new(saved));
+        let records = RecordSource::Rabtap(Box::new(saved));
         Ok(Self { path, header: None, cut: None, records })
     }
 
@@ -88,11 +93,11 @@ impl Recording {
         let path = &self.path;
         let wrong = |line, reason| RecordingError::Line { path: path.clone(), line, reason };
         match &mut self.records {
-            Records::Ours { from, line, buffer } => {
+            RecordSource::Ours { from, line, buffer } => {
                 *line += 1;
                 match lines::next(&mut **from, buffer) {
-                    Ok(Next::Line) => {}
-                    Ok(Next::End { left }) => {
+                    Ok(NextLine::Line) => {}
+                    Ok(NextLine::End { left }) => {
                         self.cut = (left > 0).then_some(Cut { line: *line });
                         return Ok(None);
                     }
@@ -104,19 +109,19 @@ impl Recording {
                     wrong(*line, format!("{reason}; without this line the rest can be used"))
                 })
             }
-            Records::Rabtap(saved) => match saved.next() {
+            RecordSource::Rabtap(saved) => match saved.next() {
                 Some(Ok(record)) => Ok(Some(record)),
-                Some(Err(Problem { line: Some(line), is_cut: true, .. })) => {
+                Some(Err(RabtapError { line: Some(line), is_cut: true, .. })) => {
                     self.cut = Some(Cut { line });
                     Ok(None)
                 }
-                Some(Err(Problem { line: Some(line), reason, .. })) => Err(wrong(line, reason)),
-                Some(Err(Problem { reason, .. })) => {
+                Some(Err(RabtapError { line: Some(line), reason, .. })) => Err(wrong(line, reason)),
+                Some(Err(RabtapError { reason, .. })) => {
                     Err(RecordingError::Foreign { path: path.clone(), reason })
                 }
                 None => Ok(None),
             },
-            Records::Ended => Ok(None),
+            RecordSource::Ended => Ok(None),
         }
     }
 }
@@ -127,7 +132,7 @@ impl Iterator for Recording {
     fn next(&mut self) -> Option<Self::Item> {
         let read = self.read().transpose();
         if !matches!(read, Some(Ok(_))) {
-            self.records = Records::Ended;
+            self.records = RecordSource::Ended;
         }
         read
     }

@@ -34,9 +34,9 @@ pub(super) fn is_shallow(value: &AMQPValue) -> bool {
 }
 
 /// A header's value in its written form.
-pub(super) struct Json<'a>(pub(super) &'a AMQPValue);
+pub(super) struct HeaderJson<'a>(pub(super) &'a AMQPValue);
 
-impl Serialize for Json<'_> {
+impl Serialize for HeaderJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             AMQPValue::Void => to.serialize_unit(),
@@ -47,13 +47,15 @@ impl Serialize for Json<'_> {
                 Ok(text) => to.serialize_str(text),
                 Err(_) => tagged_as(to, "$text", &STANDARD.encode(text.as_bytes())),
             },
-            AMQPValue::FieldArray(values) => to.collect_seq(values.as_slice().iter().map(Json)),
+            AMQPValue::FieldArray(values) => {
+                to.collect_seq(values.as_slice().iter().map(HeaderJson))
+            }
             // A table that looks like a tag is itself put in a tag.
             AMQPValue::FieldTable(table) => {
                 let entries = table.inner().iter().map(|(name, value)| (name.as_str(), value));
                 match tag(entries) {
-                    Some(_) => tagged_as(to, "$table", &Table(table)),
-                    None => Table(table).serialize(to),
+                    Some(_) => tagged_as(to, "$table", &TableJson(table)),
+                    None => TableJson(table).serialize(to),
                 }
             }
             AMQPValue::ShortShortInt(value) => tagged_as(to, "$i8", value),
@@ -77,12 +79,12 @@ impl Serialize for Json<'_> {
     }
 }
 
-struct Table<'a>(&'a FieldTable);
+struct TableJson<'a>(&'a FieldTable);
 
-impl Serialize for Table<'_> {
+impl Serialize for TableJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let all = self.0.inner().iter();
-        to.collect_map(all.map(|(name, value)| (name.as_str(), Json(value))))
+        to.collect_map(all.map(|(name, value)| (name.as_str(), HeaderJson(value))))
     }
 }
 
@@ -96,22 +98,22 @@ fn tagged_as<S: Serializer>(
 
 /// The headers of a line. Common values are read without intermediate JSON.
 #[derive(Debug)]
-pub(crate) struct Headers<'a>(Vec<(Cow<'a, str>, Header)>);
+pub(crate) struct ParsedHeaders<'a>(Vec<(Cow<'a, str>, HeaderValue)>);
 
 #[derive(Debug)]
-enum Header {
+enum HeaderValue {
     Text(LongString),
     Other(Value),
 }
 
-impl Headers<'_> {
+impl ParsedHeaders<'_> {
     /// Returns the headers as a table.
     pub(super) fn into_table(self) -> Result<FieldTable, String> {
         let mut table = FieldTable::default();
         for (name, value) in self.0 {
             let value = match value {
-                Header::Text(text) => AMQPValue::LongString(text),
-                Header::Other(json) => from_json(&json)?,
+                HeaderValue::Text(text) => AMQPValue::LongString(text),
+                HeaderValue::Other(json) => from_json(&json)?,
             };
             table.insert(short(&name)?, value);
         }
@@ -119,28 +121,31 @@ impl Headers<'_> {
     }
 }
 
-impl From<Map<String, Value>> for Headers<'_> {
+impl From<Map<String, Value>> for ParsedHeaders<'_> {
     fn from(map: Map<String, Value>) -> Self {
-        Self(map.into_iter().map(|(name, json)| (name.into(), Header::Other(json))).collect())
+        Self(map.into_iter().map(|(name, json)| (name.into(), HeaderValue::Other(json))).collect())
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for ParsedHeaders<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct All<'a>(PhantomData<&'a ()>);
         impl<'de: 'a, 'a> Visitor<'de> for All<'a> {
-            type Value = Headers<'a>;
+            type Value = ParsedHeaders<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of headers")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'a>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<ParsedHeaders<'a>, A::Error> {
                 let mut all = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(HeaderName(name)) = map.next_key()? {
                     all.push((name, map.next_value()?));
                 }
-                Ok(Headers(all))
+                Ok(ParsedHeaders(all))
             }
         }
         from.deserialize_map(All(PhantomData))
@@ -148,9 +153,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
 }
 
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct HeaderName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Header {
+impl<'de> Deserialize<'de> for HeaderValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match <&RawValue>::deserialize(from)?.get() {
             text if is_plain(text) => Ok(Self::Text(text[1..text.len() - 1].into())),

@@ -11,8 +11,8 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::record::Record;
-use crate::recording::alone::alone;
 use crate::recording::error::RecordingError;
+use crate::recording::file_lock::alone;
 use crate::recording::header::Header;
 use crate::recording::line::{read_line, write_line};
 use crate::recording::lines::{is_packed, is_packed_by_name};
@@ -80,7 +80,7 @@ impl RecordingWriter {
         let mut file = file.map_err(|error| at(path, error))?;
         alone(&file).map_err(|error| at(path, error))?;
         let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
-        let mut whole = Whole::default();
+        let mut whole = CompleteLines::default();
         let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
         scanned.map_err(|error| at(path, error))?;
         let foreign = |reason: &str| RecordingError::Foreign {
@@ -215,14 +215,14 @@ fn at(path: &Path, error: io::Error) -> RecordingError {
 
 /// The complete lines of a file that may be cut off.
 #[derive(Default)]
-struct Whole {
+struct CompleteLines {
     header: Option<Header>,
     /// The last line after the header.
     last: Vec<u8>,
     length: u64,
 }
 
-impl Whole {
+impl CompleteLines {
     fn scan(&mut self, file: &mut File) -> io::Result<()> {
         let mut from = BufReader::with_capacity(1 << 17, file);
         self.lines(&mut from)

@@ -44,13 +44,13 @@ pub enum SendError {
 }
 
 /// A connection, and the number of the first message in flight on it.
-struct Link {
+struct SenderLink {
     session: Arc<dyn Session>,
     confirms: Confirms,
     first: u64,
 }
 
-struct InFlight {
+struct UnconfirmedMessage {
     message: Publish,
     confirmed: bool,
 }
@@ -59,10 +59,10 @@ struct InFlight {
 /// twice, under the same id.
 pub struct Sender {
     broker: Arc<dyn Broker>,
-    link: Option<Link>,
+    link: Option<SenderLink>,
     backoff: Backoff,
     /// The unconfirmed messages, and those after them.
-    flight: VecDeque<InFlight>,
+    flight: VecDeque<UnconfirmedMessage>,
     confirmed: u64,
 }
 
@@ -104,7 +104,7 @@ impl Sender {
         {
             self.lost(error)?;
         }
-        self.flight.push_back(InFlight { message, confirmed: false });
+        self.flight.push_back(UnconfirmedMessage { message, confirmed: false });
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Sender {
         match connect(&*self.broker).await {
             Ok(link) => {
                 // Messages confirmed after a gap are sent again, too: the numbers follow each other.
-                for InFlight { message, confirmed } in &mut self.flight {
+                for UnconfirmedMessage { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
                         return self.lost(error);
@@ -204,10 +204,10 @@ impl fmt::Debug for Sender {
     }
 }
 
-async fn connect(broker: &dyn Broker) -> Result<Link, BrokerError> {
+async fn connect(broker: &dyn Broker) -> Result<SenderLink, BrokerError> {
     let session = broker.connect(CONNECTION).await?;
     let confirms = session.confirms().await?;
-    Ok(Link { session, confirms, first: 1 })
+    Ok(SenderLink { session, confirms, first: 1 })
 }
 
 /// Returns the record as it was published, without `user_id`, which the broker would refuse for another user, and

@@ -7,7 +7,7 @@ use ballet_amqp::{Broker, StreamStart};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::journal::differs::Differs;
+use crate::journal::difference::Differs;
 use crate::journal::end::{FIRST_LIMIT, consume, last};
 use crate::journal::error::JournalError;
 use crate::journal::records::{CONNECTION, is_undeliverable};
