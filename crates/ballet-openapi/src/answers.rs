@@ -12,7 +12,7 @@ use crate::draft::Draft;
 /// The result of a handler, which describes itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what it answers",
-    note = "return `Json`, `Created`, `Accepted`, `NoContent`, `Either` or `Events`, alone or in a \
+    note = "return `Json`, `Created`, `Accepted`, `NoContent`, `Either` or `EventStream`, alone or in a \
             `Result<_, Problem>`, or implement `Answers`"
 )]
 pub trait Answers: IntoResponse {

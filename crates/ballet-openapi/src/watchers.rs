@@ -50,18 +50,18 @@ pub trait History: Clone + fmt::Debug + Send + Sync + 'static {
 }
 
 /// Reads the given things that have changed since.
-pub type Changed<H> = fn(Handle, Vec<H>) -> BoxFuture<'static, Result<Vec<H>, Failure>>;
+pub type ReadChanges<H> = fn(Handle, Vec<H>) -> BoxFuture<'static, Result<Vec<H>, Failure>>;
 
 /// The limits on the number of clients that watch at a time.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct WatchLimits {
     /// The limit for all clients.
     pub all: u16,
     /// The limit for one owner. Callers who see the things of all owners have only the common limit.
     pub owner: u16,
 }
 
-impl Limits {
+impl WatchLimits {
     /// Limits that are enough for the pages that a person has open.
     pub const DEFAULT: Self = Self { all: 1_000, owner: 16 };
 }
@@ -80,8 +80,8 @@ impl<H: History> Clone for Watchers<H> {
 struct WatchState<H: History> {
     handle: Handle,
     places: Arc<Semaphore>,
-    limits: Limits,
-    changed: Changed<H>,
+    limits: WatchLimits,
+    changed: ReadChanges<H>,
     owners: Mutex<HashMap<String, u16>>,
     watched: Mutex<WatchedThings<H>>,
 }
@@ -98,7 +98,7 @@ struct WatchedThings<H: History> {
 impl<H: History> Watchers<H> {
     /// Creates watchers without a client.
     #[must_use]
-    pub fn new(handle: Handle, limits: Limits, changed: Changed<H>) -> Self {
+    pub fn new(handle: Handle, limits: WatchLimits, changed: ReadChanges<H>) -> Self {
         let places = Arc::new(Semaphore::new(usize::from(limits.all)));
         let watched = Mutex::new(WatchedThings { things: HashMap::new(), look: None });
         Self(Arc::new(WatchState {
@@ -137,7 +137,7 @@ impl<H: History> Watchers<H> {
 impl<H: History> WatchState<H> {
     /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
     fn place(self: &Arc<Self>, owner: Option<String>) -> Result<WatcherPlace<H>, Problem> {
-        let Limits { all, owner: most } = self.limits;
+        let WatchLimits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);
         if let Some(owner) = &owner {
             let mut owners = self.owners();

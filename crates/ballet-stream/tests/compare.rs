@@ -9,7 +9,8 @@ use ballet_amqp::headers::DEAD_REASON;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{EventType, Key, MessageId, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
-    Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
+    ComparedSagas, Comparison, Difference, DifferenceKind, Joins, MadeKeys, NewIds, Record,
+    SagaScope, Survey,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -61,13 +62,17 @@ fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     records
 }
 
-fn differences(sagas: (Sagas, Sagas), expected: &[Record], actual: &[Record]) -> Vec<Difference> {
+fn differences(
+    sagas: (ComparedSagas, ComparedSagas),
+    expected: &[Record],
+    actual: &[Record],
+) -> Vec<Difference> {
     differences_by(|comparison| comparison, sagas, expected, actual)
 }
 
 fn differences_by(
     rules: impl FnOnce(Comparison) -> Comparison,
-    sagas: (Sagas, Sagas),
+    sagas: (ComparedSagas, ComparedSagas),
     expected: &[Record],
     actual: &[Record],
 ) -> Vec<Difference> {
@@ -92,8 +97,8 @@ fn differences_by(
     differences
 }
 
-fn same(number: u128) -> (Sagas, Sagas) {
-    let sagas: Sagas = HashMap::from([(id(0, number), id(0, number))]);
+fn same(number: u128) -> (ComparedSagas, ComparedSagas) {
+    let sagas: ComparedSagas = HashMap::from([(id(0, number), id(0, number))]);
     (sagas.clone(), sagas)
 }
 
@@ -138,7 +143,7 @@ proptest! {
         let mut less = actual.clone();
         let gone = less.remove(at);
         let found = differences(sagas.clone(), &expected, &shuffled(&less));
-        let is_missing = |found: &&Difference| matches!(found.change, Change::Missing { .. });
+        let is_missing = |found: &&Difference| matches!(found.change, DifferenceKind::Missing { .. });
         let named = |found: &&Difference| {
             found.path.last().is_some_and(|name| name == gone.event_type())
         };
@@ -150,8 +155,8 @@ proptest! {
         let pointers: Vec<&str> = found
             .iter()
             .filter_map(|found| match &found.change {
-                Change::Field { pointer, .. } => Some(pointer.as_str()),
-                Change::Missing { .. } | Change::New { .. } => None,
+                DifferenceKind::Field { pointer, .. } => Some(pointer.as_str()),
+                DifferenceKind::Missing { .. } | DifferenceKind::New { .. } => None,
             })
             .collect();
         prop_assert!(pointers.iter().any(|p| ["/quantity", "/weight"].contains(p)), "{found:?}");
@@ -168,7 +173,7 @@ fn an_id_has_to_stand_in_the_same_places() {
     let found = differences(same(7), &expected, &actual);
     let pointers: Vec<_> = found.iter().map(|found| &found.change).collect();
     assert!(
-        matches!(&pointers[..], [Change::Field { pointer, .. }] if pointer == "/line"),
+        matches!(&pointers[..], [DifferenceKind::Field { pointer, .. }] if pointer == "/line"),
         "{found:?}"
     );
 }
@@ -218,7 +223,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let places: Vec<_> = found
         .iter()
         .map(|found| match &found.change {
-            Change::Field { pointer, .. } => (found.path.join(" "), pointer.as_str()),
+            DifferenceKind::Field { pointer, .. } => (found.path.join(" "), pointer.as_str()),
             change => panic!("{change:?}"),
         })
         .collect();
@@ -238,7 +243,7 @@ fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
     let (expected, mut actual) = (&saga(1, 7, &[1, 2])[..3], saga(2, 7, &[1, 2]));
     assert_eq!(differences(same(7), expected, &actual).len(), 2, "what came later");
     let open = |mut comparison: Comparison| {
-        comparison.limit(id(0, 7), Scope { is_open: true, without: None });
+        comparison.limit(id(0, 7), SagaScope { is_open: true, without: None });
         comparison
     };
     assert_eq!(differences_by(open, same(7), expected, &actual), []);
@@ -270,7 +275,7 @@ fn what_a_service_answers_can_be_left_out_with_what_follows() {
     let (expected, mut actual) = (run(1), run(2));
     actual.truncate(2);
     let without = |mut comparison: Comparison| {
-        comparison.limit(saga, Scope { is_open: false, without: Some("b") });
+        comparison.limit(saga, SagaScope { is_open: false, without: Some("b") });
         comparison
     };
     assert_eq!(differences(same(7), &expected, &actual).len(), 2);
@@ -331,7 +336,7 @@ fn a_message_may_die_in_several_services_in_any_order() {
     let of_b = actual.pop().expect("a dead letter");
     let found = differences(same(7), &expected, &actual);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(matches!(found[0].change, Change::Missing { .. }), "{found:?}");
+    assert!(matches!(found[0].change, DifferenceKind::Missing { .. }), "{found:?}");
     // A message that dies again in the same service counts once.
     actual.extend([of_b.clone(), of_b]);
     assert_eq!(differences(same(7), &expected, &actual), []);

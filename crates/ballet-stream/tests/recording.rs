@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTable};
-use ballet_stream::{Header, Record, Recording, RecordingWriter, Start};
+use ballet_stream::{Record, Recording, RecordingHeader, RecordingWriter, Start};
 use proptest::prelude::*;
 
 /// A file or folder of one test, removed at its end.
@@ -28,9 +28,9 @@ impl Drop for TempPath {
     }
 }
 
-fn header() -> Header {
+fn header() -> RecordingHeader {
     let begun = "2026-11-22T09:00:00Z".parse().expect("a time");
-    Header::new("shop", "127.0.0.1:5672", begun, Start::Offset(7))
+    RecordingHeader::new("shop", "127.0.0.1:5672", begun, Start::Offset(7))
 }
 
 fn plain(offset: u64, body: &[u8]) -> Record {

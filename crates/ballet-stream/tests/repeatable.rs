@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{ServiceContract, System, contract};
-use ballet_stream::{Hindrance, Record, Repeatable, Scope};
+use ballet_stream::{Hindrance, Record, Repeatable, SagaScope};
 use uuid::Uuid;
 
 fn shop() -> System {
@@ -42,7 +42,7 @@ fn record(name: &str, by: Option<&str>) -> Record {
 }
 
 /// The verdict on a saga with this first event and these further ones.
-fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, Scope) {
+fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, SagaScope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));
     more.iter().for_each(|name| repeatable.add(&record(name, None)));
@@ -72,8 +72,8 @@ const CANCELLED: [&str; 5] = [
 
 #[test]
 fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
-    let whole = (None, Scope::default());
-    let open = (None, Scope { is_open: true, without: None });
+    let whole = (None, SagaScope::default());
+    let open = (None, SagaScope { is_open: true, without: None });
     for ended in [&WHOLE[..], &CANCELLED] {
         assert_eq!(judged(CHECKED_OUT, ended), whole);
         for length in 0..ended.len() {
@@ -91,7 +91,7 @@ fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
 
 #[test]
 fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
-    let request = |service| (Some(Hindrance::Request(service)), Scope::default());
+    let request = |service| (Some(Hindrance::Request(service)), SagaScope::default());
     assert_eq!(judged(("orders.order_placed.v1", "orders"), &WHOLE), request("orders"));
     // A request in the middle, such as a customer's.
     let mut repeatable = Repeatable::by(&shop());
@@ -102,7 +102,7 @@ fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
     assert_eq!(repeatable.hindrance(SAGA), Some(Hindrance::Request("orders")));
     assert_eq!(repeatable.hindrance(Uuid::nil()), None, "another saga");
     // Cart takes no part in the saga, and does not know its own carts.
-    let without = Scope { is_open: false, without: Some("cart") };
+    let without = SagaScope { is_open: false, without: Some("cart") };
     assert_eq!(judged(("cart.checked_out.v1", "cart"), &WHOLE), (None, without));
 }
 

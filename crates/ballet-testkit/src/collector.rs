@@ -29,7 +29,7 @@ use ballet_stage::wait_until;
 
 /// A span as a service exported it. Ids are in lower-case hexadecimal, as in a `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Collected {
+pub struct CollectedSpan {
     /// The service that exported it.
     pub service: String,
     /// The id of its trace.
@@ -50,7 +50,7 @@ pub struct Collected {
     pub time: (u64, u64),
 }
 
-type Spans = Arc<Mutex<Vec<Collected>>>;
+type Spans = Arc<Mutex<Vec<CollectedSpan>>>;
 
 /// A collector on its own port. Dropping it stops it.
 #[derive(Debug)]
@@ -95,13 +95,13 @@ impl Collector {
 
     /// Returns all spans that have arrived so far.
     #[must_use]
-    pub fn all(&self) -> Vec<Collected> {
+    pub fn all(&self) -> Vec<CollectedSpan> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the spans of a trace that have arrived so far.
     #[must_use]
-    pub fn trace(&self, trace_id: &str) -> Vec<Collected> {
+    pub fn trace(&self, trace_id: &str) -> Vec<CollectedSpan> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
     }
@@ -115,8 +115,8 @@ impl Collector {
         &self,
         trace_id: &str,
         time: Duration,
-        wanted: impl Fn(&[Collected]) -> bool,
-    ) -> Result<Vec<Collected>> {
+        wanted: impl Fn(&[CollectedSpan]) -> bool,
+    ) -> Result<Vec<CollectedSpan>> {
         wait_until("spans", time, || async {
             let trace = self.trace(trace_id);
             if wanted(&trace) { Ok(Some(trace)) } else { Err(format!("{trace:#?}")) }
@@ -148,7 +148,7 @@ async fn take(State(spans): State<Spans>, body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
 }
 
-fn read(span: Span, service: &str) -> Collected {
+fn read(span: Span, service: &str) -> CollectedSpan {
     let kind = match span.kind() {
         SpanKind::Unspecified => "unspecified",
         SpanKind::Internal => "internal",
@@ -157,7 +157,7 @@ fn read(span: Span, service: &str) -> Collected {
         SpanKind::Producer => "producer",
         SpanKind::Consumer => "consumer",
     };
-    Collected {
+    CollectedSpan {
         service: service.to_owned(),
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),

@@ -9,23 +9,23 @@
 pub mod advice;
 mod collector;
 #[doc(hidden)]
-pub mod ended;
+pub mod command;
 mod events;
 #[doc(hidden)]
 pub mod health;
-#[doc(hidden)]
-pub mod logged;
 mod looks;
 pub mod memory;
 pub mod openapi;
 pub mod participant;
+#[doc(hidden)]
+pub mod process_log;
 mod sound;
 pub mod suite;
 mod test_system;
 #[doc(hidden)]
 pub mod wire;
 
-pub use collector::{Collected, Collector};
+pub use collector::{CollectedSpan, Collector};
 #[doc(hidden)]
 pub use looks::{Looks, until_yields};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
@@ -27,7 +27,7 @@ enum ReleasePair {
 /// The name for a publisher or a reader without a contract.
 const ANYBODY: &str = "anybody";
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = BodyMismatches::default();
@@ -124,7 +124,10 @@ impl BodyMismatches {
     }
 }
 
-fn change((publisher, reader, name, one): MismatchKey, meetings: &BTreeSet<ReleasePair>) -> Change {
+fn change(
+    (publisher, reader, name, one): MismatchKey,
+    meetings: &BTreeSet<ReleasePair>,
+) -> ContractChange {
     let meets = |meeting| meetings.contains(&meeting);
     let own = name.split('.').next().unwrap_or_default();
     let is_foreign = own != publisher && publisher != ANYBODY;
@@ -169,7 +172,7 @@ fn change((publisher, reader, name, one): MismatchKey, meetings: &BTreeSet<Relea
         true => format!("in the rows of {reader}'s copy"),
         false => format!("in what {publisher} writes"),
     };
-    Change {
+    ContractChange {
         subject: name.to_owned(),
         field: one.path,
         rule: rule(one.kind),
@@ -187,15 +190,15 @@ pub(super) fn next_major(name: &str) -> (String, &str) {
     (format!("{stem}.v{}", major + 1), version)
 }
 
-const fn rule(kind: MismatchKind) -> Rule {
+const fn rule(kind: MismatchKind) -> ChangeRule {
     match kind {
-        MismatchKind::FieldMissing => Rule::FieldRemoved,
-        MismatchKind::FieldOptional => Rule::FieldOptional,
-        MismatchKind::FieldUnknown => Rule::FieldUnknown,
-        MismatchKind::Type => Rule::Type,
-        MismatchKind::Value => Rule::Value,
-        MismatchKind::Range => Rule::Range,
-        MismatchKind::Format => Rule::Format,
-        MismatchKind::Unclear => Rule::Unclear,
+        MismatchKind::FieldMissing => ChangeRule::FieldRemoved,
+        MismatchKind::FieldOptional => ChangeRule::FieldOptional,
+        MismatchKind::FieldUnknown => ChangeRule::FieldUnknown,
+        MismatchKind::Type => ChangeRule::Type,
+        MismatchKind::Value => ChangeRule::Value,
+        MismatchKind::Range => ChangeRule::Range,
+        MismatchKind::Format => ChangeRule::Format,
+        MismatchKind::Unclear => ChangeRule::Unclear,
     }
 }

@@ -2,11 +2,11 @@
 
 /// A change, and the services that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
+pub struct ContractChange {
     /// The subject: an event, a step (`payments.capture_payment`), a saga, a projection.
     pub subject: String,
     /// The rule that makes it a breaking change, or the kind of a compatible one.
-    pub rule: Rule,
+    pub rule: ChangeRule,
     /// The field of an event: `lines.quantity`. Empty if the change is not about a field.
     pub field: String,
     /// The service whose contract changed.
@@ -21,7 +21,7 @@ pub struct Change {
 
 /// The reason why a change breaks a service, or the kind of a compatible change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+pub enum ChangeRule {
     /// A field that a reader requires is gone.
     FieldRemoved,
     /// A field that a reader requires may be missing.
@@ -70,7 +70,7 @@ pub enum Rule {
     Changed,
 }
 
-impl Rule {
+impl ChangeRule {
     /// Returns the rule's name in documents.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -118,14 +118,14 @@ impl Rule {
     }
 }
 
-impl Change {
+impl ContractChange {
     /// Whether this breaking change includes the other one, which looks harmless.
     pub(super) fn says(&self, other: &Self) -> bool {
         let same = self.subject == other.subject;
         let field = self.field.split('.').next().unwrap_or_default();
         let of_field = !field.is_empty() && field == other.field && self.service == other.service;
-        let gone = other.rule == Rule::Removed && other.subject == self.service;
-        let decides = self.rule == Rule::Choreography && other.rule == Rule::Changed;
+        let gone = other.rule == ChangeRule::Removed && other.subject == self.service;
+        let decides = self.rule == ChangeRule::Choreography && other.rule == ChangeRule::Changed;
         same && (self.rule.covers(other.rule) || of_field)
             || gone
             || decides && other.field.is_empty()

@@ -4,10 +4,10 @@ use ballet_core::{EventType, Role};
 
 use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let mut found = Vec::new();
     for event in old.events() {
@@ -24,7 +24,7 @@ fn not_published(
     new: &Promises,
     event: EventType,
     alone: bool,
-    found: &mut Vec<Change>,
+    found: &mut Vec<ContractChange>,
 ) {
     let from_outside = |all: &Promises| {
         all.declared(event).is_some_and(|event| !event.foreign_producers().is_empty())
@@ -39,10 +39,10 @@ fn not_published(
         breaks.push("anybody".to_owned());
     }
     if !breaks.is_empty() {
-        found.push(Change {
+        found.push(ContractChange {
             subject: event.name().to_owned(),
             field: String::new(),
-            rule: Rule::NotPublished,
+            rule: ChangeRule::NotPublished,
             service: event.service().to_owned(),
             what: "nobody publishes it any more".to_owned(),
             advice: format!(
@@ -55,7 +55,13 @@ fn not_published(
 }
 
 /// Publishers and readers of different releases disagree about the event's role.
-fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &mut Vec<Change>) {
+fn role(
+    old: &Promises,
+    new: &Promises,
+    event: EventType,
+    alone: bool,
+    found: &mut Vec<ContractChange>,
+) {
     let (Some(before), Some(after)) = (old.declared(event), new.declared(event)) else { return };
     // Each service has its own declaration. One that changed alone contradicts the others.
     let changed = |name: &&'static str| {
@@ -79,10 +85,10 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &m
     if !breaks.is_empty() {
         let is = new.service(service).and_then(|one| one.event(event)).unwrap_or(after);
         let was = old.service(service).and_then(|one| one.event(event)).unwrap_or(before);
-        found.push(Change {
+        found.push(ContractChange {
             subject: event.name().to_owned(),
             field: String::new(),
-            rule: Rule::Role,
+            rule: ChangeRule::Role,
             service: (*service).to_owned(),
             breaks,
             what: format!("it was {}, and is {}", word(was.role()), word(is.role())),
@@ -92,14 +98,14 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool, found: &m
 }
 
 /// The broker refuses the events of a producer.
-fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<Change>) {
+fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<ContractChange>) {
     let Some(before) = old.declared(event) else { return };
     let after = new.declared(event).map_or(&[][..], |event| event.foreign_producers());
     for producer in before.foreign_producers().iter().filter(|one| !after.contains(*one)) {
-        found.push(Change {
+        found.push(ContractChange {
             subject: event.name().to_owned(),
             field: String::new(),
-            rule: Rule::ProducerRemoved,
+            rule: ChangeRule::ProducerRemoved,
             service: event.service().to_owned(),
             breaks: vec![(*producer).to_owned()],
             what: format!("{producer} may not publish it any more"),

@@ -19,7 +19,7 @@ use ballet_core::{Problem, rules};
 
 use crate::contracts::Contracts;
 
-pub use change::{Change, Rule};
+pub use change::{ChangeRule, ContractChange};
 
 /// The rules of a sound choreography whose changes have texts of their own here.
 const WORDED_HERE: [&str; 4] = [
@@ -33,9 +33,9 @@ const WORDED_HERE: [&str; 4] = [
 #[derive(Debug, Default)]
 pub struct Diff {
     /// The changes that break a service.
-    pub breaking: Vec<Change>,
+    pub breaking: Vec<ContractChange>,
     /// The changes that break nobody.
-    pub compatible: Vec<Change>,
+    pub compatible: Vec<ContractChange>,
 }
 
 impl Diff {
@@ -54,8 +54,8 @@ impl Diff {
         };
         let fresh =
             problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
-        breaking.extend(fresh.map(|problem| Change {
-            rule: Rule::Choreography,
+        breaking.extend(fresh.map(|problem| ContractChange {
+            rule: ChangeRule::Choreography,
             subject: problem.rule.to_owned(),
             field: String::new(),
             service: new.system().name.to_owned(),
@@ -73,7 +73,7 @@ impl Diff {
         Self::listed(old, new, Self::breaking(old, new, true))
     }
 
-    fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+    fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
         let mut found = bodies::changes(old, new, alone);
         found.extend(events::changes(old, new, alone));
         found.extend(telemetry::changes(old, new, alone));
@@ -82,7 +82,7 @@ impl Diff {
         together(found)
     }
 
-    fn listed(old: &Contracts, new: &Contracts, breaking: Vec<Change>) -> Self {
+    fn listed(old: &Contracts, new: &Contracts, breaking: Vec<ContractChange>) -> Self {
         let mut compatible = compatible::changes(old, new);
         compatible.retain(|change| !breaking.iter().any(|other| other.says(change)));
         compatible.sort();
@@ -92,13 +92,13 @@ impl Diff {
 }
 
 /// Joins the changes that break several services in the same way.
-fn together(mut changes: Vec<Change>) -> Vec<Change> {
+fn together(mut changes: Vec<ContractChange>) -> Vec<ContractChange> {
     changes.sort();
-    let mut joined: Vec<Change> = Vec::new();
+    let mut joined: Vec<ContractChange> = Vec::new();
     for change in changes {
-        let same = |other: &&mut Change| {
-            Change { breaks: Vec::new(), ..(*other).clone() }
-                == Change { breaks: Vec::new(), ..change.clone() }
+        let same = |other: &&mut ContractChange| {
+            ContractChange { breaks: Vec::new(), ..(*other).clone() }
+                == ContractChange { breaks: Vec::new(), ..change.clone() }
         };
         match joined.iter_mut().find(same) {
             None => joined.push(change),

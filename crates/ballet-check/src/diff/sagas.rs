@@ -4,9 +4,9 @@ use ballet_core::versions::FIRST;
 use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let mut found = Vec::new();
     let graphs = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &old.system().parts {
@@ -58,12 +58,12 @@ struct SagaChanges<'a> {
     saga: &'a SagaPart,
     /// The versions in which a saga may be open.
     open: &'a [u32],
-    found: &'a mut Vec<Change>,
+    found: &'a mut Vec<ContractChange>,
 }
 
 impl SagaChanges<'_> {
-    fn add(&mut self, subject: String, rule: Rule, what: String, advice: &str) {
-        self.found.push(Change {
+    fn add(&mut self, subject: String, rule: ChangeRule, what: String, advice: &str) {
+        self.found.push(ContractChange {
             subject,
             field: String::new(),
             rule,
@@ -80,7 +80,7 @@ impl SagaChanges<'_> {
         } else {
             "the step is gone: sagas on their way to it wait for ever"
         };
-        self.add(self.name(step), Rule::StepRemoved, what.to_owned(), &self.beside());
+        self.add(self.name(step), ChangeRule::StepRemoved, what.to_owned(), &self.beside());
     }
 
     /// Returns the advice for a step that changes while its sagas are open.
@@ -101,7 +101,7 @@ impl SagaChanges<'_> {
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
-            self.add(self.name(before), Rule::StepTrigger, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepTrigger, what, &self.beside());
         }
         let gone =
             |version: &&u32| before.versions.has(**version) && !after.versions.has(**version);
@@ -109,35 +109,35 @@ impl SagaChanges<'_> {
             let what = format!(
                 "it is of version {version} no more: sagas on their way to it wait for ever"
             );
-            self.add(self.name(before), Rule::StepRemoved, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepRemoved, what, &self.beside());
         }
         if before.kind.can_be_compensated() && before.done != after.done {
             let what = format!(
                 "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
                 before.done, after.done
             );
-            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
         }
         if before.runs.is_answered_later() && before.runs != after.runs {
             let what =
                 "what is open of it is answered by nobody, and an abort waits for that".to_owned();
-            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
         }
         if before.kind == StepKind::Decision && after.kind != StepKind::Decision {
             let what =
                 "it decides nothing any more: sagas that it decided could be aborted".to_owned();
-            self.add(self.name(before), Rule::Saga, what, &self.beside());
+            self.add(self.name(before), ChangeRule::Saga, what, &self.beside());
         }
         if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), Rule::StepCompensation, what, advice);
+            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
         }
         for event in before.compensated_by.iter().filter(|one| !after.compensated_by.contains(one))
         {
             let what = format!("{event} does not undo it any more");
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), Rule::StepCompensation, what, advice);
+            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
         }
     }
 
@@ -148,18 +148,18 @@ impl SagaChanges<'_> {
                       open ones end";
         if before.owner != after.owner {
             let what = format!("{} owned it, and {} does", before.owner, after.owner);
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
         if let Some(abort) = before.abort.filter(|_| before.abort != after.abort) {
             let what = format!("{abort} does not abort it any more in {}", self.service);
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
         let passed = |saga: &SagaPart| saga.deadline.map(|deadline| deadline.passed);
         if let Some(event) = passed(before).filter(|_| passed(before) != passed(after)) {
             let what =
                 format!("{event} does not end it any more: a deadline that is set passes unseen");
             let advice = "keep the deadline until no saga from before is open";
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
     }
 
@@ -178,7 +178,7 @@ impl SagaChanges<'_> {
                 let what = format!("{event} does not abort it any more: one may be on its way");
                 let advice = "keep `.aborts_on(..)` for it while steps of a version that is there refuse so; a step \
                               that does not any more is one of the next version";
-                self.add(saga.saga.to_owned(), Rule::Saga, what, advice);
+                self.add(saga.saga.to_owned(), ChangeRule::Saga, what, advice);
             }
         }
     }
@@ -198,7 +198,7 @@ impl SagaChanges<'_> {
                 let what = format!(
                     "it may refuse with {refused}, on which the release that runs does not abort"
                 );
-                self.add(self.name(step), Rule::Saga, what, &self.beside());
+                self.add(self.name(step), ChangeRule::Saga, what, &self.beside());
             }
         }
     }

@@ -8,10 +8,10 @@ use ballet_core::{Part, ReaderPart};
 use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
 use crate::diff::bodies::next_major;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let mut found = Vec::new();
     for name in old.telemetry() {
@@ -27,13 +27,19 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
 }
 
 /// Telemetry is gone while a service reads it.
-fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
+fn not_published(
+    old: &Promises,
+    new: &Promises,
+    name: &str,
+    alone: bool,
+    found: &mut Vec<ContractChange>,
+) {
     let is_published = |all: &Promises| all.is_published(BodyType::Telemetry(name));
     let breaks = who(new.read_by(name), alone);
     if is_published(old) && !is_published(new) && !breaks.is_empty() {
         found.push(change(
             name,
-            Rule::NotPublished,
+            ChangeRule::NotPublished,
             "nobody publishes it any more".to_owned(),
             format!("publish it until no contract names it: {} reads it", breaks.join(" and ")),
             breaks,
@@ -42,7 +48,13 @@ fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found:
 }
 
 /// Keys move to other streams, so their order is lost. A stream that is gone loses its unread messages.
-fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
+fn partitions(
+    old: &Promises,
+    new: &Promises,
+    name: &str,
+    alone: bool,
+    found: &mut Vec<ContractChange>,
+) {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
         declared.find(|one| one.name() == name).map(|one| one.partition_count())
@@ -65,16 +77,16 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &m
     let what = format!("it was spread over {was} streams, and is over {is}");
     let (next, version) = next_major(name);
     let advice = format!("publish {next} with {is} until no contract names {version}");
-    found.push(Change {
+    found.push(ContractChange {
         service: (*service).to_owned(),
-        ..change(name, Rule::Partitions, what, advice, breaks)
+        ..change(name, ChangeRule::Partitions, what, advice, breaks)
     });
 }
 
 /// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
 /// one unread. No reader of another name takes over: it continues at its own place, or begins anew and counts
 /// everything again.
-fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<Change>) {
+fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<ContractChange>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;
     for was in before.readers.iter().filter(has_place) {
         let (name, old) = (was.name, was.reads.name());
@@ -83,11 +95,11 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
         if new == old {
             continue;
         }
-        found.push(Change {
+        found.push(ContractChange {
             service: service.to_owned(),
             ..change(
                 &format!("{service}.{name}"),
-                Rule::Reader,
+                ChangeRule::Reader,
                 format!("it reads {new}, and leaves in {old} what it has not read yet"),
                 format!(
                     "read {new} with a reader of another name, and keep {name} until `ballet telemetry \
@@ -105,8 +117,14 @@ fn who(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }
 }
 
-fn change(name: &str, rule: Rule, what: String, advice: String, breaks: Vec<String>) -> Change {
-    Change {
+fn change(
+    name: &str,
+    rule: ChangeRule,
+    what: String,
+    advice: String,
+    breaks: Vec<String>,
+) -> ContractChange {
+    ContractChange {
         subject: name.to_owned(),
         field: String::new(),
         rule,

@@ -6,9 +6,9 @@ use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let mut found = Vec::new();
     let [before, after] = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &new.system().parts {
@@ -49,10 +49,10 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
             if missing.is_empty() {
                 continue;
             }
-            found.push(Change {
+            found.push(ContractChange {
                 subject: saga.saga.to_owned(),
                 field: String::new(),
-                rule: Rule::Version,
+                rule: ChangeRule::Version,
                 service: part.service.to_owned(),
                 breaks: vec![format!("sagas of version {version}")],
                 what: format!(

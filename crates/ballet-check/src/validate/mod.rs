@@ -26,7 +26,7 @@ pub struct Validator {
 
 /// A service's verdict on a message.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct MessageVerdict {
     /// The event, if it is known.
     pub event: Option<EventType>,
     /// The id under which every service knows the message.
@@ -59,16 +59,20 @@ impl Validator {
 
     /// Judges a message.
     #[must_use]
-    pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> Verdict {
+    pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> MessageVerdict {
         let message_id = Envelope::message_id_of(message, &self.limits);
         match Envelope::read(message, &self.known, &self.limits, now) {
             Ok(Received { envelope, body }) => {
                 let event = envelope.event_type;
-                Verdict { event: Some(event), message_id, faults: self.of_body(event, &body) }
+                MessageVerdict {
+                    event: Some(event),
+                    message_id,
+                    faults: self.of_body(event, &body),
+                }
             }
             Err(fault) => {
                 let event = Envelope::type_of(message, &self.known);
-                Verdict { event, message_id, faults: vec![fault] }
+                MessageVerdict { event, message_id, faults: vec![fault] }
             }
         }
     }

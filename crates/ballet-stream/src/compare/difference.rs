@@ -14,13 +14,13 @@ pub struct Difference {
     pub path: Vec<String>,
     /// The kind of difference.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: DifferenceKind,
 }
 
 /// The kinds of differences in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum Change {
+pub enum DifferenceKind {
     /// An expected event did not come.
     Missing {
         /// Its body.
@@ -46,9 +46,9 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = self.path.last().map_or("", String::as_str);
         match &self.change {
-            Change::Missing { body } => write!(f, "- {event} is missing: {body}"),
-            Change::New { body } => write!(f, "+ {event} is new: {body}"),
-            Change::Field { pointer, expected, actual } => {
+            DifferenceKind::Missing { body } => write!(f, "- {event} is missing: {body}"),
+            DifferenceKind::New { body } => write!(f, "+ {event} is new: {body}"),
+            DifferenceKind::Field { pointer, expected, actual } => {
                 let text = |value: &Option<Value>| {
                     value.as_ref().map_or("nothing".to_owned(), ToString::to_string)
                 };

@@ -20,13 +20,13 @@ use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::line::{read_line, write_line};
 use crate::replay::made_keys::MadeKeys;
-use crate::replay::repeatable::Scope;
+use crate::replay::repeatable::SagaScope;
 
 /// The number of files for each side: a million events of a kilobyte make 8 MB each.
 const PARTS: u64 = 128;
 
 /// The sagas to compare: the id in the stream, and the id in the recording.
-pub type Sagas = HashMap<Uuid, Uuid>;
+pub type ComparedSagas = HashMap<Uuid, Uuid>;
 
 /// Compares expected with actual events.
 #[derive(Debug)]
@@ -37,12 +37,12 @@ pub struct Comparison {
     ignored: HashSet<String>,
     joins: Joins,
     made: MadeKeys,
-    scopes: HashMap<Uuid, Scope>,
+    scopes: HashMap<Uuid, SagaScope>,
 }
 
 /// The number of compared sagas, and of those that differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct ComparisonCounts {
     /// The number of sagas.
     pub sagas: u64,
     /// The number of sagas with a difference.
@@ -74,12 +74,12 @@ impl Comparison {
     /// If the folder exists, or cannot be written.
     pub fn new(
         folder: &Path,
-        expected: Sagas,
-        actual: Sagas,
+        expected: ComparedSagas,
+        actual: ComparedSagas,
         ignored: HashSet<String>,
     ) -> Result<Self, RecordingError> {
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| at(folder, error))?;
-        let side = |name: &str, all: Sagas| {
+        let side = |name: &str, all: ComparedSagas| {
             let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
             let sagas = ids.into_iter().zip(0..).collect();
             PartitionSide { sagas, recorded, begin: folder.join(name), ..PartitionSide::default() }
@@ -105,7 +105,7 @@ impl Comparison {
     }
 
     /// Limits the comparison of a saga, by its id in the recording.
-    pub fn limit(&mut self, saga: Uuid, scope: Scope) {
+    pub fn limit(&mut self, saga: Uuid, scope: SagaScope) {
         self.scopes.insert(saga, scope);
     }
 
@@ -132,7 +132,10 @@ impl Comparison {
     /// # Errors
     ///
     /// If the files cannot be read.
-    pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
+    pub fn finish(
+        &mut self,
+        mut tell: impl FnMut(Difference),
+    ) -> Result<ComparisonCounts, RecordingError> {
         let mut parts = Vec::new();
         for part in 0..PARTS {
             let close = |side: &mut PartitionSide| {
@@ -141,7 +144,7 @@ impl Comparison {
             parts.push((close(&mut self.expected)?, close(&mut self.actual)?));
         }
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        let (this, mut compared) = (&*self, Compared::default());
+        let (this, mut compared) = (&*self, ComparisonCounts::default());
         for parts in parts.chunks(workers) {
             let done = thread::scope(|scope| {
                 let run = |part| scope.spawn(move || this.compare(part));
@@ -165,8 +168,8 @@ impl Comparison {
     fn compare(
         &self,
         (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
-    ) -> io::Result<(Compared, Vec<Difference>)> {
-        let (mut compared, mut differences) = (Compared::default(), Vec::new());
+    ) -> io::Result<(ComparisonCounts, Vec<Difference>)> {
+        let (mut compared, mut differences) = (ComparisonCounts::default(), Vec::new());
         let rules =
             ComparisonRules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
         let (mut expected, mut actual) = (read(expected.as_deref())?, read(actual.as_deref())?);

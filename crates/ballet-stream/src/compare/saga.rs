@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::compare::canonical::{GivenValues, IdNames, canonical};
 use crate::compare::depth::{Depths, LONGEST};
-use crate::compare::difference::{Change, Difference};
+use crate::compare::difference::{Difference, DifferenceKind};
 use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
 use crate::replay::made_keys::MadeKeys;
-use crate::replay::repeatable::Scope;
+use crate::replay::repeatable::SagaScope;
 
 /// The types of the events that led to one, then its own.
 type EventPath = Vec<String>;
@@ -33,7 +33,7 @@ pub(super) fn compare(
     expected: &[Record],
     actual: &[Record],
     rules: &ComparisonRules<'_>,
-    scope: Scope,
+    scope: SagaScope,
 ) -> Vec<Difference> {
     let read = |records| SagaSide::read(records, rules, scope.without);
     let mut both: BTreeMap<EventPath, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
@@ -59,10 +59,10 @@ pub(super) fn compare(
             let mut pointer = String::new();
             fields(&expected, &actual, &mut pointer, &mut add);
         }
-        missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
+        missing.into_iter().for_each(|event| add(DifferenceKind::Missing { body: event.body }));
         // A saga that was open at the end of the recording may have further events.
         let new = new.into_iter().filter(|_| !scope.is_open);
-        new.for_each(|event| add(Change::New { body: event.body }));
+        new.for_each(|event| add(DifferenceKind::New { body: event.body }));
     }
     differences
 }
@@ -191,7 +191,7 @@ fn fields(
     expected: &SeenEvent,
     actual: &SeenEvent,
     pointer: &mut String,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     if expected.canonical == actual.canonical {
         return;
@@ -232,7 +232,7 @@ fn pair(
     expected: Option<&SeenEvent>,
     actual: Option<&SeenEvent>,
     pointer: &mut String,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     match (expected, actual) {
         (Some(one), Some(other)) => fields(one, other, pointer, add),
@@ -244,12 +244,12 @@ fn pair_values(
     expected: Option<&SeenEvent>,
     actual: Option<&SeenEvent>,
     pointer: &str,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     // The names of ids say more than the ids, which are new in every run.
     let is_name =
         |seen: &SeenEvent| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
     let value = |seen: &SeenEvent| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();
     let (expected, actual) = (expected.map(value), actual.map(value));
-    add(Change::Field { pointer: pointer.to_owned(), expected, actual });
+    add(DifferenceKind::Field { pointer: pointer.to_owned(), expected, actual });
 }

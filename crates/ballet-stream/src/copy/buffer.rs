@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::copy::copied::Copied;
+use crate::copy::copy_item::CopyItem;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
@@ -23,7 +23,7 @@ pub(crate) struct Buffer {
 
 #[derive(Debug, Default)]
 struct BufferState {
-    copied: VecDeque<Copied>,
+    copied: VecDeque<CopyItem>,
     bytes: usize,
     /// The number of records dropped after the last buffered one.
     dropped: u64,
@@ -51,13 +51,13 @@ impl Buffer {
         } else {
             held.note_dropped();
             held.bytes += size(&record);
-            held.copied.push_back(Copied::Record(record));
+            held.copied.push_back(CopyItem::Record(record));
         }
         self.changed.notify_one();
     }
 
     /// Adds a notice. Notices are few, so they are never dropped.
-    pub(crate) fn notice(&self, notice: Copied) {
+    pub(crate) fn notice(&self, notice: CopyItem) {
         let mut held = self.held();
         held.note_dropped();
         held.copied.push_back(notice);
@@ -71,7 +71,7 @@ impl Buffer {
     }
 
     /// Returns the next item. Dropping the future loses nothing.
-    pub(crate) async fn next(&self) -> Result<Copied, JournalError> {
+    pub(crate) async fn next(&self) -> Result<CopyItem, JournalError> {
         loop {
             let changed = self.changed.notified();
             {
@@ -91,7 +91,7 @@ impl Buffer {
     pub(crate) fn dropped(&self) -> u64 {
         let held = self.held();
         let dropped = held.copied.iter().map(|copied| match copied {
-            Copied::Dropped(count) => *count,
+            CopyItem::Dropped(count) => *count,
             _ => 0,
         });
         dropped.sum::<u64>() + held.dropped
@@ -103,12 +103,12 @@ impl Buffer {
 }
 
 impl BufferState {
-    fn take(&mut self) -> Option<Copied> {
+    fn take(&mut self) -> Option<CopyItem> {
         if self.copied.is_empty() {
             self.note_dropped();
         }
         let copied = self.copied.pop_front()?;
-        if let Copied::Record(record) = &copied {
+        if let CopyItem::Record(record) = &copied {
             self.bytes -= size(record);
         }
         Some(copied)
@@ -116,7 +116,7 @@ impl BufferState {
 
     fn note_dropped(&mut self) {
         if self.dropped > 0 {
-            self.copied.push_back(Copied::Dropped(std::mem::take(&mut self.dropped)));
+            self.copied.push_back(CopyItem::Dropped(std::mem::take(&mut self.dropped)));
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
 
     async fn read(buffer: &Buffer) -> String {
         match buffer.next().await.expect("something") {
-            Copied::Record(record) => record.body.len().to_string(),
+            CopyItem::Record(record) => record.body.len().to_string(),
             notice => format!("{notice:?}"),
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::copy::buffer::Buffer;
-use crate::copy::copied::Copied;
+use crate::copy::copy_item::CopyItem;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
@@ -58,7 +58,7 @@ impl QueueCopy {
     /// # Errors
     ///
     /// If the broker refuses. After a lost connection it tries again.
-    pub async fn next(&self) -> Result<Copied, JournalError> {
+    pub async fn next(&self) -> Result<CopyItem, JournalError> {
         self.buffer.next().await
     }
 
@@ -139,7 +139,7 @@ async fn fill(mut wanted: CopyRequest, mut opened: OpenedCopy, buffer: Arc<Buffe
         if !error.is_loss() {
             return buffer.end(error.into());
         }
-        buffer.notice(Copied::Lost(error));
+        buffer.notice(CopyItem::Lost(error));
         let mut backoff = Backoff::default();
         opened = loop {
             tokio::time::sleep(backoff.wait()).await;
@@ -149,7 +149,7 @@ async fn fill(mut wanted: CopyRequest, mut opened: OpenedCopy, buffer: Arc<Buffe
                 Err(error) => return buffer.end(error),
             }
         };
-        buffer.notice(Copied::Back);
+        buffer.notice(CopyItem::Back);
     }
 }
 
@@ -179,7 +179,7 @@ async fn read(opened: &mut OpenedCopy, buffer: &Buffer) -> BrokerError {
                 };
                 let is_full = may_drop(ready, bytes / count);
                 if is_full && !was_full {
-                    buffer.notice(Copied::MayBeDropped);
+                    buffer.notice(CopyItem::MayBeDropped);
                 }
                 was_full = is_full;
             }

@@ -4,14 +4,14 @@ pub(crate) mod condition;
 pub(crate) mod pattern;
 
 use crate::filter::condition::{HeaderIs, ValueIs};
-use crate::filter::pattern::Pattern;
+use crate::filter::pattern::TypePattern;
 use crate::record::Record;
 
 /// A selection of records: those that match one condition of each kind that is given.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct RecordFilter {
     /// Types, as the binding of a topic exchange names them.
-    pub types: Vec<Pattern>,
+    pub types: Vec<TypePattern>,
     /// The ids of sagas, as in messages or as services derive them, or the ends of ids, such as the last eight
     /// digits.
     pub sagas: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Filter {
     pub values: Vec<ValueIs>,
 }
 
-impl Filter {
+impl RecordFilter {
     /// Whether it selects every record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -72,7 +72,8 @@ mod tests {
         };
         let id = record.known_as().to_string();
         let found = |saga: &str| {
-            Filter { sagas: vec![saga.to_owned()], ..Filter::default() }.matches(&record)
+            RecordFilter { sagas: vec![saga.to_owned()], ..RecordFilter::default() }
+                .matches(&record)
         };
         assert!(found("order 17") && found(&id) && found(&id[28..]));
         assert!(!found("order 18") && !found(&Uuid::nil().to_string()));

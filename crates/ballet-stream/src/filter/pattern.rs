@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 /// A pattern of words between dots. `*` stands for one word, `#` for any number of words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<String>);
+pub struct TypePattern(Vec<String>);
 
-impl FromStr for Pattern {
+impl FromStr for TypePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -22,13 +22,13 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for TypePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
     }
 }
 
-impl Pattern {
+impl TypePattern {
     /// Whether it matches a type.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -77,7 +77,7 @@ mod tests {
             ("#", &["", "a", "a.b"], &[]),
             ("#.b.#", &["b", "a.b", "b.c", "a.b.c"], &["a.c"]),
         ] {
-            let parsed: Pattern = pattern.parse().expect("a pattern");
+            let parsed: TypePattern = pattern.parse().expect("a pattern");
             for name in matching {
                 assert!(parsed.matches(name), "{pattern} {name}");
             }

@@ -2,7 +2,7 @@
 
 use ballet_amqp::BrokerError;
 
-use crate::journal::difference::Differs;
+use crate::journal::difference::JournalDifference;
 
 /// An error of reading the journal.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub enum JournalError {
         /// The offset.
         offset: u64,
         /// The difference between the two journals.
-        differs: Differs,
+        differs: JournalDifference,
     },
     /// The broker cannot deliver any of many messages in a row.
     #[error(

@@ -7,7 +7,7 @@ use ballet_amqp::{Broker, StreamStart};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::journal::difference::Differs;
+use crate::journal::difference::JournalDifference;
 use crate::journal::end::{FIRST_LIMIT, consume, last};
 use crate::journal::error::JournalError;
 use crate::journal::records::{CONNECTION, is_undeliverable};
@@ -16,7 +16,7 @@ use crate::record::Record;
 /// The result of a look at an offset of the journal.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
-pub enum At {
+pub enum JournalEntry {
     /// The message.
     Record(Record),
     /// The offset is beyond the end of the journal.
@@ -35,13 +35,13 @@ pub async fn differs(
     broker: &Arc<dyn Broker>,
     offset: u64,
     last: Option<&Record>,
-) -> Result<Option<Differs>, JournalError> {
+) -> Result<Option<JournalDifference>, JournalError> {
     Ok(match at(broker, offset).await? {
-        At::Beyond => Some(Differs::EndsBefore),
-        At::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
-            Some(Differs::HasAnother)
+        JournalEntry::Beyond => Some(JournalDifference::EndsBefore),
+        JournalEntry::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
+            Some(JournalDifference::HasAnother)
         }
-        At::Record(_) | At::Gone => None,
+        JournalEntry::Record(_) | JournalEntry::Gone => None,
     })
 }
 
@@ -50,12 +50,12 @@ pub async fn differs(
 /// # Errors
 ///
 /// If the broker does not answer or refuses.
-pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<At, JournalError> {
+pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<JournalEntry, JournalError> {
     // A message that is not there yet would never be delivered.
     match last(broker).await {
-        Ok(Some(last)) if last.offset == Some(offset) => return Ok(At::Record(last)),
+        Ok(Some(last)) if last.offset == Some(offset) => return Ok(JournalEntry::Record(last)),
         Ok(Some(last)) if last.offset.is_some_and(|last| offset < last) => {}
-        Ok(_) => return Ok(At::Beyond),
+        Ok(_) => return Ok(JournalEntry::Beyond),
         // The messages at the end cannot be delivered. This one may be before them.
         Err(JournalError::NoEnd) => {}
         Err(error) => return Err(error),
@@ -64,12 +64,12 @@ pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<At, JournalErro
     let found = async {
         let mut deliveries = consume(&*session, StreamStart::Offset(offset), 1).await?;
         let Ok(Some(next)) = timeout(FIRST_LIMIT, deliveries.next()).await else {
-            return Ok(At::Gone);
+            return Ok(JournalEntry::Gone);
         };
         match next.map(Record::from) {
-            Ok(record) if record.offset == Some(offset) => Ok(At::Record(record)),
-            Ok(_) => Ok(At::Gone),
-            Err(error) if is_undeliverable(&error) => Ok(At::Gone),
+            Ok(record) if record.offset == Some(offset) => Ok(JournalEntry::Record(record)),
+            Ok(_) => Ok(JournalEntry::Gone),
+            Err(error) if is_undeliverable(&error) => Ok(JournalEntry::Gone),
             Err(error) => Err(error.into()),
         }
     };

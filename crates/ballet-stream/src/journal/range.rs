@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::journal::end::oldest;
 use crate::journal::error::JournalError;
-use crate::journal::records::{Records, is_undeliverable};
+use crate::journal::records::{JournalRecords, is_undeliverable};
 use crate::record::Record;
 
 /// The number of messages searched for one with a time, which those of other producers may lack.
@@ -36,7 +36,8 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
         Err(JournalError::Broker(error)) if is_undeliverable(&error) => {}
         Err(error) => return Err(error),
     }
-    let mut records = Records::new(Arc::clone(broker), StreamStart::Offset(0), BTreeSet::new());
+    let mut records =
+        JournalRecords::new(Arc::clone(broker), StreamStart::Offset(0), BTreeSet::new());
     let first = async {
         for _ in 0..LOOKED_AT {
             match Record::from(records.next().await?) {

@@ -9,21 +9,21 @@ use ballet_amqp::{Backoff, Broker, BrokerError, Delivery, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::journal::difference::Differs;
+use crate::journal::difference::JournalDifference;
 use crate::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::journal::error::{JournalError, refused};
 use crate::journal::lookup::differs;
-use crate::journal::records::{CONNECTION, Records};
+use crate::journal::records::{CONNECTION, JournalRecords};
 use crate::record::Record;
 use crate::start::Start;
 
 /// How long a journal that is too short may be a replica of the same one that lags behind.
 const LAGS: Duration = Duration::from_secs(30);
 
-/// An item that a [`Reader`] returns.
+/// An item that a [`JournalReader`] returns.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
-pub enum Read {
+pub enum JournalItem {
     /// The next message.
     Record(Record),
     /// A notice.
@@ -52,11 +52,11 @@ pub enum Notice {
 
 /// Reads the journal. It holds few messages in memory: the broker waits for a slow reader, which costs a stream
 /// nothing.
-pub struct Reader {
+pub struct JournalReader {
     broker: Arc<dyn Broker>,
     vhost: String,
     begins: Start,
-    records: Records,
+    records: JournalRecords,
     /// The requested time, until the first record shows whether the journal still has it.
     since: Option<Timestamp>,
     /// The time at which it is certain that the journal has nothing since the requested time: the broker then waits
@@ -72,10 +72,10 @@ pub struct Reader {
     short_since: Option<Instant>,
     /// A record behind a gap, until it is known whether messages were cut.
     behind_gap: Option<Record>,
-    waiting: VecDeque<Read>,
+    waiting: VecDeque<JournalItem>,
 }
 
-impl Reader {
+impl JournalReader {
     /// Finds the place to begin at.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Reader {
             Start::First | Start::Last | Start::Next => StreamStart::Offset(0),
         };
         Ok(Self {
-            records: Records::new(Arc::clone(&broker), start, BTreeSet::new()),
+            records: JournalRecords::new(Arc::clone(&broker), start, BTreeSet::new()),
             broker,
             vhost,
             begins,
@@ -137,7 +137,7 @@ impl Reader {
     /// # Errors
     ///
     /// If the broker refuses, or the journal was made anew. After a lost connection the reader tries again.
-    pub async fn next(&mut self) -> Result<Read, JournalError> {
+    pub async fn next(&mut self) -> Result<JournalItem, JournalError> {
         loop {
             if let Some(read) = self.waiting.pop_front() {
                 return Ok(read);
@@ -145,8 +145,8 @@ impl Reader {
             if let Some(record) = &self.behind_gap {
                 let cut = cut(&*self.broker, record, self.since).await?;
                 self.since = None;
-                self.waiting.extend(cut.map(Read::Notice));
-                self.waiting.extend(self.behind_gap.take().map(Read::Record));
+                self.waiting.extend(cut.map(JournalItem::Notice));
+                self.waiting.extend(self.behind_gap.take().map(JournalItem::Record));
                 continue;
             }
             if let Some(backoff) = &mut self.lost {
@@ -164,20 +164,20 @@ impl Reader {
                 }
             }
             let Some(next) = self.delivery().await else {
-                return Ok(Read::Notice(Notice::NothingSince));
+                return Ok(JournalItem::Notice(Notice::NothingSince));
             };
             match next {
                 Ok(delivery) => {
                     let record = Record::from(delivery);
                     self.last = Some(record.clone());
                     if self.goes_on(&record) {
-                        return Ok(Read::Record(record));
+                        return Ok(JournalItem::Record(record));
                     }
                 }
                 Err(JournalError::Broker(error)) if error.is_loss() => {
                     if self.lost.is_none() {
                         self.lost = Some(Backoff::default());
-                        return Ok(Read::Notice(Notice::Lost(error)));
+                        return Ok(JournalItem::Notice(Notice::Lost(error)));
                     }
                 }
                 Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
@@ -223,7 +223,7 @@ impl Reader {
                 self.short_since = None;
                 Ok(true)
             }
-            Some(Differs::EndsBefore)
+            Some(JournalDifference::EndsBefore)
                 if self.short_since.get_or_insert_with(Instant::now).elapsed() < LAGS =>
             {
                 Ok(false)
@@ -246,21 +246,22 @@ impl Reader {
         let notices: Vec<_> = new.map(|offset| Notice::Unreadable(*offset)).collect();
         self.unreadable += notices.len();
         let back = self.lost.take().map(|_| Notice::Back);
-        self.waiting.extend(back.into_iter().chain(notices.into_iter().rev()).map(Read::Notice));
+        self.waiting
+            .extend(back.into_iter().chain(notices.into_iter().rev()).map(JournalItem::Notice));
         // A stream has small gaps where the broker keeps its own notes.
         if is_gap && offset > 0 {
             self.behind_gap = Some(record.clone());
         } else {
             self.since = None;
-            self.waiting.push_back(Read::Record(record.clone()));
+            self.waiting.push_back(JournalItem::Record(record.clone()));
         }
         false
     }
 }
 
-impl fmt::Debug for Reader {
+impl fmt::Debug for JournalReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("records", &self.records).finish_non_exhaustive()
+        f.debug_struct("JournalReader").field("records", &self.records).finish_non_exhaustive()
     }
 }
 

@@ -58,7 +58,7 @@ struct JournalConnection {
 
 /// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt)
 /// connects again and continues after the last message.
-pub struct Records {
+pub struct JournalRecords {
     broker: Arc<dyn Broker>,
     reader: Option<JournalConnection>,
     /// The start of the next connection.
@@ -75,7 +75,7 @@ pub struct Records {
     unreadable: BTreeSet<u64>,
 }
 
-impl Records {
+impl JournalRecords {
     /// Creates a reader from `start`, without a connection yet. Messages at the `unreadable` offsets are known to be
     /// undeliverable.
     #[must_use]
@@ -320,8 +320,8 @@ pub fn is_undeliverable(error: &BrokerError) -> bool {
     matches!(error, BrokerError::ConnectionClosed { code: INTERNAL_ERROR, .. })
 }
 
-impl std::fmt::Debug for Records {
+impl std::fmt::Debug for JournalRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records").field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("JournalRecords").field("start", &self.start).finish_non_exhaustive()
     }
 }

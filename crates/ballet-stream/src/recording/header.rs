@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 
 /// The first line of a recording: its format and origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct RecordingHeader {
     format: String,
     version: u32,
     /// The virtual host, which is named after the system.
@@ -25,7 +25,7 @@ pub struct Header {
     pub from: Start,
 }
 
-impl Header {
+impl RecordingHeader {
     /// Creates the header of a recording that begins now.
     #[must_use]
     pub fn new(

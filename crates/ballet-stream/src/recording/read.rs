@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::record::Record;
 use crate::recording::error::RecordingError;
-use crate::recording::header::Header;
+use crate::recording::header::RecordingHeader;
 use crate::recording::line::read_line;
 use crate::recording::lines::{self, NextLine};
 use crate::recording::rabtap::{self, RabtapError};
 
 /// The place where a recording was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
+pub struct CutPoint {
     /// The number of the incomplete line.
     pub line: u64,
 }
@@ -21,8 +21,8 @@ pub struct Cut {
 /// The records of a file, one at a time.
 pub struct Recording {
     path: PathBuf,
-    header: Option<Header>,
-    cut: Option<Cut>,
+    header: Option<RecordingHeader>,
+    cut: Option<CutPoint>,
     records: RecordSource,
 }
 
@@ -54,7 +54,7 @@ impl Recording {
         let mut from = lines::open(&path).map_err(file_error)?;
         let mut buffer = Vec::new();
         let first = lines::next(&mut *from, &mut buffer).map_err(file_error)?;
-        if let Ok(header) = serde_json::from_slice::<Header>(&buffer) {
+        if let Ok(header) = serde_json::from_slice::<RecordingHeader>(&buffer) {
             if let Some(reason) = header.problem() {
                 return Err(foreign(reason));
             }
@@ -79,13 +79,13 @@ impl Recording {
 
     /// Returns its first line. Files of rabtap have none.
     #[must_use]
-    pub fn header(&self) -> Option<&Header> {
+    pub fn header(&self) -> Option<&RecordingHeader> {
         self.header.as_ref()
     }
 
     /// Returns the place where it is cut off, once all records are read.
     #[must_use]
-    pub fn cut(&self) -> Option<Cut> {
+    pub fn cut(&self) -> Option<CutPoint> {
         self.cut
     }
 
@@ -98,7 +98,7 @@ impl Recording {
                 match lines::next(&mut **from, buffer) {
                     Ok(NextLine::Line) => {}
                     Ok(NextLine::End { left }) => {
-                        self.cut = (left > 0).then_some(Cut { line: *line });
+                        self.cut = (left > 0).then_some(CutPoint { line: *line });
                         return Ok(None);
                     }
                     Err(error) => return Err(wrong(*line, error.to_string())),
@@ -112,7 +112,7 @@ impl Recording {
             RecordSource::Rabtap(saved) => match saved.next() {
                 Some(Ok(record)) => Ok(Some(record)),
                 Some(Err(RabtapError { line: Some(line), is_cut: true, .. })) => {
-                    self.cut = Some(Cut { line });
+                    self.cut = Some(CutPoint { line });
                     Ok(None)
                 }
                 Some(Err(RabtapError { line: Some(line), reason, .. })) => Err(wrong(line, reason)),

@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::file_lock::alone;
-use crate::recording::header::Header;
+use crate::recording::header::RecordingHeader;
 use crate::recording::line::{read_line, write_line};
 use crate::recording::lines::{is_packed, is_packed_by_name};
 
@@ -49,7 +49,11 @@ impl RecordingWriter {
     /// # Errors
     ///
     /// If the file exists or cannot be written.
-    pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
+    pub fn create(
+        path: &Path,
+        header: &RecordingHeader,
+        packed: bool,
+    ) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| at(path, error))?;
         // Two writers would write at the same place.
@@ -75,7 +79,7 @@ impl RecordingWriter {
     /// # Errors
     ///
     /// If the file is no recording, cannot be written, or another process writes to it.
-    pub fn append(path: &Path) -> Result<(Self, Header, Option<Record>), RecordingError> {
+    pub fn append(path: &Path) -> Result<(Self, RecordingHeader, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
         let mut file = file.map_err(|error| at(path, error))?;
         alone(&file).map_err(|error| at(path, error))?;
@@ -216,7 +220,7 @@ fn at(path: &Path, error: io::Error) -> RecordingError {
 /// The complete lines of a file that may be cut off.
 #[derive(Default)]
 struct CompleteLines {
-    header: Option<Header>,
+    header: Option<RecordingHeader>,
     /// The last line after the header.
     last: Vec<u8>,
     length: u64,

@@ -9,12 +9,12 @@ use crate::record::Record;
 
 /// Distinguishes events from outside of a system from the answers of its services.
 #[derive(Debug, Clone, Default)]
-pub struct Entries {
+pub struct OutsideEvents {
     /// The events that services publish by themselves, without a cause.
     by_themselves: HashSet<String>,
 }
 
-impl Entries {
+impl OutsideEvents {
     /// Reads the declarations: deadlines that pass, and copies that are requested and filled.
     #[must_use]
     pub fn of(system: &System) -> Self {

@@ -20,7 +20,7 @@ pub enum Hindrance {
 
 /// The part of a saga that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct SagaScope {
     /// The saga was open when the recording ended, so more events than the recorded ones may come.
     pub is_open: bool,
     /// The saga began with a request to this service, whose own answers need data from that request.
@@ -116,11 +116,11 @@ impl Repeatable {
 
     /// Returns the part of the saga that is compared.
     #[must_use]
-    pub fn scope(&self, saga: Uuid) -> Scope {
-        let Some(seen) = self.sagas.get(&saga) else { return Scope::default() };
+    pub fn scope(&self, saga: Uuid) -> SagaScope {
+        let Some(seen) = self.sagas.get(&saga) else { return SagaScope::default() };
         let mut parts = self.system.parts.iter().flat_map(|part| &part.sagas);
         let is_open = parts.any(|part| is_open(part, |event| self.has(seen, event)));
-        Scope { is_open, without: seen.without }
+        SagaScope { is_open, without: seen.without }
     }
 
     fn has(&self, seen: &SeenSaga, event: EventType) -> bool {

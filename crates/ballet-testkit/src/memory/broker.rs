@@ -8,7 +8,7 @@ use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use crate::memory::objects::{Binding, BindingTarget, Exchange, Kind, Queue, QueueOptions};
+use crate::memory::objects::{Binding, BindingTarget, Exchange, ExchangeKind, Queue, QueueOptions};
 use crate::memory::session::MemorySession;
 use crate::memory::state::{BrokerState, lock};
 
@@ -37,10 +37,10 @@ impl MemoryBroker {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         for exchange in list("exchanges") {
             let kind = match exchange["type"].as_str() {
-                Some("topic") => Kind::Topic,
-                Some("fanout") => Kind::Fanout,
-                Some("direct") => Kind::Direct,
-                Some("headers") => Kind::Headers,
+                Some("topic") => ExchangeKind::Topic,
+                Some("fanout") => ExchangeKind::Fanout,
+                Some("direct") => ExchangeKind::Direct,
+                Some("headers") => ExchangeKind::Headers,
                 other => panic!("the in-memory broker has no exchanges of kind {other:?}"),
             };
             let name = text(&exchange["name"]).unwrap_or_default();
@@ -77,7 +77,7 @@ impl MemoryBroker {
     }
 
     /// Adds an exchange.
-    pub fn exchange(&self, name: &str, kind: Kind) {
+    pub fn exchange(&self, name: &str, kind: ExchangeKind) {
         let exchange = Exchange { kind, alternate: None, bindings: Vec::new() };
         self.lock().exchanges.insert(name.to_owned(), exchange);
     }

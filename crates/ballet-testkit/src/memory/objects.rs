@@ -7,7 +7,7 @@ use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
 
 /// How an exchange routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExchangeKind {
     /// By patterns with `*` and `#`.
     Topic,
     /// To everything that is bound.
@@ -29,7 +29,7 @@ pub struct QueueOptions {
 
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) kind: Kind,
+    pub(super) kind: ExchangeKind,
     pub(super) alternate: Option<String>,
     pub(super) bindings: Vec<Binding>,
 }

@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
 use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
-use ballet_stream::Pattern;
+use ballet_stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
-use crate::memory::objects::{Binding, BindingTarget, Exchange, Kind, Queue, QueuedMessage};
+use crate::memory::objects::{
+    Binding, BindingTarget, Exchange, ExchangeKind, Queue, QueuedMessage,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct BrokerState {
@@ -147,10 +149,12 @@ impl BrokerState {
         let mut routed = false;
         for Binding { key: pattern, headers, target } in &exchange.bindings {
             let takes = match exchange.kind {
-                Kind::Fanout => true,
-                Kind::Direct => pattern == key,
-                Kind::Topic => pattern.parse().is_ok_and(|pattern: Pattern| pattern.matches(key)),
-                Kind::Headers => headers
+                ExchangeKind::Fanout => true,
+                ExchangeKind::Direct => pattern == key,
+                ExchangeKind::Topic => {
+                    pattern.parse().is_ok_and(|pattern: TypePattern| pattern.matches(key))
+                }
+                ExchangeKind::Headers => headers
                     .iter()
                     .all(|(name, value)| text_header(&message.properties, name) == Some(value)),
             };

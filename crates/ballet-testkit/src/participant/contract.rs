@@ -31,9 +31,9 @@ pub struct Contract {
     /// SQL for rows that must exist before the first message comes. It runs when the program has made its tables.
     pub reference: String,
     /// SQL that makes the step's handler fail while both servers work, to test retries.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<HandlerTrouble>,
     /// The provider, if the step calls one.
-    pub calls: Option<Calls>,
+    pub calls: Option<ProviderCalls>,
     /// A query for the effect that the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean that
     /// there is none, or that it is undone. Without a query the provider's own count is used.
     pub effect: Option<String>,
@@ -44,7 +44,7 @@ pub struct Contract {
 /// SQL that makes the step's handler fail, as the lack of a required row would.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trouble {
+pub struct HandlerTrouble {
     /// Makes the handler fail.
     pub begin: String,
     /// Lets the handler succeed again.
@@ -55,21 +55,21 @@ pub struct Trouble {
 /// Each request has to contain the saga's id.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Calls {
+pub struct ProviderCalls {
     /// The environment variable that receives the provider's address.
     pub url: String,
     /// The call of the step.
-    pub step: Call,
+    pub step: ProviderCall,
     /// The body of the answer that makes the step refuse, if it may.
     pub refusal: Option<Value>,
     /// The call of its compensation.
-    pub compensation: Call,
+    pub compensation: ProviderCall,
 }
 
 /// A request and its answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Call {
+pub struct ProviderCall {
     /// Method and path, such as `POST /charges`.
     pub request: String,
     /// The body of the answer. `{key}` stands for the request's key.
@@ -87,8 +87,8 @@ struct ContractFile {
     refused_by: Option<Value>,
     #[serde(default)]
     reference: String,
-    trouble: Option<Trouble>,
-    calls: Option<Calls>,
+    trouble: Option<HandlerTrouble>,
+    calls: Option<ProviderCalls>,
     effect: Option<String>,
     #[serde(default = "once")]
     effect_when_done: i64,

@@ -7,11 +7,11 @@
 //! may be left over.
 //!
 //! ```no_run
-//! use ballet_testkit::participant::{Contract, Program, Suite};
+//! use ballet_testkit::participant::{Contract, Program, ProgramSuite};
 //!
 //! # async fn try_it() -> Result<(), String> {
 //! let contract = Contract::read("participant.json".as_ref())?;
-//! Suite::new(Program::new("python3").args(["-m", "loyalty"]), contract).check().await;
+//! ProgramSuite::new(Program::new("python3").args(["-m", "loyalty"]), contract).check().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -28,7 +28,7 @@ mod scenario;
 mod scenarios;
 mod suite;
 
-pub use contract::{Call, Calls, Contract, Trouble};
+pub use contract::{Contract, HandlerTrouble, ProviderCall, ProviderCalls};
 pub use program::Program;
 pub use scenario::Scenario;
-pub use suite::{Outcome, Suite};
+pub use suite::{ProgramSuite, ScenarioOutcome};

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The outcome of a scenario.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ScenarioOutcome {
     /// The scenario.
     pub scenario: Scenario,
     /// How long it took.
@@ -25,13 +25,13 @@ pub struct Outcome {
 
 /// The suite for a program and its contract.
 #[derive(Debug)]
-pub struct Suite {
+pub struct ProgramSuite {
     program: Program,
     contract: Contract,
     patience: Duration,
 }
 
-impl Suite {
+impl ProgramSuite {
     /// Creates a suite that waits a minute for the end of a saga.
     #[must_use]
     pub const fn new(program: Program, contract: Contract) -> Self {
@@ -62,11 +62,11 @@ impl Suite {
     }
 
     /// Runs these scenarios, some at a time, and passes the outcome of each to `told` when it ends.
-    pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(Outcome)) {
+    pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(ScenarioOutcome)) {
         let outcomes = stream::iter(scenarios.iter().copied()).map(|scenario| async move {
             let begun = Instant::now();
             let wrong = self.run(scenario).await.err();
-            Outcome { scenario, took: begun.elapsed(), wrong }
+            ScenarioOutcome { scenario, took: begun.elapsed(), wrong }
         });
         let mut outcomes = outcomes.buffer_unordered(AT_A_TIME);
         while let Some(outcome) = outcomes.next().await {
@@ -82,7 +82,7 @@ impl Suite {
     pub async fn check(&self) {
         let service = self.contract.part.service;
         let mut failures = Vec::new();
-        let told = |Outcome { scenario, took, wrong }| {
+        let told = |ScenarioOutcome { scenario, took, wrong }| {
             let ended = if wrong.is_some() { "failed" } else { "passed" };
             eprintln!("{service}: {scenario} {ended}, {took:.1?}");
             failures.extend(wrong.map(|wrong| format!("{scenario}: {wrong}")));

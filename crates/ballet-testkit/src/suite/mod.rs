@@ -1,6 +1,6 @@
 //! A suite of checks that every step of a saga has to pass.
 //!
-//! A step comes with a [`Case`]: events that make it done, refused, undone, or fail. The step's declaration decides
+//! A step comes with a [`StepCase`]: events that make it done, refused, undone, or fail. The step's declaration decides
 //! which checks apply:
 //!
 //! | step | checks |
@@ -21,6 +21,6 @@ mod rig;
 #[expect(clippy::module_inception, reason = "the folder is the suite, the file is its type")]
 mod suite;
 
-pub use rig::case::{Case, Published, published};
+pub use rig::case::{PublishedEvent, StepCase, published};
 pub use rig::outside::Outside;
-pub use suite::Suite;
+pub use suite::StepSuite;

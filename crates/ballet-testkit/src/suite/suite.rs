@@ -5,16 +5,16 @@ use std::fmt;
 use ballet::{Participant, Service, Settings};
 
 use crate::suite::checks::run::failures;
-use crate::suite::rig::case::Case;
+use crate::suite::rig::case::StepCase;
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::tested_service::TestedService;
 
 /// A service whose steps are to be checked.
-pub struct Suite {
+pub struct StepSuite {
     subject: TestedService,
 }
 
-impl Suite {
+impl StepSuite {
     /// Creates a suite for a service and its part. The service has to make its calls through the [`Outside`].
     #[must_use]
     pub fn new(
@@ -57,7 +57,7 @@ impl Suite {
     ///
     /// # Panics
     /// With all checks that failed, by name.
-    pub fn check(&self, step: &str, case: Case) {
+    pub fn check(&self, step: &str, case: StepCase) {
         let service = self.subject.part.service;
         let Some(part) = self.subject.steps().find(|part| part.name == step) else {
             panic!("{service} declares no step {step}: take it out of the suite, or rename it");
@@ -94,16 +94,16 @@ impl Suite {
     }
 }
 
-impl fmt::Debug for Suite {
+impl fmt::Debug for StepSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suite").field("part", &self.subject.part).finish_non_exhaustive()
+        f.debug_struct("StepSuite").field("part", &self.subject.part).finish_non_exhaustive()
     }
 }
 
 /// Declares the tests for all steps of a service.
 ///
-/// The macro takes a function that makes the [`Suite`], and for each step a function of the step's name that makes
-/// its [`Case`]. A declared step that is not listed fails its own test.
+/// The macro takes a function that makes the [`StepSuite`], and for each step a function of the step's name that makes
+/// its [`StepCase`]. A declared step that is not listed fails its own test.
 #[macro_export]
 macro_rules! steps {
     ($suite:ident: $($step:ident),+ $(,)?) => {

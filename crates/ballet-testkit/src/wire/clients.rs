@@ -46,12 +46,12 @@ pub fn id(properties: &BasicProperties) -> String {
 
 /// A publisher and its reports.
 #[derive(Debug)]
-pub struct Out {
+pub struct TestPublisher {
     pub handle: PublisherHandle,
     reports: mpsc::UnboundedReceiver<Published>,
 }
 
-impl Out {
+impl TestPublisher {
     pub fn start(broker: impl Broker + 'static, settings: PublisherSettings) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         // The test may have ended.
@@ -89,12 +89,12 @@ impl Out {
 
 /// A consumer and the messages it hands on.
 #[derive(Debug)]
-pub struct In {
+pub struct TestConsumer {
     pub handle: ConsumerHandle,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
 }
 
-impl In {
+impl TestConsumer {
     pub fn start(broker: impl Broker + 'static, settings: ConsumerSettings) -> Self {
         let (sender, arrivals) = mpsc::unbounded_channel();
         // The test may have ended.

@@ -22,14 +22,14 @@ pub enum Property {
 
 /// A message whose properties may be any bytes.
 #[derive(Debug)]
-pub struct Raw<'a> {
+pub struct RawMessage<'a> {
     pub queue: &'a str,
     /// Each property with its text, in any order. The text of `Headers` is the encoded entries of the table.
     pub properties: &'a [(Property, &'a [u8])],
     pub body: &'a [u8],
 }
 
-impl Raw<'_> {
+impl RawMessage<'_> {
     /// Encodes the flags and the properties.
     fn encoded(&self) -> Vec<u8> {
         let mut properties = self.properties.to_vec();
@@ -49,7 +49,7 @@ impl Raw<'_> {
 }
 
 /// Publishes messages straight to a queue, and returns when the broker has confirmed them.
-pub fn publish(url: &str, messages: &[Raw<'_>]) {
+pub fn publish(url: &str, messages: &[RawMessage<'_>]) {
     let (user, rest) =
         url.strip_prefix("amqp://").and_then(|url| url.split_once('@')).expect("a URL");
     let (user, password) = user.split_once(':').expect("a password");

@@ -8,7 +8,7 @@ use ballet::{
     Compensate, CompensateResult, Event, EventType, Migration, Never, Participant, Saga, Service,
     Settings, Step, StepResult, Tx, compensated, done, refused,
 };
-use ballet_testkit::participant::{Contract, Program, Scenario, Suite};
+use ballet_testkit::participant::{Contract, Program, ProgramSuite, Scenario};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
@@ -130,7 +130,7 @@ async fn program() {
 }
 
 /// A suite for one kind of service with the contract of another kind.
-fn suite(kind: &str, promised: &str) -> Suite {
+fn suite(kind: &str, promised: &str) -> ProgramSuite {
     let stay = json!({ "stay": "{saga}" });
     let of = |event: EventType| (event.name().to_owned(), stay.clone());
     let mut bodies: BTreeMap<_, _> = [
@@ -156,7 +156,7 @@ fn suite(kind: &str, promised: &str) -> Suite {
     };
     let program = std::env::current_exe().expect("this program");
     let program = Program::new(program).args(["participant::program", "--exact", "--nocapture"]);
-    Suite::new(program.env(KIND, kind), contract).patience(SOON)
+    ProgramSuite::new(program.env(KIND, kind), contract).patience(SOON)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use ballet::{
     Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
     Saga, Service, Step, StepResult, Tx, compensated, done, refused,
 };
-use ballet_testkit::suite::{Case, Outside, Suite, published};
+use ballet_testkit::suite::{Outside, StepCase, StepSuite, published};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
@@ -216,20 +216,20 @@ fn said_of(fault: Fault) -> String {
     let check = || {
         if fault == Fault::ForgetsKeys {
             let part = post(hold(String::new()), Outside::default());
-            Suite::new(&part, move |settings, outside| {
+            StepSuite::new(&part, move |settings, outside| {
                 Service::new(post(hold(url(settings)), outside.clone())).migrations(TABLES)
             })
             .effects("letter", "select * from letter")
-            .check("post", Case::done_by(cancelled));
+            .check("post", StepCase::done_by(cancelled));
             return;
         }
-        Suite::new(&shelf(hold(String::new())), move |settings, _| {
+        StepSuite::new(&shelf(hold(String::new())), move |settings, _| {
             Service::new(shelf(hold(url(settings)))).migrations(TABLES)
         })
         .effects("held", "select * from held")
         .check(
             "hold",
-            Case::done_by(wanted("cup"))
+            StepCase::done_by(wanted("cup"))
                 .refused_by(wanted("moon"))
                 .aborted_by(cancelled)
                 .failing_on(|_| String::new(), wanted("trouble")),
@@ -289,7 +289,7 @@ fn the_suite_finds_what_happens_twice() {
 
 #[test]
 fn a_step_without_a_case_is_named() {
-    let suite = Suite::new(
+    let suite = StepSuite::new(
         &shelf(Hold { fault: Fault::None, url: String::new(), aside: Arc::default() }),
         |_, _| unreachable!("nothing is started"),
     );

@@ -37,7 +37,7 @@ fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
 }
 
 /// A release of inventory that knows both fields and requires some of them, with the breaking changes.
-fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<Change>) {
+fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<ContractChange>) {
     let mut after = before.clone();
     *schema(&mut after, "inventory", PAGE) = page(&["name", "gift"], always);
     let found = Diff::of_systems(&contracts(before), &contracts(&after)).breaking;

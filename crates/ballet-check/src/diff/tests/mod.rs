@@ -145,8 +145,8 @@ fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, St
     rows(diff(change).breaking)
 }
 
-fn rows(changes: Vec<Change>) -> Vec<(&'static str, String, String, String)> {
-    let row = |change: Change| {
+fn rows(changes: Vec<ContractChange>) -> Vec<(&'static str, String, String, String)> {
+    let row = |change: ContractChange| {
         (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
     };
     changes.into_iter().map(row).collect()
@@ -285,7 +285,7 @@ fn a_reader_that_takes_no_other_fields_breaks_by_a_new_one() {
     schema(&mut after, "orders", PLACED)["properties"]["wrap"] = json!({ "type": "boolean" });
     let found = Diff::of_systems(&contracts(&before), &contracts(&after)).breaking;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].rule, found[0].field.as_str()), (Rule::FieldUnknown, "wrap"));
+    assert_eq!((found[0].rule, found[0].field.as_str()), (ChangeRule::FieldUnknown, "wrap"));
 }
 
 #[test]
@@ -388,11 +388,11 @@ fn of_one_service_somebody_may_read_all_that_it_wrote() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].rule, found[0].breaks.join(" ").as_str()),
-        (Rule::FieldRemoved, "anybody")
+        (ChangeRule::FieldRemoved, "anybody")
     );
     let found = alone(|orders| require(&mut orders["events"][2]["schema"], "shelf"));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].rule, Rule::FieldRemoved);
+    assert_eq!(found[0].rule, ChangeRule::FieldRemoved);
     let found = alone(|orders| {
         orders["events"][1]["schema"]["properties"]["gift"] = json!({ "type": "boolean" });
     });

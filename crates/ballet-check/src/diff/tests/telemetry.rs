@@ -27,7 +27,7 @@ fn difference(change: impl FnOnce(&mut [Value; 2])) -> Diff {
 }
 
 fn breaks(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
-    let row = |change: Change| {
+    let row = |change: ContractChange| {
         (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
     };
     difference(change).breaking.into_iter().map(row).collect()
@@ -65,7 +65,7 @@ fn telemetry_that_is_read_must_be_published() {
     let alone = Diff::of_services(&contracts(&[before]), &contracts(&after[..1])).breaking;
     assert_eq!(
         (alone[0].rule, &*alone[0].breaks),
-        (Rule::NotPublished, &["anybody".to_owned()][..])
+        (ChangeRule::NotPublished, &["anybody".to_owned()][..])
     );
 }
 

@@ -90,7 +90,10 @@ fn t224_what_would_leave_out_one_of_these_changes_breaks_open_sagas() {
     let second = after(&[in_two_versions, |all| begins(all, 2), without_the_first]);
     let found = Diff::of_systems(&contracts(&one), &contracts(&begun)).breaking;
     let [early] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((early.rule, &*early.subject, &*early.service), (Rule::Version, "order", "orders"));
+    assert_eq!(
+        (early.rule, &*early.subject, &*early.service),
+        (ChangeRule::Version, "order", "orders")
+    );
     assert!(early.what.ends_with(
         "does not know inventory.check, inventory.reserve_v2, orders.place_v2, the abort by orders on \
          inventory.stock_doubted.v1"
@@ -104,7 +107,7 @@ fn t224_what_would_leave_out_one_of_these_changes_breaks_open_sagas() {
 #[test]
 fn t224_a_step_is_told_how_it_may_change() {
     let found = diff(|all| saga(all, "inventory")["steps"][0]["on"] = json!([RELEASED]));
-    let trigger = found.breaking.iter().find(|change| change.rule == Rule::StepTrigger);
+    let trigger = found.breaking.iter().find(|change| change.rule == ChangeRule::StepTrigger);
     let advice = &trigger.expect("it breaks").advice;
     assert!(
         advice.starts_with("keep it with `.until(1, ..)`, and declare what is new with"),
@@ -141,7 +144,7 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
         let [before, after] =
             [&begun, &changed].map(|[_, inventory]| contracts(std::slice::from_ref(inventory)));
         let found = Diff::of_services(&before, &after).breaking;
-        let rows = found.iter().filter(|change| change.rule == Rule::StepRemoved);
+        let rows = found.iter().filter(|change| change.rule == ChangeRule::StepRemoved);
         rows.map(|change| change.subject.clone()).collect::<Vec<_>>()
     };
     let without_reserve_v2 =

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::participant::contract::{Call, Calls};
+use crate::participant::contract::{ProviderCall, ProviderCalls};
 
 /// The placeholder for the request's key in an answer.
 const KEY: &str = "{key}";
@@ -42,7 +42,7 @@ pub(crate) struct Provider {
 
 #[derive(Debug)]
 struct ProviderState {
-    calls: Calls,
+    calls: ProviderCalls,
     mode: watch::Sender<ProviderMode>,
     asked: Mutex<Vec<ReceivedRequest>>,
     /// The sagas whose step it refuses.
@@ -62,7 +62,7 @@ struct ReceivedRequest {
 
 impl Provider {
     /// Starts a server on this machine.
-    pub(crate) async fn start(calls: &Calls) -> std::io::Result<Self> {
+    pub(crate) async fn start(calls: &ProviderCalls) -> std::io::Result<Self> {
         let shared = Arc::new(ProviderState {
             calls: calls.clone(),
             mode: watch::Sender::new(ProviderMode::Answers),
@@ -172,8 +172,8 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let request = format!("{method} {}", uri.path());
-    let Calls { step, compensation, .. } = &shared.calls;
-    let is_it = |call: &&Call| call.request == request;
+    let ProviderCalls { step, compensation, .. } = &shared.calls;
+    let is_it = |call: &&ProviderCall| call.request == request;
     let Some(call) = [step, compensation].into_iter().find(is_it) else {
         let known = format!("there are {} and {}", step.request, compensation.request);
         return (StatusCode::NOT_IMPLEMENTED, known).into_response();

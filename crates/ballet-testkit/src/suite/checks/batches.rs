@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::suite::checks::check::{StepCheck, check};
-use crate::suite::rig::case::Published;
+use crate::suite::rig::case::PublishedEvent;
 use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{RunSnapshot, same};
@@ -34,7 +34,7 @@ enum SagaEnding {
 
 /// The next message of a saga.
 enum NextMessage {
-    New(Published),
+    New(PublishedEvent),
     /// A copy of its first message.
     Again,
 }
@@ -82,10 +82,10 @@ fn comes(
     second: bool,
 ) -> CheckResult<VecDeque<NextMessage>> {
     let saga = world.sagas[at];
-    let triggers = |ending: SagaEnding| -> CheckResult<Vec<Published>> {
+    let triggers = |ending: SagaEnding| -> CheckResult<Vec<PublishedEvent>> {
         Ok(if ending == SagaEnding::Refused { rig.refused()?(saga) } else { rig.done()?(saga) })
     };
-    let mut comes: Vec<Published> = Vec::new();
+    let mut comes: Vec<PublishedEvent> = Vec::new();
     match (ending, second) {
         (SagaEnding::Aborted, false) | (SagaEnding::Compensated, true) => {
             comes.extend(rig.abort()?(saga))

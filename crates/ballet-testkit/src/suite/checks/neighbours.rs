@@ -1,7 +1,7 @@
 //! A step with neighbours: failing messages in its batch, the other events of its join.
 
 use crate::suite::checks::check::{StepCheck, check};
-use crate::suite::rig::case::Published;
+use crate::suite::rig::case::PublishedEvent;
 use crate::suite::rig::check_result::{CheckResult, ensure};
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{RunSnapshot, list, same};
@@ -74,7 +74,7 @@ fn publish_bad(world: &ServiceWorld<'_>, bad: BadMessage) -> CheckResult {
     }
     let good = world.rig.done()?(saga);
     let last = good.into_iter().last().ok_or_else(|| missing("an event that makes it done"))?;
-    world.publish_one(saga, &Published { body: "{\"cut".to_owned(), ..last });
+    world.publish_one(saga, &PublishedEvent { body: "{\"cut".to_owned(), ..last });
     Ok(())
 }
 

@@ -5,13 +5,17 @@ use ballet::core::part::{StepKind, StepPart};
 use crate::suite::checks::check::StepCheck;
 use crate::suite::checks::undisturbed::undisturbed;
 use crate::suite::checks::{batches, calls, neighbours, once, request, undo};
-use crate::suite::rig::case::{Case, CaseTrigger};
+use crate::suite::rig::case::{CaseTrigger, StepCase};
 use crate::suite::rig::snapshot::RunSnapshot;
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::tested_service::TestedService;
 
 /// Runs all checks that apply, and describes those that failed.
-pub(crate) async fn failures(subject: &TestedService, part: &StepPart, case: Case) -> Vec<String> {
+pub(crate) async fn failures(
+    subject: &TestedService,
+    part: &StepPart,
+    case: StepCase,
+) -> Vec<String> {
     let mut rig = match Box::pin(StepRig::new(subject, part, case)).await {
         Ok(rig) => rig,
         Err(wrong) => return vec![format!("the service did not start: {wrong}")],

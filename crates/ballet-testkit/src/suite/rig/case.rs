@@ -8,19 +8,19 @@ use serde_json::Value;
 
 /// An event as a publisher would send it.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub struct PublishedEvent {
     pub(crate) event_type: &'static str,
     pub(crate) publisher: &'static str,
     pub(crate) body: String,
 }
 
-/// Encodes an event for a [`Case`].
+/// Encodes an event for a [`StepCase`].
 ///
 /// # Panics
 /// If it cannot be written as JSON.
-pub fn published<E: Event>(event: &E) -> Published {
+pub fn published<E: Event>(event: &E) -> PublishedEvent {
     let (event_type, body) = (E::TYPE, json(event).to_string());
-    Published { event_type: event_type.name(), publisher: event_type.service(), body }
+    PublishedEvent { event_type: event_type.name(), publisher: event_type.service(), body }
 }
 
 fn json(sample: &impl Serialize) -> Value {
@@ -29,7 +29,7 @@ fn json(sample: &impl Serialize) -> Value {
 }
 
 /// A function that makes the events for a saga.
-pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Published> + Send + Sync>;
+pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync>;
 /// A function that makes the SQL for a saga.
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
@@ -43,7 +43,7 @@ pub(crate) enum CaseTrigger {
 /// A sample for one step: events that make it done, refused, undone, or fail.
 ///
 /// Every part is a function of the saga, because the suite runs each of them with many sagas.
-pub struct Case {
+pub struct StepCase {
     pub(crate) trigger: CaseTrigger,
     pub(crate) rows: Option<Statement>,
     pub(crate) after: Option<Events>,
@@ -53,10 +53,10 @@ pub struct Case {
     pub(crate) failing: Option<(Statement, Events)>,
 }
 
-impl Case {
+impl StepCase {
     /// Creates a case for a step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
-    pub fn done_by(events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static) -> Self {
+    pub fn done_by(events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static) -> Self {
         Self::new(CaseTrigger::Events(Box::new(events)))
     }
 
@@ -99,7 +99,7 @@ impl Case {
     #[must_use]
     pub fn after(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.after = Some(Box::new(events));
         self
@@ -116,7 +116,7 @@ impl Case {
     #[must_use]
     pub fn refused_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.refused = Some(CaseTrigger::Events(Box::new(events)));
         self
@@ -137,7 +137,7 @@ impl Case {
     #[must_use]
     pub fn refused_after(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.refused_after = Some(Box::new(events));
         self
@@ -147,7 +147,7 @@ impl Case {
     #[must_use]
     pub fn aborted_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.abort = Some(Box::new(events));
         self
@@ -158,15 +158,15 @@ impl Case {
     pub fn failing_on(
         mut self,
         rows: impl Fn(SagaId) -> String + Send + Sync + 'static,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.failing = Some((Box::new(rows), Box::new(events)));
         self
     }
 }
 
-impl fmt::Debug for Case {
+impl fmt::Debug for StepCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Case").finish_non_exhaustive()
+        f.debug_struct("StepCase").finish_non_exhaustive()
     }
 }

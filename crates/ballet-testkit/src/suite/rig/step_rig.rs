@@ -11,7 +11,7 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Case, CaseTrigger, Events};
+use crate::suite::rig::case::{CaseTrigger, Events, StepCase};
 use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::snapshot::RunSnapshot;
@@ -26,7 +26,7 @@ pub(crate) const SESSIONS: &str = "suite";
 pub(crate) struct StepRig<'a> {
     pub(crate) subject: &'a TestedService,
     pub(crate) part: &'a StepPart,
-    pub(crate) case: Case,
+    pub(crate) case: StepCase,
     pub(crate) definitions: Value,
     database: Database,
     context: Clock,
@@ -70,7 +70,7 @@ impl<'a> StepRig<'a> {
     pub(crate) async fn new(
         subject: &'a TestedService,
         part: &'a StepPart,
-        case: Case,
+        case: StepCase,
     ) -> CheckResult<Self> {
         let postgres = Postgres::shared().await?;
         let service = subject.part.service;

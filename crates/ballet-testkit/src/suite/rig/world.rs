@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Events, Published};
+use crate::suite::rig::case::{Events, PublishedEvent};
 use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
@@ -175,7 +175,7 @@ impl<'a> ServiceWorld<'a> {
         events(saga).iter().map(|event| self.publish_one(saga, event)).collect()
     }
 
-    pub(crate) fn publish_one(&self, saga: SagaId, event: &Published) -> SentMessage {
+    pub(crate) fn publish_one(&self, saga: SagaId, event: &PublishedEvent) -> SentMessage {
         let properties = BasicProperties::default()
             .with_message_id(self.rig.new_id().into())
             .with_type(event.event_type.into())

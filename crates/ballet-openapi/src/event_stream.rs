@@ -24,12 +24,12 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer of server-sent events, each with an id and its data as JSON. The next event is polled when the client
 /// has taken the last.
-pub struct Events<T> {
+pub struct EventStream<T> {
     events: BoxStream<'static, Result<Event, Infallible>>,
     data: PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize> Events<T> {
+impl<T: Serialize> EventStream<T> {
     /// Creates an answer of these events with their ids, which ends when they do.
     pub fn new<Id: fmt::Display>(events: impl Stream<Item = (Id, T)> + Send + 'static) -> Self {
         let written = events.map(|(id, data)| {
@@ -43,7 +43,7 @@ impl<T: Serialize> Events<T> {
     }
 }
 
-impl<T> IntoResponse for Events<T> {
+impl<T> IntoResponse for EventStream<T> {
     fn into_response(self) -> Response {
         let events = Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
         // nginx would otherwise collect events until a buffer is full.
@@ -51,15 +51,15 @@ impl<T> IntoResponse for Events<T> {
     }
 }
 
-impl<T: Serialize + JsonSchema> Answers for Events<T> {
+impl<T: Serialize + JsonSchema> Answers for EventStream<T> {
     fn describe(draft: &mut Draft<'_>) {
         draft.answers_events::<T>(StatusCode::OK, "The events.");
     }
 }
 
-impl<T> fmt::Debug for Events<T> {
+impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+        f.debug_struct("EventStream").finish_non_exhaustive()
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn t216_a_proxy_is_asked_to_pass_events_on_at_once() {
-        let answer = Events::new(stream::iter([(1, "an event")])).into_response();
+        let answer = EventStream::new(stream::iter([(1, "an event")])).into_response();
         assert_eq!(answer.headers()["x-accel-buffering"], "no");
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
     }

@@ -7,7 +7,7 @@ use crate::record::Record;
 /// An item that the copy of a queue returns.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
-pub enum Copied {
+pub enum CopyItem {
     /// The next message.
     Record(Record),
     /// This many messages were dropped here, because the reader is slow.

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The output and exit status of a command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     /// The result, from standard output.
     pub out: String,
     /// The messages for people, from standard error.
@@ -23,19 +23,19 @@ pub struct Ended {
 }
 
 /// Runs a command to its end.
-pub async fn ended(mut command: Command) -> Ended {
+pub async fn ended(mut command: Command) -> CommandOutput {
     ended_within(LIMIT, &mut command).await
 }
 
 /// Runs a command to its end within a limit, after which it is killed.
-pub async fn ended_within(limit: Duration, command: &mut Command) -> Ended {
+pub async fn ended_within(limit: Duration, command: &mut Command) -> CommandOutput {
     let output = command.kill_on_drop(true).output();
     let output = timeout(limit, output).await.expect("it ends in time");
     output.expect("it runs").into()
 }
 
 /// Waits for the end of a running command.
-pub async fn end_of(command: Child) -> Ended {
+pub async fn end_of(command: Child) -> CommandOutput {
     let output = timeout(LIMIT, command.wait_with_output()).await.expect("it ends in time");
     output.expect("an end").into()
 }
@@ -59,7 +59,7 @@ pub fn has_all(text: &str, words: &[&str]) {
     }
 }
 
-impl From<Output> for Ended {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         let Output { status, stdout, stderr } = output;
@@ -68,7 +68,7 @@ impl From<Output> for Ended {
 }
 
 #[allow(clippy::return_self_not_must_use, reason = "an assertion may be the last one")]
-impl Ended {
+impl CommandOutput {
     /// Asserts that the command succeeded. Returns its result.
     #[track_caller]
     pub fn succeeds(self) -> String {
