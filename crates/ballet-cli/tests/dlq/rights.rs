@@ -1,10 +1,10 @@
 //! Who may do what with dead letters is a matter of the broker's users.
 
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 
 use crate::world::World;
 
-async fn as_user(world: &World, user: &str, arguments: &[&str]) -> Ended {
+async fn as_user(world: &World, user: &str, arguments: &[&str]) -> CommandOutput {
     let mut command = world.command(arguments);
     command.env("AMQP_URL", world.env.amqp_url(user));
     ended(command).await

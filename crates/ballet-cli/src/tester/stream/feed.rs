@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
-    Copied, Filter, JournalError, Notice, QueueCopy, Read, Reader, Record, Start, end,
+    CopyItem, JournalError, JournalItem, JournalReader, Notice, QueueCopy, Record, RecordFilter,
+    Start, end,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
@@ -30,14 +31,14 @@ pub(crate) enum Stopped {
 
 /// Where the events come from.
 enum Source {
-    Journal(Box<Reader>),
+    Journal(Box<JournalReader>),
     Copy(QueueCopy),
 }
 
 /// Reads events and says on standard error what happens to the reading.
 pub(crate) struct Feed {
     source: Source,
-    filter: Filter,
+    filter: RecordFilter,
     left: u64,
     seen: u64,
     /// The last offset that is wanted.
@@ -54,7 +55,7 @@ impl Feed {
     pub(crate) async fn open(
         broker: Arc<dyn Broker>,
         start: Start,
-        filter: Filter,
+        filter: RecordFilter,
         range: &Range,
     ) -> Result<Self> {
         let mut last = None;
@@ -70,17 +71,17 @@ impl Feed {
             (Start::Offset(offset), Some(last)) => range.until_now() && offset > last,
             (_, last) => range.until_now() && last.is_none(),
         };
-        let reader = Reader::open(broker, start).await.map_err(of_journal)?;
+        let reader = JournalReader::open(broker, start).await.map_err(of_journal)?;
         let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
         Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
     /// What goes into a queue from now on.
-    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &Range) -> Self {
+    pub(crate) fn of_queue(copy: QueueCopy, filter: RecordFilter, range: &Range) -> Self {
         Self::of(Source::Copy(copy), filter, range)
     }
 
-    fn of(source: Source, filter: Filter, range: &Range) -> Self {
+    fn of(source: Source, filter: RecordFilter, range: &Range) -> Self {
         let idle = range.idle_timeout.unwrap_or(NEVER);
         Self {
             source,
@@ -157,21 +158,21 @@ impl Feed {
     }
 
     /// The record, unless it is something to say.
-    fn take(&mut self, read: Read) -> Option<Record> {
+    fn take(&mut self, read: JournalItem) -> Option<Record> {
         match read {
-            Read::Record(record) => return Some(record),
-            Read::Notice(Notice::Cut { oldest, time }) => {
+            JournalItem::Record(record) => return Some(record),
+            JournalItem::Notice(Notice::Cut { oldest, time }) => {
                 let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
                 ui::say(&format!(
                     "the journal no longer has what was asked for: its oldest event has offset \
                      {oldest}{from}"
                 ));
             }
-            Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
-            Read::Notice(Notice::Back) => ui::say("connected again"),
+            JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
+            JournalItem::Notice(Notice::Back) => ui::say("connected again"),
             // What was there when it began is all before that time.
-            Read::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
-            Read::Notice(Notice::Unreadable(offset)) => {
+            JournalItem::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
+            JournalItem::Notice(Notice::Unreadable(offset)) => {
                 self.at_end |= self.end.is_some_and(|end| offset >= end);
                 ui::say(&format!(
                     "RabbitMQ cannot deliver the message with offset {offset} to anybody; its log \
@@ -196,8 +197,8 @@ fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
 }
 
 enum Next {
-    Read(Read),
-    Copied(Copied),
+    Read(JournalItem),
+    Copied(CopyItem),
 }
 
 async fn read(source: &mut Source) -> Result<Next, JournalError> {
@@ -208,16 +209,16 @@ async fn read(source: &mut Source) -> Result<Next, JournalError> {
 }
 
 /// The message of a queue, unless it is something to say.
-fn taken(copied: Copied) -> Option<Record> {
+fn taken(copied: CopyItem) -> Option<Record> {
     match copied {
-        Copied::Record(record) => return Some(record),
-        Copied::Dropped(count) => say_dropped(count),
-        Copied::MayBeDropped => ui::say(
+        CopyItem::Record(record) => return Some(record),
+        CopyItem::Dropped(count) => say_dropped(count),
+        CopyItem::MayBeDropped => ui::say(
             "the broker may have dropped some copies here, because this command read too slowly; it \
              does not tell how many. The queue itself has them",
         ),
-        Copied::Lost(error) => ui::say(&format!("{error}; trying again")),
-        Copied::Back => {
+        CopyItem::Lost(error) => ui::say(&format!("{error}; trying again")),
+        CopyItem::Back => {
             ui::say("connected again; what went into the queue meanwhile is not shown");
         }
     }

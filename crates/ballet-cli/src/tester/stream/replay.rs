@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
-use ballet_stream::{At, Header, NewIds, Record, Recording, Survey, at};
+use ballet_stream::{JournalEntry, NewIds, Record, Recording, RecordingHeader, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::{Done, of_journal, usage};
@@ -242,7 +242,7 @@ enum Origin {
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
-    header: Option<&Header>,
+    header: Option<&RecordingHeader>,
     last: Option<&Record>,
 ) -> Origin {
     let Some(header) = header else { return Origin::Unknown };
@@ -256,9 +256,9 @@ async fn origin(
         return Origin::Unknown;
     };
     match at(broker, offset).await {
-        Ok(At::Record(there)) if there.is_same_message_as(last) => Origin::Here,
-        Ok(At::Record(_) | At::Beyond) => Origin::Elsewhere,
-        Ok(At::Gone) | Err(_) => Origin::Unknown,
+        Ok(JournalEntry::Record(there)) if there.is_same_message_as(last) => Origin::Here,
+        Ok(JournalEntry::Record(_) | JournalEntry::Beyond) => Origin::Elsewhere,
+        Ok(JournalEntry::Gone) | Err(_) => Origin::Unknown,
     }
 }
 
