@@ -21,7 +21,7 @@ pub fn body(
 ) -> Result<String, String> {
     let body = match given {
         Some(given) => given.trim().to_owned(),
-        None => derived(contracts, kind, outcome),
+        None => body_from_outcome(contracts, kind, outcome),
     };
     // An event of a saga needs an id; its value does not matter here.
     let saga = "00000000-0000-0000-0000-000000000000";
@@ -48,7 +48,7 @@ pub fn body(
 }
 
 /// Returns the fields that the event and the outcome share by name.
-fn derived(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
+fn body_from_outcome(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
     let outcome: Value = serde_json::from_str(outcome).unwrap_or_default();
     let schemas = contracts.contracts().iter().filter_map(|one| one.schemas().ok()).flatten();
     let mut fields = Map::new();

@@ -107,7 +107,7 @@ impl Record {
     }
 
     /// Returns the record with the id under which services know it.
-    pub(crate) fn named(&self) -> Cow<'_, Self> {
+    pub(crate) fn with_known_id(&self) -> Cow<'_, Self> {
         let id = self.known_as().to_string();
         if self.message_id() == Some(&*id) {
             return Cow::Borrowed(self);

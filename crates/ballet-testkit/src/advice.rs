@@ -25,7 +25,7 @@ const ENDS: [&str; 8] = ["|", "&&", "||", ">", ">>", "2>", "#", ";"];
 pub fn wrong_commands(program: &str, definition: &Command, folder: &Path) -> Vec<String> {
     let subcommands: Vec<String> =
         definition.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    let advised = advised(folder, program, &subcommands);
+    let advised = find_commands(folder, program, &subcommands);
     assert!(!advised.is_empty(), "no text speaks of {program}");
     let mut wrong = Vec::new();
     for (file, words) in advised {
@@ -61,7 +61,11 @@ fn is_placeholder(word: &str) -> bool {
 
 /// Finds commands, each with its file and the words after the program's name: between backquotes, on example lines,
 /// and where a text has `{}` for the program before one of its subcommands.
-fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String, Vec<String>)> {
+fn find_commands(
+    folder: &Path,
+    program: &str,
+    subcommands: &[String],
+) -> Vec<(String, Vec<String>)> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -83,7 +87,7 @@ fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String,
             let text = fs::read_to_string(&path).expect("a text of the project");
             let file = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
             for command in commands(&text, program, subcommands) {
-                found.extend(words(&command).map(|words| (file.clone(), words)));
+                found.extend(split_words(&command).map(|words| (file.clone(), words)));
             }
         }
     }
@@ -92,7 +96,7 @@ fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String,
 
 /// Returns the commands of a program in a text, without the program's name.
 fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
-    let mut text = unfolded(text);
+    let mut text = join_lines(text);
     for (alias, name) in ALIASES {
         text = text.replace(alias, name);
     }
@@ -132,7 +136,7 @@ fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
 }
 
 /// Puts each command on one line: removes comment signs and joins continued lines.
-fn unfolded(text: &str) -> String {
+fn join_lines(text: &str) -> String {
     let mut whole = String::new();
     for line in text.lines() {
         let bare = line.trim_start();
@@ -155,7 +159,7 @@ fn unfolded(text: &str) -> String {
 }
 
 /// Splits a command into words as a shell would, once for each choice of `one|other`.
-fn words(command: &str) -> impl Iterator<Item = Vec<String>> + use<> {
+fn split_words(command: &str) -> impl Iterator<Item = Vec<String>> + use<> {
     let mut all: Vec<Vec<String>> = vec![Vec::new()];
     let mut quote = None;
     let mut word = String::new();
@@ -193,7 +197,7 @@ mod tests {
     fn found(text: &str) -> Vec<Vec<String>> {
         let subcommands = ["dlq".to_owned(), "sagas".to_owned()];
         let commands = commands(text, "ballet", &subcommands);
-        commands.iter().flat_map(|command| words(command)).collect()
+        commands.iter().flat_map(|command| split_words(command)).collect()
     }
 
     #[test]

@@ -73,14 +73,14 @@ impl TestSystem {
 
     /// Does the same on these servers, but leaves the databases empty.
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
-        let (definitions, names) = needs(parts);
+        let (definitions, names) = definitions_of(parts);
         let env = TestEnv::new(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment"))
     }
 
     /// Does the same as [`asleep`](Self::asleep) on these servers.
     pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
-        let (definitions, names) = needs(parts);
+        let (definitions, names) = definitions_of(parts);
         let env = TestEnv::prepared(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment"))
     }
@@ -332,7 +332,7 @@ fn show_warnings() {
 
 /// Returns the broker definitions for services with these parts, including the queue that gets everything, and the
 /// services' names.
-fn needs(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
+fn definitions_of(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
     let names = parts.iter().map(|part| part.service).collect();
     let system = System { name: "test", parts };
     let mut definitions = topology::definitions(&system, |_| String::new());

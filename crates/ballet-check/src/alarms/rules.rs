@@ -24,8 +24,8 @@ pub fn rules(command: &str) -> String {
              description: {}\n",
             alarm.expression(),
             severity.as_str(),
-            quoted(&labelled(summary)),
-            quoted(&labelled(action)),
+            quote(&with_labels(summary)),
+            quote(&with_labels(action)),
         )
         .ok();
     }
@@ -33,11 +33,11 @@ pub fn rules(command: &str) -> String {
 }
 
 /// Puts the labels in Prometheus's template syntax.
-fn labelled(text: &str) -> String {
+fn with_labels(text: &str) -> String {
     text.replace('{', "{{ $labels.").replace('}', " }}")
 }
 
 /// Quotes text as JSON does, which YAML reads alike.
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -51,7 +51,7 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
                 if consumer.service == publisher.service || !what.is_read_by(consumer) {
                     continue;
                 }
-                let Some(reads) = of(read, *what) else { continue };
+                let Some(reads) = schema_of(read, *what) else { continue };
                 let missing = mismatches(reads, writes, Doubt::InFavour);
                 let (reader, writer) = (consumer.service, publisher.service);
                 problems
@@ -100,7 +100,7 @@ pub(crate) fn telemetry(
     contract.telemetry_schemas().unwrap_or_default().into_iter()
 }
 
-pub(crate) fn of<'a>(
+pub(crate) fn schema_of<'a>(
     schemas: &'a [(BodyType<'static>, Value)],
     what: BodyType<'_>,
 ) -> Option<&'a Value> {

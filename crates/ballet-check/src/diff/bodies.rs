@@ -52,7 +52,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
             }
         }
         if let BodyType::Event(event) = what {
-            foreign(&old, &new, event, &mut found);
+            compare_foreign(&old, &new, event, &mut found);
         }
         if alone && !old.is_published(what) {
             for reader in &both {
@@ -65,7 +65,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
 }
 
 /// Producers outside of the system keep to the old contract, because no release of ours changes them.
-fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut BodyMismatches) {
+fn compare_foreign(old: &Promises, new: &Promises, event: EventType, found: &mut BodyMismatches) {
     let (declared, what) = (old.declared(event), BodyType::Event(event));
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
         let writes = [old.body(event), None];

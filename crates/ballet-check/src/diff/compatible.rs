@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
 use crate::diff::change::{ChangeRule, ContractChange};
-use crate::diff::events::word;
+use crate::diff::events::role_name;
 use crate::diff::promise::{Promise, Promises};
 
 pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
@@ -173,7 +173,8 @@ impl ChangeList<'_> {
             self.add(after.name(), ChangeRule::Added, &format!("{producer} may publish it"));
         }
         if before.role() != after.role() {
-            let what = format!("it was {}, and is {}", word(before.role()), word(after.role()));
+            let what =
+                format!("it was {}, and is {}", role_name(before.role()), role_name(after.role()));
             self.add(after.name(), ChangeRule::Changed, &what);
         }
     }
@@ -216,7 +217,7 @@ impl ChangeList<'_> {
 
     /// Lists the fields that are new, gone or different.
     fn body(&mut self, name: &str, verb: &str, before: &Value, after: &Value) {
-        let (one, other) = (bare(before), bare(after));
+        let (one, other) = (without_notes(before), without_notes(after));
         if one == other {
             return;
         }
@@ -312,7 +313,7 @@ impl ChangeList<'_> {
 }
 
 /// Returns a schema without the keywords that only describe it.
-fn bare(schema: &Value) -> Value {
+fn without_notes(schema: &Value) -> Value {
     match schema {
         Value::Object(object) => {
             let kept = object.iter().filter(|(key, value)| {
@@ -321,9 +322,9 @@ fn bare(schema: &Value) -> Value {
                 !key.starts_with(PERSONAL)
                     && (!notes.contains(&key.as_str()) || value.is_object() || value.is_boolean())
             });
-            Value::Object(kept.map(|(key, value)| (key.clone(), bare(value))).collect())
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_notes(value))).collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(without_notes).collect()),
         scalar => scalar.clone(),
     }
 }

@@ -91,7 +91,7 @@ fn role(
             rule: ChangeRule::Role,
             service: (*service).to_owned(),
             breaks,
-            what: format!("it was {}, and is {}", word(was.role()), word(is.role())),
+            what: format!("it was {}, and is {}", role_name(was.role()), role_name(is.role())),
             advice: "give the event with the other role the next major version".to_owned(),
         });
     }
@@ -115,7 +115,7 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
 }
 
 /// Returns the role as contracts spell it.
-pub(super) const fn word(role: Role) -> &'static str {
+pub(super) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain",
         Role::StartsSaga => "starts_saga",

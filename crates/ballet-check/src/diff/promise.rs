@@ -6,7 +6,7 @@ use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::{self, BodyType, of, schemas};
+use crate::contracts::bodies::{self, BodyType, schema_of, schemas};
 
 /// One version of a system's contracts.
 pub(super) struct Promises {
@@ -89,7 +89,7 @@ impl Promises {
 
 impl Promise {
     pub(super) fn schema(&self, what: BodyType<'_>) -> Option<&Value> {
-        of(&self.schemas, what)
+        schema_of(&self.schemas, what)
     }
 
     /// Returns the event as this service declares it.

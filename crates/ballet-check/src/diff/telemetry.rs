@@ -35,7 +35,7 @@ fn not_published(
     found: &mut Vec<ContractChange>,
 ) {
     let is_published = |all: &Promises| all.is_published(BodyType::Telemetry(name));
-    let breaks = who(new.read_by(name), alone);
+    let breaks = broken_readers(new.read_by(name), alone);
     if is_published(old) && !is_published(new) && !breaks.is_empty() {
         found.push(change(
             name,
@@ -70,7 +70,7 @@ fn partitions(
     let Some(service) = changed.first() else { return };
     let (Some(was), Some(is)) = (of(old, service), of(new, service)) else { return };
     let readers = old.read_by(name).union(&new.read_by(name)).copied().collect();
-    let breaks = who(readers, alone);
+    let breaks = broken_readers(readers, alone);
     if breaks.is_empty() {
         return;
     }
@@ -112,7 +112,7 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
 }
 
 /// Returns who breaks: `ANYBODY` if the readers are not known.
-fn who(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
+fn broken_readers(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
     if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }
 }

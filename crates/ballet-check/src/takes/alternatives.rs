@@ -21,7 +21,7 @@ pub(super) struct WriterAlternative {
 
 /// Returns all alternatives of a writer.
 pub(super) fn alternatives(side: SchemaPart<'_>) -> Vec<WriterAlternative> {
-    schemas(side, 0).into_iter().flat_map(single).collect()
+    schemas(side, 0).into_iter().flat_map(split_types).collect()
 }
 
 /// Returns the alternatives, each without `anyOf` and the like.
@@ -42,7 +42,7 @@ fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
         // An omission here makes the writer's schema wider, never narrower.
         if all.len() * others.len() <= MOST {
             let both = |one: &Map<_, _>| {
-                others.iter().filter_map(|other| merged(one, other)).collect::<Vec<_>>()
+                others.iter().filter_map(|other| merge(one, other)).collect::<Vec<_>>()
             };
             all = all.iter().flat_map(both).collect();
         }
@@ -62,7 +62,7 @@ fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
 }
 
 /// Joins two schemas. `None` if no value fits both. Of two keywords that cannot be joined, one counts.
-fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
+fn merge(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut both = one.clone();
     for (key, value) in other {
         let Some(known) = one.get(key).filter(|known| *known != value) else {
@@ -109,7 +109,7 @@ fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<St
 }
 
 /// Returns one alternative for each type, or each value.
-fn single(schema: Map<String, Value>) -> Vec<WriterAlternative> {
+fn split_types(schema: Map<String, Value>) -> Vec<WriterAlternative> {
     let allowed = types(&schema);
     if let Some(values) = values(&schema) {
         let fits = |value: &&&Value| {

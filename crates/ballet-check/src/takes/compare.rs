@@ -23,7 +23,7 @@ pub(crate) enum Doubt {
 /// Returns everything that the writer may write and the reader does not accept.
 pub(crate) fn mismatches(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<Mismatch> {
     let mut comparison = SchemaComparison { doubt, open: Vec::new() };
-    let mut found = comparison.all(SchemaPart::top(reads), SchemaPart::top(writes), "");
+    let mut found = comparison.compare_all(SchemaPart::top(reads), SchemaPart::top(writes), "");
     found.sort();
     found.dedup();
     found
@@ -37,13 +37,18 @@ struct SchemaComparison {
 
 impl SchemaComparison {
     /// Compares all alternatives of the writer. `path` ends with a point, or is empty.
-    fn all(&mut self, reads: SchemaPart<'_>, writes: SchemaPart<'_>, path: &str) -> Vec<Mismatch> {
+    fn compare_all(
+        &mut self,
+        reads: SchemaPart<'_>,
+        writes: SchemaPart<'_>,
+        path: &str,
+    ) -> Vec<Mismatch> {
         let written = alternatives(writes);
-        written.iter().flat_map(|one| self.one(reads, one, writes, path)).collect()
+        written.iter().flat_map(|one| self.compare_alternative(reads, one, writes, path)).collect()
     }
 
     /// Compares one alternative of the writer with the reader's schema.
-    fn one(
+    fn compare_alternative(
         &mut self,
         reads: SchemaPart<'_>,
         one: &WriterAlternative,
@@ -68,24 +73,24 @@ impl SchemaComparison {
         self.open.push(pair);
         let mut found = Vec::new();
         if let Some(target) = reads.target() {
-            found.extend(self.one(target, one, writes, path));
+            found.extend(self.compare_alternative(target, one, writes, path));
         }
         for part in reads.list("allOf").into_iter().flatten() {
-            found.extend(self.one(part, one, writes, path));
+            found.extend(self.compare_alternative(part, one, writes, path));
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(list) = reads.list(keyword) {
-                found.extend(self.any(&list, one, writes, path));
+                found.extend(self.compare_choices(&list, one, writes, path));
             }
         }
-        found.extend(self.own(reads, own, one, writes, path));
+        found.extend(self.compare_keywords(reads, own, one, writes, path));
         self.open.pop();
         found
     }
 
     /// Requires that one of the reader's alternatives accepts it. If none does, the one with the fewest faults counts
     /// as the intended one.
-    fn any(
+    fn compare_choices(
         &mut self,
         list: &[SchemaPart<'_>],
         one: &WriterAlternative,
@@ -95,7 +100,7 @@ impl SchemaComparison {
         let here = rejected(one, path);
         let mut meant: Option<Vec<Mismatch>> = None;
         for part in list {
-            let found = self.one(*part, one, writes, path);
+            let found = self.compare_alternative(*part, one, writes, path);
             if found.is_empty() {
                 return found;
             }
@@ -111,7 +116,7 @@ impl SchemaComparison {
     }
 
     /// Compares the keywords beside references and alternatives.
-    fn own(
+    fn compare_keywords(
         &mut self,
         reads: SchemaPart<'_>,
         own: &Map<String, Value>,
@@ -218,7 +223,7 @@ impl SchemaComparison {
                 let (wanted, given) = (item(own, place), item(&one.schema, place));
                 if let Some(wanted) = wanted {
                     let given = given.unwrap_or(&anything);
-                    found.extend(self.all(reads.at(wanted), writes.at(given), path));
+                    found.extend(self.compare_all(reads.at(wanted), writes.at(given), path));
                 }
             }
         }
@@ -274,14 +279,14 @@ impl SchemaComparison {
         for (field, schema) in &given {
             if let Some(reader) = named.and_then(|named| named.get(field)).or(rest) {
                 let below = format!("{path}{field}.");
-                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(schema), &below));
             }
         }
         let wanted_by_pattern = own.get("patternProperties").and_then(Value::as_object);
         for (pattern, schema) in &given_by_pattern {
             if let Some(reader) = wanted_by_pattern.and_then(|all| all.get(pattern)).or(rest) {
                 let below = format!("{path}*.");
-                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(schema), &below));
             }
         }
         let mut patterns = wanted_by_pattern.into_iter().flatten().map(|(pattern, _)| pattern);
@@ -295,7 +300,7 @@ impl SchemaComparison {
             let unnamed = unnamed.map(|(name, reader)| (name.as_str(), reader));
             for (name, reader) in unnamed.chain(rest.map(|rest| ("*", rest))) {
                 let below = format!("{path}{name}.");
-                found.extend(self.all(reads.at(reader), writes.at(others), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(others), &below));
             }
         }
         let count = |schema| Range::between(schema, "minProperties", "maxProperties");

@@ -111,13 +111,13 @@ fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Limit
 /// Whether a limit is at least as narrow as another one. `outside` is the direction out of the range.
 fn reaches(limit: Option<&Limit>, other: &Limit, outside: Ordering) -> bool {
     let Some(limit) = limit else { return false };
-    match compared(&limit.at, &other.at) {
+    match compare_numbers(&limit.at, &other.at) {
         Ordering::Equal => limit.open || !other.open,
         order => order != outside,
     }
 }
 
-fn compared(one: &Number, other: &Number) -> Ordering {
+fn compare_numbers(one: &Number, other: &Number) -> Ordering {
     if let (Some(one), Some(other)) = (one.as_i128(), other.as_i128()) {
         return one.cmp(&other);
     }

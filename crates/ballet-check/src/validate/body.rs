@@ -61,7 +61,7 @@ impl<'a> BodySchema<'a> {
     fn bounds(self) -> (i128, i128) {
         let widest = self.part["format"].as_str().and_then(of_format);
         let (least, most) = widest.unwrap_or((i64::MIN.into(), i64::MAX.into()));
-        let bound = |keyword: &str| whole(&self.part[keyword]);
+        let bound = |keyword: &str| as_whole_number(&self.part[keyword]);
         let above = bound("exclusiveMinimum").map(|bound| bound + 1);
         let below = bound("exclusiveMaximum").map(|bound| bound - 1);
         (
@@ -79,7 +79,7 @@ impl<'a> BodySchema<'a> {
             return;
         }
         if *self.part == Value::Bool(false) {
-            return faults.push(said(
+            return faults.push(fault(
                 place,
                 &format!("no value is wanted here, but there is {}", there(value)),
             ));
@@ -106,7 +106,7 @@ impl<'a> BodySchema<'a> {
             Value::String(text) => faults.extend(self.fault_of_text(text, place)),
             Value::Number(_) if types.contains(&"integer") => {
                 let (least, most) = self.bounds();
-                if whole(value).is_none_or(|number| !(least..=most).contains(&number)) {
+                if as_whole_number(value).is_none_or(|number| !(least..=most).contains(&number)) {
                     faults.push(unwanted(place, &self.in_words("integer"), value));
                 }
             }
@@ -165,7 +165,7 @@ impl<'a> BodySchema<'a> {
         if parts.is_empty() {
             let rest = self.part.get("additionalProperties");
             if rest == Some(&Value::Bool(false)) {
-                return faults.push(said(place, &self.unknown(name)));
+                return faults.push(fault(place, &self.unknown(name)));
             }
             parts.extend(rest);
         }
@@ -197,7 +197,7 @@ impl<'a> BodySchema<'a> {
         if size < least || most.is_some_and(|most| size > most) {
             let wanted = between(least, most, "element");
             let what = format!("an array of {wanted} is wanted, but its length is {size}");
-            faults.push(said(place, &what));
+            faults.push(fault(place, &what));
         }
     }
 
@@ -215,7 +215,7 @@ impl<'a> BodySchema<'a> {
         } else {
             format!("below {}", broken("exclusiveMaximum", f64::ge)?)
         };
-        Some(said(place, &format!("a number {bound} is wanted, but there is {number}")))
+        Some(fault(place, &format!("a number {bound} is wanted, but there is {number}")))
     }
 
     fn fault_of_text(self, text: &str, place: &str) -> Option<String> {
@@ -223,7 +223,7 @@ impl<'a> BodySchema<'a> {
         let size = text.chars().count() as u64;
         if size < least || most.is_some_and(|most| size > most) {
             let wanted = between(least, most, "character");
-            return Some(said(
+            return Some(fault(
                 place,
                 &format!("a string of {wanted} is wanted, but it has {size}"),
             ));
@@ -231,7 +231,7 @@ impl<'a> BodySchema<'a> {
         let value = Value::from(text);
         match self.part["format"].as_str() {
             Some("uuid") if text.parse::<MessageId>().is_err() => {
-                return Some(said(place, &in_words("UUID parsing failed")));
+                return Some(fault(place, &in_words("UUID parsing failed")));
             }
             Some("date-time") if text.parse::<Timestamp>().is_err() => {
                 let time = "a time as in RFC 3339, such as \"2026-01-31T12:00:00Z\",";
@@ -249,7 +249,7 @@ fn is(value: &Value, name: &str) -> bool {
     match name {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
-        "integer" => whole(value).is_some(),
+        "integer" => as_whole_number(value).is_some(),
         "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),
@@ -258,7 +258,7 @@ fn is(value: &Value, name: &str) -> bool {
     }
 }
 
-fn whole(value: &Value) -> Option<i128> {
+fn as_whole_number(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }
 
@@ -266,12 +266,12 @@ fn field(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
-fn said(place: &str, what: &str) -> String {
+fn fault(place: &str, what: &str) -> String {
     if place.is_empty() { what.to_owned() } else { format!("{place}: {what}") }
 }
 
 fn unwanted(place: &str, wanted: &str, value: &Value) -> String {
-    said(place, &format!("{wanted} is wanted, but there is {}", there(value)))
+    fault(place, &format!("{wanted} is wanted, but there is {}", there(value)))
 }
 
 fn there(value: &Value) -> String {
@@ -285,7 +285,7 @@ fn there(value: &Value) -> String {
 fn none_of(place: &str, value: &Value, known: &[&Value]) -> String {
     let known: Vec<String> = known.iter().map(|one| format!("`{}`", plain(one))).collect();
     let between = if known.len() == 2 { " or " } else { ", " };
-    said(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
+    fault(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
 }
 
 /// Returns a text without its quotation marks, and other JSON as it is.

@@ -78,7 +78,7 @@ impl Comparison {
         actual: ComparedSagas,
         ignored: HashSet<String>,
     ) -> Result<Self, RecordingError> {
-        DirBuilder::new().mode(0o700).create(folder).map_err(|error| at(folder, error))?;
+        DirBuilder::new().mode(0o700).create(folder).map_err(|error| file_error(folder, error))?;
         let side = |name: &str, all: ComparedSagas| {
             let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
             let sagas = ids.into_iter().zip(0..).collect();
@@ -115,7 +115,7 @@ impl Comparison {
     ///
     /// If it cannot be written.
     pub fn expect(&mut self, record: &Record) -> Result<bool, RecordingError> {
-        self.expected.add(record).map_err(|error| at(&self.folder, error))
+        self.expected.add(record).map_err(|error| file_error(&self.folder, error))
     }
 
     /// Adds an actual record. Returns whether it belongs to a compared saga.
@@ -124,7 +124,7 @@ impl Comparison {
     ///
     /// If it cannot be written.
     pub fn came(&mut self, record: &Record) -> Result<bool, RecordingError> {
-        self.actual.add(record).map_err(|error| at(&self.folder, error))
+        self.actual.add(record).map_err(|error| file_error(&self.folder, error))
     }
 
     /// Compares all sagas, and passes each difference to `tell`.
@@ -139,7 +139,7 @@ impl Comparison {
         let mut parts = Vec::new();
         for part in 0..PARTS {
             let close = |side: &mut PartitionSide| {
-                side.close(part).map_err(|error| at(&self.folder, error))
+                side.close(part).map_err(|error| file_error(&self.folder, error))
             };
             parts.push((close(&mut self.expected)?, close(&mut self.actual)?));
         }
@@ -155,7 +155,8 @@ impl Comparison {
                     .collect::<Vec<_>>()
             });
             for part in done {
-                let (of_part, differences) = part.map_err(|error| at(&self.folder, error))?;
+                let (of_part, differences) =
+                    part.map_err(|error| file_error(&self.folder, error))?;
                 compared.sagas += of_part.sagas;
                 compared.different += of_part.different;
                 differences.into_iter().for_each(&mut tell);
@@ -204,7 +205,7 @@ impl PartitionSide {
         let recorded = recorded.copied().unwrap_or_default();
         self.line.clear();
         self.line.extend_from_slice(recorded.to_string().as_bytes());
-        write_line(&record.named(), &mut self.line);
+        write_line(&record.with_known_id(), &mut self.line);
         let part = part_of(recorded);
         if !self.parts.contains_key(&part) {
             let mut path = self.begin.clone().into_os_string();
@@ -252,7 +253,7 @@ fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
     Ok(sagas)
 }
 
-fn at(folder: &Path, error: io::Error) -> RecordingError {
+fn file_error(folder: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: folder.to_owned(), error }
 }
 

@@ -41,7 +41,7 @@ impl Buffer {
 
     /// Adds a record, or drops it. After a drop, it drops until there is room for many.
     pub(crate) fn add(&self, record: Record) {
-        let mut held = self.held();
+        let mut held = self.lock();
         let part = if held.dropped > 0 { 2 } else { 1 };
         let is_full = held.copied.len() >= self.most / part
             || held.bytes + size(&record) > self.most_bytes / part;
@@ -58,7 +58,7 @@ impl Buffer {
 
     /// Adds a notice. Notices are few, so they are never dropped.
     pub(crate) fn notice(&self, notice: CopyItem) {
-        let mut held = self.held();
+        let mut held = self.lock();
         held.note_dropped();
         held.copied.push_back(notice);
         self.changed.notify_one();
@@ -66,7 +66,7 @@ impl Buffer {
 
     /// Ends the buffer: no more records come.
     pub(crate) fn end(&self, error: JournalError) {
-        self.held().end = Some(error);
+        self.lock().end = Some(error);
         self.changed.notify_one();
     }
 
@@ -75,7 +75,7 @@ impl Buffer {
         loop {
             let changed = self.changed.notified();
             {
-                let mut held = self.held();
+                let mut held = self.lock();
                 if let Some(copied) = held.take() {
                     return Ok(copied);
                 }
@@ -89,7 +89,7 @@ impl Buffer {
 
     /// Returns the number of dropped records that no notice has reported yet.
     pub(crate) fn dropped(&self) -> u64 {
-        let held = self.held();
+        let held = self.lock();
         let dropped = held.copied.iter().map(|copied| match copied {
             CopyItem::Dropped(count) => *count,
             _ => 0,
@@ -97,7 +97,7 @@ impl Buffer {
         dropped.sum::<u64>() + held.dropped
     }
 
-    fn held(&self) -> MutexGuard<'_, BufferState> {
+    fn lock(&self) -> MutexGuard<'_, BufferState> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -143,7 +143,7 @@ impl JournalReader {
                 return Ok(read);
             }
             if let Some(record) = &self.behind_gap {
-                let cut = cut(&*self.broker, record, self.since).await?;
+                let cut = find_cut(&*self.broker, record, self.since).await?;
                 self.since = None;
                 self.waiting.extend(cut.map(JournalItem::Notice));
                 self.waiting.extend(self.behind_gap.take().map(JournalItem::Record));
@@ -266,7 +266,7 @@ impl fmt::Debug for JournalReader {
 }
 
 /// Checks whether the journal has lost messages before this record: none, unless it is the oldest.
-async fn cut(
+async fn find_cut(
     broker: &dyn Broker,
     record: &Record,
     since: Option<Timestamp>,

@@ -55,12 +55,12 @@ impl RecordingWriter {
         packed: bool,
     ) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| at(path, error))?;
+        let file = file.map_err(|error| file_error(path, error))?;
         // Two writers would write at the same place.
-        alone(&file).map_err(|error| at(path, error))?;
+        alone(&file).map_err(|error| file_error(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
-        let line = serde_json::to_vec(header).map_err(|error| at(path, error.into()))?;
+        let line = serde_json::to_vec(header).map_err(|error| file_error(path, error.into()))?;
         writer.lines = line;
         writer.lines.push(b'\n');
         match writer.flush() {
@@ -68,7 +68,7 @@ impl RecordingWriter {
             Err(RecordingError::Full { error, .. }) => {
                 // A file without a header is useless.
                 std::fs::remove_file(path).ok();
-                Err(at(path, error))
+                Err(file_error(path, error))
             }
             Err(error) => Err(error),
         }
@@ -81,12 +81,12 @@ impl RecordingWriter {
     /// If the file is no recording, cannot be written, or another process writes to it.
     pub fn append(path: &Path) -> Result<(Self, RecordingHeader, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        let mut file = file.map_err(|error| at(path, error))?;
-        alone(&file).map_err(|error| at(path, error))?;
-        let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
+        let mut file = file.map_err(|error| file_error(path, error))?;
+        alone(&file).map_err(|error| file_error(path, error))?;
+        let packed = is_packed(&mut file).map_err(|error| file_error(path, error))?;
         let mut whole = CompleteLines::default();
         let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
-        scanned.map_err(|error| at(path, error))?;
+        scanned.map_err(|error| file_error(path, error))?;
         let foreign = |reason: &str| RecordingError::Foreign {
             path: path.to_owned(),
             reason: reason.to_owned(),
@@ -113,7 +113,7 @@ impl RecordingWriter {
             file.seek(SeekFrom::End(0))?;
             Ok(Self::on(path, file, packed, whole.length, offset))
         });
-        Ok((writer.map_err(|error| at(path, error))?, header, last))
+        Ok((writer.map_err(|error| file_error(path, error))?, header, last))
     }
 
     fn on(path: &Path, file: File, packed: bool, length: u64, last: Option<u64>) -> Self {
@@ -202,7 +202,7 @@ impl RecordingWriter {
     /// If the file cannot be written.
     pub fn finish(mut self) -> Result<u64, RecordingError> {
         self.flush()?;
-        self.file.sync_all().map_err(|error| at(&self.path, error))?;
+        self.file.sync_all().map_err(|error| file_error(&self.path, error))?;
         Ok(self.written)
     }
 }
@@ -213,7 +213,7 @@ impl fmt::Debug for RecordingWriter {
     }
 }
 
-fn at(path: &Path, error: io::Error) -> RecordingError {
+fn file_error(path: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: path.to_owned(), error }
 }
 

@@ -102,7 +102,7 @@ impl Sender {
         if let Some(link) = &self.link
             && let Err(error) = link.session.publish(message.clone())
         {
-            self.lost(error)?;
+            self.handle_loss(error)?;
         }
         self.flight.push_back(UnconfirmedMessage { message, confirmed: false });
         Ok(())
@@ -138,8 +138,8 @@ impl Sender {
                 }
                 Ok(())
             }
-            Some(Err(error)) => self.lost(error),
-            None => self.lost(BrokerError::Lost("the channel ended".to_owned())),
+            Some(Err(error)) => self.handle_loss(error),
+            None => self.handle_loss(BrokerError::Lost("the channel ended".to_owned())),
         }
     }
 
@@ -151,18 +151,18 @@ impl Sender {
                 for UnconfirmedMessage { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
-                        return self.lost(error);
+                        return self.handle_loss(error);
                     }
                 }
                 self.link = Some(link);
                 Ok(())
             }
-            Err(error) => self.lost(error),
+            Err(error) => self.handle_loss(error),
         }
     }
 
     /// Handles a lost connection. It is an error if a new one would not help.
-    fn lost(&mut self, error: BrokerError) -> Result<(), SendError> {
+    fn handle_loss(&mut self, error: BrokerError) -> Result<(), SendError> {
         self.link = None;
         match error {
             error if error.is_loss() => Ok(()),

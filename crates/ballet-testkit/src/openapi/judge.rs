@@ -50,7 +50,7 @@ impl<'a> SchemaJudge<'a> {
         };
         let mut wrong = Vec::new();
         if let Err(error) = schemas.validate(value, schema) {
-            tell(&error, &mut wrong);
+            report(&error, &mut wrong);
         }
         wrong
     }
@@ -81,11 +81,11 @@ fn is_in(value: &Value, least: i128, most: i128) -> Result<(), Box<dyn std::erro
 }
 
 /// Reports the innermost faults. The outer ones only say that something inside is wrong.
-fn tell(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
+fn report(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
     if error.causes.is_empty() {
         wrong.push(format!("#{}: {}", error.instance_location, error.kind));
     }
-    error.causes.iter().for_each(|cause| tell(cause, wrong));
+    error.causes.iter().for_each(|cause| report(cause, wrong));
 }
 
 /// Returns an address that identifies a part: the document does not move while it is read.

@@ -130,7 +130,7 @@ impl<'a> Schema<'a> {
     }
 
     fn number(self, keyword: &str) -> Option<i128> {
-        whole(&self.node[keyword])
+        as_whole_number(&self.node[keyword])
     }
 
     /// Returns the limits of a number with a fraction, inclusive or not. Without limits the range is one of usual
@@ -149,6 +149,6 @@ impl<'a> Schema<'a> {
 }
 
 /// Returns the value as a whole number, if it is one.
-fn whole(value: &Value) -> Option<i128> {
+fn as_whole_number(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }

@@ -30,14 +30,14 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option
         object.remove(*name);
         return Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}/{name}") });
     }
-    *part = wrong(*schema, part, dice)?;
+    *part = misfit(*schema, part, dice)?;
     Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}") })
 }
 
 /// Returns a text that is no valid value of this parameter.
 pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<String> {
     let fits = sample(parameter.schema, dice);
-    let text = text_of(&wrong(parameter.schema, &fits, dice)?);
+    let text = text_of(&misfit(parameter.schema, &fits, dice)?);
     // A path without the part is another route; a header holds visible letters only.
     let can_be_sent = match parameter.place {
         "path" => !text.is_empty(),
@@ -52,8 +52,8 @@ pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<St
 }
 
 /// Returns a value that does not fit.
-fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
-    let mut wrong = others(schema, fits);
+fn misfit(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
+    let mut wrong = misfits(schema, fits);
     wrong.retain(|value| !schema.takes(value));
     dice.choice(&wrong).cloned()
 }
@@ -90,7 +90,7 @@ fn collect<'a>(
 }
 
 /// Returns values of other types, beyond the limits, and of another form.
-fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
+fn misfits(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
     let mut others = vec![json!(true), json!({ "a": 1 }), json!([[]]), json!("?!"), json!(-1.5)];
     others.push(Value::Null);
     if schema.kinds().contains(&JsonType::Integer) {

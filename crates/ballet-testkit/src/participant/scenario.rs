@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
@@ -119,12 +119,12 @@ impl Scenario {
         patience: Duration,
     ) -> Result<(), ScenarioFailure> {
         if self == Self::BrokerRestarted {
-            let servers = Servers::own_broker(Options::fast()).await.map_err(said)?;
+            let servers = Servers::own_broker(Options::fast()).await.map_err(to_failure)?;
             let world = ScenarioWorld::new(&servers, program, contract, patience).await?;
             outages::broker(world, &servers).await?;
-            return servers.stop().await.map_err(said);
+            return servers.stop().await.map_err(to_failure);
         }
-        let servers = Servers::shared().await.map_err(said)?;
+        let servers = Servers::shared().await.map_err(to_failure)?;
         let world = ScenarioWorld::new(servers, program, contract, patience).await?;
         match self {
             Self::Once => copies::once(world).await,

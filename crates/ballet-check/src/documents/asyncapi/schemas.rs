@@ -22,7 +22,7 @@ impl ComponentSchemas {
         // A type changes its shape, too, if it refers to a renamed one.
         while let Some(taken) = own.iter().find_map(|(name, schema)| {
             let known = self.0.get(names.get(name)?)?;
-            (*known != moved(schema, &names)).then_some(name)
+            (*known != with_component_references(schema, &names)).then_some(name)
         }) {
             let longer = format!("{}.{}", event.name(), component(taken));
             if names.insert(taken.clone(), longer.clone()) == Some(longer) {
@@ -31,10 +31,10 @@ impl ComponentSchemas {
         }
         for (name, schema) in &own {
             if let Some(new) = names.get(name) {
-                self.0.insert(new.clone(), moved(schema, &names));
+                self.0.insert(new.clone(), with_component_references(schema, &names));
             }
         }
-        let mut body = moved(schema, &names);
+        let mut body = with_component_references(schema, &names);
         if let Value::Object(body) = &mut body {
             for key in ["$defs", "$schema", "examples"] {
                 body.remove(key);
@@ -59,7 +59,7 @@ fn component(name: &str) -> String {
 }
 
 /// Returns the schema with references to the document's components.
-fn moved(schema: &Value, names: &BTreeMap<String, String>) -> Value {
+fn with_component_references(schema: &Value, names: &BTreeMap<String, String>) -> Value {
     match schema {
         Value::Object(object) => {
             let entries = object.iter().map(|(key, value)| {
@@ -67,13 +67,15 @@ fn moved(schema: &Value, names: &BTreeMap<String, String>) -> Value {
                 let name = target.filter(|_| key == "$ref").and_then(|target| names.get(target));
                 let value = match name {
                     Some(name) => Value::from(format!("#/components/schemas/{name}")),
-                    None => moved(value, names),
+                    None => with_component_references(value, names),
                 };
                 (key.clone(), value)
             });
             Value::Object(entries.collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(|one| moved(one, names)).collect()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|one| with_component_references(one, names)).collect())
+        }
         scalar => scalar.clone(),
     }
 }

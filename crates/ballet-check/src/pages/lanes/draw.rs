@@ -99,7 +99,7 @@ pub(super) fn svg(
         ));
         picture.text((middle(at), HEAD - 12), LineStyle::Name, "middle", service);
     }
-    routed.lines.iter().for_each(|line| way(&mut picture, line));
+    routed.lines.iter().for_each(|line| draw_line(&mut picture, line));
     for one in &plan.boxes {
         let (x, y) = (one.lane * LANE + (LANE - BOX) / 2, routed.tops[one.row]);
         let tall = height(one.lines.len());
@@ -113,7 +113,7 @@ pub(super) fn svg(
             picture.text(at, *style, "middle", text);
         }
         if let Some(marks) = &marks {
-            picture.add(format_args!("{}</a>", marks.drawn((x, y + tall))));
+            picture.add(format_args!("{}</a>", marks.elements((x, y + tall))));
         }
     }
     for (number, (style, note)) in notes.iter().enumerate() {
@@ -127,7 +127,7 @@ fn colour(lane: usize) -> &'static str {
     COLOURS[lane % COLOURS.len()]
 }
 
-fn way(picture: &mut Picture, line: &RoutedLine) {
+fn draw_line(picture: &mut Picture, line: &RoutedLine) {
     let (colour, at) = (colour(line.lane), line.lane % COLOURS.len());
     let corners: Vec<String> = line.corners.iter().map(|(x, y)| format!("{x} {y}")).collect();
     picture.add(format_args!(

@@ -36,7 +36,7 @@ pub struct Marks {
 
 impl Marks {
     /// Returns the elements for a box that begins at `x` and ends at `low`.
-    pub(super) fn drawn(&self, (x, low): (usize, usize)) -> String {
+    pub(super) fn elements(&self, (x, low): (usize, usize)) -> String {
         let (middle, line) = (x + BOX / 2, low - PAD - LINE - 2);
         let mut drawn = format!(
             "<text x=\"{middle}\" y=\"{}\" class=\"rate\" text-anchor=\"middle\">{}</text>",

@@ -79,7 +79,7 @@ pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> LanePlan {
         for event in node.step.on.iter().filter(|event| !of_saga(**event)) {
             if publish.iter().all(|(known, _)| known != event) {
                 let named = format!("{} {}", event.service(), event.event());
-                let lines = said(LineStyle::Done, "", &named);
+                let lines = styled_lines(LineStyle::Done, "", &named);
                 let at = plan.add(LaneBox::new(lane, 0, BoxFrame::Event, lines));
                 publish.push((*event, at));
             }
@@ -112,17 +112,19 @@ impl LanePlan {
 fn content(node: &Node<'_>) -> Vec<(LineStyle, String)> {
     let step = node.step;
     let kind = format!("{}{}", step.kind.as_str(), step.runs.note());
-    let mut all = said(LineStyle::Name, "", step.name);
-    all.extend(said(LineStyle::Kind, "", &kind));
-    all.extend(said(LineStyle::Done, "✓ ", step.done.event()));
+    let mut all = styled_lines(LineStyle::Name, "", step.name);
+    all.extend(styled_lines(LineStyle::Kind, "", &kind));
+    all.extend(styled_lines(LineStyle::Done, "✓ ", step.done.event()));
     let refused = step.refused.into_iter();
-    all.extend(refused.flat_map(|event| said(LineStyle::Refused, "✗ ", event.event())));
+    all.extend(refused.flat_map(|event| styled_lines(LineStyle::Refused, "✗ ", event.event())));
     let compensated = step.compensated.into_iter();
-    all.extend(compensated.flat_map(|event| said(LineStyle::Compensated, "↩ ", event.event())));
+    all.extend(
+        compensated.flat_map(|event| styled_lines(LineStyle::Compensated, "↩ ", event.event())),
+    );
     all
 }
 
-fn said(style: LineStyle, mark: &str, text: &str) -> Vec<(LineStyle, String)> {
+fn styled_lines(style: LineStyle, mark: &str, text: &str) -> Vec<(LineStyle, String)> {
     let room = if style == LineStyle::Name { NAME } else { ROOM };
     let lines = lines(&format!("{mark}{text}"), room, &[' ', '_']).into_iter();
     lines.map(|line| (style, line)).collect()

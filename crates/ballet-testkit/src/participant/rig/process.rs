@@ -69,7 +69,7 @@ impl ProgramProcess {
     }
 
     /// Returns how it ended, with its last output, if it has ended.
-    pub(crate) fn ended(&mut self) -> Option<String> {
+    pub(crate) fn exit(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
         Some(self.end(status))
     }
@@ -85,7 +85,10 @@ impl ProgramProcess {
     pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
         kill_process(self.pid, Signal::TERM).map_err(|error| format!("it has ended: {error}"))?;
         let Ok(ended) = tokio::time::timeout(patience, self.child.wait()).await else {
-            return Err(format!("it runs {patience:?} after SIGTERM; it said\n{}", self.said()));
+            return Err(format!(
+                "it runs {patience:?} after SIGTERM; it said\n{}",
+                self.last_output()
+            ));
         };
         match ended {
             Ok(status) if status.success() => Ok(()),
@@ -95,11 +98,11 @@ impl ProgramProcess {
     }
 
     fn end(&self, status: ExitStatus) -> String {
-        format!("the program ended with {status}; it said\n{}", self.said())
+        format!("the program ended with {status}; it said\n{}", self.last_output())
     }
 
     /// Returns its last output.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn last_output(&self) -> String {
         let lines = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("    {line}\n")).collect()
     }

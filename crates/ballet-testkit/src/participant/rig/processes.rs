@@ -31,14 +31,14 @@ impl ProgramProcesses {
 
     /// Kills all.
     pub(crate) async fn kill(&self) {
-        for process in self.taken() {
+        for process in self.take_all() {
             process.kill().await;
         }
     }
 
     /// Asks all to stop, and waits until they have.
     pub(crate) async fn stop(&self, patience: Duration) -> Result<(), String> {
-        for process in self.taken() {
+        for process in self.take_all() {
             process.stop(patience).await?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl ProgramProcesses {
     where
         F: Future<Output = Result<Option<T>, String>>,
     {
-        let ended = || self.running().iter_mut().find_map(ProgramProcess::ended);
+        let ended = || self.running().iter_mut().find_map(ProgramProcess::exit);
         let found = wait_until(what, limit, || {
             let (ended, next) = (ended(), probe());
             async move {
@@ -67,13 +67,13 @@ impl ProgramProcesses {
         match found.await {
             Ok(found) => found,
             Err(error) => {
-                let said: String = self.running().iter().map(ProgramProcess::said).collect();
+                let said: String = self.running().iter().map(ProgramProcess::last_output).collect();
                 Err(format!("{error}\n  the program said\n{said}"))
             }
         }
     }
 
-    fn taken(&self) -> Vec<ProgramProcess> {
+    fn take_all(&self) -> Vec<ProgramProcess> {
         std::mem::take(&mut *self.running())
     }
 

@@ -91,23 +91,23 @@ impl Provider {
 
     /// Whether it received a request for a saga.
     pub(crate) fn was_asked(&self, saga: Uuid) -> bool {
-        self.asked().iter().any(|asked| asked.is_of(saga))
+        self.requests().iter().any(|asked| asked.is_of(saga))
     }
 
     /// Returns how often the step's effect was made for a saga, less how often it was undone.
     pub(crate) fn effect(&self, saga: Uuid) -> i64 {
-        let asked = self.asked();
+        let asked = self.requests();
         let of_saga = asked.iter().filter(|asked| asked.done && asked.is_of(saga));
         let done: BTreeSet<_> = of_saga.map(|asked| (&asked.key, asked.compensates)).collect();
         done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
     }
 
     /// Returns the program's mistakes in its calls for these sagas.
-    pub(crate) fn wrong(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
-        wrong(&self.asked(), sagas)
+    pub(crate) fn mistakes(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+        mistakes(&self.requests(), sagas)
     }
 
-    fn asked(&self) -> Vec<ReceivedRequest> {
+    fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -125,7 +125,7 @@ impl ReceivedRequest {
     }
 }
 
-fn wrong(asked: &[ReceivedRequest], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+fn mistakes(asked: &[ReceivedRequest], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut by_key: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for asked in asked {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn keys_that_change_or_are_shared_or_missing_are_named() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let said = |asked: &[ReceivedRequest]| wrong(asked, [one, two].into_iter()).join("\n");
+        let said = |asked: &[ReceivedRequest]| mistakes(asked, [one, two].into_iter()).join("\n");
         let good = [
             asked(one, "a", false),
             asked(one, "a", false),

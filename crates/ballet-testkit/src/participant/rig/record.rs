@@ -63,7 +63,7 @@ impl MessageRecord {
         loop {
             let some = env.management().take(self.queue, MANY).await?;
             let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(some.iter().map(seen));
+            all.extend(some.iter().map(parse_message));
             if some.len() < MANY as usize {
                 return Ok(all.clone());
             }
@@ -71,7 +71,7 @@ impl MessageRecord {
     }
 }
 
-fn seen(message: &Value) -> PublishedMessage {
+fn parse_message(message: &Value) -> PublishedMessage {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     PublishedMessage {
         routing_key: text(&message["routing_key"]),

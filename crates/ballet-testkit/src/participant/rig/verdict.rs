@@ -101,7 +101,7 @@ pub(crate) fn check_events(
         let saga = sent.iter().find(|(saga, _)| event.is_of(**saga));
         let (saga, sent) =
             saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
-        let wrong = lacks(contract, types, event, *saga, sent);
+        let wrong = event_faults(contract, types, event, *saga, sent);
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
@@ -110,7 +110,7 @@ pub(crate) fn check_events(
 }
 
 /// Returns what an event lacks of the promises for every event.
-fn lacks(
+fn event_faults(
     contract: &Contract,
     types: &Types,
     seen: &PublishedMessage,

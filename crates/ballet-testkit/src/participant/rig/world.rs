@@ -61,21 +61,24 @@ impl<'a> ScenarioWorld<'a> {
         let service = contract.part.service;
         let system = System { name: "suite", parts: vec![contract.part.clone()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, service, &definitions, &[service]).await.map_err(said)?;
+        let env =
+            TestEnv::new(servers, service, &definitions, &[service]).await.map_err(to_failure)?;
         let own = format!("{service}.#");
-        let record = MessageRecord::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(said)?;
-        let probe = PgConnection::connect(env.admin_database_url(service)).await.map_err(said)?;
+        let record =
+            MessageRecord::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(to_failure)?;
+        let probe =
+            PgConnection::connect(env.admin_database_url(service)).await.map_err(to_failure)?;
         let (mut program, mut provider) = (program.clone(), None);
         if let Some(calls) = &contract.calls {
-            let company = Provider::start(calls).await.map_err(said)?;
+            let company = Provider::start(calls).await.map_err(to_failure)?;
             program = program.env(&calls.url, company.url());
             provider = Some(company);
         }
         let mut world = Self {
             contract,
             types: contract.types()?,
-            amqp: Proxy::to(env.amqp_url(service)).await.map_err(said)?,
-            database: Proxy::to(env.database_url(service)).await.map_err(said)?,
+            amqp: Proxy::to(env.amqp_url(service)).await.map_err(to_failure)?,
+            database: Proxy::to(env.database_url(service)).await.map_err(to_failure)?,
             env,
             processes: ProgramProcesses::of(program),
             provider,
@@ -114,7 +117,7 @@ impl<'a> ScenarioWorld<'a> {
     pub(crate) async fn execute(&self, sql: &str) -> Result<(), ScenarioFailure> {
         let mut db = self.probe.lock().await;
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *db).await;
-        done.map(drop).map_err(said)
+        done.map(drop).map_err(to_failure)
     }
 
     /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
@@ -137,7 +140,7 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     async fn depth(&self) -> Result<Depth, ScenarioFailure> {
-        self.env.management().depth(self.service()).await.map_err(said)
+        self.env.management().depth(self.service()).await.map_err(to_failure)
     }
 
     /// Waits for a condition. A process that ends by itself ends the wait.
@@ -276,7 +279,7 @@ impl<'a> ScenarioWorld<'a> {
         body: impl AsRef<[u8]>,
     ) -> Result<(), ScenarioFailure> {
         let routed = self.env.management().publish(exchange, routing_key, properties, body).await;
-        if routed.map_err(said)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
+        if routed.map_err(to_failure)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
     }
 
     /// Returns the effect that the step of a saga has left.
@@ -288,12 +291,12 @@ impl<'a> ScenarioWorld<'a> {
                 .bind(saga)
                 .fetch_optional(&mut *db)
                 .await;
-        Ok(found.map_err(said)?.flatten().unwrap_or_default())
+        Ok(found.map_err(to_failure)?.flatten().unwrap_or_default())
     }
 
     /// Returns all events that have been published.
     pub(crate) async fn seen(&self) -> Result<Vec<PublishedMessage>, ScenarioFailure> {
-        self.record.read(&self.env).await.map_err(said)
+        self.record.read(&self.env).await.map_err(to_failure)
     }
 
     /// Returns all events, even if a busy broker has to be asked again.
@@ -317,7 +320,8 @@ impl<'a> ScenarioWorld<'a> {
     /// Whether the program's queue exists and has a leader.
     pub(crate) async fn is_there(&self) -> Result<bool, ScenarioFailure> {
         let path = ["queues", self.env.vhost(), self.service()];
-        let queue = self.env.management().call(Method::GET, &path, None).await.map_err(said)?;
+        let queue =
+            self.env.management().call(Method::GET, &path, None).await.map_err(to_failure)?;
         Ok(queue["state"] == "running")
     }
 
@@ -366,7 +370,7 @@ impl<'a> ScenarioWorld<'a> {
     /// Returns the messages in the program's dead-letter queue.
     pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, ScenarioFailure> {
         let queue = topology::dead_queue(self.service());
-        self.env.management().peek(&queue, 100).await.map_err(said)
+        self.env.management().peek(&queue, 100).await.map_err(to_failure)
     }
 
     /// Waits for `count` dead letters, and returns them.
@@ -400,7 +404,7 @@ impl<'a> ScenarioWorld<'a> {
             self.is(*saga, *end, &seen).await?;
         }
         let company = self.provider.as_ref();
-        let wrong = company.map(|company| company.wrong(self.sent.keys().copied()));
+        let wrong = company.map(|company| company.mistakes(self.sent.keys().copied()));
         if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
             return Err(wrong.join("\n"));
         }
@@ -414,10 +418,10 @@ impl<'a> ScenarioWorld<'a> {
                 letters.len()
             ));
         }
-        self.env.close().await.map_err(said)
+        self.env.close().await.map_err(to_failure)
     }
 }
 
-pub(crate) fn said(error: impl Display) -> ScenarioFailure {
+pub(crate) fn to_failure(error: impl Display) -> ScenarioFailure {
     error.to_string()
 }

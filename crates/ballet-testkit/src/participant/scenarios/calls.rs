@@ -11,7 +11,7 @@ use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let provider = world.provider()?;
     for mode in [ProviderMode::Away, ProviderMode::Loses, ProviderMode::Silent] {
-        let saga = out(&mut world, &provider, mode, SagaEnd::Done).await?;
+        let saga = call_in_progress(&mut world, &provider, mode, SagaEnd::Done).await?;
         if mode == ProviderMode::Silent {
             world.kill().await;
         }
@@ -27,11 +27,13 @@ pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> Result<(), Scenario
 /// The saga is aborted during the call. The provider's effect is undone, even by a new process.
 pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let provider = world.provider()?;
-    let waited = out(&mut world, &provider, ProviderMode::Waits, SagaEnd::Aborted).await?;
+    let waited =
+        call_in_progress(&mut world, &provider, ProviderMode::Waits, SagaEnd::Aborted).await?;
     world.abort(waited).await?;
     provider.set(ProviderMode::Answers);
     world.becomes(waited, SagaEnd::Aborted).await?;
-    let killed = out(&mut world, &provider, ProviderMode::Silent, SagaEnd::Aborted).await?;
+    let killed =
+        call_in_progress(&mut world, &provider, ProviderMode::Silent, SagaEnd::Aborted).await?;
     world.abort(killed).await?;
     world.kill().await;
     provider.set(ProviderMode::Answers);
@@ -40,7 +42,7 @@ pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> Result<(), Scenario
 }
 
 /// Starts a saga whose call waits for a provider in this mode.
-async fn out(
+async fn call_in_progress(
     world: &mut ScenarioWorld<'_>,
     provider: &Provider,
     mode: ProviderMode,

@@ -1,7 +1,7 @@
 //! Servers that become unavailable and return.
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
@@ -54,7 +54,7 @@ pub(crate) async fn broker(
     servers: &Servers,
 ) -> Result<(), ScenarioFailure> {
     load(&mut world).await?;
-    servers.rabbitmq().kill().await.map_err(said)?;
+    servers.rabbitmq().kill().await.map_err(to_failure)?;
     world.amqp.set(Link::Refused);
     world
         .until("the program to look for its broker", || async {
@@ -62,7 +62,7 @@ pub(crate) async fn broker(
             if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
         })
         .await?;
-    servers.rabbitmq().start().await.map_err(said)?;
+    servers.rabbitmq().start().await.map_err(to_failure)?;
     world.amqp.set(Link::Open);
     world
         .until("the broker to have the queue again", || async {

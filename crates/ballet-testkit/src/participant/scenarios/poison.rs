@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::participant::rig::message::properties;
 use crate::participant::rig::record::MessageRecord;
 use crate::participant::rig::verdict::{SagaEnd, check_letter};
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 
 const BROKEN: &str = "{\"broken\":";
 /// More than one message, because a program may have acknowledged some before it notices the refusal.
@@ -58,7 +58,8 @@ fn remove(properties: &mut Value, name: &str) {
 /// The dead-letter queue is full, so no dead letter is confirmed. The process is killed once it has tried. When there
 /// is room again, each message has to become a dead letter, because none was acknowledged. Copies are allowed.
 pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
-    let tried = MessageRecord::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(said)?;
+    let tried =
+        MessageRecord::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(to_failure)?;
     let filling = fill(&world).await?;
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let mut poison = Vec::new();
@@ -70,13 +71,13 @@ pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> Result<(), Sce
     }
     world
         .until("the program to publish a dead letter", || async {
-            let copies = tried.read(&world.env).await.map_err(said)?;
+            let copies = tried.read(&world.env).await.map_err(to_failure)?;
             Ok((!copies.is_empty()).then_some(()))
         })
         .await?;
     world.kill().await;
     let policy = ["policies", world.env.vhost(), "full"];
-    world.env.management().call(Method::DELETE, &policy, None).await.map_err(said)?;
+    world.env.management().call(Method::DELETE, &policy, None).await.map_err(to_failure)?;
     world.start_again().await?;
     world
         .patiently("the dead letters", || async {
@@ -98,7 +99,7 @@ async fn fill(world: &ScenarioWorld<'_>) -> Result<usize, ScenarioFailure> {
     let full = json!({ "pattern": format!("^{}$", dead.replace('.', "\\.")), "apply-to": "queues",
         "priority": 9, "definition": { "max-length": 1, "overflow": "reject-publish" } });
     let policy = ["policies", world.env.vhost(), "full"];
-    management.call(Method::PUT, &policy, Some(&full)).await.map_err(said)?;
+    management.call(Method::PUT, &policy, Some(&full)).await.map_err(to_failure)?;
     world
         .until("a full queue", || async {
             match management.publish("amq.default", &dead, &json!({}), "no dead letter").await {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::participant::rig::record::MessageRecord;
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 
 /// The delay of a retry, in milliseconds. The trouble ends during the first delay, or soon after.
 const WAITS: u32 = 3_000;
@@ -56,9 +56,9 @@ pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFa
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
         "definition": { "message-ttl": WAITS } });
     let path = ["policies", world.env.vhost(), "slower-retries"];
-    world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(said)?;
+    world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(to_failure)?;
     let retries = RETRIES.map(|(retry, _)| (retry, "#"));
-    let waited = MessageRecord::begin(&world.env, "waited", &retries).await.map_err(said)?;
+    let waited = MessageRecord::begin(&world.env, "waited", &retries).await.map_err(to_failure)?;
     let (before, saga) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(before).await?;
     world.is_done(before).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFa
     let ids = world.trigger(saga).await?;
     world
         .patiently("a copy in a retry queue", || async {
-            let copies = waited.read(&world.env).await.map_err(said)?;
+            let copies = waited.read(&world.env).await.map_err(to_failure)?;
             let id = |copy: &str| ids.iter().any(|id| copy.parse() == Ok(*id));
             Ok(copies.iter().any(|copy| id(copy.property("message_id"))).then_some(()))
         })

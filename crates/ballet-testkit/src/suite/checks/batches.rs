@@ -40,12 +40,12 @@ enum NextMessage {
 }
 
 async fn as_one_by_one(rig: &StepRig<'_>) -> CheckResult {
-    let expected = left(rig, Some(1)).await?;
-    same(&left(rig, None).await?, &expected)
+    let expected = snapshot_of_batches(rig, Some(1)).await?;
+    same(&snapshot_of_batches(rig, None).await?, &expected)
 }
 
 /// Returns the snapshot after two batches; the second one aborts sagas. `size` limits the transactions.
-async fn left(rig: &StepRig<'_>, size: Option<u16>) -> CheckResult<RunSnapshot> {
+async fn snapshot_of_batches(rig: &StepRig<'_>, size: Option<u16>) -> CheckResult<RunSnapshot> {
     let mut endings = vec![SagaEnding::Done; EACH];
     if rig.part.refused.is_some() {
         endings.extend([SagaEnding::Refused; EACH]);

@@ -24,7 +24,7 @@ pub(crate) async fn failures(
         return vec![format!("undisturbed: {wrong}")];
     }
     let mut failed = Vec::new();
-    for StepCheck { name, run } in of(&rig) {
+    for StepCheck { name, run } in checks_for(&rig) {
         if let Err(wrong) = run(&rig).await {
             failed.push(format!("{name}: {wrong}"));
         }
@@ -33,7 +33,7 @@ pub(crate) async fn failures(
 }
 
 /// Returns the checks for the step's declaration.
-fn of(rig: &StepRig<'_>) -> Vec<StepCheck> {
+fn checks_for(rig: &StepRig<'_>) -> Vec<StepCheck> {
     let part = rig.part;
     if let CaseTrigger::Request(..) = rig.case.trigger {
         return request::checks(rig);
