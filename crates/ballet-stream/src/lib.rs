@@ -9,7 +9,7 @@
 //! | a selection of messages | [`RecordFilter`] |
 //! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
 //! | the differences between two runs | [`Comparison`], [`Joins`] |
-//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`], [`alone`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`], [`lock_file`] |
 
 #![warn(missing_docs)]
 
@@ -45,7 +45,7 @@ pub use journal::{
 pub use record::Record;
 pub use recording::{
     error::RecordingError,
-    file_lock::alone,
+    file_lock::lock_file,
     header::RecordingHeader,
     line::write_line,
     read::{CutPoint, Recording},

@@ -8,7 +8,7 @@ use std::io::{Error, ErrorKind, Result};
 /// # Errors
 ///
 /// If another process has locked it.
-pub fn alone(file: &File) -> Result<()> {
+pub fn lock_file(file: &File) -> Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             let why = "another process is writing to it: let it end first, or name another file";

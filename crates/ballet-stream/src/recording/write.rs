@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::record::Record;
 use crate::recording::error::RecordingError;
-use crate::recording::file_lock::alone;
+use crate::recording::file_lock::lock_file;
 use crate::recording::header::RecordingHeader;
 use crate::recording::line::{read_line, write_line};
 use crate::recording::lines::{is_packed, is_packed_by_name};
@@ -57,7 +57,7 @@ impl RecordingWriter {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| file_error(path, error))?;
         // Two writers would write at the same place.
-        alone(&file).map_err(|error| file_error(path, error))?;
+        lock_file(&file).map_err(|error| file_error(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
         let line = serde_json::to_vec(header).map_err(|error| file_error(path, error.into()))?;
@@ -82,7 +82,7 @@ impl RecordingWriter {
     pub fn append(path: &Path) -> Result<(Self, RecordingHeader, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
         let mut file = file.map_err(|error| file_error(path, error))?;
-        alone(&file).map_err(|error| file_error(path, error))?;
+        lock_file(&file).map_err(|error| file_error(path, error))?;
         let packed = is_packed(&mut file).map_err(|error| file_error(path, error))?;
         let mut whole = CompleteLines::default();
         let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
