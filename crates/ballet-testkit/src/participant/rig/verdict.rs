@@ -24,7 +24,7 @@ pub(crate) enum SagaEnd {
     Refused,
 }
 
-/// The number of publications of each event, by id.
+/// The number of ids under which each event was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EventCounts {
     done: usize,
