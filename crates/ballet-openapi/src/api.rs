@@ -11,7 +11,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::described::Described;
+use crate::described_handler::DescribedHandler;
 use crate::document::Document;
 use crate::draft::Draft;
 use crate::operation::Operation;
@@ -41,7 +41,7 @@ macro_rules! methods {
             operation: Operation,
         ) -> Self
         where
-            H: Handler<T, S> + Described<Signature>,
+            H: Handler<T, S> + DescribedHandler<Signature>,
         {
             self.add(stringify!($method), path, $method(handler), H::describe, operation)
         }

@@ -11,7 +11,7 @@ pub struct Document {
     openapi: &'static str,
     info: Info,
     paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
-    components: Components,
+    components: DocumentComponents,
     #[serde(skip)]
     mistakes: Vec<String>,
 }
@@ -24,7 +24,7 @@ struct Info {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct Components {
+struct DocumentComponents {
     schemas: BTreeMap<String, Value>,
 }
 
@@ -59,7 +59,7 @@ impl Document {
             openapi: "3.1.0",
             info: Info { title, description, version: "1" },
             paths: paths.collect(),
-            components: Components { schemas },
+            components: DocumentComponents { schemas },
             mistakes,
         }
     }

@@ -47,7 +47,7 @@
 mod answers;
 mod api;
 mod caller;
-mod described;
+mod described_handler;
 mod document;
 mod draft;
 mod etag;
@@ -61,7 +61,7 @@ mod watchers;
 pub use answers::{Accepted, Answers, Created, Either, NoContent};
 pub use api::Api;
 pub use caller::{Caller, Owners};
-pub use described::Described;
+pub use described_handler::DescribedHandler;
 pub use document::Document;
 pub use draft::Draft;
 pub use etag::{IfMatch, IfNoneMatch, etag};

@@ -50,14 +50,14 @@ pub struct CollectedSpan {
     pub time: (u64, u64),
 }
 
-type Spans = Arc<Mutex<Vec<CollectedSpan>>>;
+type SharedSpans = Arc<Mutex<Vec<CollectedSpan>>>;
 
 /// A collector on its own port. Dropping it stops it.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
     url: String,
-    spans: Spans,
+    spans: SharedSpans,
     serving: JoinHandle<()>,
 }
 
@@ -71,7 +71,7 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
-        let spans = Spans::default();
+        let spans = SharedSpans::default();
         let routes = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&spans));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
@@ -131,7 +131,7 @@ impl Drop for Collector {
     }
 }
 
-async fn take(State(spans): State<Spans>, body: Bytes) -> Response {
+async fn take(State(spans): State<SharedSpans>, body: Bytes) -> Response {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::takes::alternatives::{WriterAlternative, alternatives};
 use crate::takes::keywords::{is_known, item, names, places};
 use crate::takes::mismatch::{Mismatch, MismatchKind};
-use crate::takes::range::{Range, is_width};
+use crate::takes::range::{SchemaRange, is_width};
 use crate::takes::schema_part::{SchemaPart, is_a, types, values};
 
 /// The limit for types that contain themselves.
@@ -145,14 +145,14 @@ impl SchemaComparison {
         let may_be = |json_type| one.json_type.as_deref().is_none_or(|is| is_a(is, json_type));
         let mut found = Vec::new();
         if may_be("number") {
-            let wanted = Range::of_number(own);
+            let wanted = SchemaRange::of_number(own);
             let writes = match &one.value {
-                Some(Value::Number(number)) => Range::only(number),
+                Some(Value::Number(number)) => SchemaRange::only(number),
                 // A contract written by hand says that it is a number, but not how wide.
                 _ if self.doubt == Doubt::InFavour && !one.schema.contains_key("format") => {
-                    Range::of_number(&one.schema).or(&wanted)
+                    SchemaRange::of_number(&one.schema).or(&wanted)
                 }
-                _ => Range::of_number(&one.schema),
+                _ => SchemaRange::of_number(&one.schema),
             };
             ranges(&wanted, &writes, path, ["below", "above"], &mut found);
         }
@@ -190,10 +190,10 @@ impl SchemaComparison {
             return;
         }
         let writes = match &one.value {
-            Some(Value::String(text)) => Range::only(&text.chars().count().into()),
-            _ => Range::between(&one.schema, "minLength", "maxLength"),
+            Some(Value::String(text)) => SchemaRange::only(&text.chars().count().into()),
+            _ => SchemaRange::between(&one.schema, "minLength", "maxLength"),
         };
-        let reads = Range::between(own, "minLength", "maxLength");
+        let reads = SchemaRange::between(own, "minLength", "maxLength");
         ranges(&reads, &writes, path, ["shorter than", "longer than"], found);
         for keyword in ["pattern", "format"] {
             let Some(wanted) = own.get(keyword).and_then(Value::as_str) else { continue };
@@ -227,7 +227,7 @@ impl SchemaComparison {
                 }
             }
         }
-        let count = |schema| Range::between(schema, "minItems", "maxItems");
+        let count = |schema| SchemaRange::between(schema, "minItems", "maxItems");
         let words = ["shorter than", "longer than"];
         ranges(&count(own), &count(&one.schema), path, words, &mut found);
         found
@@ -303,7 +303,7 @@ impl SchemaComparison {
                 found.extend(self.compare_all(reads.at(reader), writes.at(others), &below));
             }
         }
-        let count = |schema| Range::between(schema, "minProperties", "maxProperties");
+        let count = |schema| SchemaRange::between(schema, "minProperties", "maxProperties");
         let words = ["shorter than", "longer than"];
         ranges(&count(own), &count(&one.schema), path, words, &mut found);
         found
@@ -311,7 +311,13 @@ impl SchemaComparison {
 }
 
 /// Adds the limits that the writer passes.
-fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &mut Vec<Mismatch>) {
+fn ranges(
+    reads: &SchemaRange,
+    writes: &SchemaRange,
+    path: &str,
+    words: [&str; 2],
+    found: &mut Vec<Mismatch>,
+) {
     let passed = [reads.passed_below(writes), reads.passed_above(writes)];
     for (limit, word) in passed.into_iter().zip(words) {
         let text = limit.map(|limit| format!("{} may be {word} {limit}", name(path)));

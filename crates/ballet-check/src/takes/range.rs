@@ -6,13 +6,13 @@ use serde_json::{Map, Number, Value};
 
 /// The range between two limits that a schema allows.
 #[derive(Debug, Default)]
-pub(super) struct Range {
-    least: Option<Limit>,
-    most: Option<Limit>,
+pub(super) struct SchemaRange {
+    least: Option<RangeLimit>,
+    most: Option<RangeLimit>,
 }
 
 #[derive(Debug, Clone)]
-struct Limit {
+struct RangeLimit {
     at: Number,
     /// Whether the limit itself is outside.
     open: bool,
@@ -38,7 +38,7 @@ pub(super) fn is_width(format: &str) -> bool {
     of_format(format).is_some() || matches!(format, "double" | "float")
 }
 
-impl Range {
+impl SchemaRange {
     /// Returns the range of a number.
     pub(super) fn of_number(schema: &Map<String, Value>) -> Self {
         let mut range = Self::between(schema, "minimum", "maximum");
@@ -46,7 +46,7 @@ impl Range {
             .take(limit(schema, "exclusiveMinimum", true), limit(schema, "exclusiveMaximum", true));
         let format = schema.get("format").and_then(Value::as_str).and_then(of_format);
         if let Some((least, most)) = format {
-            let closed = |at| Some(Limit { at: Number::from_i128(at)?, open: false });
+            let closed = |at| Some(RangeLimit { at: Number::from_i128(at)?, open: false });
             range.take(closed(least), closed(most));
         }
         range
@@ -59,7 +59,7 @@ impl Range {
 
     /// Returns the range that holds one number.
     pub(super) fn only(at: &Number) -> Self {
-        let limit = Some(Limit { at: at.clone(), open: false });
+        let limit = Some(RangeLimit { at: at.clone(), open: false });
         Self { least: limit.clone(), most: limit }
     }
 
@@ -73,7 +73,7 @@ impl Range {
     }
 
     /// Narrows the range.
-    fn take(&mut self, least: Option<Limit>, most: Option<Limit>) {
+    fn take(&mut self, least: Option<RangeLimit>, most: Option<RangeLimit>) {
         if let Some(least) = least.filter(|new| !reaches(self.least.as_ref(), new, Ordering::Less))
         {
             self.least = Some(least);
@@ -97,19 +97,19 @@ impl Range {
     }
 }
 
-impl Limit {
+impl RangeLimit {
     fn words(&self) -> String {
         if self.open { format!("or equal to {}", self.at) } else { self.at.to_string() }
     }
 }
 
-fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Limit> {
+fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<RangeLimit> {
     let at = schema.get(keyword)?.as_number()?.clone();
-    Some(Limit { at, open })
+    Some(RangeLimit { at, open })
 }
 
 /// Whether a limit is at least as narrow as another one. `outside` is the direction out of the range.
-fn reaches(limit: Option<&Limit>, other: &Limit, outside: Ordering) -> bool {
+fn reaches(limit: Option<&RangeLimit>, other: &RangeLimit, outside: Ordering) -> bool {
     let Some(limit) = limit else { return false };
     match compare_numbers(&limit.at, &other.at) {
         Ordering::Equal => limit.open || !other.open,

@@ -31,12 +31,12 @@ pub struct SagaScope {
 #[derive(Debug)]
 pub struct Repeatable {
     system: System,
-    /// The types of sagas, by their indexes in [`SeenSaga::types`].
+    /// The types of sagas, by their indexes in [`RecordedSaga::types`].
     places: HashMap<&'static str, usize>,
     /// The events that services publish after requests, each with what a replay then lacks.
     requested: HashMap<&'static str, Lack>,
     deadlines: Vec<EventType>,
-    sagas: HashMap<Uuid, SeenSaga>,
+    sagas: HashMap<Uuid, RecordedSaga>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ enum Lack {
 
 /// The events of a saga that were seen.
 #[derive(Debug, Default)]
-struct SeenSaga {
+struct RecordedSaga {
     types: Vec<u64>,
     request: Option<&'static str>,
     without: Option<&'static str>,
@@ -123,7 +123,7 @@ impl Repeatable {
         SagaScope { is_open, without: seen.without }
     }
 
-    fn has(&self, seen: &SeenSaga, event: EventType) -> bool {
+    fn has(&self, seen: &RecordedSaga, event: EventType) -> bool {
         let place = self.places.get(event.name());
         place.is_some_and(|at| {
             seen.types.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)

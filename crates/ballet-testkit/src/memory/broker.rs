@@ -8,7 +8,9 @@ use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use crate::memory::objects::{Binding, BindingTarget, Exchange, ExchangeKind, Queue, QueueOptions};
+use crate::memory::objects::{
+    BindingTarget, BrokerExchange, BrokerQueue, ExchangeBinding, ExchangeKind, QueueOptions,
+};
 use crate::memory::session::MemorySession;
 use crate::memory::state::{BrokerState, lock};
 
@@ -78,7 +80,7 @@ impl MemoryBroker {
 
     /// Adds an exchange.
     pub fn exchange(&self, name: &str, kind: ExchangeKind) {
-        let exchange = Exchange { kind, alternate: None, bindings: Vec::new() };
+        let exchange = BrokerExchange { kind, alternate: None, bindings: Vec::new() };
         self.lock().exchanges.insert(name.to_owned(), exchange);
     }
 
@@ -96,7 +98,9 @@ impl MemoryBroker {
 
     /// Adds a queue.
     pub fn queue_with(&self, name: &str, options: QueueOptions) {
-        self.lock().queues.insert(name.to_owned(), Queue { options, ..Queue::default() });
+        self.lock()
+            .queues
+            .insert(name.to_owned(), BrokerQueue { options, ..BrokerQueue::default() });
     }
 
     /// Binds a queue to an exchange.
@@ -112,7 +116,7 @@ impl MemoryBroker {
         target: BindingTarget,
     ) {
         if let Some(source) = self.lock().exchanges.get_mut(source) {
-            source.bindings.push(Binding { key: key.to_owned(), headers, target });
+            source.bindings.push(ExchangeBinding { key: key.to_owned(), headers, target });
         }
     }
 

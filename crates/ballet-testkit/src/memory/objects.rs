@@ -28,15 +28,15 @@ pub struct QueueOptions {
 }
 
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct BrokerExchange {
     pub(super) kind: ExchangeKind,
     pub(super) alternate: Option<String>,
-    pub(super) bindings: Vec<Binding>,
+    pub(super) bindings: Vec<ExchangeBinding>,
 }
 
 /// A route from an exchange to a queue or to another exchange.
 #[derive(Debug)]
-pub(super) struct Binding {
+pub(super) struct ExchangeBinding {
     pub(super) key: String,
     /// The headers that a message must have, for an exchange of kind `headers`.
     pub(super) headers: Vec<(String, String)>,
@@ -50,7 +50,7 @@ pub(super) enum BindingTarget {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct BrokerQueue {
     pub(super) options: QueueOptions,
     pub(super) ready: VecDeque<QueuedMessage>,
     /// Connection and consumer tag of each consumer, in the order of their turns.

@@ -9,13 +9,13 @@ use ballet_stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
 use crate::memory::objects::{
-    Binding, BindingTarget, Exchange, ExchangeKind, Queue, QueuedMessage,
+    BindingTarget, BrokerExchange, BrokerQueue, ExchangeBinding, ExchangeKind, QueuedMessage,
 };
 
 #[derive(Debug, Default)]
 pub(super) struct BrokerState {
-    pub(super) exchanges: BTreeMap<String, Exchange>,
-    pub(super) queues: BTreeMap<String, Queue>,
+    pub(super) exchanges: BTreeMap<String, BrokerExchange>,
+    pub(super) queues: BTreeMap<String, BrokerQueue>,
     pub(super) connections: BTreeMap<u64, ClientConnection>,
     pub(super) next_connection: u64,
     /// All accepted messages, in order.
@@ -147,7 +147,7 @@ impl BrokerState {
         let key = &message.routing_key;
         let Some(exchange) = self.exchanges.get(exchange) else { return };
         let mut routed = false;
-        for Binding { key: pattern, headers, target } in &exchange.bindings {
+        for ExchangeBinding { key: pattern, headers, target } in &exchange.bindings {
             let takes = match exchange.kind {
                 ExchangeKind::Fanout => true,
                 ExchangeKind::Direct => pattern == key,

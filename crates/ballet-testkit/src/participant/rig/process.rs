@@ -22,11 +22,11 @@ const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
 pub(crate) struct ProgramProcess {
     child: Child,
     pid: Pid,
-    output: Output,
+    output: OutputLines,
     _watchdog: Child,
 }
 
-type Output = Arc<Mutex<VecDeque<String>>>;
+type OutputLines = Arc<Mutex<VecDeque<String>>>;
 
 impl ProgramProcess {
     pub(crate) fn start(program: &Program, amqp_url: &str, database_url: &str) -> Result<Self> {
@@ -62,7 +62,7 @@ impl ProgramProcess {
             .map_err(|source| {
                 cannot("start sh, which watches over the program".to_owned(), source)
             })?;
-        let output = Output::default();
+        let output = OutputLines::default();
         keep(child.stdout.take(), &output);
         keep(child.stderr.take(), &output);
         Ok(Self { child, pid, output, _watchdog: watchdog })
@@ -108,7 +108,7 @@ impl ProgramProcess {
     }
 }
 
-fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &Output) {
+fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &OutputLines) {
     let Some(from) = from else { return };
     let output = Arc::clone(output);
     tokio::spawn(async move {

@@ -35,7 +35,7 @@ pub(crate) enum ProviderMode {
 
 /// An HTTP server that acts once for each key.
 #[derive(Debug, Clone)]
-pub(crate) struct Provider {
+pub(crate) struct TestProvider {
     url: String,
     shared: Arc<ProviderState>,
 }
@@ -60,7 +60,7 @@ struct ReceivedRequest {
     done: bool,
 }
 
-impl Provider {
+impl TestProvider {
     /// Starts a server on this machine.
     pub(crate) async fn start(calls: &ProviderCalls) -> std::io::Result<Self> {
         let shared = Arc::new(ProviderState {

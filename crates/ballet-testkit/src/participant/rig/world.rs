@@ -19,7 +19,7 @@ use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
 use crate::participant::rig::message::properties;
 use crate::participant::rig::processes::ProgramProcesses;
-use crate::participant::rig::provider::Provider;
+use crate::participant::rig::provider::TestProvider;
 use crate::participant::rig::record::{MessageRecord, PublishedMessage};
 use crate::participant::rig::verdict::{SagaEnd, check_events};
 use ballet_stage::{Depth, Proxy, Servers, TestEnv};
@@ -41,7 +41,7 @@ pub(crate) struct ScenarioWorld<'a> {
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
     processes: ProgramProcesses,
-    provider: Option<Provider>,
+    provider: Option<TestProvider>,
     patience: Duration,
     probe: Mutex<PgConnection>,
     record: MessageRecord,
@@ -70,7 +70,7 @@ impl<'a> ScenarioWorld<'a> {
             PgConnection::connect(env.admin_database_url(service)).await.map_err(to_failure)?;
         let (mut program, mut provider) = (program.clone(), None);
         if let Some(calls) = &contract.calls {
-            let company = Provider::start(calls).await.map_err(to_failure)?;
+            let company = TestProvider::start(calls).await.map_err(to_failure)?;
             program = program.env(&calls.url, company.url());
             provider = Some(company);
         }
@@ -95,7 +95,7 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Returns the provider that the step calls.
-    pub(crate) fn provider(&self) -> Result<Provider, ScenarioFailure> {
+    pub(crate) fn provider(&self) -> Result<TestProvider, ScenarioFailure> {
         self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
 

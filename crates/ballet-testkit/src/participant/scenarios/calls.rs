@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::participant::rig::provider::{Provider, ProviderMode};
+use crate::participant::rig::provider::{ProviderMode, TestProvider};
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 
@@ -44,7 +44,7 @@ pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> Result<(), Scenario
 /// Starts a saga whose call waits for a provider in this mode.
 async fn call_in_progress(
     world: &mut ScenarioWorld<'_>,
-    provider: &Provider,
+    provider: &TestProvider,
     mode: ProviderMode,
     end: SagaEnd,
 ) -> Result<Uuid, ScenarioFailure> {
