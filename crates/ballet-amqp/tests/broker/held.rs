@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ballet_amqp::{Handed, Publish, PublishError, PublisherSettings};
-use ballet_testkit::memory::{Kind, MemoryBroker};
+use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 
 use crate::publisher::broker;
-use ballet_testkit::wire::clients::{Out, SOON, batch, message, out, until};
+use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};
 
 /// A copy for the exchange of dead letters.
 fn copy(id: &str) -> Publish {
@@ -16,10 +16,10 @@ fn copy(id: &str) -> Publish {
 #[tokio::test(start_paused = true)]
 async fn a_copy_whose_key_may_not_be_written_is_not_taken_for_now() {
     let broker = broker();
-    broker.exchange("dead", Kind::Topic);
+    broker.exchange("dead", ExchangeKind::Topic);
     broker.bind("dead", "#", "all");
     broker.refuse_key("hotel");
-    let publisher = Out::usual(broker.clone());
+    let publisher = TestPublisher::usual(broker.clone());
     let refused = publisher.handle.try_publish(copy("1"), SOON).await;
     assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
     broker.refuse_no_key();
@@ -30,7 +30,7 @@ async fn a_copy_whose_key_may_not_be_written_is_not_taken_for_now() {
 #[tokio::test(start_paused = true)]
 async fn copies_that_are_refused_again_and_again_cost_few_connections() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     let before = broker.connects();
     for number in 1..=600 {
@@ -43,7 +43,7 @@ async fn copies_that_are_refused_again_and_again_cost_few_connections() {
     // In a minute.
     assert!(broker.connects() - before <= 8, "{}", broker.connects() - before);
     assert_eq!(*publisher.handle.held().borrow(), None, "no event waits");
-    broker.exchange("dead", Kind::Topic);
+    broker.exchange("dead", ExchangeKind::Topic);
     broker.bind("dead", "#", "all");
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_eq!(publisher.handle.try_publish(copy("2"), SOON).await, Ok(()));
@@ -60,7 +60,7 @@ async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {
         max_held: 2,
         ..PublisherSettings::new("orders", "one")
     };
-    let mut publisher = Out::start(broker.clone(), settings);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     for number in 1..=4 {
         assert_eq!(publisher.handle.send(out(number, &["a.x"])), Handed::Queued);
     }
@@ -90,7 +90,7 @@ async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {
 #[tokio::test]
 async fn a_copy_is_not_taken_during_an_alarm_and_events_wait() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     broker.block(true);
     publisher.handle.send(out(1, &["a.x"]));
@@ -106,7 +106,7 @@ async fn what_nobody_waits_for_any_more_leaves_memory_while_the_window_is_full()
     let broker = broker();
     broker.hold_confirms_of("a.x");
     let settings = PublisherSettings { window: 1, ..PublisherSettings::new("orders", "one") };
-    let publisher = Out::start(broker.clone(), settings);
+    let publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x"]));
     until("taken", || broker.taken_count() == 1).await;
     let moment = Duration::from_millis(1);
@@ -123,7 +123,7 @@ async fn a_second_queue_that_confirms_nothing_holds_up_the_others_no_longer_than
     broker.hold_confirms_of("a.x");
     let settings = PublisherSettings { window: 4, ..PublisherSettings::new("orders", "one") };
     let limit = settings.confirm_limit;
-    let mut publisher = Out::start(broker.clone(), settings);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x"]));
     tokio::time::sleep(Duration::from_secs(60 * 60)).await;
     broker.hold_confirms_of("a.y");
@@ -141,13 +141,13 @@ async fn a_second_queue_that_confirms_nothing_holds_up_the_others_no_longer_than
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_an_exchange_and_then_for_a_confirm_goes_on_with_the_first_that_comes() {
     let broker = MemoryBroker::new();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     for number in 1..=3 {
         publisher.handle.send(out(number, &["a.x"]));
     }
     tokio::time::sleep(Duration::from_secs(10 * 60)).await;
     broker.hold_confirms_of("a.x");
-    broker.exchange("events", Kind::Topic);
+    broker.exchange("events", ExchangeKind::Topic);
     broker.queue("all");
     broker.bind("events", "a.#", "all");
     tokio::time::sleep(Duration::from_secs(10 * 60)).await;

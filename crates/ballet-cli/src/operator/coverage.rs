@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet_ops::coverage::{Coverage, Point, Sightings};
-use ballet_stream::{Filter, Start};
+use ballet_stream::{RecordFilter, Start};
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::json;
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let range = JournalRange::until_the_end();
     let start = since.map_or(Start::First, Start::Time);
     let mut feed =
-        EventFeed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
+        EventFeed::open(options.broker_as(TAP)?, start, RecordFilter::default(), &range).await?;
     let mut sightings = Sightings::default();
     let ended = loop {
         match feed.next().await? {

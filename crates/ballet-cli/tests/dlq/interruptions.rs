@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{end_of, ended, interrupt};
+use ballet_testkit::command::{end_of, ended, interrupt};
 use serde_json::json;
 use tokio::process::Command;
 

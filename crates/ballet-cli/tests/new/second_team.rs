@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ballet_stage::{Management, wait_until};
-use ballet_testkit::ended::{has_all, interrupt};
+use ballet_testkit::command::{has_all, interrupt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;

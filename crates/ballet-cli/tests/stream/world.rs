@@ -10,7 +10,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
 };
 use ballet_stage::{Servers, TestEnv};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -148,7 +148,7 @@ impl StreamWorld {
     }
 
     /// Runs the command to its end.
-    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 

@@ -10,7 +10,7 @@ use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart, incoming}
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
-use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records};
+use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, JournalRecords};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -110,7 +110,7 @@ impl Journal {
         let second = self.since.as_second().saturating_sub(SKEW);
         let seconds = u64::try_from(second).unwrap_or_default();
         let start = StreamStart::Time(seconds);
-        let records = Records::new(Arc::clone(&self.broker), start, unreadable);
+        let records = JournalRecords::new(Arc::clone(&self.broker), start, unreadable);
         Entries { journal: self, records }
     }
 
@@ -133,7 +133,7 @@ impl fmt::Debug for Journal {
 /// The entries of the journal, as they are read.
 pub(super) struct Entries<'a> {
     journal: &'a Journal,
-    records: Records,
+    records: JournalRecords,
 }
 
 impl Entries<'_> {

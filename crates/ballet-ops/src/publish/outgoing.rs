@@ -2,7 +2,7 @@
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
-use ballet_check::validate::{Validator, Verdict};
+use ballet_check::validate::{Validator, MessageVerdict};
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{CONTENT_TYPE, is_blank};
 use ballet_core::topology::EVENTS;
@@ -60,7 +60,7 @@ pub fn outgoing(
     if !named(message.app_id) {
         message.app_id = defaults.app_id;
     }
-    let Verdict { event, message_id, faults } = validator.judge(&message, now);
+    let MessageVerdict { event, message_id, faults } = validator.judge(&message, now);
     if !faults.is_empty() {
         return Err(faults.into_iter().map(|fault| fault.detail).collect());
     }

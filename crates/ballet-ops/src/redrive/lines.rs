@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use ballet_stream::alone;
+use ballet_stream::lock_file;
 use serde_json::Value;
 
 use crate::redrive::dead_letter::DeadLetter;
@@ -25,7 +25,7 @@ impl Lines {
         let mut opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
         if opened.metadata()?.is_file() {
             // A line of one would stand in a line of the other.
-            alone(&opened)?;
+            lock_file(&opened)?;
             if !is_whole(file)? {
                 opened.write_all(b"\n")?;
             }

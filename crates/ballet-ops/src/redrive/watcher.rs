@@ -8,7 +8,7 @@ use ballet_amqp::{Broker, Delivery};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
 use ballet_store::inbox::messages::handled;
-use ballet_stream::{JournalError, Read, Reader, Record, Start};
+use ballet_stream::{JournalError, JournalItem, JournalReader, Record, Start};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -50,10 +50,10 @@ impl Watcher {
         inbox: Option<PgConnection>,
         sent: SentIds,
     ) -> Result<Self, RedriveError> {
-        let reader = match Reader::open(Arc::clone(broker), Start::Next).await {
+        let reader = match JournalReader::open(Arc::clone(broker), Start::Next).await {
             // The last messages reach no reader, but those that come now do.
             Err(JournalError::NoEnd) => {
-                Reader::open(Arc::clone(broker), Start::Time(options.note.at)).await
+                JournalReader::open(Arc::clone(broker), Start::Time(options.note.at)).await
             }
             opened => opened,
         };
@@ -198,7 +198,7 @@ impl Follower {
     /// Follows until nobody wants to know any more, or the journal cannot be read.
     async fn follow(
         self,
-        mut reader: Reader,
+        mut reader: JournalReader,
         found: mpsc::UnboundedSender<(MessageId, RedriveOutcome)>,
     ) {
         loop {
@@ -207,11 +207,11 @@ impl Follower {
                 () = found.closed() => break,
             };
             match read {
-                Ok(Read::Record(record)) => {
+                Ok(JournalItem::Record(record)) => {
                     // An error means the same as `closed`.
                     self.outcome(record).and_then(|outcome| found.send(outcome).ok());
                 }
-                Ok(Read::Notice(_)) => {}
+                Ok(JournalItem::Notice(_)) => {}
                 Err(error) => {
                     tracing::warn!("the journal cannot be read any more: {error}");
                     break;

@@ -10,7 +10,7 @@ use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::{RecordedRow, Sagas, of_sagas};
 use ballet_store::ledger::standing::Declared;
-use ballet_stream::{Notice, Read, Reader, Start};
+use ballet_stream::{JournalItem, JournalReader, Notice, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -114,24 +114,24 @@ async fn read(
     let (in_ledger, aborts) = (in_ledger(part), aborts(part));
     let emitted: BTreeSet<&'static str> = part.emits().iter().map(|event| event.name()).collect();
     let mut published = Published::default();
-    let mut reader = Reader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
+    let mut reader = JournalReader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
     let mut number = 0;
     loop {
         let record = match reader.next().await? {
-            Read::Record(record) => record,
-            Read::Notice(Notice::Cut { time, .. }) => {
+            JournalItem::Record(record) => record,
+            JournalItem::Notice(Notice::Cut { time, .. }) => {
                 compared.journal_begins = time.filter(|time| *time > since);
                 continue;
             }
-            Read::Notice(Notice::Unreadable(offset)) => {
+            JournalItem::Notice(Notice::Unreadable(offset)) => {
                 compared.unreadable.push(offset);
                 if offset >= until {
                     break;
                 }
                 continue;
             }
-            Read::Notice(Notice::NothingSince) => break,
-            Read::Notice(Notice::Lost(_) | Notice::Back) => continue,
+            JournalItem::Notice(Notice::NothingSince) => break,
+            JournalItem::Notice(Notice::Lost(_) | Notice::Back) => continue,
         };
         if record.offset.is_some_and(|offset| offset > until) {
             break;

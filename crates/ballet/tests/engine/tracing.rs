@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
 use ballet::{Event, Handle, Running, SagaId, Service, Settings};
-use ballet_testkit::{Collected, Collector};
+use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -159,7 +159,7 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     world.event::<RoomBooked>(saga).await;
     let id = world.seen().await.into_iter().find(|m| m["routing_key"] == "desk.trip_booked.v1");
     let id = id.expect("the trip")["properties"]["message_id"].clone();
-    let received = |spans: &[Collected]| {
+    let received = |spans: &[CollectedSpan]| {
         spans.iter().find(|span| span.name == "receive desk.trip_booked.v1").cloned()
     };
     let spans = collector.until(TRACE_ID, SOON, |spans| received(spans).is_some()).await;
@@ -168,7 +168,7 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     assert_eq!(received.attributes["messaging.message.id"], id);
     let mut attempts: Vec<_> = spans.iter().filter(|span| span.name == "book_room").collect();
     attempts.sort_by_key(|span| span.time);
-    let told = |span: &&Collected| {
+    let told = |span: &&CollectedSpan| {
         assert_eq!(span.parent.as_ref(), Some(&received.span_id), "{spans:#?}");
         let said = |name: &str| span.attributes[name].clone();
         assert_eq!(said("ballet.saga_id"), saga.to_string());

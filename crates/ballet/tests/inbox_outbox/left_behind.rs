@@ -1,7 +1,7 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
 use ballet::{Clock, Event};
-use ballet_testkit::memory::{Kind, until};
+use ballet_testkit::memory::{ExchangeKind, until};
 
 use crate::stage::{Stage, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
@@ -142,7 +142,7 @@ async fn an_event_that_no_queue_takes_waits_until_one_does() {
     let stage = Stage::new("no_queue_at_all", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     // Without any binding but this one.
-    stage.broker.exchange("events", Kind::Topic);
+    stage.broker.exchange("events", ExchangeKind::Topic);
     stage.broker.queue("late");
     stage.broker.bind("events", TripCancelled::TYPE.name(), "late");
     let saga = stage.new_saga();

@@ -3,7 +3,7 @@
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::memory::{Kind, until};
+use ballet_testkit::memory::{ExchangeKind, until};
 
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::{Stage, execute};
@@ -51,7 +51,7 @@ async fn an_original_stays_until_its_copy_is_published_or_kept() {
 async fn a_copy_that_no_queue_takes_is_kept_until_one_does() {
     let (notes, stage, _running) = about_to_fail("no_queue").await;
     // Without any binding.
-    stage.broker.exchange("dead", Kind::Topic);
+    stage.broker.exchange("dead", ExchangeKind::Topic);
     notes.let_go();
     stage.until_settled("guide").await;
     assert_eq!(stage.count("guide", "ballet.unsent_copy").await, 1);

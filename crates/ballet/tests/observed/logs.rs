@@ -2,7 +2,7 @@
 
 use ballet::Event;
 use ballet_stage::wait_until;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::json;
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};

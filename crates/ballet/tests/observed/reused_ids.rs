@@ -5,7 +5,7 @@ use std::io::Write;
 use ballet::{Event, MessageId, SagaId};
 use ballet_stage::wait_until;
 use ballet_testkit::health::metrics;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;

@@ -2,7 +2,7 @@
 
 use ballet::{Event, EventType, Failure, Participant, Projection, Retry, Service, Tx};
 use ballet_testkit::TestSystem;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use ballet_stage::{OwnProcess, wait_until};
 use crate::scene::{asleep, message, ops, trip_to_rome};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, World, part};
-use ballet_testkit::wire::clients::{Out, batch, id};
+use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 
 const AMQP: &str = "CRASH_LOOP_AMQP_URL";
 const DATABASE: &str = "CRASH_LOOP_DATABASE_URL";
@@ -52,7 +52,7 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     let name = id(&poison.properties);
     let mut messages: Vec<_> = (0..GOOD).map(|_| trip_to_rome(&world)).collect();
     messages.insert(GOOD / 2, poison);
-    let mut publisher = Out::usual(ops(&world));
+    let mut publisher = TestPublisher::usual(ops(&world));
     publisher.handle.send(OutBatch::new(batch(1), messages));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 

@@ -12,8 +12,8 @@ use ballet::core::System;
 use ballet::{MessageId, Migration, Participant};
 use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, RabbitMq, Session};
 use ballet_ops::audit::{self, BrokerSnapshot};
-use ballet_testkit::wire::clients::{Out, batch};
-use ballet_testkit::wire::raw_amqp::{self, Raw};
+use ballet_testkit::wire::clients::{TestPublisher, batch};
+use ballet_testkit::wire::raw_amqp::{self, RawMessage};
 use futures_util::StreamExt;
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -153,7 +153,7 @@ async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fa
 /// Who publishes: an agency that may publish the event that begins a trip and nothing else, the
 /// hotel's own user, and the operators, who may put anything on a queue.
 struct Users {
-    publishers: [Out; 3],
+    publishers: [TestPublisher; 3],
     ops_url: String,
     by_hand: VecDeque<JoinHandle<()>>,
 }
@@ -174,7 +174,7 @@ impl Users {
         let ops_url = world.env.ops_amqp_url().to_owned();
         let (_, host) = ops_url.split_once('@').unwrap();
         let agency_url = format!("amqp://{agency}:agency@{host}");
-        let of = |url: &str| Out::usual(RabbitMq::new(url).unwrap());
+        let of = |url: &str| TestPublisher::usual(RabbitMq::new(url).unwrap());
         let publishers = [of(&agency_url), of(world.env.amqp_url("hotel")), of(&ops_url)];
         Self { publishers, ops_url, by_hand: VecDeque::new() }
     }
@@ -221,7 +221,7 @@ fn by_hand(url: &str, messages: &[Message]) {
         .iter()
         .map(|each| each.iter().map(|(of, bytes)| (*of, &bytes[..])).collect())
         .collect();
-    let raw = messages.iter().zip(&properties).map(|(message, properties)| Raw {
+    let raw = messages.iter().zip(&properties).map(|(message, properties)| RawMessage {
         queue: "hotel",
         properties,
         body: &message.publish.body,

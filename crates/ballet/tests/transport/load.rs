@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::{Depth, wait_until};
-use ballet_testkit::wire::clients::{In, Out, SOON, batch};
+use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
 use crate::world::{LONG, World, part, the_hotel};
 
-fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
+fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> TestConsumer {
     let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();
-    In::start(broker, ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) })
+    TestConsumer::start(
+        broker,
+        ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) },
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +123,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
     let mut settings = crate::scene::settings(&world, "notary");
     (settings.lanes, settings.batch) = (4, 1);
     let _notary = start(notary(), settings).await;
-    let mut publisher = Out::usual(ops(&world));
+    let mut publisher = TestPublisher::usual(ops(&world));
     let mut messages = Vec::new();
     for _ in 0..12 {
         let saga = world.new_saga();

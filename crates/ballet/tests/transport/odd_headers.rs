@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::ORIGINAL_HEADERS;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
+use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn t173_a_header_of_any_type_is_kept_once_and_stops_nobody() {
     let count = tables.len();
     tokio::task::spawn_blocking(move || {
         let each: Vec<_> = tables.iter().map(|table| [(Property::Headers, &table[..])]).collect();
-        let raw = |properties| Raw { queue: "hotel", properties, body: b"?" };
+        let raw = |properties| RawMessage { queue: "hotel", properties, body: b"?" };
         let messages: Vec<_> = each.iter().map(|properties| raw(properties)).collect();
         raw_amqp::publish(&url, &messages);
     })

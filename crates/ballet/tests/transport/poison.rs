@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
 use ballet_stage::Depth;
-use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
+use ballet_testkit::wire::raw_amqp::{Property, RawMessage, long, publish, short};
 use serde_json::json;
 
 use crate::scene::{asleep, rome};
@@ -16,7 +16,10 @@ const DEAD: Duration = Duration::from_secs(240);
 const DELAYED: Duration = Duration::from_secs(10);
 
 /// The sagas of the others come with the world.
-async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, Vec<SagaId>) {
+async fn is_dead_and_others_go_on(
+    mut world: World,
+    poison: RawMessage<'_>,
+) -> (World, Vec<SagaId>) {
     let url = world.env.ops_amqp_url().to_owned();
     publish(&url, &[poison]);
     let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
@@ -53,7 +56,10 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
         let others = all.iter().filter(|other| *other != of).map(|other| (*other, good(*other)));
         let properties: Vec<_> = others.chain([(*of, *bytes)]).collect();
         let body = br#"{"city":"Rome"}"#;
-        publish(world.env.ops_amqp_url(), &[Raw { queue: "hotel", properties: &properties, body }]);
+        publish(
+            world.env.ops_amqp_url(),
+            &[RawMessage { queue: "hotel", properties: &properties, body }],
+        );
         let saga = world.new_saga();
         world.publish(saga, &rome()).await;
         world.event::<RoomBooked>(saga).await;
@@ -93,7 +99,10 @@ async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others
         let others = 12 + 2 + 4 + 1 + header(0).len();
         let header = header(payload - others);
         let properties = &[(Property::Headers, &header[..])];
-        publish(world.env.ops_amqp_url(), &[Raw { queue: "hotel", properties, body: b"{}" }]);
+        publish(
+            world.env.ops_amqp_url(),
+            &[RawMessage { queue: "hotel", properties, body: b"{}" }],
+        );
     }
     let properties = json!({"headers": {"h": "a".repeat(2 * 1024 * 1024)}});
     let published = world.env.management().publish("amq.default", "hotel", &properties, "{}").await;
@@ -120,7 +129,7 @@ async fn headers_that_are_nested_without_end_are_refused() {
     }
     let kind = TripBooked::TYPE.name().as_bytes();
     let properties = [(Property::Type, kind), (Property::Headers, &headers)];
-    let poison = Raw { queue: "hotel", properties: &properties, body: b"{}" };
+    let poison = RawMessage { queue: "hotel", properties: &properties, body: b"{}" };
     let (world, sagas) = is_dead_and_others_go_on(world, poison).await;
     for saga in sagas {
         world.event::<RoomBooked>(saga).await;

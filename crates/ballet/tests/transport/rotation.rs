@@ -8,7 +8,7 @@ use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
 use ballet_stage::{Authority, Identity, Method, Options, wait_until};
 use ballet_testkit::health::until_ready;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -9,7 +9,7 @@ use ballet_amqp::{
 };
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::wire::clients::{Out, batch, id};
+use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
@@ -86,7 +86,7 @@ pub(crate) fn trip_to_rome(world: &World) -> Publish {
 
 /// Publishes trips, and waits for the confirms.
 pub(crate) async fn trips_published(world: &World, count: usize) {
-    let mut publisher = Out::usual(ops(world));
+    let mut publisher = TestPublisher::usual(ops(world));
     let trips = (0..count).map(|_| trip_to_rome(world));
     publisher.handle.send(OutBatch::new(batch(1), trips));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::health::until_ready;
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
+use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, rome};
@@ -58,7 +58,7 @@ async fn publish_broken(world: &World, count: usize) {
     let url = world.env.ops_amqp_url().to_owned();
     let broken = move || {
         let bodies: Vec<_> = (0..count).map(|number| format!("broken {number}")).collect();
-        let raw = |body| Raw { queue: "hotel", properties: &[], body };
+        let raw = |body| RawMessage { queue: "hotel", properties: &[], body };
         let messages: Vec<_> = bodies.iter().map(|body| raw(body.as_bytes())).collect();
         raw_amqp::publish(&url, &messages);
     };
@@ -98,7 +98,10 @@ async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_roo
     let publish = move || {
         let header = [&short(b"foreign")[..], b"S", &long(&[b'x'; 127_500])].concat();
         let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(&url, &[Raw { queue: "hotel", properties: &properties, body: b"big" }]);
+        raw_amqp::publish(
+            &url,
+            &[RawMessage { queue: "hotel", properties: &properties, body: b"big" }],
+        );
     };
     tokio::task::spawn_blocking(publish).await.unwrap();
     world.until_count("hotel", "ballet.unsent_copy where body = 'big'", 1).await;
@@ -132,7 +135,10 @@ async fn t186_a_copy_waits_for_the_right_to_its_key_with_all_its_headers() {
     let publish = move || {
         let header = [&short(b"foreign")[..], b"S", &long(b"kept")].concat();
         let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(&url, &[Raw { queue: "hotel", properties: &properties, body: b"?" }]);
+        raw_amqp::publish(
+            &url,
+            &[RawMessage { queue: "hotel", properties: &properties, body: b"?" }],
+        );
     };
     tokio::task::spawn_blocking(publish).await.unwrap();
     world.until_count("hotel", "ballet.unsent_copy", 1).await;

@@ -1,4 +1,4 @@
-//! An answer that goes on: server-sent events.
+//! An answer that does not end: server-sent events.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,27 +15,27 @@ use serde::Serialize;
 use crate::answers::Answers;
 use crate::draft::Draft;
 
-/// How often a comment is sent while nothing happens, so that nobody on the way takes the
-/// connection for dead, and so that the service notices a client that is gone.
+/// The interval of comments while nothing happens. They keep proxies from closing the connection, and show the
+/// service that a client is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The header that asks a proxy to pass each event on at once.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// An answer that goes on: server-sent events with an id each, the data as JSON. The next event is
-/// asked for when the client has taken the one before.
-pub struct Events<T> {
+/// An answer of server-sent events, each with an id and its data as JSON. The next event is polled when the client
+/// has taken the last.
+pub struct EventStream<T> {
     events: BoxStream<'static, Result<Event, Infallible>>,
     data: PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize> Events<T> {
-    /// Sends these events with their ids, and ends with them.
+impl<T: Serialize> EventStream<T> {
+    /// Creates an answer of these events with their ids, which ends when they do.
     pub fn new<Id: fmt::Display>(events: impl Stream<Item = (Id, T)> + Send + 'static) -> Self {
         let written = events.map(|(id, data)| {
             let event = Event::default().id(id.to_string());
             Ok(event.json_data(data).unwrap_or_else(|error| {
-                // JSON of our own types can be written; a client sees at least that it was not.
+                // JSON of our own types can be written; if not, the client sees at least a comment.
                 Event::default().comment(format!("an event could not be written: {error}"))
             }))
         });
@@ -43,23 +43,23 @@ impl<T: Serialize> Events<T> {
     }
 }
 
-impl<T> IntoResponse for Events<T> {
+impl<T> IntoResponse for EventStream<T> {
     fn into_response(self) -> Response {
         let events = Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-        // nginx would keep the events until it has a buffer full of them.
+        // nginx would otherwise collect events until a buffer is full.
         ([(UNBUFFERED, "no")], events).into_response()
     }
 }
 
-impl<T: Serialize + JsonSchema> Answers for Events<T> {
+impl<T: Serialize + JsonSchema> Answers for EventStream<T> {
     fn describe(draft: &mut Draft<'_>) {
         draft.answers_events::<T>(StatusCode::OK, "The events.");
     }
 }
 
-impl<T> fmt::Debug for Events<T> {
+impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+        f.debug_struct("EventStream").finish_non_exhaustive()
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn t216_a_proxy_is_asked_to_pass_events_on_at_once() {
-        let answer = Events::new(stream::iter([(1, "an event")])).into_response();
+        let answer = EventStream::new(stream::iter([(1, "an event")])).into_response();
         assert_eq!(answer.headers()["x-accel-buffering"], "no");
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
     }

@@ -1,15 +1,14 @@
-//! One process at a time writes to a file.
+//! A lock on a file for one writing process at a time.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result};
 
-/// Makes sure that no other process writes to a file, for as long as it is open. Where files cannot be locked, nobody can
-/// tell.
+/// Locks a file against other writers for as long as it is open. On file systems without locks it does nothing.
 ///
 /// # Errors
 ///
-/// Another one that asks for the same writes to it.
-pub fn alone(file: &File) -> Result<()> {
+/// If another process has locked it.
+pub fn lock_file(file: &File) -> Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             let why = "another process is writing to it: let it end first, or name another file";

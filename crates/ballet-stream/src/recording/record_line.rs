@@ -1,4 +1,4 @@
-//! A record as it is written: nothing of it is copied.
+//! A record's line for serialization, without copies.
 
 use ballet_amqp::headers::STREAM_OFFSET;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, ShortString};
@@ -8,30 +8,30 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::record::Record;
-use crate::recording::value::{Json, is_shallow};
+use crate::recording::value::{HeaderJson, is_shallow};
 
 /// The line of a record.
 #[derive(Serialize)]
-pub(super) struct Written<'a> {
+pub(super) struct RecordLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<jiff::Timestamp>,
     exchange: &'a str,
     routing_key: &'a str,
-    properties: Properties<'a>,
-    /// JSON on one line, as it is.
+    properties: RecordProperties<'a>,
+    /// The body, if it is JSON on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<&'a RawValue>,
-    /// Other text.
+    /// The body, if it is other text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_text: Option<&'a str>,
-    /// No text.
+    /// The body, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
 
-impl<'a> From<&'a Record> for Written<'a> {
+impl<'a> From<&'a Record> for RecordLine<'a> {
     fn from(record: &'a Record) -> Self {
         let (mut body, mut body_text, mut body_base64) = (None, None, None);
         match std::str::from_utf8(&record.body) {
@@ -46,7 +46,7 @@ impl<'a> From<&'a Record> for Written<'a> {
             time: record.time,
             exchange: &record.exchange,
             routing_key: &record.routing_key,
-            properties: Properties::of(&record.properties),
+            properties: RecordProperties::of(&record.properties),
             body,
             body_text,
             body_base64,
@@ -54,19 +54,19 @@ impl<'a> From<&'a Record> for Written<'a> {
     }
 }
 
-/// The text as JSON, if it is some and the same bytes come back.
+/// Returns the text as JSON, if it is valid and gives the same bytes back.
 fn one_line(text: &str) -> Option<&RawValue> {
     if text.contains(['\n', '\r']) {
         return None;
     }
     let json: &RawValue = serde_json::from_str(text).ok()?;
-    // Blanks around it would be lost.
+    // Surrounding blanks would be lost.
     (json.get().len() == text.len()).then_some(json)
 }
 
-/// All properties of AMQP 0-9-1 by their names there.
+/// The properties of AMQP 0-9-1, by their names there.
 #[derive(Serialize)]
-struct Properties<'a> {
+struct RecordProperties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<&'a str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -94,19 +94,20 @@ struct Properties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<Headers<'a>>,
-    /// Headers that are nested too deep for a line.
+    headers: Option<RecordHeaders<'a>>,
+    /// Headers nested too deep for a line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out_headers: Vec<&'a str>,
 }
 
-impl<'a> Properties<'a> {
+impl<'a> RecordProperties<'a> {
     fn of(from: &'a BasicProperties) -> Self {
         fn text(text: &Option<ShortString>) -> Option<&str> {
             text.as_ref().map(ShortString::as_str)
         }
-        let headers = from.headers().as_ref().map(Headers);
-        let deep = headers.iter().flat_map(Headers::all).filter(|(_, value)| !is_shallow(value));
+        let headers = from.headers().as_ref().map(RecordHeaders);
+        let deep =
+            headers.iter().flat_map(RecordHeaders::all).filter(|(_, value)| !is_shallow(value));
         let left_out_headers = deep.map(|(name, _)| name).collect();
         Self {
             message_id: text(from.message_id()),
@@ -128,19 +129,19 @@ impl<'a> Properties<'a> {
     }
 }
 
-struct Headers<'a>(&'a FieldTable);
+struct RecordHeaders<'a>(&'a FieldTable);
 
-impl<'a> Headers<'a> {
-    /// The headers that were published. The broker writes the offset when it delivers.
+impl<'a> RecordHeaders<'a> {
+    /// Returns the published headers. The broker adds the offset on delivery.
     fn all(&self) -> impl Iterator<Item = (&'a str, &'a AMQPValue)> + use<'a> {
         let all = self.0.inner().iter().map(|(name, value)| (name.as_str(), value));
         all.filter(|(name, _)| *name != STREAM_OFFSET)
     }
 }
 
-impl Serialize for Headers<'_> {
+impl Serialize for RecordHeaders<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let shallow = self.all().filter(|(_, value)| is_shallow(value));
-        to.collect_map(shallow.map(|(name, value)| (name, Json(value))))
+        to.collect_map(shallow.map(|(name, value)| (name, HeaderJson(value))))
     }
 }

@@ -1,17 +1,17 @@
-//! What tells two journals of the same name apart.
+//! The difference between two journals of the same name.
 
 use std::fmt;
 
-/// What tells a journal from the one that was read up to a message.
+/// The difference between a journal and the one that was read up to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Differs {
-    /// It has nothing there yet.
+pub enum JournalDifference {
+    /// It ends before that message.
     EndsBefore,
-    /// It has another message there.
+    /// It has another message at that offset.
     HasAnother,
 }
 
-impl fmt::Display for Differs {
+impl fmt::Display for JournalDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EndsBefore => "ends before",

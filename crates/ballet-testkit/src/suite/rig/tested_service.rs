@@ -9,7 +9,7 @@ use crate::suite::rig::outside::Outside;
 pub(crate) type MakeService = Box<dyn Fn(&Settings, &Outside) -> Service + Send + Sync>;
 
 /// A service whose steps are checked.
-pub(crate) struct Subject {
+pub(crate) struct TestedService {
     pub(crate) part: Part,
     pub(crate) service: MakeService,
     /// SQL for rows that exist before any saga.
@@ -20,7 +20,7 @@ pub(crate) struct Subject {
     pub(crate) records: Vec<(&'static str, &'static str)>,
 }
 
-impl Subject {
+impl TestedService {
     pub(crate) fn steps(&self) -> impl Iterator<Item = &StepPart> {
         self.part.sagas.iter().flat_map(|saga| &saga.steps)
     }

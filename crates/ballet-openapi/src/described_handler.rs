@@ -10,14 +10,14 @@ use crate::takes::Takes;
     message = "the signature of this handler does not describe its route",
     note = "each argument must implement `Takes`, and the result `Answers`"
 )]
-pub trait Described<Signature> {
-    /// Adds what the signature says.
+pub trait DescribedHandler<Signature> {
+    /// Adds the description that the signature gives.
     fn describe(draft: &mut Draft<'_>);
 }
 
 macro_rules! described {
     ($($argument:ident)*) => {
-        impl<Handler, Work, $($argument),*> Described<($($argument,)*)> for Handler
+        impl<Handler, Work, $($argument),*> DescribedHandler<($($argument,)*)> for Handler
         where
             Handler: FnOnce($($argument),*) -> Work,
             Work: Future<Output: Answers>,

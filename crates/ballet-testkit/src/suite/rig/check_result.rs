@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-/// What a check found to be wrong, as text for people.
+/// The reason why a check failed, as text for people.
 #[derive(Debug)]
-pub(crate) struct Wrong(pub(crate) String);
+pub(crate) struct CheckFailure(pub(crate) String);
 
 /// A check's result.
-pub(crate) type Checked<T = ()> = Result<T, Wrong>;
+pub(crate) type CheckResult<T = ()> = Result<T, CheckFailure>;
 
-impl fmt::Display for Wrong {
+impl fmt::Display for CheckFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl<E: std::error::Error> From<E> for Wrong {
+impl<E: std::error::Error> From<E> for CheckFailure {
     fn from(error: E) -> Self {
         let (mut words, mut cause) = (error.to_string(), error.source());
         while let Some(error) = cause {
@@ -27,6 +27,6 @@ impl<E: std::error::Error> From<E> for Wrong {
 }
 
 /// Fails unless a condition holds.
-pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(Wrong(wrong())) }
+pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> CheckResult {
+    if holds { Ok(()) } else { Err(CheckFailure(wrong())) }
 }

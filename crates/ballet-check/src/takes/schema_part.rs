@@ -1,15 +1,15 @@
-//! A part of a JSON schema, with the whole that its references point into.
+//! A part of a JSON schema, together with the document that its references point into.
 
 use serde_json::{Map, Value};
 
-/// A part of a schema, with the whole that its references point into.
+/// A part of a schema, together with the document that its references point into.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Side<'a> {
+pub(super) struct SchemaPart<'a> {
     pub(super) whole: &'a Value,
     pub(super) part: &'a Value,
 }
 
-impl<'a> Side<'a> {
+impl<'a> SchemaPart<'a> {
     pub(super) const fn top(whole: &'a Value) -> Self {
         Self { whole, part: whole }
     }
@@ -18,19 +18,19 @@ impl<'a> Side<'a> {
         Self { part, ..self }
     }
 
-    /// The part that its reference points at, if it has one.
+    /// Returns the target of its reference, if it has one.
     pub(super) fn target(self) -> Option<Self> {
         let path = self.part["$ref"].as_str()?.strip_prefix('#')?;
         Some(self.at(self.whole.pointer(path)?))
     }
 
-    /// The schemas in a list such as `anyOf`.
+    /// Returns the schemas in a list such as `anyOf`.
     pub(super) fn list(self, keyword: &str) -> Option<Vec<Self>> {
         Some(self.part.get(keyword)?.as_array()?.iter().map(|part| self.at(part)).collect())
     }
 }
 
-/// The JSON types that a schema names. Empty if it does not say.
+/// Returns the JSON types that a schema names. Empty if it names none.
 pub(crate) fn types(schema: &Map<String, Value>) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
@@ -39,7 +39,7 @@ pub(crate) fn types(schema: &Map<String, Value>) -> Vec<&str> {
     }
 }
 
-/// The values that a schema names, if it names any.
+/// Returns the values that a schema lists, if it does.
 pub(crate) fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
     match (schema.get("const"), schema.get("enum")) {
         (Some(one), _) => Some(vec![one]),
@@ -53,7 +53,7 @@ pub(super) fn is_a(one: &str, other: &str) -> bool {
     one == other || one == "integer" && other == "number"
 }
 
-/// The JSON type of a value.
+/// Returns the JSON type of a value.
 pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,4 +1,4 @@
-//! What a process logs, for a test that searches it.
+//! The log of the test's own process, which a test can search.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -9,30 +9,30 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
-/// All that was logged.
+/// The log so far.
 static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 fn logged() -> MutexGuard<'static, Vec<u8>> {
     LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// All that this process has logged since [`log_here`], with what is logged for `debug`.
+/// Returns the log since [`log_here`], from level `debug` up.
 #[must_use]
 pub fn text() -> String {
     String::from_utf8_lossy(&logged()).into_owned()
 }
 
-/// From now on, all that this process logs can be read. Warnings are shown when the test fails, as in a
+/// Starts to record the log of this process. Warnings are shown when the test fails, as in a
 /// [`TestSystem`](crate::TestSystem).
 ///
 /// # Panics
 ///
-/// The process has another subscriber.
+/// If the process has another subscriber.
 pub fn log_here() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         let shown = layer().with_test_writer().without_time().with_ansi(false);
-        let kept = layer().with_ansi(false).with_writer(Log);
+        let kept = layer().with_ansi(false).with_writer(LogWriter);
         registry()
             .with(shown.with_filter(LevelFilter::WARN))
             .with(kept.with_filter(LevelFilter::DEBUG))
@@ -41,9 +41,9 @@ pub fn log_here() {
     });
 }
 
-struct Log;
+struct LogWriter;
 
-impl io::Write for Log {
+impl io::Write for LogWriter {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         logged().write(text)
     }
@@ -53,7 +53,7 @@ impl io::Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

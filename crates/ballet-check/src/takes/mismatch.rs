@@ -1,46 +1,46 @@
-//! One thing that a writer may write and a reader does not take.
+//! A mismatch: one thing that a writer may write and a reader does not accept.
 
 use std::fmt;
 
-/// What a reader does not take, with its place in the body.
+/// A mismatch, with its place in the body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NotTaken {
-    pub(crate) kind: Kind,
+pub(crate) struct Mismatch {
+    pub(crate) kind: MismatchKind,
     /// The place: `lines.quantity`. Empty for the whole body.
     pub(crate) path: String,
     /// A clause about the writer: "`note` may be missing".
     pub(crate) text: String,
 }
 
-/// Why a reader does not take it.
+/// The kind of a mismatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum MismatchKind {
     /// The reader requires a field that the writer does not have.
     FieldMissing,
     /// The reader requires a field that the writer may leave out.
     FieldOptional,
-    /// The reader takes no other fields than its own.
+    /// The reader accepts only the fields it knows.
     FieldUnknown,
-    /// Another JSON type.
+    /// The JSON type is another one.
     Type,
-    /// A value that the reader does not know.
+    /// The reader does not know a value.
     Value,
-    /// A number, a length or a count beyond the reader's limits.
+    /// A number, a length or a count is beyond the reader's limits.
     Range,
-    /// Text of another form.
+    /// A text has another form.
     Format,
-    /// The schemas use words that cannot be compared.
+    /// The schemas use keywords that cannot be compared.
     Unclear,
 }
 
-impl NotTaken {
-    /// `path` may end with a point.
-    pub(crate) fn new(kind: Kind, path: &str, text: String) -> Self {
+impl Mismatch {
+    /// Creates a mismatch. `path` may end with a point.
+    pub(crate) fn new(kind: MismatchKind, path: &str, text: String) -> Self {
         Self { kind, path: path.trim_end_matches('.').to_owned(), text }
     }
 }
 
-impl fmt::Display for NotTaken {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

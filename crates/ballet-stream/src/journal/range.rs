@@ -1,4 +1,5 @@
-//! The range that the journal still has: where it begins, and whether it has lost what its policy promises to keep.
+//! The range that the journal still has: its begin, and whether it has lost messages that its policy promises to
+//! keep.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,18 +12,18 @@ use tokio::time::timeout;
 
 use crate::journal::end::oldest;
 use crate::journal::error::JournalError;
-use crate::journal::records::{Records, is_undeliverable};
+use crate::journal::records::{JournalRecords, is_undeliverable};
 use crate::record::Record;
 
-/// Messages of other producers may have no time. This many are searched for one that has.
+/// The number of messages searched for one with a time, which those of other producers may lack.
 const LOOKED_AT: usize = 1_000;
-/// They come well within this time.
+/// The time limit of that search.
 const LIMIT: Duration = Duration::from_secs(30);
-/// The clocks of producers, broker and readers differ, and the broker forgets whole segments.
+/// A tolerance: the clocks of producers, broker and readers differ, and the broker forgets whole segments.
 const ROUGHLY: SignedDuration = SignedDuration::from_mins(10);
 
-/// The time from which the journal has everything; `None` if it still has its first message, or if no message
-/// tells its time.
+/// Returns the time from which the journal is complete; `None` if it still has its first message, or if no message
+/// has a time.
 ///
 /// # Errors
 ///
@@ -35,7 +36,8 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
         Err(JournalError::Broker(error)) if is_undeliverable(&error) => {}
         Err(error) => return Err(error),
     }
-    let mut records = Records::new(Arc::clone(broker), StreamStart::Offset(0), BTreeSet::new());
+    let mut records =
+        JournalRecords::new(Arc::clone(broker), StreamStart::Offset(0), BTreeSet::new());
     let first = async {
         for _ in 0..LOOKED_AT {
             match Record::from(records.next().await?) {
@@ -52,8 +54,8 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
     first
 }
 
-/// The time from which the journal has everything, if that is later than its policy promises: it has lost what
-/// is older, because too much was published, or because somebody changed the policy. `None` if all is there.
+/// Returns the time from which the journal is complete, if that is later than its policy promises: it has lost older
+/// messages, because too much was published or the policy was changed. `None` if it is complete.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A command that a test runs to its end: what it said, and with which code it ended.
+//! A command that a test runs to its end: its output and its exit code.
 
 use std::process::Output;
 use std::time::Duration;
@@ -9,38 +9,38 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// What a command takes at the most on a machine that has much else to do.
+/// The time limit for a command on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a command said, and how it ended.
+/// The output and exit status of a command.
 #[derive(Debug)]
-pub struct Ended {
-    /// The result, on standard output.
+pub struct CommandOutput {
+    /// The result, from standard output.
     pub out: String,
-    /// What it tells people, on standard error.
+    /// The messages for people, from standard error.
     pub err: String,
     pub code: Option<i32>,
 }
 
 /// Runs a command to its end.
-pub async fn ended(mut command: Command) -> Ended {
+pub async fn ended(mut command: Command) -> CommandOutput {
     ended_within(LIMIT, &mut command).await
 }
 
-/// The same for a command that may take longer. One that takes even longer is killed.
-pub async fn ended_within(limit: Duration, command: &mut Command) -> Ended {
+/// Runs a command to its end within a limit, after which it is killed.
+pub async fn ended_within(limit: Duration, command: &mut Command) -> CommandOutput {
     let output = command.kill_on_drop(true).output();
     let output = timeout(limit, output).await.expect("it ends in time");
     output.expect("it runs").into()
 }
 
-/// Waits for the end of a command that was started.
-pub async fn end_of(command: Child) -> Ended {
+/// Waits for the end of a running command.
+pub async fn end_of(command: Child) -> CommandOutput {
     let output = timeout(LIMIT, command.wait_with_output()).await.expect("it ends in time");
     output.expect("an end").into()
 }
 
-/// As Ctrl-C does.
+/// Interrupts a command as Ctrl-C does.
 pub fn interrupt(command: &Child) {
     send(command, Signal::INT);
 }
@@ -51,7 +51,7 @@ pub fn send(command: &Child, signal: Signal) {
     kill_process(Pid::from_raw(pid).expect("a process"), signal).expect("sent");
 }
 
-/// Makes sure that a text has all of these words.
+/// Asserts that a text has all of these words.
 #[track_caller]
 pub fn has_all(text: &str, words: &[&str]) {
     for words in words {
@@ -59,7 +59,7 @@ pub fn has_all(text: &str, words: &[&str]) {
     }
 }
 
-impl From<Output> for Ended {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         let Output { status, stdout, stderr } = output;
@@ -68,21 +68,21 @@ impl From<Output> for Ended {
 }
 
 #[allow(clippy::return_self_not_must_use, reason = "an assertion may be the last one")]
-impl Ended {
-    /// Makes sure that it has done all. Returns its result.
+impl CommandOutput {
+    /// Asserts that the command succeeded. Returns its result.
     #[track_caller]
     pub fn succeeds(self) -> String {
         self.ends_with(0).out
     }
 
-    /// Makes sure that it has ended with this code.
+    /// Asserts the exit code.
     #[track_caller]
     pub fn ends_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.both());
         self
     }
 
-    /// Makes sure that its result has all of these words.
+    /// Asserts that the result has all of these words.
     #[track_caller]
     pub fn prints(self, words: &[&str]) -> Self {
         let all = words.iter().all(|words| self.out.contains(words));
@@ -90,7 +90,7 @@ impl Ended {
         self
     }
 
-    /// Makes sure that it tells people all of these words.
+    /// Asserts that the messages for people have all of these words.
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Self {
         let all = words.iter().all(|words| self.err.contains(words));
@@ -98,32 +98,32 @@ impl Ended {
         self
     }
 
-    /// Makes sure that it has all of these words, in its result or for people.
+    /// Asserts that the result and the messages together have all of these words.
     #[track_caller]
     pub fn tells(self, words: &[&str]) -> Self {
         has_all(&self.both(), words);
         self
     }
 
-    /// All that it said.
+    /// Returns the result and the messages.
     pub fn both(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
 
-    /// Its result, which is JSON.
+    /// Parses the result as JSON.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.both()))
     }
 
-    /// Its result, which is JSON in each line.
+    /// Parses each line of the result as JSON.
     #[track_caller]
     pub fn lines(&self) -> Vec<Value> {
         lines(&self.out)
     }
 }
 
-/// The lines of a text, each of which is JSON.
+/// Parses each line of a text as JSON.
 #[track_caller]
 pub fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()

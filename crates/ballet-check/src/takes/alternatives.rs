@@ -1,31 +1,31 @@
-//! What a writer may write, taken apart: each alternative has at most one JSON type, or is one value.
+//! A writer's schema as a list of alternatives, each with at most one JSON type, or a single value.
 
 use serde_json::{Map, Value};
 
-use crate::takes::side::{Side, type_of, types, values};
+use crate::takes::schema_part::{SchemaPart, type_of, types, values};
 
-/// Types may contain themselves.
+/// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
-/// With more alternatives than this, the schema counts as if it had not named them.
+/// The limit of alternatives, beyond which the schema counts as if it had not named them.
 const MOST: usize = 512;
 
-/// Something that a writer may write.
+/// One alternative of a writer.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
+pub(super) struct WriterAlternative {
     /// The schema's keywords, without alternatives and references.
     pub(super) schema: Map<String, Value>,
-    /// `None` if the schema does not say.
+    /// The JSON type. `None` if the schema does not name it.
     pub(super) json_type: Option<String>,
     pub(super) value: Option<Value>,
 }
 
-/// Everything that may be written.
-pub(super) fn alternatives(side: Side<'_>) -> Vec<Written> {
-    schemas(side, 0).into_iter().flat_map(single).collect()
+/// Returns all alternatives of a writer.
+pub(super) fn alternatives(side: SchemaPart<'_>) -> Vec<WriterAlternative> {
+    schemas(side, 0).into_iter().flat_map(split_types).collect()
 }
 
-/// The alternatives, each without `anyOf` and its like.
-fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
+/// Returns the alternatives, each without `anyOf` and the like.
+fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
     let own = match side.part {
         Value::Bool(false) => return Vec::new(),
         Value::Object(own) => own,
@@ -39,10 +39,10 @@ fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
     }
     let mut all = vec![own];
     let mut narrow = |others: Vec<Map<String, Value>>| {
-        // What is left out here makes the writer's schema wider, never narrower.
+        // An omission here makes the writer's schema wider, never narrower.
         if all.len() * others.len() <= MOST {
             let both = |one: &Map<_, _>| {
-                others.iter().filter_map(|other| merged(one, other)).collect::<Vec<_>>()
+                others.iter().filter_map(|other| merge(one, other)).collect::<Vec<_>>()
             };
             all = all.iter().flat_map(both).collect();
         }
@@ -61,8 +61,8 @@ fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
     all
 }
 
-/// Both at once. `None` if nothing is both. Where two keywords cannot be joined one of them counts.
-fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
+/// Joins two schemas. `None` if no value fits both. Of two keywords that cannot be joined, one counts.
+fn merge(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut both = one.clone();
     for (key, value) in other {
         let Some(known) = one.get(key).filter(|known| *known != value) else {
@@ -108,8 +108,8 @@ fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<St
     Some(both)
 }
 
-/// One alternative for each type, or each value.
-fn single(schema: Map<String, Value>) -> Vec<Written> {
+/// Returns one alternative for each type, or each value.
+fn split_types(schema: Map<String, Value>) -> Vec<WriterAlternative> {
     let allowed = types(&schema);
     if let Some(values) = values(&schema) {
         let fits = |value: &&&Value| {
@@ -118,7 +118,7 @@ fn single(schema: Map<String, Value>) -> Vec<Written> {
                 || allowed.contains(&of)
                 || of == "integer" && allowed.contains(&"number")
         };
-        let written = |value: &&Value| Written {
+        let written = |value: &&Value| WriterAlternative {
             schema: schema.clone(),
             json_type: Some(type_of(value).to_owned()),
             value: Some((*value).clone()),
@@ -126,9 +126,9 @@ fn single(schema: Map<String, Value>) -> Vec<Written> {
         return values.iter().filter(fits).map(written).collect();
     }
     if allowed.is_empty() {
-        return vec![Written { schema, json_type: None, value: None }];
+        return vec![WriterAlternative { schema, json_type: None, value: None }];
     }
-    let of_type = |one: &&str| Written {
+    let of_type = |one: &&str| WriterAlternative {
         schema: schema.clone(),
         json_type: Some((*one).to_owned()),
         value: None,
