@@ -58,7 +58,11 @@ impl Backup {
 }
 
 /// The command restores; the service is started when it asks for that.
-pub(crate) async fn restored(shop: &mut ShopWorld, service: &'static str, taken: &str) -> CommandOutput {
+pub(crate) async fn restored(
+    shop: &mut ShopWorld,
+    service: &'static str,
+    taken: &str,
+) -> CommandOutput {
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 

@@ -113,7 +113,8 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
         assert_eq!(out, "", "{more:?}");
     }
     let more = ["--expect-same", "-o", "jsonl"];
-    let CommandOutput { out, err: said, .. } = replayed(&file, BellBuild::Broken, &more).await.ends_with(3);
+    let CommandOutput { out, err: said, .. } =
+        replayed(&file, BellBuild::Broken, &more).await.ends_with(3);
     assert!(said.contains("5 of 10 sagas differ"), "{said}");
     let mut differences = lines(&out);
     for difference in &mut differences {

@@ -128,7 +128,9 @@ impl Observer {
                     journal_rows::add(&mut batch, &self.known, &record, (floor, now));
                 }
                 // Another journal may be there afterwards, so it is checked before following goes on.
-                JournalItem::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
+                JournalItem::Notice(Notice::Lost(error)) => {
+                    return Err(JournalError::from(error).into());
+                }
                 JournalItem::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
             }
             if records >= MOST || bytes >= MOST_BYTES {

@@ -2,7 +2,7 @@
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
-use ballet_check::validate::{Validator, MessageVerdict};
+use ballet_check::validate::{MessageVerdict, Validator};
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{CONTENT_TYPE, is_blank};
 use ballet_core::topology::EVENTS;

@@ -89,7 +89,8 @@ async fn env(stage: &BenchStage) -> Result<TestEnv> {
 
 /// Writes the events of a run to a file, in the format of `ballet record`.
 fn write(run: OrderRun, orders: u64, file: &Path) -> Result<()> {
-    let header = RecordingHeader::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
+    let header =
+        RecordingHeader::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
     let mut writer = RecordingWriter::create(file, &header, false)?;
     for record in run.events(orders) {
         writer.add(&record?)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{StepCase, Outside, PublishedEvent, StepSuite, published};
+use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
 use shipping::carrier::{
     Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
     Reply,
