@@ -1,5 +1,5 @@
-//! Which of the outcomes that a choreography declares were ever seen, how often, and when last. There is no I/O here:
-//! whoever has read the journal brings what it saw.
+//! Counts how often each outcome that a choreography declares was seen, and when last. There is no I/O here: the caller
+//! reads the journal.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,17 +9,17 @@ use ballet_core::{StepPart, System};
 use ballet_stream::Record;
 use jiff::Timestamp;
 
-/// What an entry of the journal shows.
+/// The kind of fact that an entry of the journal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sight {
     /// An event was published.
     Published,
-    /// A service has tried a message again, or was made to.
+    /// A service has tried a message again, by itself or because a person sent it back.
     Retried,
 }
 
 impl Sight {
-    /// What an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
+    /// Returns the fact that an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
     #[must_use]
     pub fn of(record: &Record) -> Option<(Self, &str)> {
         if !record.is_dead_letter() {
@@ -35,16 +35,16 @@ impl Sight {
     }
 }
 
-/// How often something was seen, and when last.
+/// The number of times that something was seen, and the last time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// How often.
+    /// The number of times.
     pub count: u64,
-    /// When last, as the journal says.
+    /// The last time, according to the journal.
     pub last: Option<Timestamp>,
 }
 
-/// All that was seen in a window.
+/// All sightings in a window of the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     published: HashMap<String, Seen>,
@@ -52,7 +52,7 @@ pub struct Sightings {
 }
 
 impl Sightings {
-    /// Adds what was seen of an event, in the service that retries.
+    /// Adds sightings of an event. `service` is the service that retries.
     pub fn add(&mut self, sight: Sight, service: &str, event_type: &str, seen: Seen) {
         let all = match sight {
             Sight::Published => self.published.entry(event_type.to_owned()).or_default(),
@@ -64,7 +64,7 @@ impl Sightings {
         all.last = all.last.max(seen.last);
     }
 
-    /// Adds what an entry of the journal shows.
+    /// Adds the sighting of an entry of the journal, if it shows one.
     pub fn add_record(&mut self, record: &Record) {
         if let Some((sight, service)) = Sight::of(record) {
             let seen = Seen { count: 1, last: record.time };
@@ -88,7 +88,7 @@ impl Sightings {
     }
 }
 
-/// What a choreography declares.
+/// The kind of an outcome that a choreography declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Declared {
     /// A step is done.
@@ -106,7 +106,7 @@ pub enum Declared {
 }
 
 impl Declared {
-    /// The word for it.
+    /// Returns the kind as a word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -132,41 +132,41 @@ impl fmt::Display for Declared {
     }
 }
 
-/// One thing that is declared, with what was seen of it.
+/// A declared outcome, with its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// What it is.
+    /// The kind of the outcome.
     pub declared: Declared,
     /// The saga.
     pub saga: &'static str,
     /// The service.
     pub service: &'static str,
-    /// The step. An abort and a deadline are the saga's.
+    /// The step. An abort and a deadline have none: they are the saga's.
     pub step: Option<&'static str>,
     /// The event that shows it. A retry has none.
     pub event: Option<&'static str>,
-    /// What was seen.
+    /// Its sightings.
     pub seen: Seen,
 }
 
 impl Point {
-    /// Where it is, in words.
+    /// Returns the step, or else the saga, with the service, in words.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{} of {}", self.step.unwrap_or(self.saga), self.service)
     }
 }
 
-/// How much of a choreography was seen.
+/// The coverage of a choreography by the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// All that is declared: first what was never seen.
+    /// All declared outcomes. Those that were never seen come first.
     pub points: Vec<Point>,
 }
 
 impl Coverage {
-    /// Compares what was seen with what is declared. Two steps of one service that publish the same event cannot be told
-    /// apart. A compensation that publishes nothing is not declared to be seen.
+    /// Compares the sightings with the declared outcomes. Two steps of one service that publish the same event cannot be
+    /// told apart. A compensation that publishes nothing is left out.
     #[must_use]
     pub fn of(system: &System, sightings: &Sightings) -> Self {
         let mut points = Vec::new();
@@ -212,7 +212,7 @@ impl Coverage {
         Self { points }
     }
 
-    /// How many of those that count were seen, and how many there are.
+    /// Returns the number of outcomes that count and were seen, and the number of all that count.
     #[must_use]
     pub fn counted(&self) -> (usize, usize) {
         let counted = || self.points.iter().filter(|point| point.declared.counts());

@@ -1,5 +1,5 @@
-//! The databases of several services. Each is read for as long as its server answers, so that one that
-//! is away does not keep the others from being read.
+//! The databases of several services. Each is read as long as its server answers, so a server that is away does not
+//! keep the others from being read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// After this long without a result the server is asked whether it still answers. A result may take
+/// The time without a result after which a second connection checks that the server still answers. A result may take
 /// longer: a ledger can be long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -72,7 +72,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The result of a read, for as long as its servers answer. Otherwise why there is none.
+/// Waits for a read as long as its servers answer. Otherwise the error says why there is no result.
 pub(crate) async fn answered<T>(
     servers: &[&PgConnectOptions],
     read: impl Future<Output = Result<T, sqlx::Error>>,
@@ -91,12 +91,12 @@ pub(crate) async fn answered<T>(
     }
 }
 
-/// A connection to a service's database, for the audit of a system's own rows. A statement waits half a minute for
-/// a lock: a server with a table that stays locked answers all the same, and is waited for.
+/// Connects to a service's database, for the audit of a system's own rows. A statement waits half a minute for a
+/// lock: otherwise a table that stays locked would block the audit, since its server still answers.
 ///
 /// # Errors
 ///
-/// There is no URL of it, the URL is wrong, or no server answers within ten seconds.
+/// If `databases` has no URL of it, the URL is wrong, or no server answers within ten seconds.
 pub async fn connect(
     databases: &BTreeMap<String, String>,
     service: &str,
@@ -108,12 +108,12 @@ pub async fn connect(
     })?
 }
 
-/// The result of a read of these services' databases, for the audit of a system's own rows. It may take
-/// as long as their servers answer: a table can be long.
+/// Waits for a read of these services' databases as long as their servers answer, for the audit of a system's own
+/// rows. A table can be long.
 ///
 /// # Errors
 ///
-/// Those of the read; there is no URL of one of them, or it is wrong; or a server does not answer any more.
+/// Those of the read; if one of them has no URL or a wrong one; or if a server does not answer any more.
 pub async fn while_answering<T>(
     databases: &BTreeMap<String, String>,
     services: &[&str],
@@ -142,7 +142,7 @@ fn options_of(
     url.parse()
 }
 
-/// A connection on which the server has answered.
+/// Connects, unless the server does not answer in time.
 async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
     match timeout(PATIENCE, PgConnection::connect_with(options)).await {
         Ok(connected) => connected.map_err(|error| error.to_string()),

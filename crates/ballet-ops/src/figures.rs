@@ -1,4 +1,4 @@
-//! A service in figures, as its database has them: its processes, what waits in it, its copies and readers, its partitions.
+//! The figures of a service, from its database: processes, waiting messages, copies, readers and partitions.
 
 use std::collections::BTreeMap;
 
@@ -13,29 +13,28 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::databases::{Source, Sources, answered};
 
-/// A service in figures.
+/// The figures of one service.
 #[derive(Debug, Clone)]
 pub struct Figures {
     /// Its processes that are alive, by version.
     pub replicas: Vec<Replicas>,
     /// Those that are not ready.
     pub unready: Vec<Unready>,
-    /// Whether a person has paused it.
+    /// The pause, if a person has paused it.
     pub paused: Option<Paused>,
-    /// What waits on its way out.
+    /// The messages that wait to be published.
     pub outbox: OutboxWaits,
-    /// What waits inside.
+    /// The messages that wait to be handled.
     pub inbox: InboxWaits,
-    /// The copies that it keeps, each with the number of changes that it is behind, as far as the owner's database
-    /// tells.
+    /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
     pub copies: Vec<(Copy, Option<i64>)>,
     /// Its readers of telemetry.
     pub readers: Vec<Listed>,
-    /// The days that its inbox has a partition for.
+    /// The number of days for which its inbox has a partition.
     pub days: usize,
 }
 
-/// The figures of each service, or why its database cannot be read.
+/// Reads the figures of each service. The error says why its database cannot be read.
 pub async fn figures(
     databases: &[(String, PgConnectOptions)],
 ) -> BTreeMap<String, Result<Figures, String>> {

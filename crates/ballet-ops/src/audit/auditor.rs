@@ -43,7 +43,7 @@ pub async fn audit(
     report
 }
 
-/// The same with options to connect, which may have certificates.
+/// Like [`audit`], but with connection options, which may have certificates.
 pub async fn audit_with(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -101,7 +101,7 @@ async fn judge_all(
     }
 }
 
-/// What one service shows without the others.
+/// The findings in one service that need no other service.
 struct Alone {
     /// When it was read.
     at: Timestamp,

@@ -1,4 +1,4 @@
-//! Whether every copy equals its source.
+//! Checks that every copy equals its source.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::audit::snapshot::BrokerSnapshot;
 use crate::copies::{Check, Difference, Report as Compared};
 use crate::databases::{Sources, answered};
 
-/// How long a change may be on its way.
+/// The time that a change may take to reach the reader.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most rows that are named.
 const MOST: usize = 20;

@@ -1,4 +1,4 @@
-//! Judges what was read. There is no I/O here, so that made-up rows can be judged in tests.
+//! Judges the rows that were read. There is no I/O here, so that tests can judge made-up rows.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};
 
-/// Every service was read.
+/// No service is away.
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
-/// Judges sagas by the declared system and by what is still on its way.
+/// Judges sagas by the declared system and by the messages that are still on their way.
 pub(crate) struct Judge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
@@ -46,12 +46,12 @@ impl<'a> Judge<'a> {
         Self { system, broker, pending, away: &NOBODY, quiescent_since, remembered_since }
     }
 
-    /// The same if these services could not be read, so that nothing is said of them.
+    /// Leaves out the services that could not be read: nothing is said of them.
     pub(crate) fn without(self, away: &'a BTreeMap<&'a str, String>) -> Self {
         Self { away, ..self }
     }
 
-    /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
+    /// Judges outboxes, calls, queues and dead letters, which belong to no single saga.
     pub(crate) fn system(&self, report: &mut Report) {
         for (service, pending) in self.pending {
             for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
@@ -161,7 +161,7 @@ impl<'a> Judge<'a> {
         dead.map(|dead| dead.reason.as_str())
     }
 
-    /// Who has discarded what a saga waits for in a service.
+    /// Returns who discarded the event that a saga waits for in a service.
     fn discarded(&self, saga: Uuid, service: &str, event_type: Option<&str>) -> Option<String> {
         let all = self.pending.iter().flat_map(|(of, pending)| {
             pending.discarded.iter().map(move |discarded| (*of, discarded))
@@ -180,7 +180,7 @@ impl<'a> Judge<'a> {
         Some(format!("{by} {}", waiting_for(call)))
     }
 
-    /// What a saga may still wait for in a service.
+    /// Returns the reason why a saga may still go on by itself in a service.
     fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
         if self.broker.away.is_some() {
             return Some("the broker, which may have its message, did not answer".to_owned());
@@ -234,7 +234,7 @@ fn is_set_aside(call: &OpenCall) -> bool {
     call.next_at.is_none()
 }
 
-/// What an open call waits for, as a predicate of its service.
+/// Describes an open call, as a predicate of its service.
 fn waiting_for(call: &OpenCall) -> String {
     let OpenCall { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
@@ -246,7 +246,7 @@ fn waiting_for(call: &OpenCall) -> String {
     format!("waits for the answer to its call of {step}{key}{undo} since {since}{failed}")
 }
 
-/// What becomes of the compensations that are left, as a predicate of their service.
+/// Describes the compensations that are left, as a predicate of their service.
 fn going_on(left: &Waiting) -> String {
     let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {

@@ -1,4 +1,4 @@
-//! What the rows of one saga say.
+//! Tests of the rules on the rows of one saga.
 
 use jiff::SignedDuration;
 

@@ -1,5 +1,5 @@
 //! Audits the framework's own tables: the ledgers, outboxes, calls, deadlines and copies of all
-//! services of a system. What the business rows of a system must satisfy is for the system's own audit.
+//! services of a system. The system's own audit judges the business rows.
 //!
 //! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
 //! quiescent: every service has acted on every event that concerns it. Breaking one of those is a

@@ -1,5 +1,5 @@
-//! Compares the ledgers with a record of all that was published, which only a trial has. An event that was lost is
-//! found here also if nobody acts on it.
+//! Compares the ledgers with a record of all published events, which only a trial has. This finds a lost event even
+//! if no service acts on it.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,17 +13,17 @@ use crate::audit::window::next_window;
 use crate::databases::{Source, Sources, answered};
 use crate::words::counted;
 
-/// What the ledgers of all services say, and a record of all that was published does not.
+/// The differences between the ledgers of all services and a record of all published events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Events that a service recorded, and that were never published: a sentence each.
+    /// The events that a service recorded and that were never published: a sentence each.
     pub never_published: Vec<String>,
     /// The sagas that are not decided and have no deadline to come, each with its owner.
     pub never_ending: Vec<(Uuid, String)>,
 }
 
-/// Compares the ledgers with what was published when all is quiescent: the number of events of a saga and a type,
-/// without copies. What a ledger has forgotten is not compared.
+/// Compares the ledgers of a quiescent system with the published events. `published` returns the number of events of
+/// a saga and a type, without copies. Rows that a ledger has forgotten are not compared.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub(crate) fn never_published(
     missing
 }
 
-/// The owners of a saga that is not decided.
+/// Returns the owners of a saga that is not decided.
 pub(crate) fn never_ending(system: &System, saga: Uuid, rows: &Rows<'_>) -> Vec<(Uuid, String)> {
     let parts = system.parts.iter();
     let undecided = parts.flat_map(|part| {

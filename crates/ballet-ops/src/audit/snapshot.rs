@@ -1,11 +1,11 @@
-//! What the broker holds, as an audit sees it.
+//! The broker's messages, as an audit sees them.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-/// What the broker holds. It is to be taken before the databases are read, so that a message that
-/// is missing here has been handled by then.
+/// The messages that the broker holds. Take the snapshot before the databases are read, so that a message that is
+/// missing here has been handled by then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerSnapshot {
     /// The number of messages in each queue, including those that are unacknowledged or on their way

@@ -11,8 +11,8 @@ use crate::databases::{Source, Sources, answered};
 /// The number of sagas that are judged at a time.
 const SAGAS: i64 = 5_000;
 
-/// The rows of the sagas after this one, up to the last saga of the window. It is `None` if the window
-/// holds all that are left.
+/// Reads the rows of the sagas after this one, and returns them with the last saga of the window. That is `None` if
+/// the window holds all remaining sagas.
 pub(crate) async fn next_window<'a>(
     sources: &mut Sources<'a>,
     after: Option<Uuid>,
@@ -34,7 +34,7 @@ pub(crate) async fn next_window<'a>(
     (rows, upper)
 }
 
-/// The rows of these sagas, by saga and service.
+/// Reads the rows of these sagas, by saga and service.
 pub(crate) async fn rows<'a>(
     sources: &mut Sources<'a>,
     wanted: Sagas<'_>,

@@ -1,7 +1,7 @@
 //! Compares a copy with its source, over two databases, a page at a time.
 //!
-//! An event takes a while from the owner to the reader. So a row that differs is looked at again: it
-//! is wrong only if the copy does not reach the version that the owner had at the first look.
+//! An event takes a while from the owner to the reader. So a row that differs is checked again: it
+//! is wrong only if the copy does not reach the version that the owner had at the first check.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep};
 
 /// The rows of one page.
 const PAGE: i64 = 5_000;
-/// The time between two looks at rows that differ.
+/// The time between two checks of rows that differ.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How a row of a copy differs.
+/// The way in which a row of a copy differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The owner has the entity, and the copy does not.
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the kind in words.
+    /// Returns the difference in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Kind {
 pub struct Difference {
     /// The entity's id.
     pub id: String,
-    /// How it differs.
+    /// The way in which it differs.
     pub kind: Kind,
     /// Its version in the copy.
     pub copy: Option<i64>,
@@ -62,32 +62,32 @@ pub struct Difference {
     pub owner: Option<i64>,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The rows that differ.
     pub differences: Vec<Difference>,
     /// The number of the owner's entities that were compared.
     pub compared: u64,
-    /// Whether the comparison ended early because more rows differ than asked for.
+    /// Whether the comparison ended early because too many rows differ.
     pub is_cut: bool,
 }
 
 /// A comparison of a copy with its source.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
-    /// How long rows that differ may take to become equal.
+    /// The time that rows that differ may take to become equal.
     pub patience: Duration,
-    /// The most rows that are looked at again.
+    /// The most rows that are checked again.
     pub most: usize,
 }
 
-/// A version, and whether it is the removal.
+/// A version, and whether it removed the row.
 type State = (i64, bool);
 
 impl Check {
     /// Compares the reader's copy of an entity with the owner's. Returns `None` if the owner does not
-    /// share it. `progress` is told how many entities were compared so far.
+    /// share it. `progress` gets the number of entities that were compared so far.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Check {
     ) -> Result<Option<Report>, sqlx::Error> {
         let Some(source) = source(owner, entity).await? else { return Ok(None) };
         let mut report = Report::default();
-        // By id: the version that the owner had at the first look.
+        // By id: the owner's version at the first check.
         let mut suspects: HashMap<String, Option<i64>> = HashMap::new();
         let mut after: Option<String> = None;
         loop {
@@ -154,7 +154,7 @@ impl Check {
         Ok(())
     }
 
-    /// Looks at the rows that differ until they no longer do, or patience ends.
+    /// Checks the rows that differ again until they no longer do, or patience ends.
     async fn look_again(
         self,
         reader: &mut PgConnection,
@@ -169,7 +169,7 @@ impl Check {
             differences.clear();
             let ids: Vec<String> = suspects.keys().cloned().collect();
             for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-                // The copy first: what it has then, the owner had before.
+                // The copy first: the owner has every version that the copy has by then.
                 let copied = by_id(copied::versions(reader, entity, ids).await?);
                 let owned = by_id(source.versions_of(owner, ids).await?);
                 for id in ids {
@@ -195,7 +195,7 @@ impl Check {
     }
 }
 
-/// How a row differs, if it does: `first` is the version that the owner had at the first look.
+/// Compares a row with its source. `first` is the owner's version at the first check.
 fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> Option<Kind> {
     let (owned, owner_removed) = match (copy, owner) {
         (None, None) => return None,
@@ -212,7 +212,7 @@ fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> 
             Some(Kind::NotRemoved)
         }
         std::cmp::Ordering::Less if !reached => Some(Kind::Older),
-        // Changes since the first look may still be under way.
+        // Changes since the first check may still be under way.
         std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
     }
 }
@@ -232,7 +232,7 @@ mod tests {
     fn a_row_differs_if_it_has_not_reached_what_the_owner_had_at_first() {
         for (copy, owner, first, kind) in [
             (Some((2, HERE)), Some((2, HERE)), Some(2), None),
-            // One more change since the first look.
+            // One more change since the first check.
             (Some((2, HERE)), Some((3, HERE)), Some(2), None),
             (Some((1, HERE)), Some((3, HERE)), Some(2), Some(Kind::Older)),
             (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),

@@ -19,9 +19,9 @@ use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::run::Run;
 
-/// In seconds: how far the clocks of the broker and of this machine may differ.
+/// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The journal has our note, so it is never silent for long. A message that cannot be delivered takes many attempts, each
+/// The longest silence of the journal: it has our note. A message that cannot be delivered takes many attempts, each
 /// with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
@@ -37,12 +37,12 @@ pub struct Journal {
     pub(super) memory: Memory,
 }
 
-/// What a service's database says of a message that it could not handle.
+/// How far a service's record of its failed messages can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// It is tried again, or its dead letter waits.
+    /// It is up to date: each message is tried again, or its dead letter waits.
     True,
-    /// So it was when the backup was made; since then it may have been handled.
+    /// It is from a backup: each message may have been handled since.
     Restored,
 }
 
@@ -50,24 +50,23 @@ pub(super) enum Memory {
 pub(super) enum Entry {
     /// An event that the service consumes.
     Event(MessageId, Box<Delivery>),
-    /// The service had the message, and could not handle it; or a person has edited its dead letter.
+    /// The service could not handle the message, or a person has edited its dead letter.
     Dead(Box<DeadLetter>),
     /// The dead letter was sent to the service again, under its id.
     Redriven(MessageId),
-    /// A person discards the dead letter. Until a file has it, it stays in its queue.
+    /// A person discarded the dead letter. It stays in its queue until a file has it.
     Discarded(Box<DeadLetter>),
 }
 
 impl Journal {
-    /// The journal on `broker` from `since` on, for the service that declares `part`. This does not
-    /// connect yet.
+    /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
         Self { broker, part, events, since, memory: Memory::True }
     }
 
-    /// The same for a service whose database was restored: what it was about to try again then has been
-    /// handled since, perhaps, and is not tried again.
+    /// Marks the service's database as restored: the messages that it was about to try again may have been handled since
+    /// the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
         Self { memory: Memory::Restored, ..self }
@@ -79,7 +78,7 @@ impl Journal {
         self.part.service
     }
 
-    /// Writes a note that ends the reading. The journal then holds who searched it, when and why.
+    /// Writes a note that ends the reading. It tells who searched the journal, when and why.
     pub(super) async fn mark(&self, run: &Run) -> Result<(), RedriveError> {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {
@@ -102,8 +101,8 @@ impl Journal {
         marked
     }
 
-    /// Begins to read at the point in time. `unreadable` are offsets where an earlier reading found
-    /// that no reader gets the message.
+    /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to no
+    /// reader in an earlier reading.
     pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> Entries<'_> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
@@ -114,7 +113,7 @@ impl Journal {
         Entries { journal: self, records }
     }
 
-    /// When the journal begins, if it no longer reaches back to the point in time.
+    /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
     pub(super) async fn begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         let begins = ballet_stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))
@@ -137,7 +136,7 @@ pub(super) struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// The next entry that matters to the service; `None` at the note of this run.
+    /// Returns the next entry that matters to the service; `None` at the note of this run.
     pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
         let Journal { part, events, .. } = self.journal;
         loop {
@@ -145,7 +144,7 @@ impl Entries<'_> {
             let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
             let Some(delivery) = next else { continue };
             if delivery.exchange == EVENTS {
-                // One whose type is not its routing key was refused, and sent again it would be accepted.
+                // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
                 if Envelope::type_of(&incoming(&delivery), events).is_some() {
                     let id = message_id(&delivery);
                     return Ok(Some(Entry::Event(id, Box::new(delivery))));
@@ -173,16 +172,16 @@ impl Entries<'_> {
         }
     }
 
-    /// Ends the reading. Returns the offsets of the messages that no reader gets.
+    /// Ends the reading. Returns the offsets of the messages that the broker can deliver to no reader.
     pub(super) async fn close(self) -> BTreeSet<u64> {
         self.records.close().await
     }
 }
 
-/// What is to be sent: the event of an id or, if a person has edited it, the dead letter with its body.
+/// The messages to send: the event of an id or, if a person has edited it, the dead letter with its body.
 pub(super) type Wanted = HashMap<MessageId, Option<Identity>>;
 
-/// The message of the entry, if it is wanted and was not there before.
+/// Returns the message of the entry, if it is wanted and new.
 pub(super) fn wanted(
     service: &str,
     wanted: &Wanted,

@@ -1,4 +1,4 @@
-//! Sends what a service has missed to the service's queue.
+//! Sends the events that a service has missed to the service's queue.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use crate::redrive::run::Run;
 use crate::redrive::source::Source;
 use crate::redrive::summary::Summary;
 
-/// The messages that are read ahead.
+/// The number of messages that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// Sends what was missed, each event once. It may be stopped: the next search finds the rest.
+/// Sends the missed events, each once. It may be stopped: the next search finds the rest.
 ///
 /// # Errors
 ///
-/// If the broker does not answer, or denies access. What was sent before stays sent.
+/// If the broker does not answer, or denies access. Events that were sent before stay sent.
 pub async fn send(
     journal: &Journal,
     missed: &Missed,
@@ -74,7 +74,7 @@ impl Source for Events {
 
     fn longest_pass(&self) -> Option<Duration> {
         // The journal holds nothing back. A new pass begins at the start again, so a limit could end
-        // each one before the first missed event.
+        // each pass before the first missed event.
         None
     }
 
@@ -95,7 +95,7 @@ impl Source for Events {
     }
 
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
-        // The journal keeps what is read.
+        // The journal keeps its messages.
         Ok(())
     }
 
@@ -130,7 +130,7 @@ async fn forward(
     Ok(())
 }
 
-/// Sends each event, and remembers which the broker has confirmed.
+/// Sends each event, and remembers the events that the broker has confirmed.
 struct Send<'a> {
     left: HashSet<MessageId>,
     run: Run,

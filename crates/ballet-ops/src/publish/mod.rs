@@ -1,4 +1,4 @@
-//! Publishes events for a person: nothing leaves before the contracts have accepted it.
+//! Publishes events for a person. The contracts must accept an event before it is sent.
 
 mod outgoing;
 mod sending;

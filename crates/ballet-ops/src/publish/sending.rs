@@ -1,4 +1,4 @@
-//! Publishes messages in order, and waits for the broker's word on each.
+//! Publishes messages in order, and waits for the broker's confirm of each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use futures_util::{StreamExt as _, stream};
 
 /// The most messages without a confirm.
 const IN_FLIGHT: usize = 500;
-/// A broker that works confirms within this time.
+/// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What became of a message.
+/// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// Nobody has asked for it.
+    /// It was not tried.
     NotTried,
     /// The broker has it.
     Confirmed,
@@ -26,11 +26,11 @@ pub enum Sent {
     Unknown(String),
 }
 
-/// Publishes all, also after one that the broker does not take. `progress` is told how many have an answer.
+/// Publishes all messages, even after one that the broker does not take. `progress` gets the number of results so far.
 ///
 /// # Errors
 ///
-/// The broker lets nobody in. Nothing was published then.
+/// If the broker does not accept the connection. Nothing was published then.
 pub async fn send(
     broker: Arc<dyn Broker>,
     messages: Vec<Publish>,

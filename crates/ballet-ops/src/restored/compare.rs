@@ -1,4 +1,4 @@
-//! Compares what a service published, as the journal has it, with what its database knows.
+//! Compares the events that a service published, according to the journal, with the rows in its database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,34 +18,33 @@ use uuid::Uuid;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Progress;
 
-/// How long an event may take from its publisher to the ledger of a service that keeps up.
+/// The time that an event may take from its publisher to the ledger of a service that keeps up.
 pub const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
 
-/// The sagas that are looked up together.
+/// The number of sagas that are looked up together.
 const LOOK_UP: usize = 1_000;
 
-/// Events of one saga that others have heard, and that the service's database does not know.
+/// The events of one saga that other services have received, and that the service's database does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The saga.
     pub saga: Uuid,
     /// The events that were published before.
     pub before: Vec<&'static str>,
-    /// The events that the database has instead. None if the service does not know the saga.
+    /// The events that the database has instead. Empty if the service does not know the saga.
     pub now: Vec<String>,
-    /// Whether it waits for an outside system, so that the events may still come.
+    /// Whether the saga waits for an outside system, so that the events may still come.
     pub is_open: bool,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// By their sagas.
+    /// The differences, in the order of their sagas.
     pub differences: Vec<Difference>,
     /// The number of sagas in which the service published something.
     pub sagas: u64,
-    /// The number of events that it published outside of sagas, by type. Whether the database knows them
-    /// cannot be told.
+    /// The number of events that it published outside of sagas, by type. They cannot be compared.
     pub others: BTreeMap<&'static str, u64>,
     /// The time of the oldest event in the journal, if the journal does not reach back far enough.
     pub journal_begins: Option<Timestamp>,
@@ -53,8 +52,8 @@ pub struct Compared {
     pub unreadable: Vec<u64>,
 }
 
-/// Reads from the journal what the service that declares `part` published since a point in time and up to an
-/// offset, and looks it up in the service's database.
+/// Reads the events that the service that declares `part` published, in the journal from a point in time up to an
+/// offset, and looks them up in the service's database.
 ///
 /// # Errors
 ///
@@ -94,10 +93,10 @@ pub async fn compare(
     Ok(compared)
 }
 
-/// What the journal has.
+/// The events of the journal that concern the service.
 #[derive(Default)]
 struct Published {
-    /// The types of the events that the service published for each saga, as far as its ledger can tell.
+    /// The types of the events that the service published for each saga and has in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
     /// The sagas that somebody aborted.
     aborted: BTreeSet<Uuid>,
@@ -161,12 +160,12 @@ async fn read(
     Ok(published)
 }
 
-/// The events that abort a saga of the service.
+/// Returns the events that abort a saga of the service.
 fn aborts(part: &Part) -> BTreeSet<&'static str> {
     part.sagas.iter().filter_map(|saga| saga.abort).map(|event| event.name()).collect()
 }
 
-/// The events for which the service has a row in its ledger.
+/// Returns the events for which the service has a row in its ledger.
 fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     let mut types = BTreeSet::new();
     for saga in &part.sagas {
@@ -186,8 +185,8 @@ fn is_abort(row: &RecordedRow) -> bool {
     row.step.is_empty() && row.entry == Entry::Aborted
 }
 
-/// The outcomes of steps that took effect at another company, and that nobody has compensated: neither
-/// before, nor as the database knows it.
+/// Returns the outcomes of steps that took effect at another company, and that are compensated neither in the journal
+/// nor in the database.
 fn held_outside(
     part: &Part,
     before: &BTreeSet<&'static str>,
@@ -206,8 +205,8 @@ fn held_outside(
     held.map(|step| step.done.name()).collect()
 }
 
-/// Where the database differs. A saga that was aborted has nothing left to do once the database knows that,
-/// whichever of its steps came before the abort, but for what is still held outside.
+/// Compares one saga. Once the database has the abort of a saga that was aborted, the saga has nothing left to do,
+/// whichever of its steps came before the abort, except for effects that are still held outside.
 fn difference(
     saga: Uuid,
     before: &BTreeSet<&'static str>,
@@ -267,7 +266,7 @@ mod tests {
         assert_eq!(of(false, std::slice::from_ref(&done)), None);
         assert_eq!(of(false, &[]), Some((vec![DONE], vec![])));
         assert_eq!(of(false, &[refused]), Some((vec![DONE], vec![REFUSED.to_owned()])));
-        // The abort was heard before the step this time.
+        // This time the abort arrived before the step.
         assert_eq!(of(true, std::slice::from_ref(&abort)), None);
         assert_eq!(of(true, &[done.clone(), abort.clone()]), None);
         // Nobody had aborted it.

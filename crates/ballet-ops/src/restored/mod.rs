@@ -1,8 +1,7 @@
 //! A service whose database was restored from a backup, while the broker and the other services went on.
 //!
-//! What it missed is sent to it again from the journal ([`crate::missed`]). What it does then need not be
-//! what it did before: others have heard the one, and hear the other. [`compare()`] finds where the two
-//! differ.
+//! The events that it missed are sent to it again from the journal ([`crate::missed`]). It may act on them in another
+//! way than before, and other services receive both outcomes. [`compare()`] finds the differences.
 
 mod compare;
 mod hold;
