@@ -1,9 +1,9 @@
-//! Says what became of a step's call to the outside, where only a person can find that out: the other side may have
-//! forgotten its key, or answers nobody any more.
+//! Records a person's word on a step's call to the outside. Sometimes only a person can find out its outcome: the other
+//! side may have forgotten the key, or does not answer any more.
 //!
-//! It is one transaction, under the lock that the service takes for the saga: what is said, and the note about who says
-//! it. The service takes the answer in as if the other side had given it, through the step's own handler. So the outcome
-//! is published or, in a saga that was aborted meanwhile, compensated.
+//! One transaction, under the lock that the service takes for the saga, writes the outcome and the note about the person.
+//! The service handles the answer as if the other side had given it, through the step's own handler. So the outcome is
+//! published or, in a saga that was aborted meanwhile, compensated.
 
 use std::fmt;
 
@@ -23,27 +23,27 @@ use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
 use crate::sagas::standing::{Standing, declared};
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// This is the answer, as JSON of the step's `Answer`. A "no" is one, too.
+    /// The other side gave this answer, as JSON of the step's `Answer`. A "no" is an answer, too.
     Answer(String),
     /// The other side has done nothing for it, and nothing is under way.
     NothingDone,
 }
 
-/// A call of which a person knows what became of it.
+/// A call whose outcome a person knows.
 #[derive(Debug)]
 pub struct KnownCall<'a> {
-    /// What the service declares.
+    /// The service's declarations.
     pub part: &'a Part,
     /// The saga.
     pub saga: SagaId,
     /// The step.
     pub step: &'a str,
-    /// Its key, if it has run for several.
+    /// The step's key, if it has run for several.
     pub key: Option<&'a str>,
-    /// What became of the call.
+    /// The outcome of the call.
     pub outcome: CallOutcome,
     /// Whether the other side has confirmed that it will not carry out the request that it has
     /// taken.
@@ -52,21 +52,21 @@ pub struct KnownCall<'a> {
     pub note: Note,
 }
 
-/// A call of which was said what became of it.
+/// A call whose outcome was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnsweredCall {
     /// The step, with its key.
     pub step: String,
     /// The call's key.
     pub key: Uuid,
-    /// What the service does now.
+    /// The service's next action.
     pub then: CallThen,
 }
 
-/// What a service does with a call of which a person has said what became of it.
+/// A service's action on a call whose outcome a person has recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallThen {
-    /// It takes the answer in.
+    /// It handles the answer.
     TakesIn,
     /// It ends the call. The saga is aborted, so there is nothing to compensate.
     Ends,
@@ -74,7 +74,7 @@ pub enum CallThen {
     Makes,
 }
 
-/// What a service does, as it is told to a person: `payments takes the answer in`.
+/// A predicate of the service: `payments takes the answer in`.
 impl fmt::Display for CallThen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -85,7 +85,7 @@ impl fmt::Display for CallThen {
     }
 }
 
-/// Says what became of a call. With `dry_run` it only says what would be done.
+/// Records the outcome of a call. With `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///

@@ -1,5 +1,4 @@
-//! Finds what a saga waits for, and why. There is no I/O here, so that made-up rows can be explained in
-//! tests.
+//! Explains what a saga waits for, and why. There is no I/O here, so that tests can explain made-up rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -21,7 +20,7 @@ use crate::audit::read::discarded;
 use crate::sagas::saga_state::Wait;
 use crate::sagas::state::State;
 
-/// Explains sagas by what each service shows of them.
+/// Explains sagas by the state of each service.
 pub(crate) struct Explainer<'a> {
     system: &'a System,
     states: &'a BTreeMap<&'a str, State>,
@@ -31,11 +30,11 @@ pub(crate) struct Explainer<'a> {
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
-    /// By saga: the service, and who has discarded what.
+    /// By saga: the service, and the intervention that discarded an event.
     discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
-    /// By the saga's name, if it has several: its versions. They are read when somebody asks.
+    /// The versions of each saga that has several, by its name. They are computed on the first use.
     versions: OnceLock<BTreeMap<&'static str, BTreeSet<u32>>>,
 }
 
@@ -85,24 +84,24 @@ impl<'a> Explainer<'a> {
         explainer
     }
 
-    /// The sagas that something waits for, also those that have no row in any ledger.
+    /// Returns the sagas that have open messages, calls or deadlines, also those without a row in any ledger.
     pub(crate) fn known(&self) -> BTreeSet<Uuid> {
         let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
         let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());
         known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
     }
 
-    /// When the services were read, by the latest of their clocks.
+    /// Returns when the services were read, by the latest of their clocks.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.states.values().map(|state| state.at).max()
     }
 
-    /// When the owner's deadline for its decision passes.
+    /// Returns when the owner's deadline for its decision passes.
     pub(crate) fn deadline(&self, saga: Uuid) -> Option<Timestamp> {
         self.deadlines.get(&saga).map(|(_, due_at)| *due_at)
     }
 
-    /// What a saga waits for, the oldest first.
+    /// Returns what a saga waits for, the oldest first.
     pub(crate) fn waits(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
         let mut left: Vec<Left<'_>> = Vec::new();
         for part in &self.system.parts {
@@ -115,7 +114,7 @@ impl<'a> Explainer<'a> {
             left.extend(unfinished(part, own, is_out));
         }
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
-        // Of a service that was not read nothing is known.
+        // Nothing is known of a service that was not read.
         left.retain(|left| self.states.contains_key(left.service));
         let mut waits: Vec<Wait> = Vec::new();
         for left in left {
@@ -149,7 +148,7 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// The decisions that have not come, although nobody has anything left to do.
+    /// Returns the decisions that have not come, although no service has anything left to do.
     fn undecided(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
@@ -171,8 +170,8 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Whether an event may come: in the version under which its owner began the saga, and from a step that has
-    /// not ended with another event.
+    /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that step
+    /// has ended with another event.
     fn may_come(&self, event: &EventType, owner: &Part, rows: &Rows<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
@@ -198,7 +197,7 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// The version under which a saga runs, of each saga with its id that has several.
+    /// Returns the version under which each saga with this id runs, if that saga has several versions.
     pub(crate) fn versions(&self, rows: &Rows<'_>) -> Vec<(&'static str, u32)> {
         let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
             let parts = self.system.parts.iter();
@@ -222,7 +221,7 @@ impl<'a> Explainer<'a> {
         of_system.iter().filter_map(version).collect()
     }
 
-    /// What those who should publish an event have published in its place: events that nobody takes.
+    /// Describes the events that nobody consumes, and that the publishers of the expected events published in their place.
     fn instead(&self, expected: &[&EventType], rows: &Rows<'_>) -> Option<String> {
         let parts = &self.system.parts;
         let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();
@@ -256,7 +255,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The same with the step of its service that would go on.
+    /// Adds the step of the service that would go on.
     fn at_step(&self, wait: Wait, is_it: impl Fn(&StepPart) -> bool) -> Wait {
         let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
         let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
@@ -264,7 +263,7 @@ impl<'a> Explainer<'a> {
         Wait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
     }
 
-    /// The same, of which this is the event that it has not acted on.
+    /// Adds the event on which the service has not acted.
     fn on(&self, wait: Wait, event_type: Option<String>) -> Wait {
         let is_on =
             |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
@@ -323,7 +322,7 @@ impl<'a> Explainer<'a> {
         Wait { why, next_at, ..wait }
     }
 
-    /// That no process of a service is alive, if that is so.
+    /// Says that no process of a service is alive, if that is so.
     fn silence(&self, service: &str) -> Option<String> {
         self.states.get(service)?.alive.silence(service)
     }
@@ -337,7 +336,7 @@ impl<'a> Explainer<'a> {
     }
 }
 
-/// The same because of this failure. A failure without another attempt is a dead letter.
+/// Adds a failure as the reason. A failure without another attempt is a dead letter.
 fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
     let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };

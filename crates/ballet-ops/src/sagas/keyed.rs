@@ -1,4 +1,4 @@
-//! The sagas that have a business key, by the events that services have recorded in their ledgers.
+//! Finds sagas by a business key, in the events that services have recorded in their ledgers.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::databases::{Source, Sources, answered};
 
-/// A value of a business key, and the fields that may have it.
+/// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
 pub struct KeyIs {
-    /// The fields, each with its event.
+    /// The fields that are the key, each with its event.
     pub fields: Vec<(EventType, Key)>,
     /// The value. A UUID is the same in any spelling.
     pub value: String,
@@ -37,12 +37,12 @@ impl KeyIs {
         value == self.value || uuid(value).is_some_and(|value| Some(value) == uuid(&self.value))
     }
 
-    /// What is in the text of every body that has the value, as services write it.
+    /// Returns the text that every body with the value contains, as services write it.
     fn text(&self) -> String {
         if let Ok(uuid) = Uuid::try_parse(&self.value) {
             return uuid.hyphenated().to_string();
         }
-        // Without the quotes: it may be a number.
+        // Without the quotes: the value may be a number.
         let text = Value::from(self.value.as_str()).to_string();
         text[1..text.len() - 1].to_owned()
     }
@@ -71,7 +71,7 @@ pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> K
     in_all(databases, Search::Ending(&digits.to_lowercase())).await
 }
 
-/// What is looked for.
+/// A way to look for sagas.
 #[derive(Clone, Copy)]
 enum Search<'a> {
     Key(&'a KeyIs),

@@ -1,4 +1,4 @@
-//! The sagas of a system, those that began last first.
+//! The list of a system's sagas, the latest first.
 
 use std::collections::BTreeSet;
 
@@ -19,24 +19,24 @@ use crate::sagas::looks;
 use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState, Wait};
 use crate::sagas::state::{hindrances, states};
 
-/// The number of sagas that are looked at together.
+/// The number of sagas that are judged together.
 const PAGE: u16 = 500;
 
-/// Which sagas are listed.
+/// The criteria for the sagas that are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Only those in whose events, as far as services publish them for the saga, a value is this text or
-    /// this number: an order's id, an email address.
+    /// Only sagas with this text or number as a value in an event that a service published for the saga: an order's id,
+    /// an email address.
     pub value: Option<String>,
-    /// Only these.
+    /// Only these sagas.
     pub sagas: Option<BTreeSet<Uuid>>,
-    /// Only those that stand so.
+    /// Only sagas in these states.
     pub states: Option<BTreeSet<SagaState>>,
-    /// What hinders besides what the services' databases say.
+    /// Further hindrances, besides those in the services' databases.
     pub hindrances: Vec<Hindrance>,
-    /// Only those that come after this one in the list.
+    /// Only sagas after this one in the list.
     pub after: Option<Uuid>,
-    /// At most this many.
+    /// The most sagas to list.
     pub limit: usize,
 }
 
@@ -47,22 +47,22 @@ pub struct ListedSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
-    /// How it stands.
+    /// Its state.
     pub state: SagaState,
-    /// What hinders it, if it is blocked.
+    /// The hindrance, if it is blocked.
     pub hindered_by: Option<Hindrance>,
-    /// The event that was published last, and when it was recorded.
+    /// The event that was published last, and the time at which it was recorded.
     pub last: Option<(String, Timestamp)>,
-    /// The version under which it runs, of each saga with this id that has several.
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
+    /// The causes of its waiting, the oldest first.
     pub waits: Vec<Wait>,
 }
 
 /// A page of sagas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedSagas {
-    /// By their ids, the last first: for UUIDv7 those that began last come first.
+    /// By their ids in descending order: for UUIDv7 those that began last come first.
     pub sagas: Vec<ListedSaga>,
     /// Whether there are more.
     pub has_more: bool,
@@ -70,7 +70,7 @@ pub struct ListedSagas {
     pub away: Vec<String>,
 }
 
-/// Lists sagas that a service has recorded something of.
+/// Lists the sagas that have rows in a ledger.
 ///
 /// `databases` names each service with its database.
 pub async fn list(
@@ -114,7 +114,7 @@ pub async fn list(
     listed
 }
 
-/// The ids that come next, of all services, the last first.
+/// Reads the next ids of all services, in descending order.
 async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, wanted: &Wanted) -> Vec<Uuid> {
     let value = wanted.value.as_deref();
     if let (Some(sagas), None) = (&wanted.sagas, value) {
@@ -142,7 +142,7 @@ async fn ids_after(
     before(db, after, i64::from(PAGE), text.as_deref(), number.as_deref()).await
 }
 
-/// A regular expression for a number as a whole value of a JSON text.
+/// Returns a regular expression for a number as a whole value of a JSON text.
 fn number(value: &str) -> Option<String> {
     let is_number = serde_json::from_str::<Value>(value).is_ok_and(|value| value.is_number());
     is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))

@@ -1,5 +1,5 @@
-//! What sagas have done and what they wait for, as the ledgers of all services have it. A database that
-//! does not answer is named, and the rest is read.
+//! The past events of sagas and the reasons why they wait, from the ledgers of all services. A database that does not
+//! answer is named, and the rest is read.
 
 mod answer;
 mod explain;

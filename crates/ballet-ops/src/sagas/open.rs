@@ -1,4 +1,4 @@
-//! The sagas that are open.
+//! Finds the sagas that are open.
 
 use ballet_core::{System, id};
 use jiff::{SignedDuration, Timestamp};
@@ -21,11 +21,11 @@ pub struct OpenSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
-    /// The version under which it runs, of each saga with this id that has several.
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
+    /// The causes of its waiting, the oldest first.
     pub waits: Vec<Wait>,
-    /// When the owner aborts it, if it has not decided until then.
+    /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
 }
 
@@ -34,9 +34,9 @@ pub struct OpenSaga {
 pub struct OpenSagas {
     /// Those that began first come first.
     pub sagas: Vec<OpenSaga>,
-    /// What hinders in the services, as their databases say.
+    /// The hindrances in the services, from their databases.
     pub hindrances: Vec<Hindrance>,
-    /// The databases that could not be read, and why. What waits in their services is not listed.
+    /// The databases that could not be read, and why. Sagas that wait in their services are not listed.
     pub away: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ pub async fn open(
     OpenSagas { sagas, hindrances, away }
 }
 
-/// The saga with what it waits for, or `None` if nothing is left to do for it.
+/// Explains a saga. Returns `None` if nothing is left to do for it.
 fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> Option<OpenSaga> {
     let waits = explainer.waits(saga, rows);
     let first = waits.first()?.since;

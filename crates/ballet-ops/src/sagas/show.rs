@@ -1,4 +1,4 @@
-//! One saga: what has happened in it, and what it waits for.
+//! One saga: its events, and the reasons why it waits.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,10 @@ use crate::sagas::state::{hindrances, states};
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Happened {
-    /// When it was recorded by the service that published it.
+    /// The time at which the service that published it recorded it.
     pub at: Timestamp,
-    /// That service. Who publishes the event that begins a saga is not recorded: it is the service whose
-    /// name the event bears.
+    /// The service that published it. For the event that begins a saga it is the service whose name the event bears: its
+    /// publisher is not recorded.
     pub service: String,
     /// Its type.
     pub event_type: String,
@@ -37,29 +37,29 @@ pub struct Happened {
 /// One saga.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shown {
-    /// What has happened, in the order of time.
+    /// Its events, in the order of time.
     pub events: Vec<Happened>,
-    /// The version under which it runs, of each saga with this id that has several.
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
+    /// The causes of its waiting, the oldest first.
     pub waits: Vec<Wait>,
-    /// What a person has compensated by hand, each with the service, in their order.
+    /// The notes of compensations by hand, each with the service, in their order.
     pub solved: Vec<(String, Note)>,
-    /// What persons have done to its messages and calls, each with the service, in the order of time.
+    /// The interventions in its messages and calls, each with the service, in the order of time.
     pub interventions: Vec<(String, Intervention)>,
-    /// Who has stopped it.
+    /// The notes of its stops.
     pub stopped: Vec<Stopped>,
-    /// When the owner aborts it, if it has not decided until then.
+    /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
-    /// What hinders in the services, as their databases say.
+    /// The hindrances in the services, from their databases.
     pub hindrances: Vec<Hindrance>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
-    /// The databases that could not be read, and why. What their services did and wait for is missing.
+    /// The databases that could not be read, and why. The events and waits of their services are missing.
     pub away: Vec<String>,
 }
 
-/// Reads what all services have recorded of a saga.
+/// Reads the records of all services about a saga.
 ///
 /// `databases` names each service with its database.
 pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
@@ -80,7 +80,7 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     shown
 }
 
-/// What the services show of the saga, one after the other.
+/// Reads the services once, one after the other.
 async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Shown, Rows<'a>) {
     let states = states(sources).await;
     let (mut rows, mut lost) = (Rows::new(), Vec::new());
@@ -123,7 +123,7 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
     (shown, rows)
 }
 
-/// The events that a service published for the saga, and the one from outside with which it began it.
+/// Returns the events that a service published for the saga, and the event from outside with which it began.
 fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &Recorded> =

@@ -1,10 +1,9 @@
-//! Marks a compensation as solved by hand: a person has done outside of the system what the service
-//! cannot do.
+//! Marks a compensation as solved by hand: a person has compensated the step outside of the system, since the service
+//! cannot.
 //!
-//! It is one transaction, under the lock that the service takes for the saga: the ledger's row, the event,
-//! the end of the open call, and the note about who did it. So either the service compensates, or the
-//! person has, and never both. The message that failed is left alone: it comes again, finds nothing to
-//! compensate, and its other handlers run.
+//! One transaction, under the lock that the service takes for the saga, writes the ledger's row, the event, the end of
+//! the open call, and the note about the person. So either the service compensates or the person has, never both. The
+//! message that failed is left alone: it comes again, finds nothing to compensate, and its other handlers run.
 
 use std::fmt;
 
@@ -26,13 +25,12 @@ use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
 use crate::sagas::standing::{Standing, Undo, declared};
 
-/// Returns the body of the event that says the step is compensated, made from the body of its outcome.
-/// None for no event.
+/// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no event.
 pub type EventOf<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.
 pub struct ByHand<'a> {
-    /// What the service declares.
+    /// The service's declarations.
     pub part: &'a Part,
     /// The saga.
     pub saga: SagaId,
@@ -40,7 +38,7 @@ pub struct ByHand<'a> {
     pub step: &'a str,
     /// Its key, if it has run for several.
     pub key: Option<&'a str>,
-    /// The event that says it, for a step that publishes one.
+    /// Makes the event of the compensation, for a step that publishes one.
     pub event: EventOf<'a>,
     /// Whether the other side of its call has confirmed that it will not carry out the request that it
     /// has taken.
@@ -64,7 +62,7 @@ impl fmt::Debug for ByHand<'_> {
     }
 }
 
-/// What was marked as solved.
+/// A compensation that was marked as solved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SolvedStep {
     /// The step, with its key.
@@ -77,7 +75,7 @@ pub struct SolvedStep {
     pub failed: Option<FailedMessage>,
 }
 
-/// What becomes of the message whose handler failed.
+/// The state of the message whose handler failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailedMessage {
     /// It is tried again by itself.
@@ -86,7 +84,7 @@ pub enum FailedMessage {
     IsDead,
 }
 
-/// Marks a compensation as solved. With `dry_run` it only says what would be done.
+/// Marks a compensation as solved. With `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///
@@ -171,7 +169,7 @@ async fn how_compensated(
     })
 }
 
-/// The message that asked for the compensation and failed, with the reason.
+/// Returns the message that asked for the compensation and failed, with the reason.
 async fn failed_message(
     db: &mut PgConnection,
     saga: Uuid,

@@ -1,5 +1,5 @@
-//! How a step stands in the ledger of its service: whether its compensation is wanted, and is the next one.
-//! There is no I/O here.
+//! The standing of a step in the ledger of its service: whether its compensation is due, and is the next one. There is
+//! no I/O here.
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::audit::ledger::aborts;
 use crate::sagas::refused::NotSolved;
 
-/// How a compensation is made.
+/// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undo {
     /// In a transaction of the service.
@@ -20,7 +20,7 @@ pub(crate) enum Undo {
     Calls,
 }
 
-/// The step of this name, if it is of the kind that is wanted. `wanted` says that kind as a predicate.
+/// Returns the step of this name, if it is of the required kind. `wanted` is that kind as a predicate.
 pub(crate) fn declared<'a>(
     part: &'a Part,
     step: &str,
@@ -90,7 +90,7 @@ impl<'a> Standing<'a> {
         name(self.step.name, self.key)
     }
 
-    /// The row of this step with that entry.
+    /// Returns the row of this step with an entry.
     fn find(&self, entry: Entry) -> Option<&'a Recorded> {
         let is = |one: &&Recorded| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
@@ -104,18 +104,18 @@ impl<'a> Standing<'a> {
         self.find(Entry::Compensated).map(|one| one.row.recorded_at)
     }
 
-    /// The row of the abort of the whole saga.
+    /// Returns the row of the abort of the whole saga.
     fn abort(&self) -> Option<&'a Recorded> {
         self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
-    /// The message that asked for the compensation.
+    /// Returns the message that asked for the compensation.
     pub(crate) fn cause(&self) -> Option<Uuid> {
         let of_key = self.find(Entry::Aborted);
         of_key.or_else(|| self.abort()).and_then(|one| one.cause)
     }
 
-    /// The compensation that is wanted and not done, with the outcome that it compensates.
+    /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
     pub(crate) fn undo(&self) -> Result<(Undo, &'a Recorded), NotSolved> {
         let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
@@ -167,7 +167,7 @@ impl<'a> Standing<'a> {
         Declared::of(self.part, self.saga.saga, name)
     }
 
-    /// The service compensates in one order.
+    /// Checks that no later step has to be compensated first, as the service would.
     fn check_order(&self) -> Result<(), NotSolved> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
             Left::Call(row) if row.row.entry == Entry::Calling => {
@@ -185,7 +185,7 @@ impl<'a> Standing<'a> {
         Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() })
     }
 
-    /// The earlier steps that are left to compensate.
+    /// Returns the earlier steps that are left to compensate.
     pub(crate) fn earlier(&self) -> Vec<String> {
         if self.abort().is_none() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
+//! The state of one service, over all its sagas: its failures, its open work, and whether it is alive.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::sagas::hindrance::{self, Hindrance};
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
 
-/// What one service shows of all its sagas.
+/// The state of one service, over all its sagas.
 #[derive(Debug)]
 pub(crate) struct State {
     /// When it was read.
@@ -27,7 +27,7 @@ pub(crate) struct State {
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
     pub(crate) alive: Alive,
-    /// What keeps its sagas from going on.
+    /// The causes that keep its sagas from going on.
     pub(crate) hindrances: Vec<Hindrance>,
 }
 
@@ -43,12 +43,12 @@ impl State {
     }
 }
 
-/// What hinders in the services that were read.
+/// Returns the hindrances in the services that were read.
 pub(crate) fn hindrances(states: &BTreeMap<&str, State>) -> Vec<Hindrance> {
     states.values().flat_map(|state| &state.hindrances).cloned().collect()
 }
 
-/// What each service shows of all its sagas.
+/// Reads the state of each service.
 pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {

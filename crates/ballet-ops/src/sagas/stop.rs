@@ -1,7 +1,7 @@
 //! Stops a saga that is not decided: its deadline passes now, so its owner aborts it.
 //!
-//! Nobody but the owner may publish the event that aborts. What it makes of a deadline that passes, it makes
-//! here, too: an event to itself, which it judges under the saga's lock, after what waits before it.
+//! Only the owner may publish the event that aborts. A stop works like a deadline that passes: the owner sends itself an
+//! event, and judges it under the saga's lock, after the messages that wait before it.
 
 use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};
@@ -22,7 +22,7 @@ pub struct Stoppable {
     pub owner: &'static str,
 }
 
-/// Why a saga cannot be stopped. Nothing was changed.
+/// The reason why a saga cannot be stopped. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStopped {
     /// The owner has no deadline for it.
@@ -38,7 +38,7 @@ pub enum NotStopped {
         /// Its id.
         id: Uuid,
     },
-    /// Somebody stops it.
+    /// Somebody has stopped it already.
     #[error("{by} has stopped it ({why}): the owner aborts it within seconds if it runs")]
     Stopped {
         /// Who.
@@ -51,7 +51,7 @@ pub enum NotStopped {
     Database(#[from] sqlx::Error),
 }
 
-/// The sagas of a system that have a deadline, so that they can be stopped.
+/// Returns the sagas of a system that have a deadline, so that they can be stopped.
 #[must_use]
 pub fn stoppable(system: &System) -> Vec<Stoppable> {
     let owned = system.parts.iter().flat_map(|part| {
@@ -60,8 +60,8 @@ pub fn stoppable(system: &System) -> Vec<Stoppable> {
     owned.map(|saga| Stoppable { saga: saga.saga, owner: saga.owner }).collect()
 }
 
-/// Stops a saga, and keeps who did it and why. `db` is the owner's database. If the decision is committed
-/// before the owner has taken this up, the decision holds.
+/// Stops a saga, and records who did it and why. `db` is the owner's database. If the owner commits its decision before
+/// it handles the stop, the decision holds.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A saga as the journal tells it. There is no I/O here: whoever has read the journal brings its entries.
+//! A saga as the journal tells it. There is no I/O here: the caller reads the journal.
 
 mod path;
 mod rows;

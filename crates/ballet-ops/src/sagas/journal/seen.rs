@@ -1,4 +1,4 @@
-//! Judges a saga by the entries of the journal: how it stands, and what it waits for. The rule is that of the ledgers.
+//! Judges a saga by the entries of the journal: its state, and what it waits for. The rules are those of the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -19,7 +19,7 @@ use crate::sagas::state::State;
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// When it was made.
+    /// The time of the entry.
     pub at: Timestamp,
     /// The service that published the event, or could not handle it.
     pub service: String,
@@ -27,11 +27,11 @@ pub struct Entry {
     pub event_type: String,
     /// The message's id.
     pub message_id: String,
-    /// What happened to it.
+    /// The fate of the message.
     pub what: What,
 }
 
-/// What happened to an event.
+/// The fate of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// It was published.
@@ -60,11 +60,11 @@ pub struct SeenSaga<'a> {
     pub(super) rows: Rows<'a>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
-    /// How it has ended, if it has.
+    /// The state in which it has ended, if it has.
     pub ended: Option<SagaState>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
-    /// When its owner aborts it, as long as it is undecided.
+    /// The time at which its owner aborts it, as long as it is undecided.
     pub deadline: Option<Timestamp>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> SeenSaga<'a> {
     #[must_use]
     pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [Entry]) -> Self {
         let system = graph.system();
-        // What the broker has not confirmed is published again, under the same id. Services handle it once.
+        // An event that the broker has not confirmed is published again, under the same id. Services handle it once.
         let mut known = HashSet::new();
         let published: Vec<(&str, Timestamp)> = entries
             .iter()
@@ -107,7 +107,8 @@ impl<'a> SeenSaga<'a> {
     }
 }
 
-/// Whether nobody acted on what would have begun the saga, and whoever waits for it goes without it by a person's decision.
+/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services that
+/// wait for it.
 fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
@@ -131,7 +132,7 @@ const fn part_name(part: &Part) -> &'static str {
     part.service
 }
 
-/// The sagas that one of these events begins, aborts, or is the outcome of a step of.
+/// Returns the sagas that one of these events begins or aborts, or in which it is the outcome of a step.
 fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     let has_come = |event: &EventType| published.contains(event.name());
     let of_node = |node: &Node<'_>| {
@@ -147,7 +148,7 @@ fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     graph.sagas().into_iter().filter(is_of).collect()
 }
 
-/// The owner that has not decided, and when its time is over.
+/// Returns the owner that has not decided, and when its deadline passes.
 fn deadline<'a>(
     system: &'a System,
     rows: &Rows<'_>,
@@ -165,7 +166,7 @@ fn deadline<'a>(
     of_part.min_by_key(|(_, at)| *at)
 }
 
-/// What the services would show of this saga, as far as the journal tells: dead letters and deadlines.
+/// Derives the states of the services for this saga, as far as the journal tells: dead letters and deadlines.
 fn states<'a>(
     system: &'a System,
     saga: Uuid,
@@ -174,8 +175,8 @@ fn states<'a>(
     deadline: Option<(&str, Timestamp)>,
 ) -> BTreeMap<&'a str, State> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
-    // Whoever has acted on an event has handled it in the end, however it came back. The entry of its publication may
-    // be gone.
+    // A service that has acted on an event has handled its dead letter in the end. The journal may have lost the entry
+    // of its publication.
     let is_open = |entry: &&Entry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
         let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);
@@ -201,13 +202,13 @@ fn states<'a>(
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
 }
 
-/// What became last of each message that could not be handled.
+/// Returns the last entry of each message that could not be handled.
 fn last_of_each<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e str, &'e Entry> {
     let of_failures = entries.filter(|entry| entry.what != What::Published);
     of_failures.map(|entry| (&*entry.message_id, entry)).collect()
 }
 
-/// The dead letters that are not settled.
+/// Returns the dead letters that are not settled.
 fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> {
     let stuck = |entry: &Entry| {
         let What::Died { handler, reason, detail, attempts } = &entry.what else { return None };
