@@ -1,4 +1,4 @@
-//! The dead letters of one service: the operations on them.
+//! The operations on the dead letters of one service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,12 +33,12 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The dead letters of `service` on `broker`. This does not connect yet.
+    /// Makes a handle on the dead letters of `service` on `broker`. This does not connect yet.
     pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
         Self::on(Arc::new(broker), service)
     }
 
-    /// The same on a shared broker.
+    /// Like [`new`](Self::new), on a shared broker.
     pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
         Self { queue: DeadQueue::of(broker, service.into()) }
     }
@@ -58,8 +58,8 @@ impl DeadLetters {
         self.queue.status().await
     }
 
-    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. No other
-    /// reader sees them meanwhile.
+    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see them
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -68,9 +68,8 @@ impl DeadLetters {
         self.queue.browse(each).await
     }
 
-    /// Plans for the dead letters that are in the queue now and match the filter. `part` is what
-    /// the service declares, if it is known. The service's inbox has forgotten ids from before
-    /// `floor`.
+    /// Makes a plan for the dead letters that are in the queue now and match the filter. `part` are the service's
+    /// declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
     ///
     /// # Errors
     ///
@@ -110,7 +109,7 @@ impl DeadLetters {
     /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
     /// out the groups whose canary was not handled in time. `inbox` is a connection to the
     /// service's database. Without it, only an event that the service published because of a
-    /// message shows that it was handled. An error is one of before anything is sent.
+    /// message shows that it was handled. An error means that nothing was sent.
     pub(crate) async fn canaries(
         &self,
         plan: &mut Plan,
@@ -158,7 +157,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was sent before stays sent.
+    /// If the broker does not answer, or denies access. Messages that were sent before stay sent.
     pub async fn redrive(
         &self,
         plan: &Plan,
@@ -170,8 +169,8 @@ impl DeadLetters {
         Ok(Summary { stopped, ..summary })
     }
 
-    /// The same, and waits for what becomes of all that is sent, for `patience` after the last of which it is known. `known`
-    /// is told of how many it is. `inbox` is as with [`canaries`](Self::canaries), and so is the error.
+    /// Like [`redrive`](Self::redrive), but waits for the outcomes of all messages, at most `patience` for the next one.
+    /// `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
     pub(crate) async fn redrive_watched(
         &self,
         plan: &Plan,
@@ -185,7 +184,7 @@ impl DeadLetters {
         let mut resend = Resend::all(plan, options, ids.clone());
         let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
         let (summary, _) = resend.into_parts();
-        // After a failure nobody waits for what may not have been sent.
+        // After a failure some messages may not have been sent, so nobody waits for them.
         let patience = if ended.is_err() { Duration::ZERO } else { patience };
         let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
         let sent = ids.all().len() as u64;
@@ -210,7 +209,7 @@ impl DeadLetters {
         self.replace(plan, options, &replacement, None, false).await
     }
 
-    /// Discards the dead letters of the plan. The archive stores each of them before.
+    /// Discards the dead letters of the plan. The archive stores each of them first.
     ///
     /// # Errors
     ///

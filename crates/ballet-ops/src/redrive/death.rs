@@ -1,4 +1,4 @@
-//! What the broker writes about a message that it dead-letters itself.
+//! The broker's record about a message that it dead-letters itself.
 
 use ballet_amqp::headers::{DEATHS, text};
 use ballet_amqp::{AMQPValue, BasicProperties};

@@ -1,4 +1,4 @@
-//! Messages in the retry queues: tries them again now.
+//! Tries the messages in the retry queues again now.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use crate::redrive::summary::Summary;
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";
 
-/// What a service tries again later, and is to be tried again now.
+/// The messages and calls that a service would try again later, and is to try again now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The service.
     pub service: String,
-    /// Only what belongs to one of these sagas; all if there are none.
+    /// Only messages and calls of these sagas; all if this is empty.
     pub sagas: Vec<Uuid>,
-    /// Only these messages; all if there are none.
+    /// Only these messages; all if this is empty.
     pub messages: Vec<Uuid>,
 }
 
@@ -53,12 +53,12 @@ impl Waiting {
     }
 
     /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
-    /// counts of their attempts, so one that fails again waits for as long as it would have. A message
+    /// counts of their attempts, so a message that fails again waits as long as it would have. A message
     /// that is sent twice after an interruption is handled once. The journal has a note of each.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was moved before stays moved.
+    /// If the broker does not answer, or denies access. Messages that were moved before stay moved.
     pub async fn hurry(
         &self,
         broker: &Arc<dyn Broker>,
@@ -66,7 +66,7 @@ impl Waiting {
     ) -> Result<Summary, RedriveError> {
         let (run, summary) = (Run::new(options, Timestamp::MIN), Summary::default());
         let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary };
-        // In this order: what fails meanwhile goes on to the next queue.
+        // In this order: a message that fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
             let queue = DeadQueue::of_retries(broker, queue);
             if passes::run(&queue, &mut hurry, options.pace(), options).await? {
@@ -76,9 +76,8 @@ impl Waiting {
         Ok(hurry.summary)
     }
 
-    /// Makes the calls to the outside due that wait for their next attempt, some at a time, and returns
-    /// how many. They are asked for again under the same keys. A call that is being made is left alone. The
-    /// database has a note of each.
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the same
+    /// keys. A call that is being made is left alone. The database has a note of each.
     ///
     /// # Errors
     ///
@@ -111,7 +110,7 @@ impl Waiting {
 struct Hurry<'a> {
     waiting: &'a Waiting,
     run: Run,
-    /// One that fails again, and waits again, is not moved in circles.
+    /// The messages that were moved: one that fails and waits again is not moved in circles.
     moved: HashSet<MessageId>,
     summary: Summary,
 }

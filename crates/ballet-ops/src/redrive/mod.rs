@@ -1,9 +1,9 @@
 //! Dead letters: read them, send them back, edit them, discard them.
 //!
-//! The `<service>.dead` queue alone says what is dead. Everything here works on that queue, so the
-//! broker's own tools may be used beside it. An interruption loses nothing: a dead letter is
-//! removed only when the broker has confirmed its replacement. After an interruption a message may
-//! be there twice. Both copies have the same message id, and the service's inbox accepts one.
+//! A message is dead if it is in the `<service>.dead` queue. Everything here works on that queue, so the broker's own
+//! tools may be used as well. An interruption loses nothing: a dead letter is removed only when the broker has
+//! confirmed its replacement. After an interruption a message may be there twice. Both copies have the same message id,
+//! and the service's inbox accepts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

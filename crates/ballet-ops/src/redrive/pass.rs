@@ -23,10 +23,10 @@ use crate::redrive::reader::Reading;
 const IN_FLIGHT: usize = 256;
 /// The time that the last confirms get.
 const LAST_CONFIRMS: Duration = Duration::from_secs(10);
-/// The most that a pass which fell behind its pace may catch up.
+/// The most time that a pass which fell behind its pace may make up.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// How a pass ended.
+/// The way in which a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The queue was read to its end.
@@ -60,9 +60,9 @@ pub(crate) struct Pass<'a> {
     replaced: u64,
     /// The number of dead letters that were read and stay.
     left: u64,
-    /// What earlier passes removed.
+    /// The dead letters that earlier passes removed.
     removed_before: &'a HashSet<Identity>,
-    /// What this pass removed.
+    /// The dead letters that this pass removed.
     removed: Vec<Identity>,
 }
 
@@ -92,12 +92,12 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// The number of dead letters that were read and stay.
+    /// Returns the number of dead letters that were read and stay.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
-    /// What it removed.
+    /// Returns the dead letters that it removed.
     pub(crate) fn into_removed(self) -> Vec<Identity> {
         self.removed
     }
@@ -146,9 +146,9 @@ impl<'a> Pass<'a> {
         Ok(end)
     }
 
-    /// Publishes what replaces the dead letter. Returns whether anything does.
+    /// Publishes the messages that replace the dead letter. Returns whether there are any.
     fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
-        // It counts as left until it is removed.
+        // A dead letter counts as left until it is removed.
         self.left += 1;
         let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
         self.replaced += 1;

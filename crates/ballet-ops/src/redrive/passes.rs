@@ -1,9 +1,9 @@
-//! Goes through a dead-letter queue, or another source, in as many passes as it takes.
+//! Goes through a dead-letter queue, or another source, in one or several passes.
 //!
 //! RabbitMQ may lose the last acknowledgements of a connection: a channel with more than 32 commands
 //! under way to a quorum queue keeps further ones in its own memory, which ends with the channel
 //! (`settle` in `rabbit_fifo_client`). Such a dead letter is back in the queue although its
-//! replacement was sent. So a run counts what the queue holds at its end, and removes those again.
+//! replacement was sent. So a run counts the messages in the queue at its end, and removes those again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -56,11 +56,11 @@ pub(crate) async fn run(
     }
 }
 
-/// What a source holds after a pass.
+/// The messages that a source holds after a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     WhatIsLeft,
-    /// Among it may be what the pass removed.
+    /// Messages that the pass removed may be among them.
     More,
 }
 

@@ -13,7 +13,7 @@ use crate::redrive::summary::Summary;
 
 const SILENT: &str = "silent";
 
-/// How the task of a reading ends.
+/// The way in which the task of a reading ends.
 #[derive(Debug, Clone, Copy)]
 enum Ends {
     AtItsEnd,

@@ -1,4 +1,4 @@
-//! Which dead letters an operation is about.
+//! The plan of an operation: the dead letters that it is about.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -28,14 +28,14 @@ pub struct Plan {
     floor: Timestamp,
 }
 
-/// Which dead letter goes before the others of its group.
+/// A dead letter that may go before the others of its group.
 #[derive(Debug, Clone)]
 struct Candidate {
     identity: Identity,
     saga: Option<String>,
     is_remembered: bool,
-    /// Whether nothing of its saga died before it, or that is a canary, too. Otherwise it would fail for want of
-    /// what died before, and tell nothing of its group.
+    /// Whether no message of its saga died before it, or that message is a canary, too. Otherwise it would fail for want
+    /// of that message, and tell nothing about its group.
     is_ripe: bool,
 }
 
@@ -93,8 +93,8 @@ impl Plan {
         canary.is_some_and(|canary| canary.identity == dead_letter.identity())
     }
 
-    /// Leaves a group out of what follows, because its canary was not handled. What was edited is not
-    /// left out: each was edited by itself, so one tells nothing of the others.
+    /// Leaves a group out from now on, because its canary was not handled. Edited dead letters are not left out: each was
+    /// edited by itself, so one tells nothing about the others.
     pub(crate) fn hold_back(&mut self, group: GroupKey) {
         if !group.is_edited {
             self.held_back.insert(group);
@@ -109,22 +109,22 @@ impl Plan {
         self.identities.contains(&dead_letter.identity())
     }
 
-    /// Whether nothing shows any more if the service has handled the message before.
+    /// Whether it cannot be found out any more if the service has handled the message before.
     pub(crate) fn is_forgotten(&self, dead_letter: &DeadLetter) -> bool {
         dead_letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part(), dead_letter)
     }
 
-    /// What the service declares, if it is known.
+    /// The service's declarations, if they are known.
     pub(crate) fn part(&self) -> Option<&Part> {
         self.part.as_ref()
     }
 
-    /// The service's inbox does not know ids from before this time.
+    /// Returns the time before which the service's inbox does not know ids.
     pub(crate) fn floor(&self) -> Timestamp {
         self.floor
     }
 
-    /// The dead letters in groups.
+    /// Returns the dead letters in groups.
     #[must_use]
     pub fn groups(&self) -> &Groups {
         &self.groups
@@ -192,7 +192,7 @@ mod tests {
         DeadLetter::read("hotel", delivered("dead", "hotel", properties, &headers))
     }
 
-    /// Of a hotel that booked nothing for a while, and so had nothing to bill.
+    /// A hotel booked nothing for a while, and so had nothing to bill.
     #[test]
     fn a_canary_is_not_one_that_fails_for_want_of_what_died_before_it() {
         let all = [
@@ -205,7 +205,7 @@ mod tests {
         let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
         all.iter().for_each(|one| plan.add(one));
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
-        // Where there is no better one, it is the first.
+        // If there is no better one, the first is the canary.
         assert_eq!(all.each_ref().map(is_canary), [true, false, false, true, true]);
     }
 }

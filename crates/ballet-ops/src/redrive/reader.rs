@@ -1,6 +1,6 @@
 //! Reads a dead-letter queue from end to end and leaves it as it is.
 //!
-//! What is read stays unacknowledged, and returns to the queue when its connection ends, for
+//! A message that is read stays unacknowledged, and returns to the queue when its connection ends, for
 //! whatever reason. A queue that is read to its end keeps its order.
 //!
 //! Each window of dead letters comes on a channel of its own. To find the message that an
@@ -21,19 +21,19 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
 const TAG: &str = "ballet";
-/// The first window shows how big the dead letters are.
+/// The first window: it shows how big the dead letters are.
 const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
 /// The bytes that may be on their way to us.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 /// The windows on one connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
 const MOST_CHANNELS: usize = 100;
-/// If nothing comes for this long, the queue may be read to its end.
+/// The silence after which the queue may be read to its end.
 const QUIET: Duration = Duration::from_millis(100);
-/// The dead letters that are read ahead.
+/// The number of dead letters that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// Dead letters as they are read. They are held until this is closed or dropped.
+/// The dead letters of a running reader. They are held until this is closed or dropped.
 pub(crate) struct Reading {
     dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
     task: JoinHandle<()>,
@@ -41,7 +41,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Dead letters that a task of another kind reads.
+    /// Makes one of dead letters that another task reads.
     pub(crate) fn of(
         dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
         task: JoinHandle<()>,
@@ -49,7 +49,7 @@ impl Reading {
         Self { dead_letters, task, held: oneshot::channel().0 }
     }
 
-    /// The next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
+    /// Returns the next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
     /// task has come to that end.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, RedriveError>> {
         self.dead_letters.recv().await
@@ -68,7 +68,7 @@ impl Reading {
     }
 }
 
-/// Reads all dead letters of a service from a queue. `letter` reads each delivery.
+/// Reads all dead letters of a service from a queue. `letter` makes a dead letter of each delivery.
 pub(crate) fn read(
     broker: Arc<dyn Broker>,
     service: String,
@@ -109,7 +109,7 @@ struct Reader {
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
-    /// The bytes that a window may have.
+    /// The most bytes of a window.
     window_bytes: usize,
     connections: Vec<Arc<dyn Session>>,
     /// Their channels, which hold the dead letters.
@@ -141,8 +141,8 @@ impl Reader {
                 }
             }
             session.cancel(TAG).await?;
-            // Takes what is still on its way: a big message may take long, and acknowledgements
-            // make room for more. The broker has sent all of it before it confirmed the cancel.
+            // Takes the messages that are still on their way: a big one may take long, and acknowledgements
+            // make room for more. The broker has sent all of them before it confirmed the cancel.
             while let Some(delivery) = deliveries.next().await {
                 if !self.send(&session, delivery?).await {
                     return Ok(());
@@ -166,7 +166,7 @@ impl Reader {
         Ok(window)
     }
 
-    /// Returns false if nobody reads any more.
+    /// Sends a dead letter to the reading. Returns false if that is gone.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
         let dead_letter = (self.letter)(&self.service, delivery);
         self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
@@ -178,8 +178,8 @@ async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError
     Ok(found.seen()?.is_none_or(|found| is_empty(&found)))
 }
 
-/// RabbitMQ reports a quorum queue as empty even if it cannot find out within 250 ms. It does not
-/// count our consumer then.
+/// Whether the queue is really empty. RabbitMQ reports a quorum queue as empty if it cannot count it within 250 ms.
+/// Then it does not count our consumer, either.
 fn is_empty(found: &Found) -> bool {
     found.messages == 0 && found.consumers > 0
 }
@@ -223,7 +223,7 @@ mod tests {
             queue: QUEUE.to_owned(),
             letter: DeadLetter::read,
             sender,
-            // Behind the first window each has one dead letter.
+            // Each window after the first has one dead letter.
             window_bytes: 1,
             connections: Vec::new(),
             windows: Vec::new(),

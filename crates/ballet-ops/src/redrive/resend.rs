@@ -34,9 +34,9 @@ pub(crate) struct Resend<'a> {
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
     sent: SentIds,
-    /// Those that were read and are forged, each once, however many passes read them.
+    /// The forged dead letters that were read, each once, however many passes read them.
     forged: HashSet<Identity>,
-    /// Why they are not sent. They are the last failures, so that they hide no others.
+    /// The ids of the forged dead letters, with the reasons. They are the last failures, so that they hide no others.
     forgeries: Vec<(String, String)>,
     summary: Summary,
 }
@@ -77,7 +77,7 @@ impl<'a> Resend<'a> {
 impl Action for Resend<'_> {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         let group = self.plan.groups().key(dead_letter);
-        // A message that this run has sent and that died again must not be sent in circles.
+        // A message that this run has sent and that died again is not sent in circles.
         let came_back = dead_letter.is_from(&self.run.id);
         if came_back || !self.plan.contains(dead_letter) || self.plan.is_held_back(&group) {
             return None;
@@ -124,7 +124,7 @@ impl Action for Resend<'_> {
     }
 }
 
-/// The id under which a service knows the message sent to it.
+/// Returns the id under which a service knows the message sent to it.
 fn id_of(message: &Publish) -> MessageId {
     let text = message.properties.message_id().as_ref().map(ShortString::as_str);
     let incoming = Incoming { message_id: text, body: &message.body, ..Incoming::default() };
@@ -155,7 +155,7 @@ mod tests {
         forged.iter().chain(&others).for_each(|one| plan.add(one));
         let (options, sent) = (RedriveOptions::plain(), SentIds::default());
         let mut resend = Resend::all(&plan, &options, sent.clone());
-        // As many passes as it takes.
+        // Several passes.
         for _ in 0..3 {
             assert!(forged.iter().all(|one| resend.replacements(one).is_none()));
         }

@@ -1,4 +1,4 @@
-//! The queue of events that no binding took: sends them to the services that consume them.
+//! Sends the events that no binding took to the services that consume them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct Consumer {
 }
 
 impl Unrouted {
-    /// The queue on `broker`, for the services that declare these parts. This does not connect yet.
+    /// Makes a handle on the queue, for the services that declare these parts. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
         let consumer = |part: Part| {
             let events = part.consumes().into_iter().collect();
@@ -61,15 +61,16 @@ impl Unrouted {
         self.queue.browse(each).await
     }
 
-    /// The services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry whose queue
-    /// was gone goes to its own service alone.
+    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry whose
+    /// queue was gone goes to its own service alone.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers_of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Why it is not sent to the services that consume it: its type is not the routing key, which is all that the broker
-    /// checks against the rights of its publisher, and a service that is sent it again compares the two no more.
+    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key. The
+    /// broker checks only the routing key against the rights of its publisher, and a service does not compare the two in a
+    /// message that is sent again.
     #[must_use]
     pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
         let (key, event_type) = (key_of(event), type_of(event));
@@ -89,11 +90,11 @@ impl Unrouted {
     }
 
     /// Sends the events that match the filter to all services that consume them. An event that
-    /// nobody consumes stays. It may be interrupted: a service that gets an event twice drops it.
+    /// nobody consumes stays. This may be interrupted: a service that gets an event twice drops it.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was sent before stays sent.
+    /// If the broker does not answer, or denies access. Events that were sent before stay sent.
     pub async fn redrive(
         &self,
         filter: &Filter,
@@ -124,18 +125,18 @@ fn type_of(event: &DeadLetter) -> &str {
     event.event_type.as_deref().unwrap_or_default()
 }
 
-/// Whether somebody put it straight into a retry queue: it comes back under the queue's name.
+/// Whether somebody put it straight into a retry queue: then its routing key is the queue's name.
 fn came_back(event: &DeadLetter) -> bool {
     RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
-/// Whether it comes from a retry queue, where this service put it: the broker lets nobody else write there under its name.
+/// Whether this service put it into a retry queue: the broker lets nobody else write there under its name.
 fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
     event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
 }
 
-/// The event for this service. Of a retry only headers that do not go with it say where it was published first, and
-/// so to whom it is returned if it dies again.
+/// Makes the event for this service. For a retry it takes the first exchange and routing key from headers that are not
+/// sent on: they say to which producer it is returned if it dies again.
 fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
     let mut sent = event.for_service(service);
     let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));
@@ -201,7 +202,7 @@ mod tests {
         DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
     }
 
-    /// The broker has compared the routing key alone with the rights of the publisher.
+    /// The broker has checked only the routing key against the rights of the publisher.
     #[test]
     fn an_event_whose_type_is_not_its_routing_key_is_sent_to_nobody() {
         let subscriptions =
@@ -234,7 +235,7 @@ mod tests {
         }
     }
 
-    /// If it dies again, that says to which producer it is returned.
+    /// If it dies again, its first routing key says to which producer it is returned.
     #[test]
     fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
         let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];

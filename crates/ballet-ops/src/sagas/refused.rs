@@ -41,7 +41,7 @@ pub enum NotSolved {
     NotDone {
         /// The step.
         step: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// The step waits for no answer.
@@ -49,7 +49,7 @@ pub enum NotSolved {
     NotCalling {
         /// The step.
         step: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// It is compensated.
@@ -80,7 +80,7 @@ pub enum NotSolved {
     LaterFirst {
         /// The other step.
         later: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// The call has not failed.

@@ -62,7 +62,7 @@ pub struct SeenSaga<'a> {
     pub names: Vec<&'static str>,
     /// The state in which it has ended, if it has.
     pub ended: Option<SagaState>,
-    /// What it waits for, the oldest first.
+    /// The causes of its waiting, the oldest first.
     pub waits: Vec<Wait>,
     /// The time at which its owner aborts it, as long as it is undecided.
     pub deadline: Option<Timestamp>,
