@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::fault_point::FaultPoint;
 use crate::names::{Acked, Names, WorksOn};
 
-/// Lets bytes already handed to the client leave the process, at points that follow a send.
+/// The time in which bytes that the client has taken leave the process, at points that follow a send.
 const TO_LEAVE: Duration = Duration::from_millis(30);
 
 static DIRECTORY: LazyLock<Option<PathBuf>> =
@@ -32,7 +32,7 @@ pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
     let Some(directory) = DIRECTORY.as_deref() else { return };
     for name in what.names() {
         let line = format!("{}@{name}", point.name());
-        // Held until death, so that each line in the file is whole.
+        // The lock is held until death, so that each line in the file is whole.
         let mut seen = lock(&SEEN);
         if seen.get_or_insert_default().insert(line.clone()) {
             let file = OpenOptions::new().create(true).append(true).open(directory.join("seen"));

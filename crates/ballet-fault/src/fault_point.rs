@@ -1,7 +1,6 @@
 //! The fault points, and the kind of thing that each works on.
 
-/// The kind of thing a point works on. A test derives its targets from this and from the service's
-/// declarations.
+/// The kind of thing that a point works on. A test derives its targets from this and from the service's declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     /// An incoming event, by its type.

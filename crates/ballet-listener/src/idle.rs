@@ -1,4 +1,4 @@
-//! Whether a connection waits for its client, and since when: for a request, for the rest of one, or until the client
+//! The time for which a connection has waited for its client: for a request, for the rest of a body, or until the client
 //! takes more of its answer.
 
 use std::mem;
@@ -11,26 +11,26 @@ use std::time::Duration;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// How long a connection has waited for its client.
+/// The idle time of a connection, while it waits for its client.
 #[derive(Debug, Clone)]
 pub(crate) struct Idle(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    /// From here on times are counted.
+    /// The moment from which times are counted.
     begun: Instant,
-    /// In microseconds since then: when the client did something last, or its request began or ended.
+    /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// How many wait for the rest of a request's body: its handler, or who reads on what that has left. The latter may
-    /// see the end of its body when the next request has begun.
+    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after it.
+    /// That task may see the end of its body when the next request has begun.
     readers: AtomicUsize,
-    /// Whether the client has yet to take what is written.
+    /// Whether the client has yet to take bytes of its answer.
     has_answer: AtomicBool,
 }
 
 impl Idle {
-    /// Of a new connection. Times are counted from `begun`.
+    /// Begins for a new connection. Times are counted from `begun`.
     pub(crate) fn new(begun: Instant) -> Self {
         let idle = Self(Arc::new(State {
             begun,
@@ -47,8 +47,8 @@ impl Idle {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. It is called before the connection counts as waiting, which would have lasted since the time
-    /// before otherwise.
+    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have begun
+    /// earlier.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
@@ -61,22 +61,22 @@ impl Idle {
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// The least of several is closed first: one without a request or an answer to take, and among those the one that
-    /// waits for the longest.
+    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an answer to
+    /// take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
         let State { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);
         (is_busy, since.load(Ordering::Relaxed))
     }
 
-    /// A request begins. It ends when what this returns is dropped.
+    /// Begins a request. It ends when the returned guard is dropped.
     pub(crate) fn interrupt(&self) -> Interrupted {
         self.0.has_request.store(true, Ordering::Relaxed);
         self.begin();
         Interrupted(self.clone())
     }
 
-    /// A write was tried. The client has taken something, or has yet to take what came before.
+    /// Notes a write. The client has taken bytes, or has yet to take those before.
     pub(crate) fn written(&self, is_taken: bool) {
         if is_taken {
             self.begin();
@@ -85,7 +85,7 @@ impl Idle {
     }
 }
 
-/// A request in progress.
+/// The guard of a request in progress.
 #[derive(Debug)]
 pub(crate) struct Interrupted(Idle);
 
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// A body that is at its end, or of which nothing comes.
+    /// A body that is at its end, or that never comes.
     struct Nothing {
         is_at_end: bool,
     }

@@ -1,5 +1,4 @@
-//! A connection whose peer must take what is sent to it: one that reads nothing would hold its
-//! answer in memory for ever.
+//! A connection with a limit for a peer that does not read: otherwise it would keep its answer in memory for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -17,20 +16,20 @@ use crate::idle::Idle;
 pub struct Patient {
     stream: TcpStream,
     limit: Duration,
-    /// Runs while a write waits.
+    /// The timer that runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// Is told of each write.
+    /// The idle time, which is told of each write.
     idle: Option<Idle>,
 }
 
 impl Patient {
-    /// A connection that waits this long for its peer to take something.
+    /// Makes a connection that waits for its peer to take something for at most `limit`.
     #[must_use]
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
         Self { stream, limit, waiting: None, idle: None }
     }
 
-    /// A peer that takes something is not idle.
+    /// Notes each write in the idle time: a peer that takes something is not idle.
     pub(crate) fn noting(self, idle: Idle) -> Self {
         Self { idle: Some(idle), ..self }
     }

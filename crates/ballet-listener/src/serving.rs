@@ -1,9 +1,8 @@
-//! Serves a router: no more connections than there may be, none for longer without a request than it may, and all of
-//! them until their end.
+//! Serves a router, with limits for the number of connections and for their idle time, and ends them in order.
 //!
-//! Whoever reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
-//! descriptor, which the process needs for the broker and the databases, too. Beyond their number the one that has
-//! waited for its client for the longest makes room, so such connections keep nobody out.
+//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
+//! descriptor, which the process needs for the broker and the databases, too. At the limit the connection that has
+//! waited longest for its client makes room, so such connections keep nobody out.
 
 use std::collections::HashMap;
 use std::mem;
@@ -29,12 +28,12 @@ use crate::holding::Holding;
 use crate::idle::{Arriving, Idle};
 use crate::patient::Patient;
 
-/// The most bytes of a head; hyper takes 100 headers. More get 431.
+/// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
 const HEAD: usize = 64 * 1024;
-/// How often to look again whether a connection has nothing to do, when all had.
+/// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);
-/// A connection is not closed for another one before it has waited for its client for this long: what a client has
-/// sent with a new one may not be read yet.
+/// The least idle time before a connection is closed for another one: the first request of a new connection may not be
+/// read yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
@@ -42,14 +41,14 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// The most connections.
     pub connections: usize,
-    /// How long the head of a request may take, a connection may be without a request, and a client may take nothing
+    /// The longest time for the head of a request, for a connection without a request, and for a client that takes nothing
     /// of its answer.
     pub patience: Duration,
 }
 
 impl Limits {
-    /// This number of connections, and the usual patience. Proxies keep a connection for the next request for a minute or
-    /// two: that would fail on one that is closed here before.
+    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a minute or
+    /// two: their next request would fail if it were closed here before.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }
@@ -115,7 +114,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // A client's doing: too slow, malformed, or gone.
+        // The client was too slow, sent something malformed, or is gone.
         tracing::debug!(%peer, "a connection ended: {error}");
     }
 }
@@ -126,9 +125,9 @@ struct Open {
     most: usize,
     tasks: JoinSet<()>,
     each: HashMap<Id, (AbortHandle, Idle)>,
-    /// From here on times are counted.
+    /// The moment from which times are counted.
     begun: Instant,
-    /// Whether the log says that there are as many as may be.
+    /// Whether the log has the warning that the limit is reached.
     is_told: bool,
 }
 
@@ -152,7 +151,7 @@ impl Open {
         self.each.insert(task.id(), (task, idle));
     }
 
-    /// Waits until there may be one more.
+    /// Waits until there is room for another connection.
     async fn make_room(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.forget(ended);

@@ -41,7 +41,7 @@ impl Body for Endless {
     }
 }
 
-/// Says that it is dropped.
+/// A value that reports that it is dropped.
 struct Left(Arc<Semaphore>);
 
 impl Drop for Left {
@@ -94,7 +94,7 @@ impl Served {
         Self { address, entered, let_go, left, stop, task }
     }
 
-    /// A client that says this.
+    /// Connects a client that sends this text.
     async fn says(&self, text: &str) -> TcpStream {
         let mut client = TcpStream::connect(self.address).await.expect("a connection");
         client.write_all(text.as_bytes()).await.expect("sent");
@@ -127,7 +127,7 @@ async fn until_said(client: &mut TcpStream, text: &str) {
     timeout(SOON, reading).await.expect("said in time");
 }
 
-/// What a client is told until its connection is closed.
+/// Returns the bytes that a client gets until its connection is closed.
 async fn until_closed(mut client: TcpStream) -> String {
     let mut said = String::new();
     let read = timeout(SOON, client.read_to_string(&mut said)).await;
@@ -179,7 +179,7 @@ async fn the_longest_without_a_request_makes_room() {
     let mut fourth = served.asks("/").await;
     until_said(&mut fourth, "it is here").await;
     assert_eq!(until_closed(second).await, "");
-    // The others are there.
+    // The other connections are open.
     third.write_all(request("/").as_bytes()).await.expect("sent");
     until_said(&mut third, "it is here").await;
     served.let_go.add_permits(1);

@@ -1,10 +1,11 @@
 //! A running system: servers, environments on them, and services as processes.
 //!
-//! [`Stage::of`] brings a whole system up from what its services declare. What it is made of:
+//! [`Stage::of`] brings a whole system up from its services' declarations. Its parts can be used alone:
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
 //! with its topology, users, and a database per service. [`Management`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
+//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a
+//! condition.
 
 mod env;
 mod error;

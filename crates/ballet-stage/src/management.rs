@@ -18,19 +18,19 @@ use crate::error::{Error, Result};
 use crate::url;
 use crate::wait::wait_until;
 
-/// How long a broker under load may take for an answer.
+/// The time that a broker under load may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause before a call is repeated that the broker answered with 500.
+/// The pause before a call that the broker answered with 500 is repeated.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
-/// The most messages that one request takes: the console gives a request up that takes a minute, and what it
-/// took by then is gone.
+/// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
+/// by then are lost.
 const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct Management {
     api: Arc<ManagementApi>,
-    /// Without user and password.
+    /// The address, without user and password.
     base: Arc<Url>,
     vhost: String,
 }
@@ -95,7 +95,7 @@ impl Management {
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
     }
 
-    /// Waits until the counts of a queue are like this. `limit` is for what hangs.
+    /// Waits until `is` accepts the counts of a queue. It gives up when they do not change for `limit`.
     pub async fn until_depth(
         &self,
         queue: &str,
@@ -177,7 +177,7 @@ impl Management {
             let some = self.messages(queue, wanted, "ack_requeue_false").await?;
             let found = u32::try_from(some.len()).unwrap_or(wanted);
             taken.extend(some);
-            // The last portion, or all that there is.
+            // That was the last portion, or the queue is empty.
             left = if found < wanted { 0 } else { left - wanted };
         }
         Ok(taken)
@@ -190,7 +190,7 @@ impl Management {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Publishes as the console's form does, and returns whether the message reached any queue.
+    /// Publishes a message like the console's form, and returns whether it reached any queue.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -239,8 +239,8 @@ impl Management {
 
     /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
     ///
-    /// A broker under load now and then answers 500 without a word. A call that may be repeated without
-    /// harm is repeated then.
+    /// A broker under load sometimes answers 500 without a reason. A call that may be repeated without harm is repeated
+    /// then.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let repeatable = method != Method::POST || path == ["definitions"];
         let mut attempts_left = if repeatable { 4 } else { 0 };

@@ -25,7 +25,7 @@ pub struct Proxy {
     listening: JoinHandle<()>,
 }
 
-/// How the proxy forwards.
+/// The way in which the proxy forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Link {
     /// Everything is forwarded at once.
@@ -37,24 +37,24 @@ pub enum Link {
     /// close. The client's connections, and those it opens meanwhile, hang forever, even after the
     /// proxy is open again.
     Silent,
-    /// Whatever either side says is held, and forwarded when the proxy is open again.
+    /// The bytes of both sides are held, and forwarded when the proxy is open again.
     Held,
-    /// The same for what the server says. What the client says is forwarded at once.
+    /// The server's bytes are held. The client's are forwarded at once.
     Deaf,
-    /// The same for what the client says. What the server still answers is forwarded at once.
+    /// The client's bytes are held. The server's are forwarded at once.
     Mute,
     /// All connections are closed, new ones as soon as they are made.
     Refused,
 }
 
-/// Who speaks.
+/// The side that sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Client,
     Server,
 }
 
-/// What has happened so far.
+/// Counts for tests.
 #[derive(Debug, Default)]
 struct Counts {
     held: AtomicU64,
@@ -113,7 +113,7 @@ impl Proxy {
                         let counts = Arc::clone(&counting);
                         drop(tokio::spawn(serve(client, server.clone(), seen.clone(), counts)));
                     }
-                    // It may pass, as "too many open files" does.
+                    // The error may pass, like "too many open files".
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 }
             }
@@ -135,18 +135,17 @@ impl Proxy {
         });
     }
 
-    /// How often something that a client said was held.
+    /// Returns how often bytes of a client were held.
     pub fn held(&self) -> u64 {
         self.counts.held.load(Ordering::Relaxed)
     }
 
-    /// How many connections were refused.
+    /// Returns the number of connections that were refused.
     pub fn refused(&self) -> u64 {
         self.counts.refused.load(Ordering::Relaxed)
     }
 
-    /// Puts eight bytes that mean nothing before the next bytes of each open connection, in both
-    /// directions.
+    /// Puts eight meaningless bytes before the next bytes of each open connection, in both directions.
     pub fn corrupt(&self) {
         self.state.send_modify(|state| state.corruptions += 1);
     }

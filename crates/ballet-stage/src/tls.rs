@@ -1,4 +1,4 @@
-//! Certificates for one test, and what servers do with them.
+//! Certificates for one test, and the TLS settings of servers.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
@@ -82,7 +82,7 @@ fn failed(error: &rcgen::Error) -> Error {
     Error::Machine { what: "make a certificate".to_owned(), source }
 }
 
-/// What a server needs for TLS.
+/// The TLS settings of a server.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
     pub(crate) identity: Identity,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::text::{plain, width};
 use crate::wrap::{cut, wrap};
 
-/// The column of the time, and the gap behind it.
+/// The width of the column of the time, with the gap behind it.
 const TIME: usize = 9;
 const GAP: usize = 2;
 /// The most lines of a note that stands below its event.
@@ -19,9 +19,9 @@ const MOST_LINES: usize = 3;
 /// An event of a saga.
 #[derive(Debug, Clone, Copy)]
 pub struct Happened<'a> {
-    /// When, in milliseconds since any moment.
+    /// The time, in milliseconds since any moment.
     pub millis: i64,
-    /// Who published it.
+    /// The service that published it.
     pub publisher: &'a str,
     /// Its type.
     pub event_type: &'a str,
@@ -29,7 +29,7 @@ pub struct Happened<'a> {
     pub body: &'a Value,
 }
 
-/// What an event says about its saga.
+/// The meaning of an event for its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Done,
@@ -86,7 +86,7 @@ pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> S
     text
 }
 
-/// The widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
+/// Computes the widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
 fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<usize> {
     let whole: Vec<usize> = lanes.iter().map(|lane| width(lane).max(1)).collect();
     let Some(columns) = columns else { return whole };
@@ -103,7 +103,7 @@ fn padded(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 
-/// The event's name without its version.
+/// Returns the event's name without its version.
 fn short(event: &Happened<'_>) -> String {
     let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
     plain(name)

@@ -40,7 +40,7 @@ fn graph() -> Graph {
 }
 
 fn drawn(types: &[EventType], columns: Option<usize>) -> String {
-    // Whoever runs the tests may have a terminal.
+    // The tests may run in a terminal.
     console::set_colors_enabled(false);
     let body = json!({ "reason": "no", "failed_step": "authorize_payment" });
     let happened = |(number, event): (i64, &EventType)| Happened {

@@ -26,8 +26,8 @@ impl Database {
         Self::with(postgres, name, Content::Nothing).await
     }
 
-    /// Creates a database for each service, as a service leaves it that has started once: with the framework's
-    /// tables. See [`TestEnv::prepared`](crate::TestEnv::prepared).
+    /// Creates a database with the framework's tables for each service, as after its first start. See
+    /// [`TestEnv::prepared`](crate::TestEnv::prepared).
     pub async fn prepared(
         postgres: &Postgres,
         test: &str,
@@ -56,7 +56,7 @@ impl Database {
         self.url.as_str()
     }
 
-    /// Lets a reader hold all its tables, as `pg_dump` does.
+    /// Lets a reader lock all its tables, as `pg_dump` does.
     pub async fn hold_tables(&self) -> Result<Reader> {
         Reader::new(&url::with_path(&self.admin, &self.name), true).await
     }

@@ -19,7 +19,7 @@ pub(crate) struct ServiceDatabase {
     pub(crate) admin_url: Url,
 }
 
-/// What is in a new database.
+/// The content of a new database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Nothing,
@@ -27,8 +27,8 @@ pub(crate) enum Content {
     Prepared,
 }
 
-/// Copying files takes half of the processor's time that writing all pages to the log takes. Older servers
-/// have no other way, and no word for it.
+/// The strategy that copies files: it takes half of the processor time of writing all pages to the log. Older servers
+/// have no other strategy, and no keyword for it.
 const BY_FILES: &str = " strategy file_copy";
 const HAS_STRATEGIES: u32 = 150_000;
 
@@ -90,7 +90,7 @@ async fn create_in(
     Ok(databases)
 }
 
-/// Drops what [`create`] made, even if there are sessions. A missing database is no error.
+/// Drops the databases and roles that [`create`] made, even if there are sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());

@@ -9,7 +9,7 @@ use crate::random;
 use crate::servers::definitions::{User, is_about, set_password};
 use crate::servers::rabbitmq_access::OPS;
 
-/// The rewritten document, and what is in it.
+/// The rewritten document, with the names in it.
 #[derive(Debug)]
 pub(crate) struct EnvDefinitions {
     pub(crate) vhost: String,

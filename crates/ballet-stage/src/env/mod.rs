@@ -1,4 +1,4 @@
-//! What one test has to itself on the servers.
+//! The environment of one test on the servers.
 
 mod administrators;
 mod clean_up;

@@ -31,7 +31,7 @@ pub struct TestEnv {
     leftovers: Option<Leftovers>,
 }
 
-/// What has to be removed, with the administrators' access to do it.
+/// The things to remove, with the administrators' access to do it.
 #[derive(Debug, Clone)]
 struct Leftovers {
     management: Management,
@@ -54,10 +54,10 @@ impl TestEnv {
         Self::of_test(servers, name, definitions, services, Content::Nothing).await
     }
 
-    /// Creates the same with databases as a service leaves them that has started once: they have the
-    /// framework's tables. Their copies take a tenth of the time in which a service makes them.
+    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They are
+    /// copies, which take a tenth of the time in which a service makes the tables.
     ///
-    /// The first such environment on a server leaves the database there from which others are copied.
+    /// The first such environment on a server leaves the template of the copies there.
     pub async fn prepared(
         servers: &Servers,
         name: &str,
@@ -80,7 +80,7 @@ impl TestEnv {
 
     /// Creates an environment for people to look at: vhost, users and databases keep their names.
     ///
-    /// On servers that are not our own it is the same as [`TestEnv::new`].
+    /// On servers that are not our own this is the same as [`TestEnv::new`].
     pub async fn with_plain_names(
         servers: &Servers,
         definitions: &Value,
@@ -107,7 +107,7 @@ impl TestEnv {
         }
         let management = servers.rabbitmq().management().in_vhost(&rewritten.vhost);
         let server = servers.rabbitmq().url();
-        // With a suffix the administrator belongs to the environment, too, and goes with it.
+        // With a suffix the administrator belongs to the environment, too, and is removed with it.
         let ops = ops(server, &mut rewritten, suffix)?;
         if !suffix.is_empty() {
             push(&mut rewritten.document, "policies", quick_retries(&rewritten.vhost))?;
@@ -131,7 +131,7 @@ impl TestEnv {
             }),
             vhost: rewritten.vhost.clone(),
         };
-        // From here on dropping it removes what has been created.
+        // From here on a drop removes all that has been created.
         let (broker, databases) = tokio::join!(
             import::apply(&env.management, &rewritten),
             databases::create(servers.postgres().admin(), &wanted, content),
@@ -179,7 +179,7 @@ impl TestEnv {
         self.database(service).admin_url.as_str()
     }
 
-    /// Lets a reader hold all tables of a service's database, as `pg_dump` does.
+    /// Lets a reader lock all tables of a service's database, with a snapshot, as `pg_dump` does.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -242,7 +242,7 @@ impl TestEnv {
 }
 
 impl Drop for TestEnv {
-    /// For tests that fail or do not close it. Errors are ignored.
+    /// Cleans up after tests that fail or do not close it. Errors are ignored.
     fn drop(&mut self) {
         let Some(leftovers) = self.leftovers.take() else { return };
         clean_up(async move { leftovers.remove().await });
@@ -253,7 +253,7 @@ impl Leftovers {
     async fn remove(&self) -> Result<()> {
         let broker = async {
             self.delete(&["vhosts", &self.vhost]).await?;
-            // One that is missing may keep the others from being deleted together.
+            // A missing user may keep the others from being deleted together.
             let all = json!({ "users": self.users });
             let together = ["users", "bulk-delete"];
             if self.management.call(Method::POST, &together, Some(&all)).await.is_ok() {
@@ -277,7 +277,7 @@ impl Leftovers {
     }
 }
 
-/// The environment's administrator: a new user, or the server's own where names are plain.
+/// Adds the environment's administrator, a new user or, with plain names, the server's own. Returns its URL.
 fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<Url> {
     let name = format!("{OPS}{suffix}");
     let permission = json!({
@@ -294,8 +294,7 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     Ok(url)
 }
 
-/// A policy that makes retries come after moments: the shorter of the queue's time and the policy's
-/// applies.
+/// Returns a policy with which retries come after moments: the shorter of the queue's time and the policy's applies.
 fn quick_retries(vhost: &str) -> Value {
     json!({ "vhost": vhost, "name": "quick-retries", "pattern": r"^retry\.", "apply-to": "queues",
         "priority": 9, "definition": { "message-ttl": 300 } })

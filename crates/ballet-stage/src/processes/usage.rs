@@ -39,20 +39,20 @@ impl Snapshot {
         Ok(Self(processes))
     }
 
-    /// Milliseconds of processor time of these processes and all their descendants.
+    /// Returns the processor time of these processes and all their descendants, in milliseconds.
     #[must_use]
     pub fn milliseconds(&self, roots: &[i32]) -> f64 {
         let ours = self.0.keys().filter(|pid| self.belongs(**pid, roots));
         milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
     }
 
-    /// The processes that this one has started, and those that they have.
+    /// Returns the descendants of a process.
     #[must_use]
     pub fn descendants(&self, root: i32) -> Vec<i32> {
         self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
     }
 
-    /// Milliseconds of processor time of the children of a process that have ended.
+    /// Returns the processor time of the children of a process that have ended, in milliseconds.
     #[must_use]
     pub fn ended(&self, pid: i32) -> f64 {
         milliseconds(self.0.get(&pid).map_or(0, |process| process.ended))

@@ -22,14 +22,14 @@ pub(crate) fn push(document: &mut Value, section: &str, entry: Value) -> Result<
     Ok(())
 }
 
-/// The entry for an administrator.
+/// Makes the entry for an administrator.
 pub(crate) fn administrator(user: &User) -> Result<Value> {
     let mut entry = json!({ "name": user.name, "tags": "administrator" });
     set_password(&mut entry, user)?;
     Ok(entry)
 }
 
-/// Whether an entry is a user's own, or grants that user something.
+/// Whether an entry defines a user, or grants that user something.
 pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
     let key = if section == "users" { "name" } else { "user" };
     entry[key] == user

@@ -11,18 +11,18 @@ use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
 use crate::servers::run::Run;
 
-/// What the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
+/// The files that the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
 const FILES: [(&str, &str); 3] = [
     ("compose.yaml", include_str!("../../compose.yaml")),
     ("broker/rabbitmq.conf", include_str!("../../broker/rabbitmq.conf")),
     ("broker/enabled_plugins", include_str!("../../broker/enabled_plugins")),
 ];
-/// A remote daemon that is dead may not answer at all.
+/// The limit for an answer of the daemon: a dead remote one may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The first start downloads the images.
+/// The limit for a start: the first one downloads the images.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// One set of containers, under a project name of its own.
+/// One set of containers, under its own project name.
 #[derive(Debug, Clone)]
 pub(crate) struct Containers {
     project: String,
@@ -30,7 +30,7 @@ pub(crate) struct Containers {
     env: Vec<(&'static str, String)>,
 }
 
-/// Why Docker cannot be used, or `None`. It is quick even with a client that has no daemon.
+/// Returns why Docker cannot be used, or `None` if it can. This is quick even with a client that has no daemon.
 pub(crate) async fn missing() -> Option<&'static str> {
     if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
         return Some("no Docker daemon answers");
@@ -66,7 +66,7 @@ impl Containers {
             written.map_err(machine(format!("write {}", path.display())))?;
         }
         let file = run.dir().join(FILES[0].0);
-        // Written first: the watchdog also takes down containers that came up half.
+        // Written first: the watchdog also takes down containers that came up only in part.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
             file.display()

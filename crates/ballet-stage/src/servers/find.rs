@@ -11,12 +11,12 @@ use tokio::process::Command;
 use crate::error::{Error, Result};
 use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, Version};
 
-/// Names the directory with `rabbitmq-server`; there is no search then.
+/// The variable that names the directory with `rabbitmq-server`; then there is no search.
 pub(crate) const RABBITMQ_BIN: &str = "BALLET_RABBITMQ_BIN";
-/// Names the directory with `postgres` and `initdb`; there is no search then.
+/// The variable that names the directory with `postgres` and `initdb`; then there is no search.
 pub(crate) const POSTGRES_BIN: &str = "BALLET_POSTGRES_BIN";
 
-/// Where packages put RabbitMQ's own scripts, best first. `*` stands for one name.
+/// The directories in which packages put RabbitMQ's own scripts, best first. `*` stands for one name.
 const RABBITMQ_PLACES: &[&str] = &[
     "/usr/lib/rabbitmq/lib/*/sbin",
     "/opt/rabbitmq/sbin",
@@ -32,7 +32,7 @@ const POSTGRES_PLACES: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// Why there are no local programs that can be used.
+/// The reason why no local programs can be used.
 #[derive(Debug)]
 pub(crate) enum Absent {
     NotInstalled(&'static str),
@@ -48,7 +48,7 @@ impl fmt::Display for Absent {
     }
 }
 
-/// Finds RabbitMQ's start script. The inner error says why no local one can be used.
+/// Finds RabbitMQ's start script. The inner error says why no local script can be used.
 ///
 /// The command on the PATH is often a wrapper that switches to another user and reads the system's
 /// settings. RabbitMQ's own script has `rabbitmq-env` beside it.
@@ -132,14 +132,14 @@ pub(crate) fn on_path(program: &str) -> bool {
         .any(|dir| dir.join(program).is_file())
 }
 
-/// The common places and the PATH.
+/// Returns the common places and the PATH.
 pub(crate) fn places(patterns: &[&str]) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = patterns.iter().flat_map(|pattern| expand(pattern)).collect();
     dirs.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     dirs
 }
 
-/// The directories that match a pattern with at most one `*`.
+/// Returns the directories that match a pattern with at most one `*`.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
     let Some((parent, prefix)) = before.rsplit_once('/') else { return Vec::new() };

@@ -1,7 +1,7 @@
-//! The data of servers for tests is in memory, where the machine has enough of it.
+//! Puts the data of servers for tests in memory, if the machine has enough of it.
 //!
 //! A test makes some ten databases and as many queues, and removes them. On a disk that is thousands of
-//! files a test, and takes a fifth of the processor's time and more.
+//! files per test, and takes a fifth of the processor time or more.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, chown, symlink};
@@ -11,14 +11,14 @@ use crate::error::{Result, machine};
 use crate::random;
 use crate::servers::process::User;
 
-/// A file system in memory that everybody may write to. Linux has it.
+/// A file system in memory that everybody may write to, on Linux.
 const MEMORY: &str = "/dev/shm";
-/// What has to be left, in bytes: of the file system, and of the machine. All tests of the workspace side by
-/// side use a tenth of it at a time.
+/// The bytes that must be free, in the file system and on the machine. All tests of the workspace side by side use a
+/// tenth of that at a time.
 const ENOUGH: u64 = 8 << 30;
 
-/// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine that has
-/// not enough, nothing is made. The watchdog removes what the link leads to.
+/// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine without enough memory it
+/// makes nothing. The watchdog removes the directory.
 pub(crate) fn link(data: &Path, user: Option<User>) -> Result<()> {
     let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
     if room < ENOUGH || available() < ENOUGH || data.exists() {
@@ -35,7 +35,7 @@ pub(crate) fn link(data: &Path, user: Option<User>) -> Result<()> {
     }
 }
 
-/// What programs may still take without others being driven out, in bytes.
+/// Returns the memory that the machine has available, in bytes.
 fn available() -> u64 {
     let found = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = found.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

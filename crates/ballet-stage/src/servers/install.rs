@@ -1,4 +1,4 @@
-//! Installs a server, or what a test needs besides, with the system's package manager.
+//! Installs a server, or another program for tests, with the system's package manager.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -13,8 +13,7 @@ use crate::servers::find::{self, Absent};
 use crate::servers::options::Progress;
 use crate::servers::run::base_dir;
 
-/// A server as software: how it is found, and what package managers call it. An empty name means
-/// that we know none.
+/// A server as software, with its names in package managers. An empty name means that we know none.
 pub(crate) struct Package {
     pub(crate) server: &'static str,
     pub(crate) advice: &'static str,
@@ -51,7 +50,7 @@ pub(crate) const POSTGRES: Package = Package {
     user: "",
 };
 
-/// What `examples/python-loyalty` is built on. It is no server.
+/// The packages for `examples/python-loyalty`. It is no server.
 pub(crate) const PYTHON: Package = Package {
     server: "Python with pika and psycopg",
     advice: "Install the Debian packages python3-pika and python3-psycopg, or \
@@ -64,7 +63,7 @@ pub(crate) const PYTHON: Package = Package {
     user: "",
 };
 
-/// What the tests of alarms ask. `promtool` comes with it.
+/// The server that the tests of alarms query. `promtool` comes with it.
 pub(crate) const PROMETHEUS: Package = Package {
     server: "Prometheus",
     advice: "Install the package prometheus, or name the directory with the programs prometheus and \
@@ -77,7 +76,7 @@ pub(crate) const PROMETHEUS: Package = Package {
     user: "prometheus",
 };
 
-/// What the tests of pages look with.
+/// The browser of the tests of pages.
 pub(crate) const CHROMIUM: Package = Package {
     server: "Chromium with its driver",
     advice: "Install the packages chromium and chromium-driver, or name the directory with the program \
@@ -91,7 +90,7 @@ pub(crate) const CHROMIUM: Package = Package {
 };
 
 impl Package {
-    /// The server's programs on this machine. The inner error says why there are none to use.
+    /// Finds the server's programs on this machine. The inner error says why none can be used.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
         if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
     }
@@ -136,8 +135,8 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
 }
 
-/// The directory with these programs: the one that the variable `named` names, or one of the `PATH`. Where they are
-/// not installed, the system's package manager is asked.
+/// Finds the directory with these programs: that in the variable `named`, or one of the `PATH`. If they are not
+/// installed, the system's package manager installs them.
 pub(crate) async fn programs(
     package: &Package,
     named: &'static str,
@@ -154,7 +153,7 @@ pub(crate) async fn programs(
     tool(package, async || find::places(&[]).into_iter().find(|dir| has_all(dir))).await
 }
 
-/// Finds what a test needs besides servers, or installs its package.
+/// Finds a program for tests that is no server, or installs its package.
 pub(crate) async fn tool(
     package: &Package,
     find: impl AsyncFn() -> Option<PathBuf>,
@@ -180,7 +179,7 @@ pub(crate) async fn tool(
     Err(Error::NoServer { server: package.server, tried, advice: package.advice })
 }
 
-/// The command that installs the package, if we may run one.
+/// Makes the command that installs the package, if we may run one.
 async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     let usable = |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager);
@@ -198,7 +197,7 @@ async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     Some((package.brew, command))
 }
 
-/// Begins a command that runs as root without asking for a password.
+/// Begins a command that runs as root without a password, if we may.
 async fn as_root() -> Option<Command> {
     if rustix::process::geteuid().is_root() {
         return Some(Command::new("env"));

@@ -1,4 +1,4 @@
-//! Where a private RabbitMQ node lives: its directory, name, ports, and configuration files.
+//! The home of a private RabbitMQ node: its directory, name, ports, and configuration files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,19 +12,20 @@ use crate::servers::run::{Run, write_secret};
 use crate::servers::version::Version;
 use crate::tls::ServerTls;
 
-/// Variables for the user's own broker and for Erlang, which must not reach ours.
+/// Prefixes of variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
-/// The node listens on this machine only.
+/// Makes the node listen on this machine only.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
-/// Schedulers that have nothing to do sleep at once. By default each first spins for a moment, which takes the
-/// processors from the tests beside the node. Measurements are on a broker as users have it.
+/// Makes idle schedulers sleep at once. By default each first spins for a moment, which takes processor time from the
+/// tests. Measurements use the defaults, as users do.
 const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
-/// Tests wait for the management API's numbers and lists, which are five seconds old by default.
+/// Returns settings for fresh statistics: tests wait for the management API's numbers and lists, which are five seconds
+/// old by default.
 fn statistics(version: Option<Version>) -> String {
     let tick = if may_tick_early(version) { "{quorum_tick_interval, 1000}, " } else { "" };
-    // Confirms come before the sync: what a killed node has written is there all the same.
+    // Confirms come before the sync: data that a killed node has written is there all the same.
     let sync = if is_3(version) { "{ra, [{wal_write_strategy, sync_after_notify}]}," } else { "" };
     format!(
         "[
@@ -36,20 +37,20 @@ fn statistics(version: Option<Version>) -> String {
     )
 }
 
-/// There a queue crashes for good that is asked for its numbers before its first entry is written, which
-/// takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
+/// Whether the version is 3: there a queue crashes for good if its numbers are read before its first entry is written.
+/// The write takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
 fn is_3(version: Option<Version>) -> bool {
     version.is_some_and(|version| version.major == 3)
 }
 
-/// In 4.0.0 to 4.0.5 a queue crashes when it is asked for its numbers before it is set up
-/// (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
+/// Whether queues may report their numbers more often. In 4.0.0 to 4.0.5 a queue crashes when its numbers are read
+/// before it is set up (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
 /// (rabbitmq-server#16652). There the broker's own interval stays.
 fn may_tick_early(version: Option<Version>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }
 
-/// The place of a private node on this machine.
+/// The home of a private node on this machine.
 #[derive(Debug)]
 pub(crate) struct NodeHome {
     pub(crate) run: Arc<Run>,
@@ -96,7 +97,7 @@ impl NodeHome {
         self.run.dir().join(format!("{}.log", self.label()))
     }
 
-    /// Shared by all nodes: it holds Erlang's cookie.
+    /// The home directory that all nodes share: it holds Erlang's cookie.
     fn home(&self) -> PathBuf {
         self.run.dir().join("erlang")
     }
@@ -133,7 +134,7 @@ impl NodeHome {
         write_secret(&dir.join("advanced.config"), &advanced)
     }
 
-    /// A further node joins the first one at its first start.
+    /// Returns the settings of a cluster: a further node joins the first one at its first start.
     fn cluster_settings(&self) -> String {
         let mut settings = "cluster_partition_handling = pause_minority\n".to_owned();
         if !self.is_first() {
@@ -170,7 +171,7 @@ impl NodeHome {
         Ok(settings)
     }
 
-    /// Variables that keep the node within its own directory.
+    /// Returns variables that keep the node within its own directory.
     pub(crate) fn environment(&self, fast: bool) -> Vec<(&'static str, String)> {
         let dir = self.dir();
         let spinning = if fast { NO_SPINNING } else { "" };

@@ -11,7 +11,7 @@ use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
 use crate::servers::run::Run;
 
-/// Where the broker that `AMQP_URL` names serves its metrics, if not at port 15692 of its host.
+/// The variable that names the address of the metrics of the broker in `AMQP_URL`, if it is not port 15692 of its host.
 const METRICS: &str = "RABBITMQ_METRICS_URL";
 
 /// A RabbitMQ and a Postgres.
@@ -45,7 +45,7 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
-    /// A Postgres for the caller alone, beside the broker that all tests of this process share: a broker is what takes
+    /// Brings up a Postgres for the caller alone, beside the broker that all tests of this process share: a broker takes
     /// longest to bring up.
     pub async fn own_postgres(options: Options) -> Result<Self> {
         let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
@@ -54,14 +54,13 @@ impl Servers {
         Self::with(&options, Some((amqp, Some(management), Some(metrics))), None).await
     }
 
-    /// A broker for the caller alone, beside the Postgres that all tests of this process share.
+    /// Brings up a broker for the caller alone, beside the Postgres that all tests of this process share.
     pub async fn own_broker(options: Options) -> Result<Self> {
         let postgres = Self::shared().await.map_err(Error::Shared)?.postgres.url().to_owned();
         Self::with(&options, None, Some(postgres)).await
     }
 
-    /// Uses these servers, as their administrator. Without an address of the management API it is port 15672
-    /// of the broker.
+    /// Uses these servers, as their administrator. The default for the management API is port 15672 of the broker's host.
     ///
     /// # Errors
     ///
@@ -70,7 +69,7 @@ impl Servers {
         Self::with(&Options::durable(), Some((amqp, management, None)), Some(database)).await
     }
 
-    /// The servers that all tests of this process share. They end with the process.
+    /// Returns the servers that all tests of this process share. They end with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Servers>> = OnceCell::const_new();
         SHARED.get_or_init(|| Self::acquire(Options::fast())).await.as_ref()
@@ -111,7 +110,7 @@ impl Servers {
         }
     }
 
-    /// The broker; of a cluster its first node.
+    /// The broker; the first node of a cluster.
     pub fn rabbitmq(&self) -> &RabbitMq {
         &self.rabbitmq
     }

@@ -1,4 +1,4 @@
-//! A Postgres to work with: found or brought up, killed and frozen on request.
+//! A Postgres for tests: found or brought up, killed and frozen on request.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The server that all tests of this process share if they need no broker: the one that
-    /// `DATABASE_URL` names, or one of our own that ends with the process.
+    /// Returns the server that the tests of this process share if they need no broker: the server that `DATABASE_URL`
+    /// names, or one of our own that ends with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
         let acquire = || async {
@@ -49,7 +49,7 @@ impl Postgres {
         SHARED.get_or_init(acquire).await.as_ref()
     }
 
-    /// A server of a test's own, which it may kill or crash. It ends when this is dropped.
+    /// Brings up a server for one test, which may kill it. It ends when this is dropped.
     pub async fn private() -> Result<Self> {
         Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await
     }
@@ -74,7 +74,7 @@ impl Postgres {
         self.backend.local().map(Node::log)
     }
 
-    /// Its main process. None if it is not ours, or in a container.
+    /// Its main process. Empty if it is not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,
@@ -149,7 +149,7 @@ impl Postgres {
         self.execute("select pg_promote()").await.map(drop)
     }
 
-    /// Executes a statement as the administrator, and returns how many rows it has found or changed.
+    /// Executes a statement as the administrator, and returns the number of rows that it found or changed.
     async fn execute(&self, statement: &'static str) -> Result<u64> {
         let mut db = connect(&self.url).await?;
         let done = db.execute(statement).await;

@@ -41,15 +41,15 @@ const SETTINGS: &[&str] = &[
     // `drop database` waits for sessions that are being opened. A client that was killed meanwhile
     // would keep its session for a minute.
     "authentication_timeout=15s",
-    // It costs far more than it gains on short statements.
+    // JIT costs far more than it gains on short statements.
     "jit=off",
     "max_wal_size=2GB",
     "log_line_prefix=%m [%p] %q%u@%d ",
-    // It is in the data directory, and goes with it, even after `kill -9`.
+    // This memory is in the data directory, and goes with it, even after `kill -9`.
     "dynamic_shared_memory_type=mmap",
 ];
-/// Only a crash of the machine loses data by this; a killed process does not. That is not true of
-/// `synchronous_commit=off`, which keeps a commit in the process for a while.
+/// Settings with which only a crash of the machine loses data; a killed process does not. `synchronous_commit=off` is
+/// not among them: it keeps a commit in the process for a while.
 const FAST: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
@@ -64,7 +64,7 @@ pub(crate) struct Node {
     run: Arc<Run>,
     /// The name of its directory.
     label: &'static str,
-    /// A standby has a port of its own.
+    /// The ports of a standby.
     _ports: Option<Ports>,
     programs: PathBuf,
     settings: Vec<String>,
@@ -216,7 +216,7 @@ async fn init(
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
 }
 
-/// One of Postgres' programs, run in a directory as the server's user.
+/// Makes the command for one of Postgres' programs, run in a directory as the server's user.
 fn command(program: &Path, dir: &Path, user: Option<User>) -> Command {
     let mut command = std::process::Command::new(program);
     forget_env(&mut command, FORGET);
@@ -248,7 +248,7 @@ fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<Stri
     Ok(settings)
 }
 
-/// The server reads only files that belong to its user.
+/// Gives a file to the server's user: the server reads only its user's files.
 fn give(path: &Path, user: Option<User>) -> Result<()> {
     let Some(User { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))

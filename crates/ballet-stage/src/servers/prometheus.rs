@@ -17,15 +17,15 @@ use crate::servers::process::start_failed;
 use crate::servers::run::base_dir;
 use crate::wait::wait_until;
 
-/// Names the directory with `prometheus` and `promtool`; there is no search then.
+/// The variable that names the directory with `prometheus` and `promtool`; then there is no search.
 const NAMED: &str = "BALLET_PROMETHEUS_BIN";
-/// How often it scrapes and evaluates, and the limit for an answer.
+/// The time between two scrapes and evaluations, and the limit for an answer.
 const INTERVAL: &str = "1s";
 const LISTENS: &str = "msg=\"Listening on\" address=";
 const READY: &str = "Server is ready";
 const LONGEST_START: Duration = Duration::from_secs(120);
 
-/// What is scraped, and as which job.
+/// A process to scrape, and its job.
 #[derive(Debug, Clone)]
 pub struct Target {
     job: String,
@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// A process by the URL of its metrics.
+    /// Makes a target of the URL of its metrics.
     pub fn new(job: &str, url: &str) -> Result<Self, Error> {
         let url = crate::url::parse("the URL of a target", url, &["http"])?;
         Ok(Self { job: job.to_owned(), url })
@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// What Prometheus' configuration says of the targets of one job.
+/// Makes the scrape configuration of one job.
 fn scraped(job: &str, targets: &[&Target]) -> Value {
     let mut parameters = serde_json::Map::new();
     for (name, value) in targets.iter().flat_map(|target| target.url.query_pairs()) {
@@ -78,8 +78,7 @@ impl Drop for Dir {
 }
 
 impl Prometheus {
-    /// Starts one with these rules, in which a minute lasts as long as `minute`: how long a condition has to
-    /// hold, and how far back it looks.
+    /// Starts one with these rules. A minute in the rules, for conditions and ranges, lasts as long as `minute`.
     ///
     /// # Errors
     ///
@@ -131,14 +130,14 @@ impl Prometheus {
         Ok(Self { _child: child, _dir: dir, url })
     }
 
-    /// The names of the alarms that ring now.
+    /// Returns the names of the alarms that ring now.
     pub async fn ringing(&self) -> Result<BTreeSet<String>, Error> {
         let series = self.query("ALERTS{alertstate=\"firing\"}").await?;
         let name = |one: &Value| one["metric"]["alertname"].as_str().map(str::to_owned);
         Ok(series.iter().filter_map(name).collect())
     }
 
-    /// The series of an expression now.
+    /// Returns the series of an expression now.
     ///
     /// # Errors
     ///
@@ -160,7 +159,7 @@ impl Prometheus {
     }
 }
 
-/// Its URL, or that it has ended, once its log says so.
+/// Reads its URL from its log, or notices that it has ended. The outer error means "not yet".
 fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>, String> {
     let address = log.lines().find_map(|line| line.split_once(LISTENS));
     match address.filter(|_| log.contains(READY)) {
@@ -170,8 +169,8 @@ fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>
     }
 }
 
-/// The directory with `prometheus` and `promtool`. Where they are not installed, the system's package manager
-/// is asked.
+/// Finds the directory with `prometheus` and `promtool`. If they are not installed, the system's package manager
+/// installs them.
 ///
 /// # Errors
 ///
@@ -180,7 +179,7 @@ pub async fn prometheus() -> Result<PathBuf, Error> {
     install::programs(&PROMETHEUS, NAMED, &["prometheus", "promtool"]).await
 }
 
-/// The rules with other minutes.
+/// Replaces the minutes in the rules.
 fn hurried(rules: &str, minute: Duration) -> String {
     let mut parts = rules.split_inclusive(|c: char| !c.is_ascii_digit()).peekable();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A RabbitMQ to work with: found or brought up, killed and frozen on request.
+//! A RabbitMQ for tests: found or brought up, killed and frozen on request.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,12 +43,12 @@ impl RabbitMq {
         self.access.amqp.as_str()
     }
 
-    /// Where the console and the management API are, without credentials.
+    /// The address of the console and the management API, without credentials.
     pub fn management_url(&self) -> &str {
         self.access.management.url()
     }
 
-    /// Where it serves its metrics to Prometheus, without a path.
+    /// The address at which it serves its metrics to Prometheus, without a path.
     pub fn metrics_url(&self) -> &str {
         &self.metrics
     }
@@ -68,7 +68,7 @@ impl RabbitMq {
         self.backend.local().map(Node::name)
     }
 
-    /// The same URL at this node.
+    /// Returns a URL of the broker with this node's host and port.
     pub fn at_this_node(&self, amqp_url: &str) -> Result<String> {
         let mut url = url::parse("AMQP_URL", amqp_url, &["amqp"])?;
         // These fail only for URLs without a host.
@@ -92,7 +92,7 @@ impl RabbitMq {
         self.backend.local().map(Node::log)
     }
 
-    /// Its processes, the server first. None if they are not ours, or in a container.
+    /// Its processes, the server first. Empty if they are not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,
@@ -167,8 +167,8 @@ impl RabbitMq {
         }
     }
 
-    /// Makes room again, and starts the server anew, as an operator would: a node whose log could not
-    /// be written does not recover by itself.
+    /// Makes room again, and restarts the server, as an operator would: a node whose log could not be written does not
+    /// recover by itself.
     pub async fn free_disk(&self) -> Result<()> {
         let node = self.on_small_disk("free the disk of")?;
         if node.disk().map_or(Ok(false), SmallDisk::free)? {

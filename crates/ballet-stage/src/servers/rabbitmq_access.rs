@@ -1,4 +1,4 @@
-//! How the administrator reaches a RabbitMQ: over AMQP and over the management API.
+//! The administrator's access to a RabbitMQ: over AMQP and over the management API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::url;
 
 /// The administrator of servers that we bring up.
 pub(crate) const OPS: &str = "ops";
-/// A busy machine may need as long for a log-in.
+/// The limit for a log-in on a busy machine.
 const LOG_IN: Duration = Duration::from_secs(60);
 
 /// The administrator's access over both protocols.

@@ -106,7 +106,7 @@ impl Node {
             .args(["--node", &self.name(), "--timeout", "30"])
             .args(arguments)
             .envs(self.home.environment(self.fast))
-            // It is the server's own; the command would listen on the same port.
+            // This port is the server's; the command would listen on it, too.
             .env_remove("RABBITMQ_DIST_PORT")
             .current_dir(self.home.dir())
             .stdin(Stdio::null())
@@ -165,7 +165,7 @@ fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Proc
     })
 }
 
-/// Starts a name server first: one that Erlang starts by itself would outlive the node.
+/// Starts a name server before the node: one that Erlang starts by itself would outlive the node.
 fn start_epmd(home: &NodeHome, log: &Path) -> Result<Process> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,

@@ -15,7 +15,7 @@ use crate::servers::process::Process;
 use crate::servers::user;
 use crate::wait::wait_until;
 
-/// What the servers of one set share. The watchdog ends them and removes the directory.
+/// The resources that the servers of one set share. The watchdog ends the servers and removes the directory.
 #[derive(Debug)]
 pub(crate) struct Run {
     dir: PathBuf,
@@ -81,14 +81,14 @@ impl Run {
     }
 }
 
-/// The directory for the runs of the workspace that cargo runs this program for.
+/// Returns the directory for the runs of the workspace for which cargo runs this program.
 pub(crate) fn base_dir() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target(named, workspace(), built_in());
     std::path::absolute(&target).unwrap_or(target).join("servers")
 }
 
-/// The target directory; a program that is installed far from its checkout has a temporary one.
+/// Returns the target directory; a program that is installed far from its checkout has a temporary one.
 fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf) -> PathBuf {
     let checkout = workspace.or_else(|| built_in.exists().then_some(built_in));
     named.or_else(|| checkout.map(|root| root.join("target"))).unwrap_or_else(|| {
@@ -97,7 +97,7 @@ fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf)
     })
 }
 
-/// The workspace of the package that cargo runs or tests.
+/// Finds the workspace of the package that cargo runs or tests.
 fn workspace() -> Option<PathBuf> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let has_lock = |directory: &&Path| directory.join("Cargo.lock").exists();

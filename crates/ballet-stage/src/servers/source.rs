@@ -1,4 +1,4 @@
-//! Where a server of our own comes from: programs on this machine, containers, or a package.
+//! The source of our own servers: programs on this machine, containers, or a package.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::servers::install::{self, Package};
 use crate::servers::options::Progress;
 use crate::servers::run::Run;
 
-/// What a server of our own is started from.
+/// The source from which one of our own servers is started.
 pub(crate) enum Source {
     /// Programs on this machine.
     Local(PathBuf),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::error::{Error, Result};
 use crate::servers::process::User;
 
-/// The user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
+/// Finds the user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
 pub(crate) fn for_postgres() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Versions of servers: how they are read, and which ones are new enough.
+//! Versions of servers: reads them, and checks that they are new enough.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Option<Version> {
     Some(Version { major, minor: numbers.next().unwrap_or(0), patch: numbers.next().unwrap_or(0) })
 }
 
-/// Reads the output of `postgres --version`, including what a distribution adds.
+/// Reads the output of `postgres --version`, which may have the addition of a distribution.
 pub(crate) fn parse_postgres_banner(text: &str) -> Option<Version> {
     parse(text.split(") ").nth(1)?)
 }

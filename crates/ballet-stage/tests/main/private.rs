@@ -76,12 +76,12 @@ async fn a_broker_imports_the_shops_definitions() {
     let management = servers.rabbitmq().management();
     management.call(Method::POST, &["definitions"], Some(&import)).await.unwrap();
     for section in ["exchanges", "queues", "bindings", "policies"] {
-        // Not as definitions: from those of a vhost 4.3 leaves internal exchanges out.
+        // Not from the definitions: RabbitMQ 4.3 leaves internal exchanges out of those of a vhost.
         let loaded = management.call(Method::GET, &[section, "shop"], None).await.unwrap();
         let meant = document[section].as_array().unwrap();
         assert!(!meant.is_empty());
         for entry in meant {
-            // The broker says more than it was told.
+            // The broker's entry has more fields.
             let same = |found: &&Value| {
                 entry.as_object().unwrap().iter().all(|(name, value)| found[name] == *value)
             };
@@ -134,7 +134,7 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     servers.stop().await.unwrap();
 }
 
-/// A program that has servers of its own, and what it said about them.
+/// A program with its own servers, and their addresses and processes.
 struct Owner {
     process: Child,
     pids: Vec<i32>,
@@ -169,7 +169,7 @@ async fn owner() -> Owner {
     panic!("the owner ended without saying what it has");
 }
 
-/// Whether it lives: a container's first process may never reap what has died.
+/// Whether a process lives. Dead ones may stay: a container's first process may never reap them.
 fn is_there(pid: i32) -> bool {
     let known = rustix::process::Pid::from_raw(pid).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
