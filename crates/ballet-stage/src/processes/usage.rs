@@ -21,6 +21,8 @@ struct Process {
 pub struct Snapshot(HashMap<i32, Process>);
 
 impl Snapshot {
+    /// Reads the processor time of all processes now.
+    ///
     /// # Errors
     ///
     /// The machine has no `/proc`.
