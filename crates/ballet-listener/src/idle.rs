@@ -1,5 +1,5 @@
-//! The time for which a connection has waited for its client: for a request, for the rest of a body, or until the client
-//! takes more of its answer.
+//! The time for which a connection has waited for its client: for a request, for the rest of a body, or until the
+//! client takes more of its answer.
 
 use std::mem;
 use std::pin::Pin;
@@ -22,8 +22,8 @@ struct State {
     /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after it.
-    /// That task may see the end of its body when the next request has begun.
+    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after
+    /// it. That task may see the end of its body when the next request has begun.
     readers: AtomicUsize,
     /// Whether the client has yet to take bytes of its answer.
     has_answer: AtomicBool,
@@ -47,8 +47,8 @@ impl Idle {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have begun
-    /// earlier.
+    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have
+    /// begun earlier.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
@@ -61,8 +61,8 @@ impl Idle {
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an answer to
-    /// take, and among those the one that has waited longest.
+    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an
+    /// answer to take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
         let State { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);

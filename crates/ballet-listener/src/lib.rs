@@ -1,5 +1,5 @@
-//! HTTP connections from outside, and their bounds: their number, the time of a connection without a request, the time in
-//! which a client takes nothing of its answer, and the rest of a body that is read and thrown away.
+//! HTTP connections from outside, and their bounds: their number, the time of a connection without a request, the time
+//! in which a client takes nothing of its answer, and the rest of a body that is read and thrown away.
 
 #![warn(missing_docs)]
 

@@ -33,8 +33,8 @@ impl<B> Lingering<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    /// Returns the request with such a body. A client that waits for `100 Continue` sends nothing until somebody begins to
-    /// read, so a body that nobody has begun to read is left.
+    /// Returns the request with such a body. A client that waits for `100 Continue` sends nothing until somebody
+    /// begins to read, so a body that nobody has begun to read is left.
     #[must_use]
     pub fn body_of(request: Request<B>) -> Request<Self> {
         let is_sent = !request.headers().contains_key(header::EXPECT);

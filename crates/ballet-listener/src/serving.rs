@@ -1,8 +1,8 @@
 //! Serves a router, with limits for the number of connections and for their idle time, and ends them in order.
 //!
-//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
-//! descriptor, which the process needs for the broker and the databases, too. At the limit the connection that has
-//! waited longest for its client makes room, so such connections keep nobody out.
+//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
+//! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
+//! has waited longest for its client makes room, so such connections keep nobody out.
 
 use std::collections::HashMap;
 use std::mem;
@@ -41,22 +41,22 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// The most connections.
     pub connections: usize,
-    /// The longest time for the head of a request, for a connection without a request, and for a client that takes nothing
-    /// of its answer.
+    /// The longest time for the head of a request, for a connection without a request, and for a client that takes
+    /// nothing of its answer.
     pub patience: Duration,
 }
 
 impl Limits {
-    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a minute or
-    /// two: their next request would fail if it were closed here before.
+    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a
+    /// minute or two: their next request would fail if it were closed here before.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }
     }
 }
 
-/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address as
-/// [`ConnectInfo`]. The connections end with this future.
+/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address
+/// as [`ConnectInfo`]. The connections end with this future.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

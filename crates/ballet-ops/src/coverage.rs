@@ -165,8 +165,8 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Compares the sightings with the declared outcomes. Two steps of one service that publish the same event cannot be
-    /// told apart. A compensation that publishes nothing is left out.
+    /// Compares the sightings with the declared outcomes. Two steps of one service that publish the same event cannot
+    /// be told apart. A compensation that publishes nothing is left out.
     #[must_use]
     pub fn of(system: &System, sightings: &Sightings) -> Self {
         let mut points = Vec::new();

@@ -94,7 +94,8 @@ impl Table {
         Self { most_lines: usize::MAX, ..self }
     }
 
-    /// Aligns these columns to the right. The first must not be among them: its left edge shows where a folded row begins.
+    /// Aligns these columns to the right. The first must not be among them: its left edge shows where a folded row
+    /// begins.
     #[must_use]
     pub fn right(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
         self.right.extend(columns);

@@ -67,8 +67,8 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Makes text safe to print: parts of it may come from a message. Ends of lines, tabs and colours stay; other characters
-/// that could steer the terminal become spaces.
+/// Makes text safe to print: parts of it may come from a message. Ends of lines, tabs and colours stay; other
+/// characters that could steer the terminal become spaces.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !text.contains(is_harmful) {

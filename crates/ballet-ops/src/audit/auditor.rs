@@ -69,7 +69,7 @@ async fn judge_all(
     quiescent_after: SignedDuration,
     report: &mut Report,
 ) {
-    // Calls and outboxes first: what is closed or published after this is not quiescent yet.
+    // Calls and outboxes first: a saga whose call is closed or event is published after this is not quiescent yet.
     let (mut pending, mut now, mut lost) = (BTreeMap::new(), None, Vec::new());
     for Source { service, options, db } in &mut sources.open {
         let part = system.parts.iter().find(|part| part.service == *service);

@@ -154,7 +154,7 @@ impl<'a> Judge<'a> {
         began.is_some_and(|began| began < self.remembered_since)
     }
 
-    /// Why a message of the saga died in a service, if one did.
+    /// Returns the reason why a message of the saga died in a service, if one did.
     fn death_of(&self, saga: Uuid, service: &str) -> Option<&str> {
         let mut dead_letters = self.broker.dead_letters.iter();
         let dead = dead_letters.find(|dead| dead.saga == Some(saga) && dead.service == service);

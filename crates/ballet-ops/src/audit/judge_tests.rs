@@ -69,7 +69,7 @@ fn of_a_step_that_a_release_removed_only_what_has_not_ended_is_left() {
 #[test]
 fn a_saga_that_one_service_has_forgotten_is_not_lost() {
     let (system, pending, broker) = (system(), BTreeMap::new(), BrokerSnapshot::default());
-    // Nobody undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
+    // Nothing undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
     let rows = BTreeMap::from([("stock", rows(&[RESERVE]))]);
     let judged = |days: i64| {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
@@ -150,7 +150,7 @@ fn a_call_that_is_set_aside_needs_a_person() {
     assert!(stuck.is_clean() && stuck.open.is_empty() && !stuck.needs_nobody(), "{stuck}");
     assert!(stuck.stuck[0].contains("after 2 attempts: 503; it is set aside"), "{stuck}");
     assert_eq!(stuck.unsettled, [(Uuid::nil(), true)].into());
-    // So does what waits for it, unless its own message is on its way.
+    // So does a service that waits for it, unless its own message is on its way.
     let waits = |broker| judged(&[PLACE, ABORT], &["calling reserve"], &pending, &broker);
     let stuck = waits(BrokerSnapshot::default());
     assert!(stuck.stuck[1].contains("has not acted on orders.cancelled.v1"), "{stuck}");

@@ -27,7 +27,7 @@ pub struct Compared {
 ///
 /// # Errors
 ///
-/// Why a database cannot be read.
+/// If a database cannot be read, with the reason.
 pub async fn compare(
     system: &System,
     databases: &[(String, String)],

@@ -30,8 +30,8 @@ pub struct Report {
     /// they are not final.
     #[serde(skip)]
     pub unsettled: BTreeMap<Uuid, bool>,
-    /// The compensations that a person did outside of the system, and the calls whose outcome a person told, by saga and
-    /// service, with a sentence that names the person. The service's own rows do not show them.
+    /// The compensations that a person did outside of the system, and the calls whose outcome a person told, by saga
+    /// and service, with a sentence that names the person. The service's own rows do not show them.
     #[serde(skip)]
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }

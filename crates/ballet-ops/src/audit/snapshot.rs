@@ -16,11 +16,11 @@ pub struct BrokerSnapshot {
     /// The number of messages that each queue holds because they cannot be dead-lettered. See
     /// [`held_in`](crate::audit::held_in).
     pub held: BTreeMap<String, u64>,
-    /// Why the broker could not be read, if it could not.
+    /// The reason why the broker could not be read, if so.
     pub away: Option<String>,
 }
 
-/// A dead letter, as far as an audit needs it.
+/// The fields of a dead letter that an audit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterSnapshot {
     /// The service that could not handle it.

@@ -65,8 +65,8 @@ impl Journal {
         Self { broker, part, events, since, memory: Memory::True }
     }
 
-    /// Marks the service's database as restored: the messages that it was about to try again may have been handled since
-    /// the backup, and are not tried again.
+    /// Marks the service's database as restored: the messages that it was about to try again may have been handled
+    /// since the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
         Self { memory: Memory::Restored, ..self }
@@ -101,8 +101,8 @@ impl Journal {
         marked
     }
 
-    /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to no
-    /// reader in an earlier reading.
+    /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
+    /// no reader in an earlier reading.
     pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> Entries<'_> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.

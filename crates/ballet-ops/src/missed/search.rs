@@ -59,8 +59,8 @@ pub struct Missed {
     /// The number of events that the service would refuse, because their ids are older than its
     /// inbox remembers.
     pub too_old: u64,
-    /// The beginning of the journal, if it does not reach back to the given time. Events that were missed before are not
-    /// in it.
+    /// The beginning of the journal, if it does not reach back to the given time. Events that were missed before are
+    /// not in it.
     pub journal_begins: Option<Timestamp>,
     /// The number of messages that still waited in the service's queue at the end. Some of them may
     /// be listed as missed. `None` if the user may not know.
@@ -89,8 +89,8 @@ impl Missed {
         counts
     }
 
-    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its database
-    /// was restored, those that failed count as well.
+    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its
+    /// database was restored, those that failed count as well.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ pub async fn search(
             Err(error) => return Err(error),
         }
     };
-    // In a restored database these are old, too: the journal tells what became of them.
+    // In a restored database these are old, too: the journal tells their fate.
     if journal.memory == Memory::True {
         search.missed.events.retain(|id, _| !unsent.contains(id));
     }
@@ -233,7 +233,7 @@ async fn wait_for_the_service(
 }
 
 struct Search {
-    /// The events that are missed, as far as is known.
+    /// The events that are missed, as known so far.
     missed: Missed,
     /// The events that were read, and not yet looked up.
     asked: Vec<MissedEvent>,
@@ -293,8 +293,8 @@ impl Search {
         Ok(())
     }
 
-    /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged it,
-    /// and their sagas wait for them.
+    /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged
+    /// it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
         let Self { missed, dead, discarded, .. } = self;
         let is_restored = missed.memory == Memory::Restored && !discarded.is_empty();

@@ -160,8 +160,8 @@ impl DeadLetter {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Returns why it is not sent to its service, if it is forged: another service put it here, or its publisher may not
-    /// publish its type.
+    /// Returns why it is not sent to its service, if it is forged: another service put it here, or its publisher may
+    /// not publish its type.
     #[must_use]
     pub fn forgery(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");

@@ -58,8 +58,8 @@ impl DeadLetters {
         self.queue.status().await
     }
 
-    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see them
-    /// meanwhile.
+    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see
+    /// them meanwhile.
     ///
     /// # Errors
     ///
@@ -169,8 +169,8 @@ impl DeadLetters {
         Ok(Summary { stopped, ..summary })
     }
 
-    /// Like [`redrive`](Self::redrive), but waits for the outcomes of all messages, at most `patience` for the next one.
-    /// `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
+    /// Like [`redrive`](Self::redrive), but waits for the outcomes of all messages, at most `patience` for the next
+    /// one. `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
     pub(crate) async fn redrive_watched(
         &self,
         plan: &Plan,

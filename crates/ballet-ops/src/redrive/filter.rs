@@ -17,8 +17,8 @@ pub struct Filter {
     pub detail: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
-    /// The [marks](DeadLetter::mark) of dead letters that were seen before. It excludes those that died, came back or were
-    /// edited since.
+    /// The [marks](DeadLetter::mark) of dead letters that were seen before. It excludes those that died, came back or
+    /// were edited since.
     pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,

@@ -76,8 +76,8 @@ impl Waiting {
         Ok(hurry.summary)
     }
 
-    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the same
-    /// keys. A call that is being made is left alone. The database has a note of each.
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the
+    /// same keys. A call that is being made is left alone. The database has a note of each.
     ///
     /// # Errors
     ///

@@ -44,7 +44,7 @@ pub struct SentBack {
     pub summary: Summary,
     /// The counted outcomes, including those of the canaries.
     pub outcomes: Outcomes,
-    /// Why the rest was not sent, if the broker failed.
+    /// The reason why the rest was not sent, if the broker failed.
     pub error: Option<RedriveError>,
 }
 

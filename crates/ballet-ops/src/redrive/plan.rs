@@ -34,8 +34,8 @@ struct Candidate {
     identity: Identity,
     saga: Option<String>,
     is_remembered: bool,
-    /// Whether no message of its saga died before it, or that message is a canary, too. Otherwise it would fail for want
-    /// of that message, and tell nothing about its group.
+    /// Whether no message of its saga died before it, or that message is a canary, too. Otherwise it would fail for
+    /// want of that message, and tell nothing about its group.
     is_ripe: bool,
 }
 
@@ -93,8 +93,8 @@ impl Plan {
         canary.is_some_and(|canary| canary.identity == dead_letter.identity())
     }
 
-    /// Leaves a group out from now on, because its canary was not handled. Edited dead letters are not left out: each was
-    /// edited by itself, so one tells nothing about the others.
+    /// Leaves a group out from now on, because its canary was not handled. Edited dead letters are not left out: each
+    /// was edited by itself, so one tells nothing about the others.
     pub(crate) fn hold_back(&mut self, group: GroupKey) {
         if !group.is_edited {
             self.held_back.insert(group);

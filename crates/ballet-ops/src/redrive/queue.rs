@@ -34,8 +34,8 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has messages
-/// of all services.
+/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has
+/// messages of all services.
 #[derive(Clone)]
 pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
@@ -109,8 +109,8 @@ impl DeadQueue {
         Self { broker, service, name, letter: DeadLetter::waiting, is_of_retries: true }
     }
 
-    /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone, and
-    /// until then the next reader misses them.
+    /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone,
+    /// and until then the next reader misses them.
     async fn returned(&self, released: u64) -> Result<(), RedriveError> {
         if released == 0 {
             return Ok(());

@@ -61,16 +61,16 @@ impl Unrouted {
         self.queue.browse(each).await
     }
 
-    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry whose
-    /// queue was gone goes to its own service alone.
+    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry
+    /// whose queue was gone goes to its own service alone.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers_of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key. The
-    /// broker checks only the routing key against the rights of its publisher, and a service does not compare the two in a
-    /// message that is sent again.
+    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key.
+    /// The broker checks only the routing key against the rights of its publisher, and a service does not compare the
+    /// two in a message that is sent again.
     #[must_use]
     pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
         let (key, event_type) = (key_of(event), type_of(event));

@@ -28,8 +28,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// The time that connections get to end in good order.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Watches the journal, and the service's inbox if its database is known. If it cannot read them any more, outcomes stay
-/// unknown. That is no error: the messages are sent all the same.
+/// Watches the journal, and the service's inbox if its database is known. If it cannot read them any more, outcomes
+/// stay unknown. That is no error: the messages are sent all the same.
 pub(crate) struct Watcher {
     sent: SentIds,
     /// The outcomes in the journal, as long as it can be read.
@@ -39,9 +39,9 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Reads the journal from now on, also while messages are sent: that may take hours, and RabbitMQ ends a channel that
-    /// does not acknowledge for 30 minutes. Open it before the messages are sent. `part` are the service's declarations, if
-    /// they are known.
+    /// Reads the journal from now on, also while messages are sent: that may take hours, and RabbitMQ ends a channel
+    /// that does not acknowledge for 30 minutes. Open it before the messages are sent. `part` are the service's
+    /// declarations, if they are known.
     pub(crate) async fn open(
         broker: &Arc<dyn Broker>,
         service: &str,

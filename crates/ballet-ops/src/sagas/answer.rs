@@ -1,9 +1,9 @@
 //! Records a person's word on a step's call to the outside. Sometimes only a person can find out its outcome: the other
 //! side may have forgotten the key, or does not answer any more.
 //!
-//! One transaction, under the lock that the service takes for the saga, writes the outcome and the note about the person.
-//! The service handles the answer as if the other side had given it, through the step's own handler. So the outcome is
-//! published or, in a saga that was aborted meanwhile, compensated.
+//! One transaction, under the lock that the service takes for the saga, writes the outcome and the note about the
+//! person. The service handles the answer as if the other side had given it, through the step's own handler. So the
+//! outcome is published or, in a saga that was aborted meanwhile, compensated.
 
 use std::fmt;
 

@@ -170,8 +170,8 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that step
-    /// has ended with another event.
+    /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that
+    /// step has ended with another event.
     fn may_come(&self, event: &EventType, owner: &Part, rows: &Rows<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
@@ -221,7 +221,8 @@ impl<'a> Explainer<'a> {
         of_system.iter().filter_map(version).collect()
     }
 
-    /// Describes the events that nobody consumes, and that the publishers of the expected events published in their place.
+    /// Describes the events that nobody consumes, and that the publishers of the expected events published in their
+    /// place.
     fn instead(&self, expected: &[&EventType], rows: &Rows<'_>) -> Option<String> {
         let parts = &self.system.parts;
         let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();

@@ -25,8 +25,8 @@ use crate::sagas::state::{hindrances, states};
 pub struct Happened {
     /// The time at which the service that published it recorded it.
     pub at: Timestamp,
-    /// The service that published it. For the event that begins a saga it is the service whose name the event bears: its
-    /// publisher is not recorded.
+    /// The service that published it. For the event that begins a saga it is the service whose name the event bears:
+    /// its publisher is not recorded.
     pub service: String,
     /// Its type.
     pub event_type: String,

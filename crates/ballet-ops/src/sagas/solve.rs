@@ -25,7 +25,8 @@ use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
 use crate::sagas::standing::{Standing, Undo, declared};
 
-/// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no event.
+/// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
+/// event.
 pub type EventOf<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.

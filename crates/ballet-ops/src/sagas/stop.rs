@@ -1,7 +1,7 @@
 //! Stops a saga that is not decided: its deadline passes now, so its owner aborts it.
 //!
-//! Only the owner may publish the event that aborts. A stop works like a deadline that passes: the owner sends itself an
-//! event, and judges it under the saga's lock, after the messages that wait before it.
+//! Only the owner may publish the event that aborts. A stop works like a deadline that passes: the owner sends itself
+//! an event, and judges it under the saga's lock, after the messages that wait before it.
 
 use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};

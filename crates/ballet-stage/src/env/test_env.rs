@@ -54,8 +54,8 @@ impl TestEnv {
         Self::of_test(servers, name, definitions, services, Content::Nothing).await
     }
 
-    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They are
-    /// copies, which take a tenth of the time in which a service makes the tables.
+    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They
+    /// are copies, which take a tenth of the time in which a service makes the tables.
     ///
     /// The first such environment on a server leaves the template of the copies there.
     pub async fn prepared(

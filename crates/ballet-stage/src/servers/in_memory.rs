@@ -17,8 +17,8 @@ const MEMORY: &str = "/dev/shm";
 /// tenth of that at a time.
 const ENOUGH: u64 = 8 << 30;
 
-/// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine without enough memory it
-/// makes nothing. The watchdog removes the directory.
+/// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine without enough memory
+/// it makes nothing. The watchdog removes the directory.
 pub(crate) fn link(data: &Path, user: Option<User>) -> Result<()> {
     let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
     if room < ENOUGH || available() < ENOUGH || data.exists() {

@@ -26,8 +26,8 @@ impl Options {
         Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
-    /// Options for tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the broker
-    /// updates its statistics more often, and does not spin when it is idle.
+    /// Options for tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the
+    /// broker updates its statistics more often, and does not spin when it is idle.
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }

@@ -45,8 +45,8 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
-    /// Brings up a Postgres for the caller alone, beside the broker that all tests of this process share: a broker takes
-    /// longest to bring up.
+    /// Brings up a Postgres for the caller alone, beside the broker that all tests of this process share: a broker
+    /// takes longest to bring up.
     pub async fn own_postgres(options: Options) -> Result<Self> {
         let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
         let (amqp, management) = (broker.amqp_url().to_owned(), broker.management_url().to_owned());
@@ -60,7 +60,8 @@ impl Servers {
         Self::with(&options, None, Some(postgres)).await
     }
 
-    /// Uses these servers, as their administrator. The default for the management API is port 15672 of the broker's host.
+    /// Uses these servers, as their administrator. The default for the management API is port 15672 of the broker's
+    /// host.
     ///
     /// # Errors
     ///

@@ -11,7 +11,8 @@ use crate::servers::install::{self, PYTHON};
 
 /// The variable that names the interpreter; then there is no search.
 const NAMED: &str = "BALLET_PYTHON";
-/// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the `PATH`.
+/// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the
+/// `PATH`.
 const PLACES: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 /// Finds a Python interpreter that has `pika` and `psycopg`.

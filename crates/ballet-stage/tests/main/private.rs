@@ -1,4 +1,4 @@
-//! Private servers: kills, restarts, clusters, and what is left when their owner dies.
+//! Private servers: kills, restarts, clusters, and the end of their owner.
 
 use std::path::Path;
 use std::time::Duration;

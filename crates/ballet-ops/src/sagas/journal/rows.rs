@@ -121,7 +121,7 @@ fn of_steps(
     for step in &saga.steps {
         let is_refused = step.refused.as_ref().is_some_and(is);
         is_of_a_step |= is_refused;
-        // The event with which an origin refuses may also be the abort of what it has begun.
+        // The event with which an origin refuses may also be the abort of the saga that it has begun.
         let is_abort = saga.abort.as_ref().is_some_and(is) && !own.rows.is_empty();
         let outcome = match () {
             () if done_by.contains(&step.name) => Some(Entry::Done),

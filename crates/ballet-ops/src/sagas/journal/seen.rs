@@ -107,8 +107,8 @@ impl<'a> SeenSaga<'a> {
     }
 }
 
-/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services that
-/// wait for it.
+/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services
+/// that wait for it.
 fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
