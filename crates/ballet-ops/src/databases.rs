@@ -16,7 +16,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The database of one service.
-pub(crate) struct Source<'a> {
+pub(crate) struct ServiceDatabase<'a> {
     pub(crate) service: &'a str,
     pub(crate) options: &'a PgConnectOptions,
     pub(crate) db: PgConnection,
@@ -24,13 +24,13 @@ pub(crate) struct Source<'a> {
 
 /// The databases that can be read, and why the others cannot.
 #[derive(Default)]
-pub(crate) struct Sources<'a> {
-    pub(crate) open: Vec<Source<'a>>,
+pub(crate) struct ServiceDatabases<'a> {
+    pub(crate) open: Vec<ServiceDatabase<'a>>,
     /// By service.
     pub(crate) away: BTreeMap<&'a str, String>,
 }
 
-impl<'a> Sources<'a> {
+impl<'a> ServiceDatabases<'a> {
     /// Connects to all of them at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
@@ -39,7 +39,7 @@ impl<'a> Sources<'a> {
         let mut sources = Self::default();
         for (service, options, connected) in join_all(connects).await {
             match connected {
-                Ok(db) => sources.open.push(Source { service, options, db }),
+                Ok(db) => sources.open.push(ServiceDatabase { service, options, db }),
                 Err(why) => sources.lose(service, why),
             }
         }

@@ -11,7 +11,7 @@ use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 
 /// The figures of one service.
 #[derive(Debug, Clone)]
@@ -38,9 +38,9 @@ pub struct Figures {
 pub async fn figures(
     databases: &[(String, PgConnectOptions)],
 ) -> BTreeMap<String, Result<Figures, String>> {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         match answered(&[*options], read(db)).await {
             Ok(figures) => {
                 found.insert(*service, figures);
@@ -52,7 +52,7 @@ pub async fn figures(
     let of_copies = found.values_mut().flat_map(|figures| &mut figures.copies);
     for (copy, behind) in of_copies {
         let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
-        let Some(Source { options, db, .. }) = owner else { continue };
+        let Some(ServiceDatabase { options, db, .. }) = owner else { continue };
         // An owner that cannot be asked does not hide the rest.
         let share = answered(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));

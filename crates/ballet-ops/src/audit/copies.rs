@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::copies::{Check, Difference, Report as Compared};
-use crate::databases::{Sources, answered};
+use crate::databases::{ServiceDatabases, answered};
 
 /// The time that a change may take to reach the reader.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const MOST: usize = 20;
 /// nothing is on its way to the reader any more, and the copy was filled.
 pub(super) async fn judge(
     system: &System,
-    sources: &mut Sources<'_>,
+    sources: &mut ServiceDatabases<'_>,
     broker: &BrokerSnapshot,
     report: &mut Report,
 ) {

@@ -11,8 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::audit::held::held_words;
-use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
-use crate::audit::read::{Pending, discarded};
+use crate::audit::ledger::{
+    RowsByService, UnfinishedWork, contradictions, not_acted_on, unfinished,
+};
+use crate::audit::read::{PendingWork, discarded};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};
@@ -24,7 +26,7 @@ static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 pub(crate) struct Judge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
-    pending: &'a BTreeMap<&'a str, Pending>,
+    pending: &'a BTreeMap<&'a str, PendingWork>,
     /// The services that could not be read.
     away: &'a BTreeMap<&'a str, String>,
     quiescent_since: Timestamp,
@@ -37,7 +39,7 @@ impl<'a> Judge<'a> {
     pub(crate) fn new(
         system: &'a System,
         broker: &'a BrokerSnapshot,
-        pending: &'a BTreeMap<&'a str, Pending>,
+        pending: &'a BTreeMap<&'a str, PendingWork>,
         now: Timestamp,
         quiescent_after: SignedDuration,
     ) -> Self {
@@ -104,8 +106,8 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one saga over all services.
-    pub(crate) fn saga(&self, saga: Uuid, rows: &Rows<'_>, report: &mut Report) {
-        let mut left: Vec<Left<'_>> = Vec::new();
+    pub(crate) fn saga(&self, saga: Uuid, rows: &RowsByService<'_>, report: &mut Report) {
+        let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
             for wrong in contradictions(part, own) {
@@ -120,7 +122,7 @@ impl<'a> Judge<'a> {
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         let changed = rows.values().flatten().map(|row| row.recorded_at).max();
         left.retain(|left| !self.away.contains_key(left.service));
-        for Left { service, what, event_type, .. } in left {
+        for UnfinishedWork { service, what, event_type, .. } in left {
             let line = format!("saga {saga}: {service} {what}");
             if let Some(by) = self.discarded(saga, service, event_type.as_deref()) {
                 report.does_not_settle(saga, true);
@@ -148,7 +150,7 @@ impl<'a> Judge<'a> {
 
     /// Whether a service may have forgotten a saga. Services forget at different times: one that has
     /// nothing left to undo is the first.
-    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+    fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
         began.is_some_and(|began| began < self.remembered_since)

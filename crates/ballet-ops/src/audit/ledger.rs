@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 /// A piece of work that a service has left to do for a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Left<'a> {
+pub(crate) struct UnfinishedWork<'a> {
     pub(crate) service: &'a str,
     /// The work, as a predicate of the service.
     pub(crate) what: String,
@@ -21,13 +21,13 @@ pub(crate) struct Left<'a> {
 }
 
 /// All rows of one saga, by service, in the order in which they were added.
-pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
+pub(crate) type RowsByService<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
 
 /// The entries of each step and key, each with its ordinal.
-type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
+type StepEntries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
 
-fn entries_of(rows: &[RecordedRow]) -> Entries<'_> {
-    let mut all = Entries::new();
+fn entries_of(rows: &[RecordedRow]) -> StepEntries<'_> {
+    let mut all = StepEntries::new();
     for row in rows {
         let entries = all.entry((&row.step, &row.key)).or_default();
         // The arrivals of a join share an entry. The first one counts.
@@ -138,7 +138,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
 }
 
 /// Steps that are undone out of order. Undos run in reverse: a later step of the saga is undone first.
-fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
+fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     let alone = |entries: &BTreeMap<Entry, i32>| entries.contains_key(&Entry::Aborted);
     let mut wrong = Vec::new();
     for saga in &part.sagas {
@@ -168,7 +168,7 @@ pub(crate) fn unfinished<'a>(
     part: &'a Part,
     rows: &[RecordedRow],
     has_call: impl Fn(&str, &str) -> bool,
-) -> Vec<Left<'a>> {
+) -> Vec<UnfinishedWork<'a>> {
     let all = entries_of(rows);
     let mut left = Vec::new();
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
@@ -205,7 +205,7 @@ pub(crate) fn unfinished<'a>(
         // A step that was done long ago is to be undone since its abort.
         let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at).chain(abort);
         let since = of_step.map(|row| row.recorded_at).max().unwrap_or_default();
-        left.push(Left { service: part.service, what, event_type: None, since });
+        left.push(UnfinishedWork { service: part.service, what, event_type: None, since });
     }
     left
 }
@@ -214,9 +214,9 @@ pub(crate) fn unfinished<'a>(
 /// acted and forgotten that, if the saga is old enough.
 pub(crate) fn not_acted_on<'a>(
     system: &'a System,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     may_be_forgotten: bool,
-) -> Vec<Left<'a>> {
+) -> Vec<UnfinishedWork<'a>> {
     let mut left = Vec::new();
     for by in &system.parts {
         let own = rows.get(by.service).map_or(&[][..], Vec::as_slice);
@@ -228,7 +228,7 @@ pub(crate) fn not_acted_on<'a>(
                     continue;
                 }
                 if !part.sagas.iter().all(|saga| has_acted(part, saga, event_type, theirs)) {
-                    left.push(Left {
+                    left.push(UnfinishedWork {
                         service: part.service,
                         what: format!("has not acted on {event_type}"),
                         event_type: Some(event_type.to_owned()),
@@ -269,7 +269,7 @@ pub(crate) fn is_aborted(part: &Part, rows: &[RecordedRow]) -> bool {
 
 /// A saga that its owner has begun and not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Undecided<'a> {
+pub(crate) struct UndecidedSaga<'a> {
     pub(crate) owner: &'a str,
     /// The events on which the owner would decide it, and which have not come.
     pub(crate) expected: Vec<&'a EventType>,
@@ -295,7 +295,7 @@ fn unversioned(event: &str) -> &str {
 
 /// Returns the sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without
 /// a decision ends when nothing is left to do.
-pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecided<'a>> {
+pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<UndecidedSaga<'a>> {
     let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
     };
@@ -318,7 +318,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
         let expected = decisions.flat_map(|step| &step.on);
         let expected = expected.chain(&saga.aborts_on).filter(|event| !arrived(event)).collect();
         let since = rows.iter().map(|row| row.recorded_at).max().unwrap_or_default();
-        undecided.push(Undecided { owner: part.service, expected, since });
+        undecided.push(UndecidedSaga { owner: part.service, expected, since });
     }
     undecided
 }

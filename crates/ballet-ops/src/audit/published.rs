@@ -8,9 +8,9 @@ use ballet_store::deadlines;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{self, Rows, undecided};
+use crate::audit::ledger::{self, RowsByService, undecided};
 use crate::audit::window::next_window;
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::words::counted;
 
 /// The differences between the ledgers of all services and a record of all published events.
@@ -39,7 +39,7 @@ pub async fn compare(
         let options = options.map_err(|error| format!("the database of {service}: {error}"))?;
         known.push((service.clone(), options));
     }
-    let mut sources = Sources::open(&known).await;
+    let mut sources = ServiceDatabases::open(&known).await;
     let compared = compare_all(system, &mut sources, published).await;
     let away = sources.why_away();
     sources.close().await;
@@ -48,11 +48,11 @@ pub async fn compare(
 
 async fn compare_all(
     system: &System,
-    sources: &mut Sources<'_>,
+    sources: &mut ServiceDatabases<'_>,
     published: impl Fn(Uuid, &str) -> usize,
 ) -> Compared {
     let (mut with_deadline, mut lost) = (HashSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         match answered(&[*options], deadlines::all(db)).await {
             Ok(all) => with_deadline.extend(all.into_iter().map(|(saga, _)| saga)),
             Err(why) => lost.push((*service, why)),
@@ -80,7 +80,7 @@ async fn compare_all(
 pub(crate) fn never_published(
     system: &System,
     saga: Uuid,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     published: impl Fn(&str) -> usize,
 ) -> Vec<String> {
     let mut missing = Vec::new();
@@ -105,7 +105,11 @@ pub(crate) fn never_published(
 }
 
 /// Returns the owners of a saga that is not decided.
-pub(crate) fn never_ending(system: &System, saga: Uuid, rows: &Rows<'_>) -> Vec<(Uuid, String)> {
+pub(crate) fn never_ending(
+    system: &System,
+    saga: Uuid,
+    rows: &RowsByService<'_>,
+) -> Vec<(Uuid, String)> {
     let parts = system.parts.iter();
     let undecided = parts.flat_map(|part| {
         let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);

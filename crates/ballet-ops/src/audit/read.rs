@@ -19,7 +19,7 @@ const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// The work that one service has not done yet.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pending {
+pub(crate) struct PendingWork {
     pub(crate) calls: Vec<OpenCall>,
     /// The sagas that have compensations left, after an answer or after a person's intervention.
     pub(crate) compensations: Vec<Waiting>,
@@ -34,8 +34,8 @@ pub(crate) struct Pending {
 
 /// Reads the open calls, the compensations that are left, the unpublished events, and those that can never be
 /// published.
-pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
-    let mut pending = Pending { calls: open::list(db).await?, ..Pending::default() };
+pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::Error> {
+    let mut pending = PendingWork { calls: open::list(db).await?, ..PendingWork::default() };
     // After the calls: the transaction that closes one leaves the compensations.
     pending.compensations = solved::waiting(db).await?;
     for table in tables::present(db).await? {

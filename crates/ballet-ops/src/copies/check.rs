@@ -83,7 +83,7 @@ pub struct Check {
 }
 
 /// A version, and whether it removed the row.
-type State = (i64, bool);
+type VersionState = (i64, bool);
 
 impl Check {
     /// Compares the reader's copy of an entity with the owner's. Returns `None` if the owner does not
@@ -196,7 +196,11 @@ impl Check {
 }
 
 /// Compares a row with its source. `first` is the owner's version at the first check.
-fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> Option<Kind> {
+fn difference(
+    copy: Option<VersionState>,
+    owner: Option<VersionState>,
+    first: Option<i64>,
+) -> Option<Kind> {
     let (owned, owner_removed) = match (copy, owner) {
         (None, None) => return None,
         (Some(_), None) => return Some(Kind::Unknown),
@@ -217,7 +221,7 @@ fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> 
     }
 }
 
-fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, State> {
+fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, VersionState> {
     rows.into_iter().map(|(id, version, removed)| (id, (version, removed))).collect()
 }
 

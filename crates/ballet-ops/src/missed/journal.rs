@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
 use crate::redrive::error::RedriveError;
-use crate::redrive::run::Run;
+use crate::redrive::run::ToolRun;
 
 /// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
@@ -34,12 +34,12 @@ pub struct Journal {
     pub(super) part: Part,
     events: KnownEvents,
     pub(super) since: Timestamp,
-    pub(super) memory: Memory,
+    pub(super) memory: FailureRecord,
 }
 
 /// How far a service's record of its failed messages can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Memory {
+pub(super) enum FailureRecord {
     /// It is up to date: each message is tried again, or its dead letter waits.
     True,
     /// It is from a backup: each message may have been handled since.
@@ -47,7 +47,7 @@ pub(super) enum Memory {
 }
 
 /// An entry of the journal that matters to the service.
-pub(super) enum Entry {
+pub(super) enum ServiceEntry {
     /// An event that the service consumes.
     Event(MessageId, Box<Delivery>),
     /// The service could not handle the message, or a person has edited its dead letter.
@@ -62,14 +62,14 @@ impl Journal {
     /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since, memory: Memory::True }
+        Self { broker, part, events, since, memory: FailureRecord::True }
     }
 
     /// Marks the service's database as restored: the messages that it was about to try again may have been handled
     /// since the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
-        Self { memory: Memory::Restored, ..self }
+        Self { memory: FailureRecord::Restored, ..self }
     }
 
     /// The name of the service.
@@ -79,7 +79,7 @@ impl Journal {
     }
 
     /// Writes a note that ends the reading. It tells who searched the journal, when and why.
-    pub(super) async fn mark(&self, run: &Run) -> Result<(), RedriveError> {
+    pub(super) async fn mark(&self, run: &ToolRun) -> Result<(), RedriveError> {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {
             let mut confirms = session.confirms().await?;
@@ -103,14 +103,14 @@ impl Journal {
 
     /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
     /// no reader in an earlier reading.
-    pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> Entries<'_> {
+    pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> ServiceEntries<'_> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
         let second = self.since.as_second().saturating_sub(SKEW);
         let seconds = u64::try_from(second).unwrap_or_default();
         let start = StreamStart::Time(seconds);
         let records = Records::new(Arc::clone(&self.broker), start, unreadable);
-        Entries { journal: self, records }
+        ServiceEntries { journal: self, records }
     }
 
     /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
@@ -130,14 +130,17 @@ impl fmt::Debug for Journal {
 }
 
 /// The entries of the journal, as they are read.
-pub(super) struct Entries<'a> {
+pub(super) struct ServiceEntries<'a> {
     journal: &'a Journal,
     records: Records,
 }
 
-impl Entries<'_> {
+impl ServiceEntries<'_> {
     /// Returns the next entry that matters to the service; `None` at the note of this run.
-    pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
+    pub(super) async fn next(
+        &mut self,
+        run: &ToolRun,
+    ) -> Result<Option<ServiceEntry>, RedriveError> {
         let Journal { part, events, .. } = self.journal;
         loop {
             let next = timeout(SILENCE, self.records.attempt()).await;
@@ -147,21 +150,21 @@ impl Entries<'_> {
                 // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
                 if Envelope::type_of(&incoming(&delivery), events).is_some() {
                     let id = message_id(&delivery);
-                    return Ok(Some(Entry::Event(id, Box::new(delivery))));
+                    return Ok(Some(ServiceEntry::Event(id, Box::new(delivery))));
                 }
             } else if delivery.exchange == DEAD {
                 if delivery.routing_key == part.service {
                     let dead_letter = DeadLetter::read(part.service, delivery);
-                    return Ok(Some(Entry::Dead(Box::new(dead_letter))));
+                    return Ok(Some(ServiceEntry::Dead(Box::new(dead_letter))));
                 }
                 if delivery.routing_key.strip_prefix("redriven.") == Some(part.service)
                     && text_header(&delivery.properties, ORIGINAL_MESSAGE_ID).is_none()
                 {
-                    return Ok(Some(Entry::Redriven(message_id(&delivery))));
+                    return Ok(Some(ServiceEntry::Redriven(message_id(&delivery))));
                 }
                 if delivery.routing_key.strip_prefix("discarded.") == Some(part.service) {
                     let dead_letter = DeadLetter::read(part.service, delivery);
-                    return Ok(Some(Entry::Discarded(Box::new(dead_letter))));
+                    return Ok(Some(ServiceEntry::Discarded(Box::new(dead_letter))));
                 }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
                 if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
@@ -179,25 +182,28 @@ impl Entries<'_> {
 }
 
 /// The messages to send: the event of an id or, if a person has edited it, the dead letter with its body.
-pub(super) type Wanted = HashMap<MessageId, Option<Identity>>;
+pub(super) type WantedMessages = HashMap<MessageId, Option<Identity>>;
 
 /// Returns the message of the entry, if it is wanted and new.
 pub(super) fn wanted(
     service: &str,
-    wanted: &Wanted,
+    wanted: &WantedMessages,
     seen: &mut HashSet<MessageId>,
-    entry: Entry,
+    entry: ServiceEntry,
 ) -> Option<DeadLetter> {
     let message = match entry {
-        Entry::Event(id, delivery) if wanted.get(&id) == Some(&None) => {
+        ServiceEntry::Event(id, delivery) if wanted.get(&id) == Some(&None) => {
             DeadLetter::missed(service, id, *delivery)
         }
-        Entry::Dead(dead_letter)
+        ServiceEntry::Dead(dead_letter)
             if wanted.get(&dead_letter.id) == Some(&Some(dead_letter.identity())) =>
         {
             *dead_letter
         }
-        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) | Entry::Discarded(_) => {
+        ServiceEntry::Event(..)
+        | ServiceEntry::Dead(_)
+        | ServiceEntry::Redriven(_)
+        | ServiceEntry::Discarded(_) => {
             return None;
         }
     };

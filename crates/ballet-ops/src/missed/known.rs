@@ -11,7 +11,7 @@ use ballet_store::outbox::unsent_copies;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::missed::journal::Memory;
+use crate::missed::journal::FailureRecord;
 use crate::redrive::dead_letter::DeadLetter;
 
 /// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
@@ -23,11 +23,11 @@ const LATE: i32 = 10;
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
-    memory: Memory,
+    memory: FailureRecord,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let mut known = handled(&mut *db, &ids).await?;
-    if memory == Memory::True {
+    if memory == FailureRecord::True {
         known.extend(failures::tried_again(db, &ids, LATE).await?);
     }
     Ok(known)

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
-use crate::missed::journal::{Entry, Journal, Memory};
+use crate::missed::journal::{FailureRecord, Journal, ServiceEntry};
 use crate::missed::known::{known, unsent};
 use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
 use crate::redrive::error::RedriveError;
@@ -22,7 +22,7 @@ use crate::redrive::notes::touched;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::Run;
+use crate::redrive::run::ToolRun;
 
 /// The number of events that are looked up in the inbox at a time.
 const LOOK_UP: usize = 1_000;
@@ -51,9 +51,9 @@ pub struct Missed {
     /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
     /// as missed, and [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    memory: Memory,
+    memory: FailureRecord,
     /// The run that wrote the note at which the search ended.
-    pub(super) run: Run,
+    pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
     pub searched: u64,
     /// The number of events that the service would refuse, because their ids are older than its
@@ -140,7 +140,7 @@ pub async fn search(
     floor: Timestamp,
     patience: Duration,
 ) -> Result<Missed, RedriveError> {
-    let run = Run::new(options, floor);
+    let run = ToolRun::new(options, floor);
     // Before the note: a copy that has left the table by now is in the journal before the note.
     let unsent = unsent(inbox, journal.service()).await?;
     journal.mark(&run).await?;
@@ -157,7 +157,7 @@ pub async fn search(
         }
     };
     // In a restored database these are old, too: the journal tells their fate.
-    if journal.memory == Memory::True {
+    if journal.memory == FailureRecord::True {
         search.missed.events.retain(|id, _| !unsent.contains(id));
     }
     if !search.missed.events.is_empty() {
@@ -172,25 +172,25 @@ pub async fn search(
 
 async fn read(
     journal: &Journal,
-    run: &Run,
+    run: &ToolRun,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
-) -> Result<Search, RedriveError> {
-    let mut search = Search::of(run, journal.memory);
+) -> Result<JournalSearch, RedriveError> {
+    let mut search = JournalSearch::of(run, journal.memory);
     search.missed.journal_begins = journal.begins().await?;
     let mut entries = journal.open(BTreeSet::new());
     while let Some(entry) = entries.next(run).await? {
         match entry {
-            Entry::Dead(dead_letter) => search.died(&dead_letter),
+            ServiceEntry::Dead(dead_letter) => search.died(&dead_letter),
             // The inbox knows whether it was handled then.
-            Entry::Redriven(id) => {
+            ServiceEntry::Redriven(id) => {
                 search.dead.remove(&id);
                 search.discarded.remove(&id);
             }
-            Entry::Discarded(letter) => {
+            ServiceEntry::Discarded(letter) => {
                 search.discarded.insert(letter.id, discard(&letter));
             }
-            Entry::Event(id, delivery) => {
+            ServiceEntry::Event(id, delivery) => {
                 search.discarded.remove(&id);
                 search.add(id, &delivery);
                 progress(search.missed.searched);
@@ -210,7 +210,7 @@ async fn read(
 /// user may know it.
 async fn wait_for_the_service(
     journal: &Journal,
-    search: &mut Search,
+    search: &mut JournalSearch,
     inbox: &mut PgConnection,
     patience: Duration,
 ) -> Result<Option<u64>, RedriveError> {
@@ -232,7 +232,7 @@ async fn wait_for_the_service(
     Ok(waited.map(u64::from))
 }
 
-struct Search {
+struct JournalSearch {
     /// The events that are missed, as known so far.
     missed: Missed,
     /// The events that were read, and not yet looked up.
@@ -244,8 +244,8 @@ struct Search {
     quiet: u32,
 }
 
-impl Search {
-    fn of(run: &Run, memory: Memory) -> Self {
+impl JournalSearch {
+    fn of(run: &ToolRun, memory: FailureRecord) -> Self {
         let missed = Missed {
             events: HashMap::new(),
             edited: HashMap::new(),
@@ -297,7 +297,7 @@ impl Search {
     /// it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
         let Self { missed, dead, discarded, .. } = self;
-        let is_restored = missed.memory == Memory::Restored && !discarded.is_empty();
+        let is_restored = missed.memory == FailureRecord::Restored && !discarded.is_empty();
         if is_restored || missed.events.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
             let mut there = HashSet::new();
@@ -325,7 +325,7 @@ impl Search {
         service: &str,
     ) -> Result<(), sqlx::Error> {
         let Missed { events, memory, .. } = &mut self.missed;
-        if *memory == Memory::True {
+        if *memory == FailureRecord::True {
             for id in unsent(inbox, service).await? {
                 events.remove(&id);
             }

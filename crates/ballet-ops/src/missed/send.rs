@@ -9,16 +9,16 @@ use ballet_core::MessageId;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 
-use crate::missed::journal::{Entries, Journal, Wanted, wanted};
+use crate::missed::journal::{Journal, ServiceEntries, WantedMessages, wanted};
 use crate::missed::search::Missed;
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
-use crate::redrive::reader::Reading;
-use crate::redrive::run::Run;
-use crate::redrive::source::Source;
+use crate::redrive::reader::LetterReading;
+use crate::redrive::run::ToolRun;
+use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
 
 /// The number of messages that are read ahead.
@@ -35,15 +35,15 @@ pub async fn send(
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
     let wanted = missed.events.keys().map(|id| (*id, missed.edited.get(id).copied()));
-    let events = Events {
+    let events = MissedSource {
         journal: journal.clone(),
         run: missed.run.clone(),
         wanted: Arc::new(wanted.collect()),
         unreadable: missed.unreadable.clone(),
     };
-    let mut send = Send {
+    let mut send = SendMissed {
         left: events.wanted.keys().copied().collect(),
-        run: Run::new(options, missed.run.floor),
+        run: ToolRun::new(options, missed.run.floor),
         journal,
         summary: Summary::default(),
     };
@@ -52,14 +52,14 @@ pub async fn send(
 }
 
 /// The events of the journal that were missed.
-struct Events {
+struct MissedSource {
     journal: Journal,
-    run: Run,
-    wanted: Arc<Wanted>,
+    run: ToolRun,
+    wanted: Arc<WantedMessages>,
     unreadable: BTreeSet<u64>,
 }
 
-impl Source for Events {
+impl MessageSource for MissedSource {
     fn service(&self) -> &str {
         self.journal.service()
     }
@@ -78,7 +78,7 @@ impl Source for Events {
         None
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> LetterReading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
         let (journal, run) = (self.journal.clone(), self.run.clone());
         let wanted = Arc::clone(&self.wanted);
@@ -91,7 +91,7 @@ impl Source for Events {
                 sender.send(Err(error)).await.ok();
             }
         });
-        Reading::of(events, task)
+        LetterReading::of(events, task)
     }
 
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
@@ -107,10 +107,10 @@ impl Source for Events {
 type Sender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
 
 async fn forward(
-    mut entries: Entries<'_>,
+    mut entries: ServiceEntries<'_>,
     service: &str,
-    run: &Run,
-    ids: &Wanted,
+    run: &ToolRun,
+    ids: &WantedMessages,
     sender: &Sender,
 ) -> Result<(), RedriveError> {
     let mut seen = HashSet::new();
@@ -131,14 +131,14 @@ async fn forward(
 }
 
 /// Sends each event, and remembers the events that the broker has confirmed.
-struct Send<'a> {
+struct SendMissed<'a> {
     left: HashSet<MessageId>,
-    run: Run,
+    run: ToolRun,
     journal: &'a Journal,
     summary: Summary,
 }
 
-impl Action for Send<'_> {
+impl PassAction for SendMissed<'_> {
     fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
         let is_left = self.left.contains(&event.id);
         is_left.then(|| self.run.redriven(event, Some(&self.journal.part)))

@@ -8,7 +8,7 @@ use crate::redrive::options::RedriveOptions;
 use crate::redrive::summary::Summary;
 
 /// The action of a pass on the dead letters that it reads.
-pub(crate) trait Action: Send {
+pub(crate) trait PassAction: Send {
     /// Returns the messages that replace this dead letter; `None` leaves it in the queue.
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>>;
 

@@ -14,7 +14,7 @@ use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::death::Death;
+use crate::redrive::death::BrokerDeath;
 use crate::redrive::note::Note;
 
 /// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool
@@ -66,7 +66,7 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     pub(crate) fn read(service: &str, delivery: Delivery) -> Self {
-        let death = Death::read(&delivery.properties);
+        let death = BrokerDeath::read(&delivery.properties);
         let text = |name: &str| text_header(&delivery.properties, name).map(str::to_owned);
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);

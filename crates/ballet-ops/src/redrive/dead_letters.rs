@@ -19,12 +19,12 @@ use crate::redrive::outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::Plan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::replace::{Replace, Replacement};
-use crate::redrive::resend::Resend;
-use crate::redrive::run::Run;
+use crate::redrive::replace::{ReplaceAction, Replacement};
+use crate::redrive::resend::ResendAction;
+use crate::redrive::run::ToolRun;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
-use crate::redrive::watcher::Watcher;
+use crate::redrive::watcher::OutcomeWatcher;
 
 /// The dead letters of one service.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl DeadLetters {
     ) -> Result<SentBack, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = Resend::canaries(plan, options, ids);
+        let mut resend = ResendAction::canaries(plan, options, ids);
         let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, options).await;
         let (summary, sent) = resend.into_parts();
         let mut sent_back = SentBack::ended(summary, ended);
@@ -148,9 +148,9 @@ impl DeadLetters {
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         sent: &SentIds,
-    ) -> Result<Watcher, RedriveError> {
+    ) -> Result<OutcomeWatcher, RedriveError> {
         let (broker, service) = (&self.queue.broker, self.service());
-        Watcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
+        OutcomeWatcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
     }
 
     /// Sends the dead letters of the plan back, except those of groups that are left out.
@@ -163,7 +163,7 @@ impl DeadLetters {
         plan: &Plan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut resend = Resend::all(plan, options, SentIds::default());
+        let mut resend = ResendAction::all(plan, options, SentIds::default());
         let stopped = passes::run(&self.queue, &mut resend, options.pace(), options).await?;
         let (summary, _) = resend.into_parts();
         Ok(Summary { stopped, ..summary })
@@ -181,7 +181,7 @@ impl DeadLetters {
     ) -> Result<SentBack, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = Resend::all(plan, options, ids.clone());
+        let mut resend = ResendAction::all(plan, options, ids.clone());
         let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
         let (summary, _) = resend.into_parts();
         // After a failure some messages may not have been sent, so nobody waits for them.
@@ -205,7 +205,7 @@ impl DeadLetters {
         body: Bytes,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let replacement = |run: &Run, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
+        let replacement = |run: &ToolRun, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
         self.replace(plan, options, &replacement, None, false).await
     }
 
@@ -220,7 +220,7 @@ impl DeadLetters {
         archive: &mut Lines,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        self.replace(plan, options, &Run::discarded, Some(archive), true).await
+        self.replace(plan, options, &ToolRun::discarded, Some(archive), true).await
     }
 
     async fn replace<'a>(
@@ -231,7 +231,7 @@ impl DeadLetters {
         archive: Option<&'a mut Lines>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
-        let mut replace = Replace::new(plan, options, replacement, archive, retires);
+        let mut replace = ReplaceAction::new(plan, options, replacement, archive, retires);
         let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, options).await?;
         Ok(Summary { stopped, ..replace.into_summary() })
     }

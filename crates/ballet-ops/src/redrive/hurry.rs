@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::Run;
+use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
 
 /// On the default exchange the routing key is the name of a queue.
@@ -64,8 +64,8 @@ impl Waiting {
         broker: &Arc<dyn Broker>,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let (run, summary) = (Run::new(options, Timestamp::MIN), Summary::default());
-        let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary };
+        let (run, summary) = (ToolRun::new(options, Timestamp::MIN), Summary::default());
+        let mut hurry = HurryAction { waiting: self, run, moved: HashSet::new(), summary };
         // In this order: a message that fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
             let queue = DeadQueue::of_retries(broker, queue);
@@ -107,15 +107,15 @@ impl Waiting {
     }
 }
 
-struct Hurry<'a> {
+struct HurryAction<'a> {
     waiting: &'a Waiting,
-    run: Run,
+    run: ToolRun,
     /// The messages that were moved: one that fails and waits again is not moved in circles.
     moved: HashSet<MessageId>,
     summary: Summary,
 }
 
-impl Action for Hurry<'_> {
+impl PassAction for HurryAction<'_> {
     fn replacements(&mut self, message: &DeadLetter) -> Option<Vec<Publish>> {
         if !self.waiting.matches(message) || !self.moved.insert(message.id) {
             return None;

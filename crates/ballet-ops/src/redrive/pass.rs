@@ -13,11 +13,11 @@ use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, Stop, stopped};
-use crate::redrive::reader::Reading;
+use crate::redrive::reader::LetterReading;
 
 /// The most dead letters whose replacements are unconfirmed.
 const IN_FLIGHT: usize = 256;
@@ -28,7 +28,7 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// The way in which a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum PassEnd {
     /// The queue was read to its end.
     Read,
     /// The time for one pass is up. There may be more.
@@ -38,7 +38,7 @@ pub(crate) enum End {
 }
 
 /// A dead letter whose replacement is not yet confirmed.
-struct InFlight {
+struct UnconfirmedLetter {
     dead_letter: DeadLetter,
     /// The number of its messages without a confirm.
     unconfirmed: usize,
@@ -49,11 +49,11 @@ pub(crate) struct Pass<'a> {
     session: Arc<dyn Session>,
     service: String,
     confirms: Confirms,
-    action: &'a mut dyn Action,
+    action: &'a mut dyn PassAction,
     options: &'a RedriveOptions<'a>,
     /// The time between two dead letters.
     pace: Duration,
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: HashMap<u64, UnconfirmedLetter>,
     /// The dead letter to which a published message belongs, by the message's number.
     published: HashMap<u64, u64>,
     /// The number of dead letters replaced so far. It numbers the last one.
@@ -70,7 +70,7 @@ impl<'a> Pass<'a> {
     pub(crate) async fn open(
         session: Arc<dyn Session>,
         service: &str,
-        action: &'a mut dyn Action,
+        action: &'a mut dyn PassAction,
         options: &'a RedriveOptions<'a>,
         pace: Duration,
         removed_before: &'a HashSet<Identity>,
@@ -104,10 +104,10 @@ impl<'a> Pass<'a> {
 
     pub(crate) async fn run(
         &mut self,
-        reading: &mut Reading,
+        reading: &mut LetterReading,
         longest: Option<Duration>,
         stop: &mut Stop,
-    ) -> Result<End, RedriveError> {
+    ) -> Result<PassEnd, RedriveError> {
         let begun = Instant::now();
         let mut next_at = begun;
         let end = loop {
@@ -115,14 +115,14 @@ impl<'a> Pass<'a> {
             let due = next_at <= Instant::now();
             tokio::select! {
                 biased;
-                () = stopped(stop) => break End::Stopped,
+                () = stopped(stop) => break PassEnd::Stopped,
                 confirms = self.confirms.next(), if !self.published.is_empty() => {
                     self.confirmed(confirms).await?;
                 }
-                () = time_up(begun, longest) => break End::TimeUp,
+                () = time_up(begun, longest) => break PassEnd::TimeUp,
                 () = sleep_until(next_at), if has_room && !due => {}
                 next = reading.next(), if has_room && due => match next {
-                    None => break End::Read,
+                    None => break PassEnd::Read,
                     Some(Ok(dead_letter)) if self.removed_before.contains(&dead_letter.identity()) => {
                         // Its acknowledgement was lost.
                         dead_letter.remove().await?;
@@ -153,7 +153,7 @@ impl<'a> Pass<'a> {
         let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
         self.replaced += 1;
         let replaced = self.replaced;
-        let mut in_flight = InFlight { dead_letter, unconfirmed: 0, failure: None };
+        let mut in_flight = UnconfirmedLetter { dead_letter, unconfirmed: 0, failure: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
             match self.session.publish(message) {

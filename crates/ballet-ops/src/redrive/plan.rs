@@ -18,7 +18,7 @@ pub struct Plan {
     identities: HashSet<Identity>,
     /// The sagas of the dead letters.
     sagas: HashSet<String>,
-    canaries: HashMap<GroupKey, Candidate>,
+    canaries: HashMap<GroupKey, CanaryCandidate>,
     /// The groups whose canaries were not handled.
     held_back: HashSet<GroupKey>,
     forged: u64,
@@ -30,7 +30,7 @@ pub struct Plan {
 
 /// A dead letter that may go before the others of its group.
 #[derive(Debug, Clone)]
-struct Candidate {
+struct CanaryCandidate {
     identity: Identity,
     saga: Option<String>,
     is_remembered: bool,
@@ -69,14 +69,14 @@ impl Plan {
     }
 
     fn consider(&mut self, group: GroupKey, dead_letter: &DeadLetter) {
-        let rank = |one: &Candidate| (one.is_remembered, one.is_ripe);
+        let rank = |one: &CanaryCandidate| (one.is_remembered, one.is_ripe);
         let chosen = self.canaries.get(&group).map(rank);
         if chosen == Some((true, true)) {
             return;
         }
         let saga = dead_letter.saga.clone();
         let died_before = saga.as_ref().is_some_and(|saga| self.sagas.contains(saga));
-        let candidate = Candidate {
+        let candidate = CanaryCandidate {
             identity: dead_letter.identity(),
             is_remembered: !self.is_forgotten(dead_letter),
             is_ripe: !died_before || self.canaries.values().any(|one| one.saga == saga),

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::{self, Reading};
-use crate::redrive::source::{LONGEST_PASS, Source};
+use crate::redrive::reader::{self, LetterReading};
+use crate::redrive::source::{LONGEST_PASS, MessageSource};
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet dead letters";
@@ -46,7 +46,7 @@ pub(crate) struct DeadQueue {
     is_of_retries: bool,
 }
 
-impl Source for DeadQueue {
+impl MessageSource for DeadQueue {
     fn service(&self) -> &str {
         &self.service
     }
@@ -63,7 +63,7 @@ impl Source for DeadQueue {
         Some(if self.is_of_retries { LONGEST_PASS_OF_RETRIES } else { LONGEST_PASS })
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> LetterReading {
         reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
     }
 

@@ -34,13 +34,13 @@ const QUIET: Duration = Duration::from_millis(100);
 const READ_AHEAD: usize = 100;
 
 /// The dead letters of a running reader. They are held until this is closed or dropped.
-pub(crate) struct Reading {
+pub(crate) struct LetterReading {
     dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
     task: JoinHandle<()>,
     held: oneshot::Sender<()>,
 }
 
-impl Reading {
+impl LetterReading {
     /// Makes one of dead letters that another task reads.
     pub(crate) fn of(
         dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
@@ -74,11 +74,11 @@ pub(crate) fn read(
     service: String,
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
-) -> Reading {
+) -> LetterReading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader {
+        let mut reader = QueueReader {
             broker,
             service,
             queue,
@@ -92,7 +92,7 @@ pub(crate) fn read(
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error.into())).await.ok();
         }
-        let Reader { sender, windows, connections, .. } = reader;
+        let QueueReader { sender, windows, connections, .. } = reader;
         drop(sender);
         released.await.ok();
         // One after the other, so that the dead letters return in their order.
@@ -100,10 +100,10 @@ pub(crate) fn read(
             session.close().await;
         }
     });
-    Reading { dead_letters, task, held }
+    LetterReading { dead_letters, task, held }
 }
 
-struct Reader {
+struct QueueReader {
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
@@ -116,7 +116,7 @@ struct Reader {
     windows: Vec<Arc<dyn Session>>,
 }
 
-impl Reader {
+impl QueueReader {
     /// Opens one consumer after the other. Each holds one window of dead letters.
     async fn run(&mut self) -> Result<(), BrokerError> {
         let queue = self.queue.clone();
@@ -217,7 +217,7 @@ mod tests {
             });
         }
         let (sender, mut dead_letters) = mpsc::channel(350);
-        let mut reader = Reader {
+        let mut reader = QueueReader {
             broker: Arc::new(broker.clone()),
             service: "hotel".to_owned(),
             queue: QUEUE.to_owned(),

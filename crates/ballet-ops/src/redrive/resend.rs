@@ -6,12 +6,12 @@ use ballet_amqp::{Publish, ShortString};
 use ballet_core::MessageId;
 use ballet_core::envelope::{Envelope, Incoming, Limits};
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::Plan;
-use crate::redrive::run::Run;
+use crate::redrive::run::ToolRun;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
 
@@ -26,9 +26,9 @@ pub(crate) struct SentCanary {
 }
 
 /// Sends the dead letters of a plan back to their service.
-pub(crate) struct Resend<'a> {
+pub(crate) struct ResendAction<'a> {
     plan: &'a Plan,
-    run: Run,
+    run: ToolRun,
     beyond_memory: bool,
     /// Whether only one of each group is sent.
     canaries_only: bool,
@@ -41,12 +41,12 @@ pub(crate) struct Resend<'a> {
     summary: Summary,
 }
 
-impl<'a> Resend<'a> {
+impl<'a> ResendAction<'a> {
     /// Sends all dead letters of the plan, except those of groups that are held back. It adds the ids to `sent`.
     pub(crate) fn all(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
         Self {
             plan,
-            run: Run::new(options, plan.floor()),
+            run: ToolRun::new(options, plan.floor()),
             beyond_memory: options.beyond_memory,
             canaries_only: false,
             canaries: HashMap::new(),
@@ -74,7 +74,7 @@ impl<'a> Resend<'a> {
     }
 }
 
-impl Action for Resend<'_> {
+impl PassAction for ResendAction<'_> {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         let group = self.plan.groups().key(dead_letter);
         // A message that this run has sent and that died again is not sent in circles.
@@ -154,7 +154,7 @@ mod tests {
         let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
         forged.iter().chain(&others).for_each(|one| plan.add(one));
         let (options, sent) = (RedriveOptions::plain(), SentIds::default());
-        let mut resend = Resend::all(&plan, &options, sent.clone());
+        let mut resend = ResendAction::all(&plan, &options, sent.clone());
         // Several passes.
         for _ in 0..3 {
             assert!(forged.iter().all(|one| resend.replacements(one).is_none()));

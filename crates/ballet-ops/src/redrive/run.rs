@@ -27,14 +27,14 @@ const LONGEST_WHY: usize = 500;
 
 /// One run of a tool: its id, its note, and the bound below which ids are too old for the inbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct ToolRun {
     pub(crate) id: Uuid,
     pub(crate) note: Note,
     /// The inbox does not know ids from before this time.
     pub(crate) floor: Timestamp,
 }
 
-impl Run {
+impl ToolRun {
     pub(crate) fn new(options: &RedriveOptions<'_>, floor: Timestamp) -> Self {
         Self { id: options.run_id, note: options.note.clone(), floor }
     }

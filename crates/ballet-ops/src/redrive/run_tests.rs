@@ -20,10 +20,10 @@ fn dead_letter(
     DeadLetter::read("hotel", Delivery { body: body.as_bytes().to_vec(), ..delivery })
 }
 
-fn run() -> Run {
+fn run() -> ToolRun {
     let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
     let note = Note { by: "ada".to_owned(), why: Some("mended".to_owned()), at };
-    Run { id: Uuid::from_u128(7), note, floor: "2025-12-25T00:00:00Z".parse().expect("a time") }
+    ToolRun { id: Uuid::from_u128(7), note, floor: "2025-12-25T00:00:00Z".parse().expect("a time") }
 }
 
 fn header<'a>(message: &'a Publish, name: &str) -> Option<&'a str> {
@@ -91,7 +91,7 @@ fn an_id_that_is_too_old_is_replaced_always_by_the_same_one() {
     let mut first = run().redriven(&dead_letter(old(), &[], "{}"), None);
     let first = first.pop().expect("a message");
     let mut other =
-        Run { id: Uuid::from_u128(8), ..run() }.redriven(&dead_letter(old(), &[], "[]"), None);
+        ToolRun { id: Uuid::from_u128(8), ..run() }.redriven(&dead_letter(old(), &[], "[]"), None);
     let other = other.pop().expect("a message");
     assert_eq!(new_id(&first), new_id(&other));
     assert_ne!(new_id(&first).as_str(), OLD);

@@ -6,14 +6,14 @@ use std::time::Duration;
 use ballet_amqp::Session;
 
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::Reading;
+use crate::redrive::reader::LetterReading;
 
 /// The longest time that a dead letter is held. RabbitMQ closes a channel whose message is unacknowledged for 30
 /// minutes.
 pub(crate) const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 
 /// The source of a run's messages. A run may begin to read several times.
-pub(crate) trait Source: Sync {
+pub(crate) trait MessageSource: Sync {
     /// The service whose messages they are.
     fn service(&self) -> &str;
 
@@ -30,7 +30,7 @@ pub(crate) trait Source: Sync {
     }
 
     /// Begins to read.
-    fn read(&self) -> Reading;
+    fn read(&self) -> LetterReading;
 
     /// Waits until the messages that were read and stay can be read again.
     fn wait_until_returned(

@@ -10,24 +10,24 @@ use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{RETRIES, ROUTE};
 use jiff::Timestamp;
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::Filter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::run::Run;
+use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
 pub struct Unrouted {
     queue: DeadQueue,
-    consumers: Vec<Consumer>,
+    consumers: Vec<EventConsumer>,
 }
 
 /// A service, and the events that it consumes.
-struct Consumer {
+struct EventConsumer {
     part: Part,
     events: KnownEvents,
 }
@@ -37,7 +37,7 @@ impl Unrouted {
     pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
         let consumer = |part: Part| {
             let events = part.consumes().into_iter().collect();
-            Consumer { part, events }
+            EventConsumer { part, events }
         };
         let consumers = parts.into_iter().map(consumer).collect();
         Self { queue: DeadQueue::of_unrouted(broker), consumers }
@@ -81,10 +81,11 @@ impl Unrouted {
         })
     }
 
-    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &Consumer> {
+    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
         let (key, event_type) = (key_of(event), type_of(event));
         let may_be_sent = came_back(event) || event_type == key;
-        let may_have = move |one: &Consumer| may_be_sent || is_retry_of(one.part.service, event);
+        let may_have =
+            move |one: &EventConsumer| may_be_sent || is_retry_of(one.part.service, event);
         let consumers = self.consumers.iter();
         consumers.filter(move |one| may_have(one) && one.events.get(event_type).is_some())
     }
@@ -100,10 +101,10 @@ impl Unrouted {
         filter: &Filter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut route = Route {
+        let mut route = RouteAction {
             unrouted: self,
             filter,
-            run: Run::new(options, Timestamp::MIN),
+            run: ToolRun::new(options, Timestamp::MIN),
             summary: Summary::default(),
         };
         let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
@@ -148,19 +149,19 @@ fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
 }
 
 /// Sends each event to the services that consume it.
-struct Route<'a> {
+struct RouteAction<'a> {
     unrouted: &'a Unrouted,
     filter: &'a Filter,
-    run: Run,
+    run: ToolRun,
     summary: Summary,
 }
 
-impl Action for Route<'_> {
+impl PassAction for RouteAction<'_> {
     fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
         if !self.filter.matches(event) {
             return None;
         }
-        let send = |consumer: &Consumer| {
+        let send = |consumer: &EventConsumer| {
             let part = &consumer.part;
             self.run.redriven(&of_service(part.service, event), Some(part))
         };
@@ -226,7 +227,7 @@ mod tests {
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
             assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
-            let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
+            let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
                 let sent = run.redriven(&of_service("desk", &event), None);
                 let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
@@ -240,7 +241,7 @@ mod tests {
     fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
         let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];
         let paid = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, PAID)];
-        let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
+        let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
         for (event, exchange, key) in [
             (event(ROUTE, "desk", Some(RUNG), &first), EVENTS, RUNG),
             (event(ROUTE, "desk", Some(RUNG), &[]), ROUTE, "desk"),

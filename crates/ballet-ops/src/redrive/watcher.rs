@@ -30,7 +30,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Watches the journal, and the service's inbox if its database is known. If it cannot read them any more, outcomes
 /// stay unknown. That is no error: the messages are sent all the same.
-pub(crate) struct Watcher {
+pub(crate) struct OutcomeWatcher {
     sent: SentIds,
     /// The outcomes in the journal, as long as it can be read.
     journal: mpsc::UnboundedReceiver<(MessageId, RedriveOutcome)>,
@@ -38,7 +38,7 @@ pub(crate) struct Watcher {
     inbox: Option<PgConnection>,
 }
 
-impl Watcher {
+impl OutcomeWatcher {
     /// Reads the journal from now on, also while messages are sent: that may take hours, and RabbitMQ ends a channel
     /// that does not acknowledge for 30 minutes. Open it before the messages are sent. `part` are the service's
     /// declarations, if they are known.
@@ -58,7 +58,7 @@ impl Watcher {
             opened => opened,
         };
         let (found, journal) = mpsc::unbounded_channel();
-        let follower = Follower {
+        let follower = JournalFollower {
             service: service.to_owned(),
             foreign: foreign(part),
             run: options.run_id,
@@ -187,14 +187,14 @@ fn foreign(part: Option<&Part>) -> Vec<&'static str> {
 }
 
 /// Finds outcomes in the journal.
-struct Follower {
+struct JournalFollower {
     service: String,
     foreign: Vec<&'static str>,
     run: Uuid,
     sent: SentIds,
 }
 
-impl Follower {
+impl JournalFollower {
     /// Follows until the watcher is closed, or the journal cannot be read.
     async fn follow(
         self,
@@ -262,7 +262,7 @@ mod tests {
         let part = Part { service: "cart", publishes, ..Part::default() };
         let (sent, id) = (SentIds::default(), MessageId::derived_from_text("sent"));
         sent.add(id);
-        let follower = Follower {
+        let follower = JournalFollower {
             service: "cart".to_owned(),
             foreign: foreign(Some(&part)),
             run: Uuid::from_u128(7),

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::{Standing, declared};
+use crate::sagas::standing::{LedgerStep, declared};
 
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +110,7 @@ pub async fn answer(
     };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
-    let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
+    let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     let is_taken_back = standing.calling()?;
     let call = of_step(&mut transaction, saga.0, standing.at(), false).await;
     let Some(call) = call.map_err(|error| in_use(error, running()))? else {

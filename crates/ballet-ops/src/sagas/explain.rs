@@ -15,15 +15,17 @@ use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
+use crate::audit::ledger::{
+    RowsByService, UndecidedSaga, UnfinishedWork, not_acted_on, published, undecided, unfinished,
+};
 use crate::audit::read::discarded;
 use crate::sagas::saga_state::Wait;
-use crate::sagas::state::State;
+use crate::sagas::state::ServiceState;
 
 /// Explains sagas by the state of each service.
 pub(crate) struct Explainer<'a> {
     system: &'a System,
-    states: &'a BTreeMap<&'a str, State>,
+    states: &'a BTreeMap<&'a str, ServiceState>,
     /// By saga: the service and the failure.
     failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
@@ -39,7 +41,7 @@ pub(crate) struct Explainer<'a> {
 }
 
 impl<'a> Explainer<'a> {
-    pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, State>) -> Self {
+    pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, ServiceState>) -> Self {
         let mut explainer = Self {
             system,
             states,
@@ -102,8 +104,8 @@ impl<'a> Explainer<'a> {
     }
 
     /// Returns what a saga waits for, the oldest first.
-    pub(crate) fn waits(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
-        let mut left: Vec<Left<'_>> = Vec::new();
+    pub(crate) fn waits(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<Wait> {
+        let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
             let calls = || self.calls.get(&saga).into_iter().flatten();
@@ -149,11 +151,11 @@ impl<'a> Explainer<'a> {
     }
 
     /// Returns the decisions that have not come, although no service has anything left to do.
-    fn undecided(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
+    fn undecided(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<Wait> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
             let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
-            for Undecided { owner, mut expected, since } in undecided(part, own) {
+            for UndecidedSaga { owner, mut expected, since } in undecided(part, own) {
                 expected.retain(|event| self.may_come(event, part, rows));
                 let names: Vec<&str> = expected.iter().map(|event| event.name()).collect();
                 let mut what = match &names[..] {
@@ -172,7 +174,7 @@ impl<'a> Explainer<'a> {
 
     /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that
     /// step has ended with another event.
-    fn may_come(&self, event: &EventType, owner: &Part, rows: &Rows<'_>) -> bool {
+    fn may_come(&self, event: &EventType, owner: &Part, rows: &RowsByService<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
             |saga: &SagaPart| saga.versions_with(of(owner.service).map(|row| row.step.as_str()));
@@ -198,7 +200,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Returns the version under which each saga with this id runs, if that saga has several versions.
-    pub(crate) fn versions(&self, rows: &Rows<'_>) -> Vec<(&'static str, u32)> {
+    pub(crate) fn versions(&self, rows: &RowsByService<'_>) -> Vec<(&'static str, u32)> {
         let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
             let parts = self.system.parts.iter();
             let mut owned =
@@ -223,7 +225,7 @@ impl<'a> Explainer<'a> {
 
     /// Describes the events that nobody consumes, and that the publishers of the expected events published in their
     /// place.
-    fn instead(&self, expected: &[&EventType], rows: &Rows<'_>) -> Option<String> {
+    fn instead(&self, expected: &[&EventType], rows: &RowsByService<'_>) -> Option<String> {
         let parts = &self.system.parts;
         let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();
         let is_asked = |part: &&Part| expected.iter().any(|event| event.service() == part.service);
@@ -272,8 +274,8 @@ impl<'a> Explainer<'a> {
         Wait { event_type, ..wait }
     }
 
-    fn left(&self, saga: Uuid, left: Left<'_>) -> Wait {
-        let Left { service, what, event_type, since } = left;
+    fn left(&self, saga: Uuid, left: UnfinishedWork<'_>) -> Wait {
+        let UnfinishedWork { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
         let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
             (What::Message { event_type: failed, .. }, Some(event)) => failed == event,
@@ -329,7 +331,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Whether a service may have forgotten a saga.
-    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+    fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
         let since = self.now().map(|now| now - Limits::default().saga_window);

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 
 /// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
@@ -61,24 +61,24 @@ pub struct KeyedSagas {
 ///
 /// `databases` names each service with its database.
 pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
-    in_all(databases, Search::Key(key)).await
+    in_all(databases, SagaSearch::Key(key)).await
 }
 
 /// Finds the sagas whose ids end with these digits.
 ///
 /// `databases` names each service with its database.
 pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
-    in_all(databases, Search::Ending(&digits.to_lowercase())).await
+    in_all(databases, SagaSearch::Ending(&digits.to_lowercase())).await
 }
 
 /// A way to look for sagas.
 #[derive(Clone, Copy)]
-enum Search<'a> {
+enum SagaSearch<'a> {
     Key(&'a KeyIs),
     Ending(&'a str),
 }
 
-impl Search<'_> {
+impl SagaSearch<'_> {
     async fn find(self, db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
         match self {
             Self::Key(key) => of_ledger(db, key).await,
@@ -87,10 +87,10 @@ impl Search<'_> {
     }
 }
 
-async fn in_all(databases: &[(String, PgConnectOptions)], search: Search<'_>) -> KeyedSagas {
-    let mut sources = Sources::open(databases).await;
+async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>) -> KeyedSagas {
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         match answered(&[*options], search.find(db)).await {
             Ok(found) => sagas.extend(found),
             Err(why) => lost.push((*service, why)),

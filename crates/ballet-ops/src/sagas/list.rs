@@ -10,9 +10,9 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, is_aborted, published};
+use crate::audit::ledger::{RowsByService, is_aborted, published};
 use crate::audit::window::rows;
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
@@ -78,7 +78,7 @@ pub async fn list(
     databases: &[(String, PgConnectOptions)],
     wanted: &Wanted,
 ) -> ListedSagas {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
     let mut hindrances = hindrances(&states);
     hindrances.extend_from_slice(&wanted.hindrances);
@@ -88,7 +88,7 @@ pub async fn list(
         let ids = page(&mut sources, after, wanted).await;
         let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
-        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
+        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
             let one = stands(system, explainer, saga, rows, &hindrances);
             (one.state.is_open(), one)
         };
@@ -115,14 +115,18 @@ pub async fn list(
 }
 
 /// Reads the next ids of all services, in descending order.
-async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, wanted: &Wanted) -> Vec<Uuid> {
+async fn page(
+    sources: &mut ServiceDatabases<'_>,
+    after: Option<Uuid>,
+    wanted: &Wanted,
+) -> Vec<Uuid> {
     let value = wanted.value.as_deref();
     if let (Some(sagas), None) = (&wanted.sagas, value) {
         let comes = |saga: &&Uuid| after.is_none_or(|after| **saga < after);
         return sagas.iter().rev().filter(comes).take(usize::from(PAGE)).copied().collect();
     }
     let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         match answered(&[*options], ids_after(db, after, value)).await {
             Ok(found) => ids.extend(found),
             Err(why) => lost.push((*service, why)),
@@ -152,7 +156,7 @@ fn stands(
     system: &System,
     explainer: &Explainer<'_>,
     saga: Uuid,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     hindrances: &[Hindrance],
 ) -> ListedSaga {
     let waits = explainer.waits(saga, rows);

@@ -7,11 +7,11 @@ use ballet_core::System;
 use ballet_store::ledger::recorded::Sagas;
 use uuid::Uuid;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 use crate::audit::window::rows;
-use crate::databases::Sources;
+use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
-use crate::sagas::state::{State, states};
+use crate::sagas::state::{ServiceState, states};
 
 /// The most looks at a saga.
 pub(crate) const MOST: usize = 4;
@@ -22,14 +22,14 @@ pub(crate) const MOST: usize = 4;
 /// when the states were read. A saga with nothing left to do cannot have been read at two moments. A saga that moves on
 /// in each look is judged by the last.
 pub(crate) async fn judge<'a, T>(
-    sources: &mut Sources<'a>,
+    sources: &mut ServiceDatabases<'a>,
     system: &System,
-    first: &BTreeMap<&'a str, State>,
-    first_rows: BTreeMap<Uuid, Rows<'a>>,
-    judge: impl Fn(&Explainer<'_>, Uuid, &Rows<'a>) -> (bool, T),
+    first: &BTreeMap<&'a str, ServiceState>,
+    first_rows: BTreeMap<Uuid, RowsByService<'a>>,
+    judge: impl Fn(&Explainer<'_>, Uuid, &RowsByService<'a>) -> (bool, T),
 ) -> BTreeMap<Uuid, T> {
     let mut judged = BTreeMap::new();
-    let mut latest: Option<BTreeMap<&'a str, State>> = None;
+    let mut latest: Option<BTreeMap<&'a str, ServiceState>> = None;
     // Each saga with whether its rows are the same as in the look before.
     let mut seen: Vec<_> =
         first_rows.into_iter().map(|(saga, of_saga)| (saga, of_saga, false)).collect();

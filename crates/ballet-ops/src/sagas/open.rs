@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 use crate::audit::window::next_window;
-use crate::databases::Sources;
+use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
@@ -49,7 +49,7 @@ pub async fn open(
     databases: &[(String, PgConnectOptions)],
     older_than: SignedDuration,
 ) -> OpenSagas {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
     let hindrances = hindrances(&states);
     let explainer = Explainer::new(system, &states);
@@ -57,7 +57,7 @@ pub async fn open(
     let mut without_rows = explainer.known();
     let mut sagas = Vec::new();
     let mut after = None;
-    let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
+    let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
         let open = explained(explainer, saga, rows);
         (open.is_some(), open)
     };
@@ -72,7 +72,7 @@ pub async fn open(
         after = upper;
     }
     // Their messages failed before any step.
-    let without_rows = without_rows.into_iter().map(|saga| (saga, Rows::new())).collect();
+    let without_rows = without_rows.into_iter().map(|saga| (saga, RowsByService::new())).collect();
     let judged = looks::judge(&mut sources, system, &states, without_rows, judge).await;
     sagas.extend(judged.into_values().flatten());
     sagas.retain(|saga| now.is_some_and(|now| now.duration_since(saga.began) >= older_than));
@@ -83,7 +83,7 @@ pub async fn open(
 }
 
 /// Explains a saga. Returns `None` if nothing is left to do for it.
-fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> Option<OpenSaga> {
+fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>) -> Option<OpenSaga> {
     let waits = explainer.waits(saga, rows);
     let first = waits.first()?.since;
     let recorded = rows.values().flatten().map(|row| row.recorded_at).min();

@@ -12,8 +12,8 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, published};
-use crate::databases::{Source, Sources, answered};
+use crate::audit::ledger::{RowsByService, published};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
@@ -63,7 +63,7 @@ pub struct Shown {
 ///
 /// `databases` names each service with its database.
 pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut shown, mut rows) = look(&mut sources, system, saga).await;
     for _ in 1..looks::MOST {
         if shown.waits.is_empty() {
@@ -81,11 +81,15 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
 }
 
 /// Reads the services once, one after the other.
-async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Shown, Rows<'a>) {
+async fn look<'a>(
+    sources: &mut ServiceDatabases<'a>,
+    system: &System,
+    saga: Uuid,
+) -> (Shown, RowsByService<'a>) {
     let states = states(sources).await;
-    let (mut rows, mut lost) = (Rows::new(), Vec::new());
+    let (mut rows, mut lost) = (RowsByService::new(), Vec::new());
     let mut shown = Shown::default();
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         let read = async {
             let recorded = of_saga(db, saga).await?;
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::redrive::Note;
 use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::{Standing, Undo, declared};
+use crate::sagas::standing::{LedgerStep, UndoKind, declared};
 
 /// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
 /// event.
@@ -106,14 +106,14 @@ pub async fn solve(
     };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
-    let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
+    let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     if let Some(at) = standing.compensated_at() {
         let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
         return Err(NotSolved::Compensated { step: standing.name(), at, how });
     }
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
-    if undo == Undo::Calls {
+    if undo == UndoKind::Calls {
         let call = of_step(&mut transaction, saga.0, standing.at(), true).await;
         let call = call.map_err(|error| in_use(error, running()))?;
         if let Some(OfStep { key, is_out, is_taken, error, .. }) = call {
@@ -189,7 +189,7 @@ async fn failed_message(
 async fn write(
     db: &mut PgConnection,
     by_hand: &ByHand<'_>,
-    standing: &Standing<'_>,
+    standing: &LedgerStep<'_>,
     solved: &SolvedStep,
     rows: &[Recorded],
     last_error: Option<String>,

@@ -13,7 +13,7 @@ use crate::sagas::refused::NotSolved;
 
 /// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Undo {
+pub(crate) enum UndoKind {
     /// In a transaction of the service.
     Here,
     /// By a call to the outside, which is open.
@@ -39,7 +39,7 @@ pub(crate) fn declared<'a>(
 
 /// One step, with one key, in the ledger of a service.
 #[derive(Debug)]
-pub(crate) struct Standing<'a> {
+pub(crate) struct LedgerStep<'a> {
     part: &'a Part,
     saga: &'a SagaPart,
     step: &'a StepPart,
@@ -47,7 +47,7 @@ pub(crate) struct Standing<'a> {
     rows: &'a [Recorded],
 }
 
-impl<'a> Standing<'a> {
+impl<'a> LedgerStep<'a> {
     pub(crate) fn new(
         part: &'a Part,
         saga: &'a SagaPart,
@@ -116,7 +116,7 @@ impl<'a> Standing<'a> {
     }
 
     /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
-    pub(crate) fn undo(&self) -> Result<(Undo, &'a Recorded), NotSolved> {
+    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a Recorded), NotSolved> {
         let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
@@ -142,12 +142,12 @@ impl<'a> Standing<'a> {
             });
         }
         if state == Some(Entry::Compensating) {
-            return Ok((Undo::Calls, done));
+            return Ok((UndoKind::Calls, done));
         }
         if !alone {
             self.check_order()?;
         }
-        Ok((Undo::Here, done))
+        Ok((UndoKind::Here, done))
     }
 
     /// Checks that the step waits for the answer to its call. Returns whether its outcome is to be compensated.
@@ -241,7 +241,7 @@ mod tests {
             let rows = [("reserve", "", Entry::Done, 0), (later, "", Entry::Done, 1)];
             let rows = rows.into_iter().chain([("", "order", Entry::Aborted, 2)]).map(row);
             let (rows, saga): (Vec<_>, _) = (rows.collect(), &part.sagas[0]);
-            let standing = Standing::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
+            let standing = LedgerStep::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
             standing.expect("it stands").undo().map(drop)
         };
         assert!(undo("deliver").is_ok(), "that is of another saga");

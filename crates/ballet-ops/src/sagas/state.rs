@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::read::{Pending, pending};
-use crate::databases::{Source, Sources, answered};
+use crate::audit::read::{PendingWork, pending};
+use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::hindrance::{self, Hindrance};
 
 /// The most failures that are read of one service.
@@ -19,10 +19,10 @@ const MOST: u32 = 100_000;
 
 /// The state of one service, over all its sagas.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct ServiceState {
     /// When it was read.
     pub(crate) at: Timestamp,
-    pub(crate) pending: Pending,
+    pub(crate) pending: PendingWork,
     pub(crate) failures: Vec<Stuck>,
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) hindrances: Vec<Hindrance>,
 }
 
-impl State {
+impl ServiceState {
     async fn read(service: &str, db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let at = now(db).await?;
         let alive = alive(db).await?;
@@ -44,15 +44,17 @@ impl State {
 }
 
 /// Returns the hindrances in the services that were read.
-pub(crate) fn hindrances(states: &BTreeMap<&str, State>) -> Vec<Hindrance> {
+pub(crate) fn hindrances(states: &BTreeMap<&str, ServiceState>) -> Vec<Hindrance> {
     states.values().flat_map(|state| &state.hindrances).cloned().collect()
 }
 
 /// Reads the state of each service.
-pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
+pub(crate) async fn states<'a>(
+    sources: &mut ServiceDatabases<'a>,
+) -> BTreeMap<&'a str, ServiceState> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], State::read(service, db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match answered(&[*options], ServiceState::read(service, db)).await {
             Ok(state) => {
                 states.insert(*service, state);
             }

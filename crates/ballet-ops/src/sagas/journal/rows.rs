@@ -8,11 +8,11 @@ use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 use jiff::Timestamp;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 
 /// The rows of a service, and the state from which the next rows of each step follow.
 #[derive(Default)]
-struct Own {
+struct ServiceRows {
     rows: Vec<RecordedRow>,
     steps: HashMap<String, Repetitions>,
 }
@@ -26,7 +26,7 @@ struct Repetitions {
     standing: Vec<String>,
 }
 
-impl Own {
+impl ServiceRows {
     fn add(&mut self, row: RecordedRow) {
         let of_step = self.steps.entry(row.step.clone()).or_default();
         match row.entry {
@@ -59,8 +59,8 @@ impl Own {
 pub(super) fn rows<'a>(
     system: &'a System,
     published: &(impl Iterator<Item = (&'a str, Timestamp)> + Clone),
-) -> Rows<'a> {
-    let mut rows: BTreeMap<&str, Own> = BTreeMap::new();
+) -> RowsByService<'a> {
+    let mut rows: BTreeMap<&str, ServiceRows> = BTreeMap::new();
     let come: HashSet<&str> = published.clone().map(|(name, _)| name).collect();
     let has_come = |event: &EventType| come.contains(event.name());
     for (name, at) in published.clone() {
@@ -111,7 +111,7 @@ fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
 /// Adds the rows that an event shows in a service. Returns whether one of its steps publishes the event.
 fn of_steps(
     saga: &SagaPart,
-    own: &mut Own,
+    own: &mut ServiceRows,
     (name, at): (&str, Timestamp),
     has_come: &dyn Fn(&EventType) -> bool,
 ) -> bool {
@@ -166,14 +166,14 @@ fn done_by(
 }
 
 /// Adds the tombstones: the owner's is published, those of the others follow it.
-fn aborted(part: &Part, saga: &SagaPart, own: &mut Own, name: &str, at: Timestamp) {
+fn aborted(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at: Timestamp) {
     let published = (saga.owner == part.service).then_some(name);
     own.add(row(("", saga.saga), Entry::Aborted, published, at));
     saga.steps.iter().for_each(|step| silently_undone(own, step, at));
 }
 
 /// Adds the compensations of a step whose compensation publishes nothing.
-fn silently_undone(own: &mut Own, step: &StepPart, at: Timestamp) {
+fn silently_undone(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
     if step.compensated.is_some() || !step.kind.can_be_compensated() {
         return;
     }

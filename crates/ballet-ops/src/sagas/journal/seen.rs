@@ -9,12 +9,12 @@ use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, has_acted, is_aborted, undecided};
-use crate::audit::read::Pending;
+use crate::audit::ledger::{RowsByService, has_acted, is_aborted, undecided};
+use crate::audit::read::PendingWork;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
 use crate::sagas::saga_state::{SagaState, Wait};
-use crate::sagas::state::State;
+use crate::sagas::state::ServiceState;
 
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub enum What {
 #[derive(Debug)]
 pub struct SeenSaga<'a> {
     pub(super) graph: &'a Graph,
-    pub(super) rows: Rows<'a>,
+    pub(super) rows: RowsByService<'a>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
     /// The state in which it has ended, if it has.
@@ -151,7 +151,7 @@ fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
 /// Returns the owner that has not decided, and when its deadline passes.
 fn deadline<'a>(
     system: &'a System,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     began: Timestamp,
 ) -> Option<(&'a str, Timestamp)> {
     let open = system
@@ -171,9 +171,9 @@ fn states<'a>(
     system: &'a System,
     saga: Uuid,
     entries: &[Entry],
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     deadline: Option<(&str, Timestamp)>,
-) -> BTreeMap<&'a str, State> {
+) -> BTreeMap<&'a str, ServiceState> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
     // A service that has acted on an event has handled its dead letter in the end. The journal may have lost the entry
     // of its publication.
@@ -190,9 +190,9 @@ fn states<'a>(
     let state = |service: &'static str| {
         let of_service = entries.iter().filter(|entry| entry.service == service);
         let deadline = deadline.filter(|(owner, _)| *owner == service);
-        State {
+        ServiceState {
             at: last,
-            pending: Pending::default(),
+            pending: PendingWork::default(),
             failures: dead(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Alive::Yes,
