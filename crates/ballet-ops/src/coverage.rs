@@ -11,14 +11,14 @@ use jiff::Timestamp;
 
 /// The kind of fact that an entry of the journal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sight {
+pub enum Sighting {
     /// An event was published.
     Published,
     /// A service has tried a message again, by itself or because a person sent it back.
     Retried,
 }
 
-impl Sight {
+impl Sighting {
     /// Returns the fact that an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
     #[must_use]
     pub fn of(record: &Record) -> Option<(Self, &str)> {
@@ -37,7 +37,7 @@ impl Sight {
 
 /// The number of times that something was seen, and the last time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SightingCount {
     /// The number of times.
     pub count: u64,
     /// The last time, according to the journal.
@@ -47,16 +47,16 @@ pub struct Seen {
 /// All sightings in a window of the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
-    published: HashMap<String, Seen>,
-    retried: HashMap<(String, String), Seen>,
+    published: HashMap<String, SightingCount>,
+    retried: HashMap<(String, String), SightingCount>,
 }
 
 impl Sightings {
     /// Adds sightings of an event. `service` is the service that retries.
-    pub fn add(&mut self, sight: Sight, service: &str, event_type: &str, seen: Seen) {
+    pub fn add(&mut self, sight: Sighting, service: &str, event_type: &str, seen: SightingCount) {
         let all = match sight {
-            Sight::Published => self.published.entry(event_type.to_owned()).or_default(),
-            Sight::Retried => {
+            Sighting::Published => self.published.entry(event_type.to_owned()).or_default(),
+            Sighting::Retried => {
                 self.retried.entry((service.to_owned(), event_type.to_owned())).or_default()
             }
         };
@@ -66,22 +66,22 @@ impl Sightings {
 
     /// Adds the sighting of an entry of the journal, if it shows one.
     pub fn add_record(&mut self, record: &Record) {
-        if let Some((sight, service)) = Sight::of(record) {
-            let seen = Seen { count: 1, last: record.time };
+        if let Some((sight, service)) = Sighting::of(record) {
+            let seen = SightingCount { count: 1, last: record.time };
             self.add(sight, service, record.event_type(), seen);
         }
     }
 
-    fn published(&self, event: &str) -> Seen {
+    fn published(&self, event: &str) -> SightingCount {
         self.published.get(event).copied().unwrap_or_default()
     }
 
-    fn retried(&self, service: &str, step: &StepPart) -> Seen {
+    fn retried(&self, service: &str, step: &StepPart) -> SightingCount {
         let of = |event: &ballet_core::EventType| {
             self.retried.get(&(service.to_owned(), event.name().to_owned()))
         };
         let all = step.on.iter().filter_map(of);
-        all.fold(Seen::default(), |sum, one| Seen {
+        all.fold(SightingCount::default(), |sum, one| SightingCount {
             count: sum.count + one.count,
             last: sum.last.max(one.last),
         })
@@ -90,7 +90,7 @@ impl Sightings {
 
 /// The kind of an outcome that a choreography declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Declared {
+pub enum OutcomeKind {
     /// A step is done.
     Step,
     /// A step refuses.
@@ -105,7 +105,7 @@ pub enum Declared {
     Retry,
 }
 
-impl Declared {
+impl OutcomeKind {
     /// Returns the kind as a word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -126,7 +126,7 @@ impl Declared {
     }
 }
 
-impl fmt::Display for Declared {
+impl fmt::Display for OutcomeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -134,9 +134,9 @@ impl fmt::Display for Declared {
 
 /// A declared outcome, with its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Point {
+pub struct CoveragePoint {
     /// The kind of the outcome.
-    pub declared: Declared,
+    pub declared: OutcomeKind,
     /// The saga.
     pub saga: &'static str,
     /// The service.
@@ -146,10 +146,10 @@ pub struct Point {
     /// The event that shows it. A retry has none.
     pub event: Option<&'static str>,
     /// Its sightings.
-    pub seen: Seen,
+    pub seen: SightingCount,
 }
 
-impl Point {
+impl CoveragePoint {
     /// Returns the step, or else the saga, with the service, in words.
     #[must_use]
     pub fn place(&self) -> String {
@@ -161,7 +161,7 @@ impl Point {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// All declared outcomes. Those that were never seen come first.
-    pub points: Vec<Point>,
+    pub points: Vec<CoveragePoint>,
 }
 
 impl Coverage {
@@ -173,37 +173,38 @@ impl Coverage {
         for part in &system.parts {
             let service = part.service;
             for saga in &part.sagas {
-                let point = |declared, step, event: Option<&ballet_core::EventType>, seen| Point {
-                    declared,
-                    saga: saga.saga,
-                    service,
-                    step,
-                    event: event.map(ballet_core::EventType::name),
-                    seen,
-                };
+                let point =
+                    |declared, step, event: Option<&ballet_core::EventType>, seen| CoveragePoint {
+                        declared,
+                        saga: saga.saga,
+                        service,
+                        step,
+                        event: event.map(ballet_core::EventType::name),
+                        seen,
+                    };
                 let mut add = |declared, step, event: &ballet_core::EventType| {
                     let seen = sightings.published(event.name());
                     points.push(point(declared, step, Some(event), seen));
                 };
                 for step in &saga.steps {
-                    add(Declared::Step, Some(step.name), &step.done);
+                    add(OutcomeKind::Step, Some(step.name), &step.done);
                     step.refused
                         .iter()
-                        .for_each(|event| add(Declared::Refusal, Some(step.name), event));
+                        .for_each(|event| add(OutcomeKind::Refusal, Some(step.name), event));
                     let undone = step.compensated.iter();
-                    undone.for_each(|event| add(Declared::Compensation, Some(step.name), event));
+                    undone.for_each(|event| add(OutcomeKind::Compensation, Some(step.name), event));
                 }
                 let is_owner = saga.owner == service;
                 saga.abort
                     .iter()
                     .filter(|_| is_owner)
-                    .for_each(|event| add(Declared::Abort, None, event));
+                    .for_each(|event| add(OutcomeKind::Abort, None, event));
                 saga.deadline
                     .iter()
-                    .for_each(|deadline| add(Declared::Deadline, None, &deadline.passed));
+                    .for_each(|deadline| add(OutcomeKind::Deadline, None, &deadline.passed));
                 for step in saga.steps.iter().filter(|step| !step.on.is_empty()) {
                     let seen = sightings.retried(service, step);
-                    points.push(point(Declared::Retry, Some(step.name), None, seen));
+                    points.push(point(OutcomeKind::Retry, Some(step.name), None, seen));
                 }
             }
         }
@@ -265,13 +266,14 @@ mod tests {
     #[test]
     fn what_has_never_run_comes_first_and_a_retry_does_not_count() {
         let mut seen = Sightings::default();
-        let at = |second: i64| Seen { count: 2, last: Timestamp::from_second(second).ok() };
-        seen.add(Sight::Published, "", ORDERED.name(), at(9));
-        seen.add(Sight::Published, "", ORDERED.name(), at(7));
-        seen.add(Sight::Published, "", BOOKED.name(), at(8));
-        seen.add(Sight::Published, "", LATE.name(), at(8));
-        seen.add(Sight::Retried, "b", ORDERED.name(), at(5));
-        seen.add(Sight::Retried, "a", BOOKED.name(), at(5));
+        let at =
+            |second: i64| SightingCount { count: 2, last: Timestamp::from_second(second).ok() };
+        seen.add(Sighting::Published, "", ORDERED.name(), at(9));
+        seen.add(Sighting::Published, "", ORDERED.name(), at(7));
+        seen.add(Sighting::Published, "", BOOKED.name(), at(8));
+        seen.add(Sighting::Published, "", LATE.name(), at(8));
+        seen.add(Sighting::Retried, "b", ORDERED.name(), at(5));
+        seen.add(Sighting::Retried, "a", BOOKED.name(), at(5));
         let coverage = Coverage::of(&system(), &seen);
         let found: Vec<(&str, String, u64)> = coverage
             .points

@@ -15,7 +15,7 @@ use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 
 /// The figures of one service.
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct ServiceFigures {
     /// Its processes that are alive, by version.
     pub replicas: Vec<Replicas>,
     /// Those that are not ready.
@@ -37,7 +37,7 @@ pub struct Figures {
 /// Reads the figures of each service. The error says why its database cannot be read.
 pub async fn figures(
     databases: &[(String, PgConnectOptions)],
-) -> BTreeMap<String, Result<Figures, String>> {
+) -> BTreeMap<String, Result<ServiceFigures, String>> {
     let mut sources = ServiceDatabases::open(databases).await;
     let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
@@ -65,10 +65,10 @@ pub async fn figures(
     all
 }
 
-async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
     let partitions = partitions::names(db).await?;
-    Ok(Figures {
+    Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
         paused: paused::now(db).await?,

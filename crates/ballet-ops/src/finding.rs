@@ -28,7 +28,7 @@ const ORDER: [&str; 22] = [
 
 /// The state of the thing that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum FindingState {
     /// There is nothing to do.
     Well,
     /// Somebody should look at it; the system works.
@@ -47,7 +47,7 @@ pub struct Finding {
     /// A service, a node, or the broker.
     pub subject: String,
     /// The state of the subject.
-    pub state: State,
+    pub state: FindingState,
     /// The finding, in words.
     pub found: String,
     /// The advice. Empty if there is nothing to do.
@@ -56,7 +56,7 @@ pub struct Finding {
     pub binding: Option<(String, String)>,
 }
 
-impl State {
+impl FindingState {
     /// Returns the state as a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -80,10 +80,10 @@ impl Finding {
     #[must_use]
     pub fn rank(&self) -> (u8, usize) {
         let state = match self.state {
-            State::Bad => 0,
-            State::Unknown => 1,
-            State::Warning => 2,
-            State::Well => 3,
+            FindingState::Bad => 0,
+            FindingState::Unknown => 1,
+            FindingState::Warning => 2,
+            FindingState::Well => 3,
         };
         let at = ORDER.iter().position(|check| *check == self.check);
         (state, at.unwrap_or(ORDER.len()))
@@ -92,28 +92,34 @@ impl Finding {
     /// Makes a finding that all is well.
     #[must_use]
     pub fn well(check: &'static str, subject: &str, found: &str) -> Self {
-        Self::new(check, subject, State::Well, found, "")
+        Self::new(check, subject, FindingState::Well, found, "")
     }
 
     /// Makes a finding that somebody should look at.
     #[must_use]
     pub fn warning(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Warning, found, advice)
+        Self::new(check, subject, FindingState::Warning, found, advice)
     }
 
     /// Makes a finding that something is wrong.
     #[must_use]
     pub fn bad(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Bad, found, advice)
+        Self::new(check, subject, FindingState::Bad, found, advice)
     }
 
     /// Makes a finding that the subject could not be checked.
     #[must_use]
     pub fn unknown(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Unknown, found, advice)
+        Self::new(check, subject, FindingState::Unknown, found, advice)
     }
 
-    fn new(check: &'static str, subject: &str, state: State, found: &str, advice: &str) -> Self {
+    fn new(
+        check: &'static str,
+        subject: &str,
+        state: FindingState,
+        found: &str,
+        advice: &str,
+    ) -> Self {
         let (subject, found, advice) = (subject.to_owned(), found.to_owned(), advice.to_owned());
         Self { check, subject, state, found, advice, binding: None }
     }

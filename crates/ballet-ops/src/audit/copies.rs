@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
-use crate::copies::{Check, Difference, Report as Compared};
+use crate::copies::{CopyCheck, CopyComparison, CopyDifference};
 use crate::databases::{ServiceDatabases, answered};
 
 /// The time that a change may take to reach the reader.
@@ -59,8 +59,8 @@ async fn compare(
     reader: &mut PgConnection,
     source: &mut PgConnection,
     entity: &str,
-) -> Result<Option<(Compared, bool)>, sqlx::Error> {
-    let check = Check { patience: PATIENCE, most: MOST };
+) -> Result<Option<(CopyComparison, bool)>, sqlx::Error> {
+    let check = CopyCheck { patience: PATIENCE, most: MOST };
     let Some(found) = check.run(reader, source, entity, |_| {}).await? else { return Ok(None) };
     if found.differences.is_empty() {
         return Ok(Some((found, true)));
@@ -68,8 +68,8 @@ async fn compare(
     Ok(Some((found, fills::is_filled(reader, entity).await?)))
 }
 
-fn in_words(service: &str, entity: &str, difference: &Difference) -> String {
-    let Difference { id, kind, copy, owner } = difference;
+fn in_words(service: &str, entity: &str, difference: &CopyDifference) -> String {
+    let CopyDifference { id, kind, copy, owner } = difference;
     let version = |version: &Option<i64>| version.map_or("none".to_owned(), |one| one.to_string());
     format!(
         "{service}: {entity} {id} is {} in the copy: it has version {}, the owner {}",

@@ -23,8 +23,8 @@ pub(crate) mod window;
 
 pub use auditor::{audit, audit_with, not_handled};
 pub use held::{held_in, held_words, stay_held};
-pub use published::{Compared, compare};
-pub use report::{Part, Report, Verdict};
+pub use published::{LedgerComparison, compare};
+pub use report::{PartVerdict, Report, ReportPart};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
 pub use crate::databases::{connect, while_answering};

@@ -15,7 +15,7 @@ use crate::words::counted;
 
 /// The differences between the ledgers of all services and a record of all published events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct LedgerComparison {
     /// The events that a service recorded and that were never published: a sentence each.
     pub never_published: Vec<String>,
     /// The sagas that are not decided and have no deadline to come, each with its owner.
@@ -32,7 +32,7 @@ pub async fn compare(
     system: &System,
     databases: &[(String, String)],
     published: impl Fn(Uuid, &str) -> usize,
-) -> Result<Compared, String> {
+) -> Result<LedgerComparison, String> {
     let mut known = Vec::with_capacity(databases.len());
     for (service, url) in databases {
         let options = url.parse::<PgConnectOptions>();
@@ -50,7 +50,7 @@ async fn compare_all(
     system: &System,
     sources: &mut ServiceDatabases<'_>,
     published: impl Fn(Uuid, &str) -> usize,
-) -> Compared {
+) -> LedgerComparison {
     let (mut with_deadline, mut lost) = (HashSet::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
         match answered(&[*options], deadlines::all(db)).await {
@@ -59,7 +59,7 @@ async fn compare_all(
         }
     }
     sources.lose_all(lost);
-    let (mut compared, mut after) = (Compared::default(), None);
+    let (mut compared, mut after) = (LedgerComparison::default(), None);
     loop {
         let (sagas, upper) = next_window(sources, after).await;
         for (saga, rows) in &sagas {

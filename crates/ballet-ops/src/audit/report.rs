@@ -38,7 +38,7 @@ pub struct Report {
 
 /// The meaning of a part of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PartVerdict {
     /// All is well.
     Good,
     /// Something is wrong, or was not read.
@@ -51,9 +51,9 @@ pub enum Verdict {
 
 /// A part of a report, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part<'a> {
+pub struct ReportPart<'a> {
     /// The meaning of this part.
-    pub verdict: Verdict,
+    pub verdict: PartVerdict,
     /// The summary, as a sentence.
     pub said: String,
     /// The cases, a sentence each.
@@ -75,7 +75,7 @@ impl Report {
 
     /// Returns the parts of the report, in the order in which they are printed.
     #[must_use]
-    pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<Part<'_>> {
+    pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<ReportPart<'_>> {
         let Self { violations, open, stuck, recent, unseen, away, .. } = self;
         let wrong = match violations.len() {
             0 => "no violations".to_owned(),
@@ -87,12 +87,12 @@ impl Report {
             count => format!("{count} things go on only when a person acts"),
         };
         let verdict = |cases: &[String]| match cases {
-            [] => Verdict::Good,
-            _ => Verdict::Bad,
+            [] => PartVerdict::Good,
+            _ => PartVerdict::Bad,
         };
         let mut parts = vec![
-            Part { verdict: verdict(violations), said: wrong, cases: violations },
-            Part { verdict: verdict(stuck), said: waits, cases: stuck },
+            ReportPart { verdict: verdict(violations), said: wrong, cases: violations },
+            ReportPart { verdict: verdict(stuck), said: waits, cases: stuck },
         ];
         let recently = format!(
             "ended in the last {} s, and the next audit judges them",
@@ -100,22 +100,22 @@ impl Report {
         );
         for (verdict, said, lines, cases) in [
             (
-                Verdict::Bad,
+                PartVerdict::Bad,
                 "did not answer, so nothing is said of them; the rest is judged",
                 away,
                 &away[..],
             ),
-            (Verdict::Open, "open, and why", open, &open[..]),
-            (Verdict::Open, "not looked at, so not judged", unseen, &unseen[..]),
-            (Verdict::Later, &recently, recent, &[]),
+            (PartVerdict::Open, "open, and why", open, &open[..]),
+            (PartVerdict::Open, "not looked at, so not judged", unseen, &unseen[..]),
+            (PartVerdict::Later, &recently, recent, &[]),
         ] {
             if !lines.is_empty() {
-                parts.push(Part { verdict, said: format!("{} {said}", lines.len()), cases });
+                parts.push(ReportPart { verdict, said: format!("{} {said}", lines.len()), cases });
             }
         }
         if open.is_empty() && stuck.is_empty() && away.is_empty() {
             let said = "everything is quiescent".to_owned();
-            parts.push(Part { verdict: Verdict::Good, said, cases: &[] });
+            parts.push(ReportPart { verdict: PartVerdict::Good, said, cases: &[] });
         }
         parts
     }

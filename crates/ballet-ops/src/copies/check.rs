@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// The way in which a row of a copy differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DifferenceKind {
     /// The owner has the entity, and the copy does not.
     Missing,
     /// The copy has an older version.
@@ -34,7 +34,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl DifferenceKind {
     /// Returns the difference in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,11 +51,11 @@ impl Kind {
 
 /// A row of a copy that differs from its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct CopyDifference {
     /// The entity's id.
     pub id: String,
     /// The way in which it differs.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// Its version in the copy.
     pub copy: Option<i64>,
     /// Its version at the owner.
@@ -64,9 +64,9 @@ pub struct Difference {
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CopyComparison {
     /// The rows that differ.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<CopyDifference>,
     /// The number of the owner's entities that were compared.
     pub compared: u64,
     /// Whether the comparison ended early because too many rows differ.
@@ -75,7 +75,7 @@ pub struct Report {
 
 /// A comparison of a copy with its source.
 #[derive(Debug, Clone, Copy)]
-pub struct Check {
+pub struct CopyCheck {
     /// The time that rows that differ may take to become equal.
     pub patience: Duration,
     /// The most rows that are checked again.
@@ -85,7 +85,7 @@ pub struct Check {
 /// A version, and whether it removed the row.
 type VersionState = (i64, bool);
 
-impl Check {
+impl CopyCheck {
     /// Compares the reader's copy of an entity with the owner's. Returns `None` if the owner does not
     /// share it. `progress` gets the number of entities that were compared so far.
     ///
@@ -98,9 +98,9 @@ impl Check {
         owner: &mut PgConnection,
         entity: &str,
         progress: impl Fn(u64),
-    ) -> Result<Option<Report>, sqlx::Error> {
+    ) -> Result<Option<CopyComparison>, sqlx::Error> {
         let Some(source) = source(owner, entity).await? else { return Ok(None) };
-        let mut report = Report::default();
+        let mut report = CopyComparison::default();
         // By id: the owner's version at the first check.
         let mut suspects: HashMap<String, Option<i64>> = HashMap::new();
         let mut after: Option<String> = None;
@@ -138,7 +138,7 @@ impl Check {
         entity: &str,
         source: &Source,
         suspects: &mut HashMap<String, Option<i64>>,
-        report: &mut Report,
+        report: &mut CopyComparison,
     ) -> Result<(), sqlx::Error> {
         let mut after = String::new();
         while !report.is_cut {
@@ -162,7 +162,7 @@ impl Check {
         entity: &str,
         source: &Source,
         mut suspects: HashMap<String, Option<i64>>,
-    ) -> Result<Vec<Difference>, sqlx::Error> {
+    ) -> Result<Vec<CopyDifference>, sqlx::Error> {
         let end = Instant::now() + self.patience;
         let mut differences = Vec::new();
         loop {
@@ -176,7 +176,7 @@ impl Check {
                     let first = suspects.get(id).copied().flatten();
                     let (copy, owner) = (copied.get(id), owned.get(id));
                     match difference(copy.copied(), owner.copied(), first) {
-                        Some(kind) => differences.push(Difference {
+                        Some(kind) => differences.push(CopyDifference {
                             id: id.clone(),
                             kind,
                             copy: copy.map(|(version, _)| *version),
@@ -200,22 +200,26 @@ fn difference(
     copy: Option<VersionState>,
     owner: Option<VersionState>,
     first: Option<i64>,
-) -> Option<Kind> {
+) -> Option<DifferenceKind> {
     let (owned, owner_removed) = match (copy, owner) {
         (None, None) => return None,
-        (Some(_), None) => return Some(Kind::Unknown),
+        (Some(_), None) => return Some(DifferenceKind::Unknown),
         (_, Some(owner)) => owner,
     };
-    let Some((copied, copy_removed)) = copy else { return Some(Kind::Missing) };
+    let Some((copied, copy_removed)) = copy else { return Some(DifferenceKind::Missing) };
     let reached = copied >= first.unwrap_or(owned);
     match copied.cmp(&owned) {
-        std::cmp::Ordering::Greater => Some(Kind::Newer),
-        std::cmp::Ordering::Equal if owner_removed && !copy_removed => Some(Kind::NotRemoved),
-        std::cmp::Ordering::Equal if copy_removed && !owner_removed => Some(Kind::Removed),
-        std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
-            Some(Kind::NotRemoved)
+        std::cmp::Ordering::Greater => Some(DifferenceKind::Newer),
+        std::cmp::Ordering::Equal if owner_removed && !copy_removed => {
+            Some(DifferenceKind::NotRemoved)
         }
-        std::cmp::Ordering::Less if !reached => Some(Kind::Older),
+        std::cmp::Ordering::Equal if copy_removed && !owner_removed => {
+            Some(DifferenceKind::Removed)
+        }
+        std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
+            Some(DifferenceKind::NotRemoved)
+        }
+        std::cmp::Ordering::Less if !reached => Some(DifferenceKind::Older),
         // Changes since the first check may still be under way.
         std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
     }
@@ -238,13 +242,13 @@ mod tests {
             (Some((2, HERE)), Some((2, HERE)), Some(2), None),
             // One more change since the first check.
             (Some((2, HERE)), Some((3, HERE)), Some(2), None),
-            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(Kind::Older)),
-            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
-            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
-            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(Kind::Removed)),
-            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(Kind::Newer)),
-            (None, Some((1, HERE)), Some(1), Some(Kind::Missing)),
-            (Some((1, HERE)), None, None, Some(Kind::Unknown)),
+            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(DifferenceKind::Older)),
+            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
+            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
+            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(DifferenceKind::Removed)),
+            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(DifferenceKind::Newer)),
+            (None, Some((1, HERE)), Some(1), Some(DifferenceKind::Missing)),
+            (Some((1, HERE)), None, None, Some(DifferenceKind::Unknown)),
             (None, None, Some(1), None),
         ] {
             assert_eq!(difference(copy, owner, first), kind, "{copy:?} {owner:?} {first:?}");

@@ -2,4 +2,4 @@
 
 mod check;
 
-pub use check::{Check, Difference, Kind, Report};
+pub use check::{CopyCheck, CopyComparison, CopyDifference, DifferenceKind};

@@ -29,7 +29,7 @@ const SILENT: &str = "it was written, but did not come back; the clocks of this 
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
-pub struct Journal {
+pub struct ServiceJournal {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     events: KnownEvents,
@@ -58,7 +58,7 @@ pub(super) enum ServiceEntry {
     Discarded(Box<DeadLetter>),
 }
 
-impl Journal {
+impl ServiceJournal {
     /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
@@ -120,9 +120,9 @@ impl Journal {
     }
 }
 
-impl fmt::Debug for Journal {
+impl fmt::Debug for ServiceJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal")
+        f.debug_struct("ServiceJournal")
             .field("service", &self.part.service)
             .field("since", &self.since)
             .finish_non_exhaustive()
@@ -131,7 +131,7 @@ impl fmt::Debug for Journal {
 
 /// The entries of the journal, as they are read.
 pub(super) struct ServiceEntries<'a> {
-    journal: &'a Journal,
+    journal: &'a ServiceJournal,
     records: Records,
 }
 
@@ -141,7 +141,7 @@ impl ServiceEntries<'_> {
         &mut self,
         run: &ToolRun,
     ) -> Result<Option<ServiceEntry>, RedriveError> {
-        let Journal { part, events, .. } = self.journal;
+        let ServiceJournal { part, events, .. } = self.journal;
         loop {
             let next = timeout(SILENCE, self.records.attempt()).await;
             let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;

@@ -11,6 +11,6 @@ mod known;
 mod search;
 mod send;
 
-pub use journal::Journal;
-pub use search::{Missed, MissedEvent, search};
+pub use journal::ServiceJournal;
+pub use search::{MissedEvent, MissedEvents, search};
 pub use send::send;

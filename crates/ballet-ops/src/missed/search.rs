@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
-use crate::missed::journal::{FailureRecord, Journal, ServiceEntry};
+use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
 use crate::missed::known::{known, unsent};
 use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
 use crate::redrive::error::RedriveError;
@@ -42,7 +42,7 @@ pub struct MissedEvent {
 
 /// The events that a service has missed.
 #[derive(Debug, Clone)]
-pub struct Missed {
+pub struct MissedEvents {
     pub(super) events: HashMap<MessageId, MissedEvent>,
     /// The dead letters that have the bodies of missed events that a person has edited.
     pub(super) edited: HashMap<MessageId, Identity>,
@@ -70,7 +70,7 @@ pub struct Missed {
     pub unreadable: BTreeSet<u64>,
 }
 
-impl Missed {
+impl MissedEvents {
     /// Returns the missed events, in the order of their ids.
     #[must_use]
     pub fn events(&self) -> Vec<&MissedEvent> {
@@ -134,12 +134,12 @@ impl Missed {
 ///
 /// If the broker or the database does not answer, or denies access.
 pub async fn search(
-    journal: &Journal,
+    journal: &ServiceJournal,
     options: &RedriveOptions<'_>,
     inbox: &mut PgConnection,
     floor: Timestamp,
     patience: Duration,
-) -> Result<Missed, RedriveError> {
+) -> Result<MissedEvents, RedriveError> {
     let run = ToolRun::new(options, floor);
     // Before the note: a copy that has left the table by now is in the journal before the note.
     let unsent = unsent(inbox, journal.service()).await?;
@@ -171,7 +171,7 @@ pub async fn search(
 }
 
 async fn read(
-    journal: &Journal,
+    journal: &ServiceJournal,
     run: &ToolRun,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
@@ -209,7 +209,7 @@ async fn read(
 /// Waits until the queue is empty and the inbox stops growing. Returns the number of messages that still wait, if the
 /// user may know it.
 async fn wait_for_the_service(
-    journal: &Journal,
+    journal: &ServiceJournal,
     search: &mut JournalSearch,
     inbox: &mut PgConnection,
     patience: Duration,
@@ -234,7 +234,7 @@ async fn wait_for_the_service(
 
 struct JournalSearch {
     /// The events that are missed, as known so far.
-    missed: Missed,
+    missed: MissedEvents,
     /// The events that were read, and not yet looked up.
     asked: Vec<MissedEvent>,
     dead: HashSet<MessageId>,
@@ -246,7 +246,7 @@ struct JournalSearch {
 
 impl JournalSearch {
     fn of(run: &ToolRun, memory: FailureRecord) -> Self {
-        let missed = Missed {
+        let missed = MissedEvents {
             events: HashMap::new(),
             edited: HashMap::new(),
             discarded: Vec::new(),
@@ -295,7 +295,7 @@ impl JournalSearch {
 
     /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged
     /// it, and their sagas wait for them.
-    async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
+    async fn forget_dead(&mut self, journal: &ServiceJournal) -> Result<(), RedriveError> {
         let Self { missed, dead, discarded, .. } = self;
         let is_restored = missed.memory == FailureRecord::Restored && !discarded.is_empty();
         if is_restored || missed.events.keys().any(|id| dead.contains(id)) {
@@ -324,7 +324,7 @@ impl JournalSearch {
         inbox: &mut PgConnection,
         service: &str,
     ) -> Result<(), sqlx::Error> {
-        let Missed { events, memory, .. } = &mut self.missed;
+        let MissedEvents { events, memory, .. } = &mut self.missed;
         if *memory == FailureRecord::True {
             for id in unsent(inbox, service).await? {
                 events.remove(&id);

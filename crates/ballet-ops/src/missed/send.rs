@@ -9,8 +9,8 @@ use ballet_core::MessageId;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 
-use crate::missed::journal::{Journal, ServiceEntries, WantedMessages, wanted};
-use crate::missed::search::Missed;
+use crate::missed::journal::{ServiceEntries, ServiceJournal, WantedMessages, wanted};
+use crate::missed::search::MissedEvents;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
@@ -30,8 +30,8 @@ const READ_AHEAD: usize = 100;
 ///
 /// If the broker does not answer, or denies access. Events that were sent before stay sent.
 pub async fn send(
-    journal: &Journal,
-    missed: &Missed,
+    journal: &ServiceJournal,
+    missed: &MissedEvents,
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
     let wanted = missed.events.keys().map(|id| (*id, missed.edited.get(id).copied()));
@@ -53,7 +53,7 @@ pub async fn send(
 
 /// The events of the journal that were missed.
 struct MissedSource {
-    journal: Journal,
+    journal: ServiceJournal,
     run: ToolRun,
     wanted: Arc<WantedMessages>,
     unreadable: BTreeSet<u64>,
@@ -134,7 +134,7 @@ async fn forward(
 struct SendMissed<'a> {
     left: HashSet<MessageId>,
     run: ToolRun,
-    journal: &'a Journal,
+    journal: &'a ServiceJournal,
     summary: Summary,
 }
 

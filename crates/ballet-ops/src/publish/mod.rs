@@ -3,5 +3,5 @@
 mod outgoing;
 mod sending;
 
-pub use outgoing::{Defaults, Outgoing, outgoing};
-pub use sending::{Sent, send};
+pub use outgoing::{MessageDefaults, OutgoingMessage, outgoing};
+pub use sending::{PublishOutcome, send};

@@ -15,7 +15,7 @@ const PERSISTENT: u8 = 2;
 
 /// A message that the contracts accept.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub struct OutgoingMessage {
     /// The event.
     pub event: EventType,
     /// Its id.
@@ -28,7 +28,7 @@ pub struct Outgoing {
 
 /// The attributes of a message that lacks its own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Defaults<'a> {
+pub struct MessageDefaults<'a> {
     /// The saga's id.
     pub saga: Option<&'a str>,
     /// The publisher.
@@ -43,10 +43,10 @@ pub struct Defaults<'a> {
 pub fn outgoing(
     given: Incoming<'_>,
     headers: Option<&Map<String, Value>>,
-    defaults: Defaults<'_>,
+    defaults: MessageDefaults<'_>,
     validator: &Validator,
     clock: &Clock,
-) -> Result<Outgoing, Vec<String>> {
+) -> Result<OutgoingMessage, Vec<String>> {
     let now = clock.now();
     let fresh = clock.new_id(now).to_string();
     let named = |text: Option<&str>| text.is_some_and(|text| !is_blank(text));
@@ -97,7 +97,7 @@ pub fn outgoing(
         properties,
         body: Bytes::copy_from_slice(message.body),
     };
-    Ok(Outgoing { event, message_id, saga, publish })
+    Ok(OutgoingMessage { event, message_id, saga, publish })
 }
 
 fn short(name: &str, text: &str) -> Result<ShortString, Vec<String>> {

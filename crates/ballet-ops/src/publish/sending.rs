@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
+pub enum PublishOutcome {
     /// It was not tried.
     NotTried,
     /// The broker has it.
@@ -35,7 +35,7 @@ pub async fn send(
     broker: Arc<dyn Broker>,
     messages: Vec<Publish>,
     progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<Sent>, BrokerError> {
+) -> Result<Vec<PublishOutcome>, BrokerError> {
     // One attempt of our own: the publisher would try for ever.
     let session = broker.connect("ballet publish").await?;
     session.close().await;
@@ -52,16 +52,16 @@ pub async fn send(
     Ok(sent)
 }
 
-async fn one(publisher: PublisherHandle, message: Publish) -> Sent {
+async fn one(publisher: PublisherHandle, message: Publish) -> PublishOutcome {
     let answer = publisher.try_publish(message, PATIENCE).await;
     match answer {
-        Ok(()) => Sent::Confirmed,
+        Ok(()) => PublishOutcome::Confirmed,
         Err(error @ (PublishError::Unpublishable { .. } | PublishError::NotTaken { .. })) => {
-            Sent::No(format!(
+            PublishOutcome::No(format!(
                 "{error}. Check that AMQP_URL names a user that may publish it, and that `ballet \
                  topology check` finds nothing"
             ))
         }
-        Err(error) => Sent::Unknown(error.to_string()),
+        Err(error) => PublishOutcome::Unknown(error.to_string()),
     }
 }

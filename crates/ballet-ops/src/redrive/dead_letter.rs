@@ -238,7 +238,7 @@ impl DeadLetter {
         (self.id.0.as_u128(), at, self.redrives, self.run_id)
     }
 
-    /// Returns its identity as text, for [`Filter::seen`](crate::redrive::Filter::seen).
+    /// Returns its identity as text, for [`DeadLetterFilter::seen`](crate::redrive::DeadLetterFilter::seen).
     #[must_use]
     pub fn mark(&self) -> String {
         let (id, at, redrives, run) = self.identity();

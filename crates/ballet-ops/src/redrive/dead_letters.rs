@@ -12,12 +12,12 @@ use sqlx::PgConnection;
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::filter::Filter;
-use crate::redrive::lines::Lines;
+use crate::redrive::filter::DeadLetterFilter;
+use crate::redrive::lines::ArchiveFile;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
+use crate::redrive::outcomes::{Canary, OutcomeCounts, RedriveOutcome, SendBackResult};
 use crate::redrive::passes::{self, MOST_LOSSES};
-use crate::redrive::plan::Plan;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
 use crate::redrive::replace::{ReplaceAction, Replacement};
 use crate::redrive::resend::ResendAction;
@@ -76,13 +76,13 @@ impl DeadLetters {
     /// If the broker does not answer, or has no such queue.
     pub async fn plan(
         &self,
-        filter: Filter,
+        filter: DeadLetterFilter,
         part: Option<Part>,
         floor: Timestamp,
-    ) -> Result<Plan, RedriveError> {
+    ) -> Result<DeadLetterPlan, RedriveError> {
         let (mut backoff, mut losses) = (Backoff::default(), 0);
         loop {
-            let mut plan = Plan::new(part.clone(), floor);
+            let mut plan = DeadLetterPlan::new(part.clone(), floor);
             let read = self.browse(|dead_letter| {
                 if filter.matches(&dead_letter) {
                     plan.add(&dead_letter);
@@ -112,17 +112,17 @@ impl DeadLetters {
     /// message shows that it was handled. An error means that nothing was sent.
     pub(crate) async fn canaries(
         &self,
-        plan: &mut Plan,
+        plan: &mut DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
-    ) -> Result<SentBack, RedriveError> {
+    ) -> Result<SendBackResult, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = ResendAction::canaries(plan, options, ids);
         let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, options).await;
         let (summary, sent) = resend.into_parts();
-        let mut sent_back = SentBack::ended(summary, ended);
+        let mut sent_back = SendBackResult::ended(summary, ended);
         let patience = if sent_back.error.is_some() { Duration::ZERO } else { patience };
         let outcomes = watcher.outcomes(patience, &mut options.stop.clone(), &|_| {}).await;
         sent_back.summary.stopped |= *options.stop.borrow();
@@ -144,7 +144,7 @@ impl DeadLetters {
 
     async fn watcher(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         sent: &SentIds,
@@ -160,7 +160,7 @@ impl DeadLetters {
     /// If the broker does not answer, or denies access. Messages that were sent before stay sent.
     pub async fn redrive(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let mut resend = ResendAction::all(plan, options, SentIds::default());
@@ -173,12 +173,12 @@ impl DeadLetters {
     /// one. `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
     pub(crate) async fn redrive_watched(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
         known: Progress<'_>,
-    ) -> Result<SentBack, RedriveError> {
+    ) -> Result<SendBackResult, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
         let mut resend = ResendAction::all(plan, options, ids.clone());
@@ -188,9 +188,9 @@ impl DeadLetters {
         let patience = if ended.is_err() { Duration::ZERO } else { patience };
         let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
         let sent = ids.all().len() as u64;
-        let outcomes = Outcomes::of(found.values(), sent.min(summary.removed));
+        let outcomes = OutcomeCounts::of(found.values(), sent.min(summary.removed));
         watcher.close().await;
-        Ok(SentBack { outcomes, ..SentBack::ended(summary, ended) })
+        Ok(SendBackResult { outcomes, ..SendBackResult::ended(summary, ended) })
     }
 
     /// Gives the dead letters of the plan another body. They stay dead letters, and the journal
@@ -201,7 +201,7 @@ impl DeadLetters {
     /// If the broker does not answer, or denies access.
     pub async fn edit(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         body: Bytes,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
@@ -216,8 +216,8 @@ impl DeadLetters {
     /// If the broker does not answer, or denies access, or if the archive fails.
     pub async fn discard(
         &self,
-        plan: &Plan,
-        archive: &mut Lines,
+        plan: &DeadLetterPlan,
+        archive: &mut ArchiveFile,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         self.replace(plan, options, &ToolRun::discarded, Some(archive), true).await
@@ -225,10 +225,10 @@ impl DeadLetters {
 
     async fn replace<'a>(
         &self,
-        plan: &'a Plan,
+        plan: &'a DeadLetterPlan,
         options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut Lines>,
+        archive: Option<&'a mut ArchiveFile>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
         let mut replace = ReplaceAction::new(plan, options, replacement, archive, retires);

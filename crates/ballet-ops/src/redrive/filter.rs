@@ -6,7 +6,7 @@ use crate::redrive::dead_letter::DeadLetter;
 
 /// Selects the dead letters that match all of the given criteria.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct DeadLetterFilter {
     /// The reason as a code.
     pub reason: Option<String>,
     /// The handler that failed.
@@ -28,7 +28,7 @@ pub struct Filter {
     pub after: Option<Timestamp>,
 }
 
-impl Filter {
+impl DeadLetterFilter {
     /// Whether the dead letter is selected.
     #[must_use]
     pub fn matches(&self, dead_letter: &DeadLetter) -> bool {

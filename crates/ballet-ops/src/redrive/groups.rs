@@ -69,7 +69,7 @@ impl fmt::Display for GroupKey {
 
 /// Dead letters that died in the same way.
 #[derive(Debug, Clone)]
-pub struct Group {
+pub struct DeadLetterGroup {
     /// The number of dead letters.
     pub count: u64,
     /// When the first of them died.
@@ -84,13 +84,13 @@ pub struct Group {
 
 /// All groups.
 #[derive(Debug, Clone, Default)]
-pub struct Groups(BTreeMap<GroupKey, Group>);
+pub struct DeadLetterGroups(BTreeMap<GroupKey, DeadLetterGroup>);
 
-impl Groups {
+impl DeadLetterGroups {
     /// Adds a dead letter, and returns the key of its group.
     pub fn add(&mut self, dead_letter: &DeadLetter) -> GroupKey {
         let key = self.key(dead_letter);
-        let group = self.0.entry(key.clone()).or_insert_with(|| Group {
+        let group = self.0.entry(key.clone()).or_insert_with(|| DeadLetterGroup {
             count: 0,
             first: dead_letter.dead_at,
             last: dead_letter.dead_at,
@@ -115,7 +115,7 @@ impl Groups {
 
     /// Returns the groups, the biggest first.
     #[must_use]
-    pub fn biggest_first(&self) -> Vec<(&GroupKey, &Group)> {
+    pub fn biggest_first(&self) -> Vec<(&GroupKey, &DeadLetterGroup)> {
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
         all

@@ -28,7 +28,7 @@ const DEFAULT_EXCHANGE: &str = "";
 
 /// The messages and calls that a service would try again later, and is to try again now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct PendingRetries {
     /// The service.
     pub service: String,
     /// Only messages and calls of these sagas; all if this is empty.
@@ -37,7 +37,7 @@ pub struct Waiting {
     pub messages: Vec<Uuid>,
 }
 
-impl Waiting {
+impl PendingRetries {
     /// Counts the messages in the retry queues.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Waiting {
 }
 
 struct HurryAction<'a> {
-    waiting: &'a Waiting,
+    waiting: &'a PendingRetries,
     run: ToolRun,
     /// The messages that were moved: one that fails and waits again is not moved in circles.
     moved: HashSet<MessageId>,

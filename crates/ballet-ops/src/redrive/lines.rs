@@ -13,9 +13,9 @@ use crate::redrive::json;
 
 /// Writes dead letters to a file. They are removed from the queue only when the disk has them.
 #[derive(Debug)]
-pub struct Lines(BufWriter<File>);
+pub struct ArchiveFile(BufWriter<File>);
 
-impl Lines {
+impl ArchiveFile {
     /// Opens a file that only its owner can read, because a body may be confidential. Lines are added at the end.
     ///
     /// # Errors
@@ -86,13 +86,13 @@ mod tests {
         let file = std::env::temp_dir().join(name);
         // The writer was killed amid a line.
         fs::write(&file, "{\"id\":1}\n{\"id\":2,\"bo").expect("written");
-        let mut lines = Lines::open(&file).expect("a file");
-        let error = Lines::open(&file).expect_err("it is written to").to_string();
+        let mut lines = ArchiveFile::open(&file).expect("a file");
+        let error = ArchiveFile::open(&file).expect_err("it is written to").to_string();
         assert!(error.contains("another process is writing to it"), "{error}");
         lines.add(&json!({ "id": 2 })).expect("added");
         lines.sync().expect("on the disk");
         drop(lines);
-        let mut lines = Lines::open(&file).expect("it is free");
+        let mut lines = ArchiveFile::open(&file).expect("it is free");
         lines.add(&json!({ "id": 3 })).expect("added");
         lines.sync().expect("on the disk");
         let text = fs::read_to_string(&file).expect("text");
@@ -101,7 +101,7 @@ mod tests {
         fs::remove_file(&file).expect("removed");
         // Several processes may write to something that is not a file.
         let nothing = Path::new("/dev/null");
-        let (one, other) = (Lines::open(nothing), Lines::open(nothing));
+        let (one, other) = (ArchiveFile::open(nothing), ArchiveFile::open(nothing));
         assert!(one.is_ok() && other.is_ok());
     }
 }

@@ -8,11 +8,11 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use ballet_amqp::RabbitMq;
-//! use ballet_ops::redrive::{DeadLetters, Filter};
+//! use ballet_ops::redrive::{DeadLetters, DeadLetterFilter};
 //!
 //! let broker = RabbitMq::new("amqp://redrive:password@localhost/shop")?;
 //! let dead_letters = DeadLetters::new(broker, "payments");
-//! let filter = Filter { reason: Some("failed".into()), ..Filter::default() };
+//! let filter = DeadLetterFilter { reason: Some("failed".into()), ..DeadLetterFilter::default() };
 //! let plan = dead_letters.plan(filter, None, jiff::Timestamp::UNIX_EPOCH).await?;
 //! for (key, group) in plan.groups().biggest_first() {
 //!     println!("{} x {key}", group.count);
@@ -57,16 +57,16 @@ pub use cause::{cause_of, telling_part};
 pub use dead_letter::DeadLetter;
 pub use dead_letters::DeadLetters;
 pub use error::RedriveError;
-pub use filter::Filter;
-pub use groups::{Group, GroupKey, Groups};
-pub use hurry::Waiting;
-pub use lines::Lines;
+pub use filter::DeadLetterFilter;
+pub use groups::{DeadLetterGroup, DeadLetterGroups, GroupKey};
+pub use hurry::PendingRetries;
+pub use lines::ArchiveFile;
 pub use note::Note;
-pub use notes::Notes;
-pub use options::{Each, Progress, RedriveOptions, Stop};
-pub use outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
-pub use plan::Plan;
+pub use notes::NoteWriter;
+pub use options::{OnDeadLetter, Progress, RedriveOptions, Stop};
+pub use outcomes::{Canary, OutcomeCounts, RedriveOutcome, SendBackResult};
+pub use plan::DeadLetterPlan;
 pub use queue::QueueStatus;
-pub use send_back::{Watching, send_back};
+pub use send_back::{OutcomeWatch, send_back};
 pub use summary::Summary;
-pub use unrouted::Unrouted;
+pub use unrouted::UnroutedEvents;

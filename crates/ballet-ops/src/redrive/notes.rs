@@ -15,12 +15,12 @@ const PORTION: usize = 1_000;
 
 /// Writes notes while the work goes on, so that few are missing if this process ends.
 #[derive(Debug)]
-pub struct Notes {
+pub struct NoteWriter {
     touched: UnboundedSender<Touched>,
     written: JoinHandle<Result<(), String>>,
 }
 
-impl Notes {
+impl NoteWriter {
     /// Begins to write notes of an act. If the database could not be opened, [`close`](Self::close) returns the reason.
     #[must_use]
     pub fn open(opened: Result<PgConnection, String>, act: Act, note: Note) -> Self {

@@ -23,7 +23,7 @@ pub(crate) async fn stopped(stop: &mut Stop) {
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// Called with each dead letter that is done.
-pub type Each<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
+pub type OnDeadLetter<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
 
 /// The options of sending back, editing or discarding dead letters.
 pub struct RedriveOptions<'a> {
@@ -34,14 +34,14 @@ pub struct RedriveOptions<'a> {
     /// The most messages to send per second. There is no limit by default.
     pub rate: Option<u32>,
     /// Whether to send the dead letters that the inbox has forgotten, too. See
-    /// [`Plan::beyond_memory`](crate::redrive::Plan::beyond_memory).
+    /// [`DeadLetterPlan::beyond_memory`](crate::redrive::DeadLetterPlan::beyond_memory).
     pub beyond_memory: bool,
     /// Ends the run early.
     pub stop: Stop,
     /// Called after each dead letter.
     pub progress: Progress<'a>,
     /// Called with each dead letter that is done.
-    pub each: Each<'a>,
+    pub each: OnDeadLetter<'a>,
 }
 
 impl RedriveOptions<'_> {

@@ -37,18 +37,18 @@ pub struct Canary {
 
 /// The result of sending dead letters back.
 #[derive(Debug, Default)]
-pub struct SentBack {
+pub struct SendBackResult {
     /// The dead letters that were sent ahead of their groups.
     pub canaries: Vec<Canary>,
     /// The summary of the messages that were sent.
     pub summary: Summary,
     /// The counted outcomes, including those of the canaries.
-    pub outcomes: Outcomes,
+    pub outcomes: OutcomeCounts,
     /// The reason why the rest was not sent, if the broker failed.
     pub error: Option<RedriveError>,
 }
 
-impl SentBack {
+impl SendBackResult {
     /// Makes the result of a run from its end, which may be a failure on the way.
     pub(crate) fn ended(summary: Summary, ended: Result<bool, RedriveError>) -> Self {
         let (stopped, error) = match ended {
@@ -69,7 +69,7 @@ impl SentBack {
 
 /// The counted outcomes of redriven messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcomes {
+pub struct OutcomeCounts {
     /// The number that were handled.
     pub handled: u64,
     /// The number that were neither handled nor dead in time.
@@ -78,7 +78,7 @@ pub struct Outcomes {
     pub dead_again: BTreeMap<String, u64>,
 }
 
-impl Outcomes {
+impl OutcomeCounts {
     /// Counts the known outcomes among the messages that were sent. The others are unknown.
     pub(crate) fn of<'a>(known: impl Iterator<Item = &'a RedriveOutcome>, sent: u64) -> Self {
         let mut outcomes = Self::default();
@@ -122,7 +122,7 @@ impl Outcomes {
     }
 }
 
-impl fmt::Display for Outcomes {
+impl fmt::Display for OutcomeCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} handled, {} dead again", self.handled, self.dead())?;
         match self.unknown {

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::declared::needs_the_inbox;
-use crate::redrive::groups::{GroupKey, Groups};
+use crate::redrive::groups::{DeadLetterGroups, GroupKey};
 
 /// The dead letters that an operation is about: those that were in the queue when the plan was
 /// made. Dead letters that come later, come back, or are edited meanwhile are not part of it.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    groups: Groups,
+pub struct DeadLetterPlan {
+    groups: DeadLetterGroups,
     identities: HashSet<Identity>,
     /// The sagas of the dead letters.
     sagas: HashSet<String>,
@@ -39,10 +39,10 @@ struct CanaryCandidate {
     is_ripe: bool,
 }
 
-impl Plan {
+impl DeadLetterPlan {
     pub(crate) fn new(part: Option<Part>, floor: Timestamp) -> Self {
         Self {
-            groups: Groups::default(),
+            groups: DeadLetterGroups::default(),
             identities: HashSet::new(),
             sagas: HashSet::new(),
             canaries: HashMap::new(),
@@ -126,7 +126,7 @@ impl Plan {
 
     /// Returns the dead letters in groups.
     #[must_use]
-    pub fn groups(&self) -> &Groups {
+    pub fn groups(&self) -> &DeadLetterGroups {
         &self.groups
     }
 
@@ -176,7 +176,7 @@ mod tests {
     fn a_forged_letter_is_counted_apart_and_goes_before_no_other() {
         let forged = dead_letter(1, "rome", "forged_type");
         let other = dead_letter(2, "rome", "no_room");
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         [&forged, &other].into_iter().for_each(|one| plan.add(one));
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
         assert_eq!([&forged, &other].map(is_canary), [false, true]);
@@ -202,7 +202,7 @@ mod tests {
             dead_letter(4, "rome", "no_bill"),
             dead_letter(5, "oslo", "no_tax"),
         ];
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         all.iter().for_each(|one| plan.add(one));
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
         // If there is no better one, the first is the canary.

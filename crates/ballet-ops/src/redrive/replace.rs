@@ -5,9 +5,9 @@ use ballet_amqp::Publish;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::lines::Lines;
+use crate::redrive::lines::ArchiveFile;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::plan::Plan;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
 
@@ -16,10 +16,10 @@ pub(crate) type Replacement<'a> = &'a (dyn Fn(&ToolRun, &DeadLetter) -> Vec<Publ
 
 /// Puts other messages in the place of the dead letters of a plan.
 pub(crate) struct ReplaceAction<'a> {
-    plan: &'a Plan,
+    plan: &'a DeadLetterPlan,
     run: ToolRun,
     replacement: Replacement<'a>,
-    archive: Option<&'a mut Lines>,
+    archive: Option<&'a mut ArchiveFile>,
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
@@ -27,10 +27,10 @@ pub(crate) struct ReplaceAction<'a> {
 
 impl<'a> ReplaceAction<'a> {
     pub(crate) fn new(
-        plan: &'a Plan,
+        plan: &'a DeadLetterPlan,
         options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut Lines>,
+        archive: Option<&'a mut ArchiveFile>,
         retires: bool,
     ) -> Self {
         let run = ToolRun::new(options, plan.floor());

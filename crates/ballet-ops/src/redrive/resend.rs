@@ -10,7 +10,7 @@ use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::plan::Plan;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::run::ToolRun;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
@@ -27,7 +27,7 @@ pub(crate) struct SentCanary {
 
 /// Sends the dead letters of a plan back to their service.
 pub(crate) struct ResendAction<'a> {
-    plan: &'a Plan,
+    plan: &'a DeadLetterPlan,
     run: ToolRun,
     beyond_memory: bool,
     /// Whether only one of each group is sent.
@@ -43,7 +43,11 @@ pub(crate) struct ResendAction<'a> {
 
 impl<'a> ResendAction<'a> {
     /// Sends all dead letters of the plan, except those of groups that are held back. It adds the ids to `sent`.
-    pub(crate) fn all(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
+    pub(crate) fn all(
+        plan: &'a DeadLetterPlan,
+        options: &RedriveOptions<'_>,
+        sent: SentIds,
+    ) -> Self {
         Self {
             plan,
             run: ToolRun::new(options, plan.floor()),
@@ -58,7 +62,11 @@ impl<'a> ResendAction<'a> {
     }
 
     /// Sends one dead letter of each group.
-    pub(crate) fn canaries(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
+    pub(crate) fn canaries(
+        plan: &'a DeadLetterPlan,
+        options: &RedriveOptions<'_>,
+        sent: SentIds,
+    ) -> Self {
         Self { canaries_only: true, ..Self::all(plan, options, sent) }
     }
 
@@ -151,7 +159,7 @@ mod tests {
         let forged: Vec<DeadLetter> =
             (0..30).map(|number| dead_letter(&format!("{number}"), "forged_type")).collect();
         let others = ["a", "b"].map(|id| dead_letter(id, "no_room"));
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         forged.iter().chain(&others).for_each(|one| plan.add(one));
         let (options, sent) = (RedriveOptions::plain(), SentIds::default());
         let mut resend = ResendAction::all(&plan, &options, sent.clone());

@@ -6,7 +6,7 @@ use ballet_core::EventType;
 
 use super::*;
 use crate::redrive::declared::needs_the_inbox;
-use crate::redrive::filter::Filter;
+use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::sample::{delivered, long_string};
 
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
@@ -121,7 +121,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     };
     assert_eq!(correlation(Some(&part)).as_deref(), Some(OLD));
     assert_eq!(correlation(None), None);
-    let of_saga = Filter { saga: Some(OLD.to_owned()), ..Filter::default() };
+    let of_saga = DeadLetterFilter { saga: Some(OLD.to_owned()), ..DeadLetterFilter::default() };
     assert!(of_saga.matches(&old), "it begins that saga");
     // A CloudEvent names its saga itself.
     let properties =

@@ -9,11 +9,11 @@ use sqlx::PgConnection;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::SentBack;
-use crate::redrive::plan::Plan;
+use crate::redrive::outcomes::SendBackResult;
+use crate::redrive::plan::DeadLetterPlan;
 
 /// The ways to find out the outcomes of messages that are sent back.
-pub struct Watching<'a> {
+pub struct OutcomeWatch<'a> {
     /// Two connections to the service's database, for the canaries and for the rest. Without one, only an
     /// event that the service published because of a message shows that it was handled.
     pub inboxes: [Option<PgConnection>; 2],
@@ -23,9 +23,9 @@ pub struct Watching<'a> {
     pub known: Progress<'a>,
 }
 
-impl fmt::Debug for Watching<'_> {
+impl fmt::Debug for OutcomeWatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watching").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("OutcomeWatch").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
@@ -36,13 +36,13 @@ impl fmt::Debug for Watching<'_> {
 /// If the broker fails before anything is sent. A later error is in the result, with the messages that were sent.
 pub async fn send_back(
     letters: &DeadLetters,
-    plan: &mut Plan,
+    plan: &mut DeadLetterPlan,
     has_canary: bool,
     options: &RedriveOptions<'_>,
-    watching: Watching<'_>,
-) -> Result<SentBack, RedriveError> {
-    let Watching { inboxes: [ahead, behind], patience, known } = watching;
-    let mut sent = SentBack::default();
+    watching: OutcomeWatch<'_>,
+) -> Result<SendBackResult, RedriveError> {
+    let OutcomeWatch { inboxes: [ahead, behind], patience, known } = watching;
+    let mut sent = SendBackResult::default();
     if has_canary {
         sent = letters.canaries(plan, options, ahead, patience).await?;
     }

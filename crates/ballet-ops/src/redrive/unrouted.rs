@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::filter::Filter;
+use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
@@ -21,7 +21,7 @@ use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
-pub struct Unrouted {
+pub struct UnroutedEvents {
     queue: DeadQueue,
     consumers: Vec<EventConsumer>,
 }
@@ -32,7 +32,7 @@ struct EventConsumer {
     events: KnownEvents,
 }
 
-impl Unrouted {
+impl UnroutedEvents {
     /// Makes a handle on the queue, for the services that declare these parts. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
         let consumer = |part: Part| {
@@ -98,7 +98,7 @@ impl Unrouted {
     /// If the broker does not answer, or denies access. Events that were sent before stay sent.
     pub async fn redrive(
         &self,
-        filter: &Filter,
+        filter: &DeadLetterFilter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let mut route = RouteAction {
@@ -112,9 +112,9 @@ impl Unrouted {
     }
 }
 
-impl fmt::Debug for Unrouted {
+impl fmt::Debug for UnroutedEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unrouted").finish_non_exhaustive()
+        f.debug_struct("UnroutedEvents").finish_non_exhaustive()
     }
 }
 
@@ -150,8 +150,8 @@ fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
 
 /// Sends each event to the services that consume it.
 struct RouteAction<'a> {
-    unrouted: &'a Unrouted,
-    filter: &'a Filter,
+    unrouted: &'a UnroutedEvents,
+    filter: &'a DeadLetterFilter,
     run: ToolRun,
     summary: Summary,
 }
@@ -210,7 +210,7 @@ mod tests {
             [RUNG, PAID].map(|name| SubscriptionPart { name: "all", on: EventType::plain(name) });
         let part =
             Part { service: "desk", subscriptions: subscriptions.to_vec(), ..Part::default() };
-        let unrouted = Unrouted::new(Arc::new(MemoryBroker::new()), vec![part]);
+        let unrouted = UnroutedEvents::new(Arc::new(MemoryBroker::new()), vec![part]);
         let death = [(DEAD_EXCHANGE, EVENTS), (DEAD_ROUTING_KEY, PAID)];
         for (event, is_sent, is_forged) in [
             (event(EVENTS, RUNG, Some(RUNG), &[]), true, false),

@@ -26,7 +26,7 @@ const LOOK_UP: usize = 1_000;
 
 /// The events of one saga that other services have received, and that the service's database does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct SagaDifference {
     /// The saga.
     pub saga: Uuid,
     /// The events that were published before.
@@ -39,9 +39,9 @@ pub struct Difference {
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct RestoreComparison {
     /// The differences, in the order of their sagas.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<SagaDifference>,
     /// The number of sagas in which the service published something.
     pub sagas: u64,
     /// The number of events that it published outside of sagas, by type. They cannot be compared.
@@ -65,8 +65,8 @@ pub async fn compare(
     until: u64,
     db: &mut PgConnection,
     progress: Progress<'_>,
-) -> Result<Compared, RedriveError> {
-    let mut compared = Compared::default();
+) -> Result<RestoreComparison, RedriveError> {
+    let mut compared = RestoreComparison::default();
     let read = read(broker, part, since, until, &mut compared, progress).await?;
     let Published { events: published, aborted } = read;
     compared.sagas = published.len() as u64;
@@ -85,8 +85,10 @@ pub async fn compare(
             let held = held_outside(part, before, &now);
             let difference = difference(*saga, before, was_aborted, &held, &now);
             compared.differences.extend(
-                difference
-                    .map(|difference| Difference { is_open: open.contains(saga), ..difference }),
+                difference.map(|difference| SagaDifference {
+                    is_open: open.contains(saga),
+                    ..difference
+                }),
             );
         }
     }
@@ -107,7 +109,7 @@ async fn read(
     part: &Part,
     since: Timestamp,
     until: u64,
-    compared: &mut Compared,
+    compared: &mut RestoreComparison,
     progress: Progress<'_>,
 ) -> Result<Published, RedriveError> {
     let (in_ledger, aborts) = (in_ledger(part), aborts(part));
@@ -213,7 +215,7 @@ fn difference(
     was_aborted: bool,
     held: &[&'static str],
     now: &[RecordedRow],
-) -> Option<Difference> {
+) -> Option<SagaDifference> {
     let known: BTreeSet<&str> = now.iter().filter_map(|row| row.event_type.as_deref()).collect();
     let missing: Vec<&'static str> =
         before.iter().copied().filter(|name| !known.contains(name)).collect();
@@ -223,14 +225,14 @@ fn difference(
         let now = now.iter().filter(|row| is_abort(row));
         let now = now.filter_map(|row| row.event_type.clone()).collect();
         let before = held.to_vec();
-        return (!held.is_empty()).then_some(Difference { saga, before, now, is_open: false });
+        return (!held.is_empty()).then_some(SagaDifference { saga, before, now, is_open: false });
     }
     if is_equal {
         return None;
     }
     let added = known.iter().filter(|name| !before.contains(*name));
     let now = added.map(|name| (*name).to_owned()).collect();
-    Some(Difference { saga, before: missing, now, is_open: false })
+    Some(SagaDifference { saga, before: missing, now, is_open: false })
 }
 
 #[cfg(test)]

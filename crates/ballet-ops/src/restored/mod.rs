@@ -6,5 +6,5 @@
 mod compare;
 mod hold;
 
-pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
+pub use compare::{ON_ITS_WAY, RestoreComparison, SagaDifference, compare};
 pub use hold::{after_the_beginning, held_back};

@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{NotSolved, in_use};
+use crate::sagas::refused::{SolveError, in_use};
 use crate::sagas::standing::{LedgerStep, declared};
 
 /// The outcome of a call.
@@ -60,12 +60,12 @@ pub struct AnsweredCall {
     /// The call's key.
     pub key: Uuid,
     /// The service's next action.
-    pub then: CallThen,
+    pub then: CallFollowUp,
 }
 
 /// A service's action on a call whose outcome a person has recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallThen {
+pub enum CallFollowUp {
     /// It handles the answer.
     TakesIn,
     /// It ends the call. The saga is aborted, so there is nothing to compensate.
@@ -75,7 +75,7 @@ pub enum CallThen {
 }
 
 /// A predicate of the service: `payments takes the answer in`.
-impl fmt::Display for CallThen {
+impl fmt::Display for CallFollowUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TakesIn => "takes the answer in",
@@ -94,17 +94,17 @@ pub async fn answer(
     db: &mut PgConnection,
     known: &KnownCall<'_>,
     dry_run: bool,
-) -> Result<AnsweredCall, NotSolved> {
+) -> Result<AnsweredCall, SolveError> {
     let KnownCall { part, saga, step, key, outcome, is_called_off, note } = known;
     if let CallOutcome::Answer(answer) = outcome {
         serde_json::from_str::<IgnoredAny>(answer)
-            .map_err(|why| NotSolved::WrongAnswer(why.to_string()))?;
+            .map_err(|why| SolveError::WrongAnswer(why.to_string()))?;
     }
     let (saga_part, declared) =
         declared(part, step, "calls outside", |one| one.runs == Runs::CallsOutside)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || NotSolved::Running {
+    let running = || SolveError::Running {
         service: part.service.to_owned(),
         work: format!("making the call of {step}"),
     };
@@ -114,7 +114,7 @@ pub async fn answer(
     let is_taken_back = standing.calling()?;
     let call = of_step(&mut transaction, saga.0, standing.at(), false).await;
     let Some(call) = call.map_err(|error| in_use(error, running()))? else {
-        return Err(NotSolved::NotCalling {
+        return Err(SolveError::NotCalling {
             step: standing.name(),
             why: "its answer is taken in at this moment".to_owned(),
         });
@@ -125,15 +125,15 @@ pub async fn answer(
     }
     if is_taken && !is_set_aside && !is_called_off {
         let request = format!("the request of {}", standing.name());
-        return Err(NotSolved::Taken { request, key });
+        return Err(SolveError::Taken { request, key });
     }
     if error.is_none() {
-        return Err(NotSolved::NotFailing { call: format!("the call of {}", standing.name()) });
+        return Err(SolveError::NotFailing { call: format!("the call of {}", standing.name()) });
     }
     let then = match outcome {
-        CallOutcome::Answer(_) => CallThen::TakesIn,
-        CallOutcome::NothingDone if is_taken_back => CallThen::Ends,
-        CallOutcome::NothingDone => CallThen::Makes,
+        CallOutcome::Answer(_) => CallFollowUp::TakesIn,
+        CallOutcome::NothingDone if is_taken_back => CallFollowUp::Ends,
+        CallOutcome::NothingDone => CallFollowUp::Makes,
     };
     let answered = AnsweredCall { step: standing.name(), key, then };
     if dry_run {
@@ -143,10 +143,10 @@ pub async fn answer(
         (CallOutcome::Answer(answer), _) => {
             open::give(&mut transaction, key, &Given::Answer(answer.clone())).await?;
         }
-        (CallOutcome::NothingDone, CallThen::Ends) => {
+        (CallOutcome::NothingDone, CallFollowUp::Ends) => {
             open::give(&mut transaction, key, &Given::Nothing).await?;
         }
-        (CallOutcome::NothingDone, CallThen::TakesIn | CallThen::Makes) => {
+        (CallOutcome::NothingDone, CallFollowUp::TakesIn | CallFollowUp::Makes) => {
             open::ask_anew(&mut transaction, key).await?;
         }
     }

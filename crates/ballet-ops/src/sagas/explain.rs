@@ -19,7 +19,7 @@ use crate::audit::ledger::{
     RowsByService, UndecidedSaga, UnfinishedWork, not_acted_on, published, undecided, unfinished,
 };
 use crate::audit::read::discarded;
-use crate::sagas::saga_state::Wait;
+use crate::sagas::saga_state::SagaWait;
 use crate::sagas::state::ServiceState;
 
 /// Explains sagas by the state of each service.
@@ -104,7 +104,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Returns what a saga waits for, the oldest first.
-    pub(crate) fn waits(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<Wait> {
+    pub(crate) fn waits(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
         let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
@@ -118,7 +118,7 @@ impl<'a> Explainer<'a> {
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         // Nothing is known of a service that was not read.
         left.retain(|left| self.states.contains_key(left.service));
-        let mut waits: Vec<Wait> = Vec::new();
+        let mut waits: Vec<SagaWait> = Vec::new();
         for left in left {
             let wait = self.left(saga, left);
             if !waits.contains(&wait) {
@@ -127,7 +127,7 @@ impl<'a> Explainer<'a> {
         }
         for (service, failure) in self.failures.get(&saga).into_iter().flatten() {
             let What::Message { event_type, .. } = &failure.what else { continue };
-            let is_named = |wait: &Wait| {
+            let is_named = |wait: &SagaWait| {
                 wait.service == *service && wait.event_type.as_ref() == Some(event_type)
             };
             if !waits.iter().any(is_named) {
@@ -144,14 +144,14 @@ impl<'a> Explainer<'a> {
             let what = format!("has not decided it; the deadline is {due_at}");
             let recorded = rows.values().flatten().map(|row| row.recorded_at).max();
             let since = recorded.or_else(|| id::time_of(saga)).unwrap_or(*due_at);
-            waits.push(Wait { why: self.silence(owner), ..self.wait(owner, what, since) });
+            waits.push(SagaWait { why: self.silence(owner), ..self.wait(owner, what, since) });
         }
         waits.sort_by_key(|wait| wait.since);
         waits
     }
 
     /// Returns the decisions that have not come, although no service has anything left to do.
-    fn undecided(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<Wait> {
+    fn undecided(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
             let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
@@ -166,7 +166,7 @@ impl<'a> Explainer<'a> {
                     what.push_str(&format!("; the deadline is {due_at}"));
                 }
                 let why = self.instead(&expected, rows).or_else(|| self.silence(owner));
-                waits.push(Wait { why, ..self.wait(owner, what, since) });
+                waits.push(SagaWait { why, ..self.wait(owner, what, since) });
             }
         }
         waits
@@ -243,8 +243,8 @@ impl<'a> Explainer<'a> {
         (!instead.is_empty()).then(|| format!("{}, which nobody takes", instead.join(", ")))
     }
 
-    fn wait(&self, service: &str, what: String, since: Timestamp) -> Wait {
-        Wait {
+    fn wait(&self, service: &str, what: String, since: Timestamp) -> SagaWait {
+        SagaWait {
             service: service.to_owned(),
             what,
             event_type: None,
@@ -259,22 +259,22 @@ impl<'a> Explainer<'a> {
     }
 
     /// Adds the step of the service that would go on.
-    fn at_step(&self, wait: Wait, is_it: impl Fn(&StepPart) -> bool) -> Wait {
+    fn at_step(&self, wait: SagaWait, is_it: impl Fn(&StepPart) -> bool) -> SagaWait {
         let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
         let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
         let Some(step) = steps.find(|step| is_it(step)) else { return wait };
-        Wait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
+        SagaWait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
     }
 
     /// Adds the event on which the service has not acted.
-    fn on(&self, wait: Wait, event_type: Option<String>) -> Wait {
+    fn on(&self, wait: SagaWait, event_type: Option<String>) -> SagaWait {
         let is_on =
             |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
         let wait = self.at_step(wait, is_on);
-        Wait { event_type, ..wait }
+        SagaWait { event_type, ..wait }
     }
 
-    fn left(&self, saga: Uuid, left: UnfinishedWork<'_>) -> Wait {
+    fn left(&self, saga: Uuid, left: UnfinishedWork<'_>) -> SagaWait {
         let UnfinishedWork { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
         let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
@@ -289,29 +289,29 @@ impl<'a> Explainer<'a> {
         let is_type = |other: &str| Some(other) == event_type.as_deref();
         let mut unpublishable = self.unpublishable.get(&saga).into_iter().flatten();
         if let Some((by, _, reason)) = unpublishable.find(|(_, other, _)| is_type(other)) {
-            return Wait { why: Some(format!("{by} cannot publish it: {reason}")), ..wait };
+            return SagaWait { why: Some(format!("{by} cannot publish it: {reason}")), ..wait };
         }
         let mut unpublished = self.unpublished.get(&saga).into_iter().flatten();
         if let Some((by, _)) = unpublished.find(|(_, event)| is_type(&event.event_type)) {
-            return Wait { why: Some(format!("{by} has not published it yet")), ..wait };
+            return SagaWait { why: Some(format!("{by} has not published it yet")), ..wait };
         }
         let mut of_saga = self.discarded.get(&saga).into_iter().flatten().copied();
         if let (Some(by), Some(event)) =
             (discarded(&mut of_saga, service, event_type.as_deref()), &event_type)
         {
             let what = format!("does not get {event}");
-            return Wait { what, why: Some(by), ..wait };
+            return SagaWait { what, why: Some(by), ..wait };
         }
-        Wait { why: self.silence(service), ..wait }
+        SagaWait { why: self.silence(service), ..wait }
     }
 
-    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> Wait {
+    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> SagaWait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
         of_failure(failure, self.on(wait, Some(event_type.to_owned())))
     }
 
-    fn called(&self, service: &str, call: &OpenCall) -> Wait {
+    fn called(&self, service: &str, call: &OpenCall) -> SagaWait {
         let undo = if call.undo { " to undo it" } else { "" };
         let what = format!("waits for the answer to its call of {}{undo}", call.step);
         let why = match &call.last_error {
@@ -322,7 +322,7 @@ impl<'a> Explainer<'a> {
         let next_at = call.next_at.filter(|_| call.last_error.is_some());
         let wait =
             self.at_step(self.wait(service, what, call.since), |step| step.name == call.step);
-        Wait { why, next_at, ..wait }
+        SagaWait { why, next_at, ..wait }
     }
 
     /// Says that no process of a service is alive, if that is so.
@@ -340,13 +340,13 @@ impl<'a> Explainer<'a> {
 }
 
 /// Adds a failure as the reason. A failure without another attempt is a dead letter.
-fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
+fn of_failure(failure: &Stuck, wait: SagaWait) -> SagaWait {
     let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     if let Some(at) = sent_back_at {
         let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");
-        return Wait { why: Some(why), ..wait };
+        return SagaWait { why: Some(why), ..wait };
     }
     let why = Some(format!("{detail} ({attempts} {times})"));
-    Wait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
+    SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }

@@ -13,14 +13,14 @@ use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 
 /// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
-pub struct KeyIs {
+pub struct KeyQuery {
     /// The fields that are the key, each with its event.
     pub fields: Vec<(EventType, Key)>,
     /// The value. A UUID is the same in any spelling.
     pub value: String,
 }
 
-impl KeyIs {
+impl KeyQuery {
     /// Whether an event of this type has the value in a field that is the key.
     #[must_use]
     pub fn is_in(&self, event_type: &str, body: &[u8]) -> bool {
@@ -60,7 +60,7 @@ pub struct KeyedSagas {
 /// Finds the sagas that have the key. The event with which a saga begins is in no ledger.
 ///
 /// `databases` names each service with its database.
-pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
+pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyQuery) -> KeyedSagas {
     in_all(databases, SagaSearch::Key(key)).await
 }
 
@@ -74,7 +74,7 @@ pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> K
 /// A way to look for sagas.
 #[derive(Clone, Copy)]
 enum SagaSearch<'a> {
-    Key(&'a KeyIs),
+    Key(&'a KeyQuery),
     Ending(&'a str),
 }
 
@@ -102,7 +102,7 @@ async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>
     KeyedSagas { sagas, away }
 }
 
-async fn of_ledger(db: &mut PgConnection, key: &KeyIs) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+async fn of_ledger(db: &mut PgConnection, key: &KeyQuery) -> Result<BTreeSet<Uuid>, sqlx::Error> {
     let types: Vec<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
     let mut sagas = BTreeSet::new();
     with_text(db, &types, &key.text(), |saga, event_type, body| {
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_the_whole_value_of_a_declared_field_counts() {
         let id = "0193f7a0-0001-7000-8000-00000000000a";
-        let key = |value: &str| KeyIs {
+        let key = |value: &str| KeyQuery {
             fields: vec![(PLACED, Key::of("order", "order_id")), (PLACED, Key::of("order", "no"))],
             value: value.to_owned(),
         };

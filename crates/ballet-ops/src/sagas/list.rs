@@ -16,7 +16,7 @@ use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState, Wait};
+use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
 use crate::sagas::state::{hindrances, states};
 
 /// The number of sagas that are judged together.
@@ -24,7 +24,7 @@ const PAGE: u16 = 500;
 
 /// The criteria for the sagas that are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct SagaQuery {
     /// Only sagas with this text or number as a value in an event that a service published for the saga: an order's id,
     /// an email address.
     pub value: Option<String>,
@@ -56,7 +56,7 @@ pub struct ListedSaga {
     /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<SagaWait>,
 }
 
 /// A page of sagas.
@@ -76,7 +76,7 @@ pub struct ListedSagas {
 pub async fn list(
     system: &System,
     databases: &[(String, PgConnectOptions)],
-    wanted: &Wanted,
+    wanted: &SagaQuery,
 ) -> ListedSagas {
     let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
@@ -118,7 +118,7 @@ pub async fn list(
 async fn page(
     sources: &mut ServiceDatabases<'_>,
     after: Option<Uuid>,
-    wanted: &Wanted,
+    wanted: &SagaQuery,
 ) -> Vec<Uuid> {
     let value = wanted.value.as_deref();
     if let (Some(sagas), None) = (&wanted.sagas, value) {
@@ -161,7 +161,7 @@ fn stands(
 ) -> ListedSaga {
     let waits = explainer.waits(saga, rows);
     let parts = || system.parts.iter().filter_map(|part| Some((part, rows.get(part.service)?)));
-    let pressing = Pressing::of(&waits, explainer.deadline(saga), PATIENCE);
+    let pressing = PressingWait::of(&waits, explainer.deadline(saga), PATIENCE);
     let (state, hindered_by) = if let Some(pressing) = pressing {
         pressing.state(hindrances, explainer.now().unwrap_or_default())
     } else if parts().any(|(part, rows)| is_aborted(part, rows)) {

@@ -18,16 +18,16 @@ mod state;
 mod stop;
 mod versions;
 
-pub use answer::{AnsweredCall, CallOutcome, CallThen, KnownCall, answer};
+pub use answer::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
 pub use hindrance::{
     Hindrance, of_broker as hindrances_of_broker, of_service as hindrances_of_service,
 };
-pub use keyed::{KeyIs, KeyedSagas, ending, keyed};
-pub use list::{ListedSaga, ListedSagas, Wanted, list};
+pub use keyed::{KeyQuery, KeyedSagas, ending, keyed};
+pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};
-pub use refused::NotSolved;
-pub use saga_state::{PATIENCE, Pressing, SagaState, Wait};
-pub use show::{Happened, Shown, show};
-pub use solve::{ByHand, EventOf, FailedMessage, SolvedStep, solve};
-pub use stop::{NotStopped, Stoppable, stop, stoppable};
-pub use versions::{Version, VersionRole, has_versions, versions};
+pub use refused::SolveError;
+pub use saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
+pub use show::{SagaDetails, SagaEvent, show};
+pub use solve::{FailedMessage, MakeEvent, ManualCompensation, SolvedStep, solve};
+pub use stop::{StopError, StoppableSaga, stop, stoppable};
+pub use versions::{SagaVersion, VersionRole, has_versions, versions};

@@ -11,7 +11,7 @@ use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::saga_state::Wait;
+use crate::sagas::saga_state::SagaWait;
 use crate::sagas::state::{hindrances, states};
 
 /// A saga that is open, and what it waits for.
@@ -24,7 +24,7 @@ pub struct OpenSaga {
     /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<SagaWait>,
     /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// The reason why a compensation cannot be marked as solved by hand, or the outcome of a call cannot be recorded.
 /// Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotSolved {
+pub enum SolveError {
     /// The service has no such step, or none of the kind that is wanted.
     #[error("{service} has no step `{step}` that {wanted}; it has: {known}")]
     NoStep {
@@ -123,6 +123,6 @@ pub enum NotSolved {
 }
 
 /// Replaces a lock timeout: another process holds the lock because it works on the saga.
-pub(crate) fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
-    if is_lock_timeout(&error) { running } else { NotSolved::Database(error) }
+pub(crate) fn in_use(error: sqlx::Error, running: SolveError) -> SolveError {
+    if is_lock_timeout(&error) { running } else { SolveError::Database(error) }
 }

@@ -13,7 +13,7 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The reason why a saga waits for a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
+pub struct SagaWait {
     /// The service.
     pub service: String,
     /// The missing work, as a predicate of the service: `has not acted on orders.order_placed.v1`.
@@ -101,18 +101,18 @@ impl fmt::Display for SagaState {
 
 /// The wait that decides the state of an open saga.
 #[derive(Debug, Clone, Copy)]
-pub struct Pressing<'w> {
+pub struct PressingWait<'w> {
     /// The most pressing wait: one on which a person has to act, or else the oldest.
-    pub wait: &'w Wait,
+    pub wait: &'w SagaWait,
     /// The time from which on the saga is late. `None` if a step stays open by design.
     pub due: Option<Timestamp>,
 }
 
-impl<'w> Pressing<'w> {
+impl<'w> PressingWait<'w> {
     /// Chooses the most pressing wait. A saga is not late before its deadline: then the owner aborts it by itself.
     #[must_use]
     pub fn of(
-        waits: &'w [Wait],
+        waits: &'w [SagaWait],
         deadline: Option<Timestamp>,
         patience: SignedDuration,
     ) -> Option<Self> {
@@ -130,7 +130,7 @@ impl<'w> Pressing<'w> {
         hindrances: &'h [Hindrance],
         now: Timestamp,
     ) -> (SagaState, Option<&'h Hindrance>) {
-        let Wait { service, step, is_dead, .. } = self.wait;
+        let SagaWait { service, step, is_dead, .. } = self.wait;
         let hinders = hindrances.iter().find(|one| one.hinders(service, *step));
         let is_late = self.due.is_some_and(|due| due < now);
         let state = SagaState::open(*is_dead, hinders.is_some(), is_late);
@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn wait(service: &str, since: i64) -> Wait {
-        Wait {
+    fn wait(service: &str, since: i64) -> SagaWait {
+        SagaWait {
             service: service.to_owned(),
             what: String::new(),
             event_type: None,
@@ -167,8 +167,8 @@ mod tests {
             step: step.map(str::to_owned),
             why: "it has no process".to_owned(),
         };
-        let state = |waits: &[Wait], hindrances: &[Hindrance]| {
-            let pressing = Pressing::of(waits, None, PATIENCE).expect("it waits");
+        let state = |waits: &[SagaWait], hindrances: &[Hindrance]| {
+            let pressing = PressingWait::of(waits, None, PATIENCE).expect("it waits");
             pressing.state(hindrances, now).0
         };
         let (young, old) = (wait("stock", 900), wait("stock", 600));
@@ -177,9 +177,9 @@ mod tests {
         assert_eq!(state(from_ref(&old), &[hindrance(None)]), SagaState::Blocked);
         assert_eq!(state(from_ref(&young), &[hindrance(Some("reserve"))]), SagaState::Blocked);
         assert_eq!(state(from_ref(&old), &[hindrance(Some("ship"))]), SagaState::Stuck);
-        let dead = Wait { is_dead: true, ..young.clone() };
+        let dead = SagaWait { is_dead: true, ..young.clone() };
         assert_eq!(state(&[old.clone(), dead], &[hindrance(None)]), SagaState::Stuck);
-        let patient = Wait { stays_open: true, ..old };
+        let patient = SagaWait { stays_open: true, ..old };
         assert_eq!(state(&[patient], &[]), SagaState::Waiting);
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let (now, waits) = (Timestamp::from_second(1_000).expect("a time"), [wait("stock", 0)]);
         let state = |deadline: i64| {
             let deadline = Timestamp::from_second(deadline).ok();
-            Pressing::of(&waits, deadline, PATIENCE).expect("it waits").state(&[], now).0
+            PressingWait::of(&waits, deadline, PATIENCE).expect("it waits").state(&[], now).0
         };
         assert_eq!((state(900), state(600)), (SagaState::Waiting, SagaState::Stuck));
     }

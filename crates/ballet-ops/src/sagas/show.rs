@@ -17,12 +17,12 @@ use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::looks;
-use crate::sagas::saga_state::Wait;
+use crate::sagas::saga_state::SagaWait;
 use crate::sagas::state::{hindrances, states};
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Happened {
+pub struct SagaEvent {
     /// The time at which the service that published it recorded it.
     pub at: Timestamp,
     /// The service that published it. For the event that begins a saga it is the service whose name the event bears:
@@ -36,13 +36,13 @@ pub struct Happened {
 
 /// One saga.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shown {
+pub struct SagaDetails {
     /// Its events, in the order of time.
-    pub events: Vec<Happened>,
+    pub events: Vec<SagaEvent>,
     /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<SagaWait>,
     /// The notes of compensations by hand, each with the service, in their order.
     pub solved: Vec<(String, Note)>,
     /// The interventions in its messages and calls, each with the service, in the order of time.
@@ -62,7 +62,11 @@ pub struct Shown {
 /// Reads the records of all services about a saga.
 ///
 /// `databases` names each service with its database.
-pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
+pub async fn show(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    saga: Uuid,
+) -> SagaDetails {
     let mut sources = ServiceDatabases::open(databases).await;
     let (mut shown, mut rows) = look(&mut sources, system, saga).await;
     for _ in 1..looks::MOST {
@@ -85,10 +89,10 @@ async fn look<'a>(
     sources: &mut ServiceDatabases<'a>,
     system: &System,
     saga: Uuid,
-) -> (Shown, RowsByService<'a>) {
+) -> (SagaDetails, RowsByService<'a>) {
     let states = states(sources).await;
     let (mut rows, mut lost) = (RowsByService::new(), Vec::new());
-    let mut shown = Shown::default();
+    let mut shown = SagaDetails::default();
     for ServiceDatabase { service, options, db } in &mut sources.open {
         let read = async {
             let recorded = of_saga(db, saga).await?;
@@ -128,7 +132,7 @@ async fn look<'a>(
 }
 
 /// Returns the events that a service published for the saga, and the event from outside with which it began.
-fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
+fn happened(part: &Part, recorded: &[Recorded]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &Recorded> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();
@@ -140,7 +144,7 @@ fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
         if let Some(begins) = origin.and_then(|step| step.on.first())
             && let Some(at) = recorded.cause.and_then(id::time_of)
         {
-            events.push(Happened {
+            events.push(SagaEvent {
                 at,
                 service: begins.service().to_owned(),
                 event_type: begins.name().to_owned(),
@@ -148,7 +152,7 @@ fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
             });
         }
         let body = recorded.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-        events.push(Happened {
+        events.push(SagaEvent {
             at: row.recorded_at,
             service: part.service.to_owned(),
             event_type: row.event_type.clone().unwrap_or_default(),

@@ -22,15 +22,15 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{NotSolved, in_use};
+use crate::sagas::refused::{SolveError, in_use};
 use crate::sagas::standing::{LedgerStep, UndoKind, declared};
 
 /// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
 /// event.
-pub type EventOf<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
+pub type MakeEvent<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.
-pub struct ByHand<'a> {
+pub struct ManualCompensation<'a> {
     /// The service's declarations.
     pub part: &'a Part,
     /// The saga.
@@ -40,7 +40,7 @@ pub struct ByHand<'a> {
     /// Its key, if it has run for several.
     pub key: Option<&'a str>,
     /// Makes the event of the compensation, for a step that publishes one.
-    pub event: EventOf<'a>,
+    pub event: MakeEvent<'a>,
     /// Whether the other side of its call has confirmed that it will not carry out the request that it
     /// has taken.
     pub is_called_off: bool,
@@ -52,10 +52,10 @@ pub struct ByHand<'a> {
     pub note_id: Uuid,
 }
 
-impl fmt::Debug for ByHand<'_> {
+impl fmt::Debug for ManualCompensation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { saga, step, note, .. } = self;
-        f.debug_struct("ByHand")
+        f.debug_struct("ManualCompensation")
             .field("saga", saga)
             .field("step", step)
             .field("note", note)
@@ -92,15 +92,15 @@ pub enum FailedMessage {
 /// If there is nothing to solve, or the database has an error. Nothing is changed then.
 pub async fn solve(
     db: &mut PgConnection,
-    by_hand: &ByHand<'_>,
+    by_hand: &ManualCompensation<'_>,
     dry_run: bool,
-) -> Result<SolvedStep, NotSolved> {
-    let ByHand { part, saga, step, key, event, .. } = by_hand;
+) -> Result<SolvedStep, SolveError> {
+    let ManualCompensation { part, saga, step, key, event, .. } = by_hand;
     let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
     let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || NotSolved::Running {
+    let running = || SolveError::Running {
         service: part.service.to_owned(),
         work: format!("compensating {step}"),
     };
@@ -109,7 +109,7 @@ pub async fn solve(
     let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     if let Some(at) = standing.compensated_at() {
         let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
-        return Err(NotSolved::Compensated { step: standing.name(), at, how });
+        return Err(SolveError::Compensated { step: standing.name(), at, how });
     }
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
@@ -122,11 +122,11 @@ pub async fn solve(
             }
             if is_taken && !by_hand.is_called_off {
                 let request = format!("the request that compensates {}", standing.name());
-                return Err(NotSolved::Taken { request, key });
+                return Err(SolveError::Taken { request, key });
             }
             let Some(error) = error else {
                 let call = format!("the call that compensates {}", standing.name());
-                return Err(NotSolved::NotFailing { call });
+                return Err(SolveError::NotFailing { call });
             };
             last_error = Some(error);
             open::close(&mut transaction, key).await?;
@@ -134,7 +134,7 @@ pub async fn solve(
     }
     let event = match declared.compensated {
         Some(kind) => event(kind, done.body.as_deref().unwrap_or("{}"))
-            .map_err(NotSolved::WrongEvent)?
+            .map_err(SolveError::WrongEvent)?
             .map(|body| (kind, body)),
         None => None,
     };
@@ -188,13 +188,13 @@ async fn failed_message(
 /// Writes the ledger's row, the event and the note.
 async fn write(
     db: &mut PgConnection,
-    by_hand: &ByHand<'_>,
+    by_hand: &ManualCompensation<'_>,
     standing: &LedgerStep<'_>,
     solved: &SolvedStep,
     rows: &[Recorded],
     last_error: Option<String>,
 ) -> Result<(), sqlx::Error> {
-    let ByHand { saga, step, note, message_id, note_id, .. } = by_hand;
+    let ManualCompensation { saga, step, note, message_id, note_id, .. } = by_hand;
     let ordinal = rows.iter().map(|one| one.row.ordinal).max().map_or(0, |last| last + 1);
     let row = recorded::ByHand {
         saga: saga.0,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::refused::NotSolved;
+use crate::sagas::refused::SolveError;
 
 /// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +26,14 @@ pub(crate) fn declared<'a>(
     step: &str,
     wanted: &'static str,
     is_wanted: impl Fn(&StepPart) -> bool,
-) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
+) -> Result<(&'a SagaPart, &'a StepPart), SolveError> {
     let all = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
     let all: Vec<_> = all.filter(|(_, one)| is_wanted(one)).collect();
     all.iter().find(|(_, one)| one.name == step).copied().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|(_, one)| one.name).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let (service, step) = (part.service.to_owned(), step.to_owned());
-        NotSolved::NoStep { service, step, wanted, known }
+        SolveError::NoStep { service, step, wanted, known }
     })
 }
 
@@ -55,10 +55,10 @@ impl<'a> LedgerStep<'a> {
         saga_id: Uuid,
         rows: &'a [Recorded],
         key: Option<&str>,
-    ) -> Result<Self, NotSolved> {
+    ) -> Result<Self, SolveError> {
         if rows.is_empty() {
             let service = part.service.to_owned();
-            return Err(NotSolved::UnknownSaga { service, saga: saga_id });
+            return Err(SolveError::UnknownSaga { service, saga: saga_id });
         }
         let of_step = rows.iter().map(|one| &one.row).filter(|row| row.step == step.name);
         let mut keys: Vec<&str> = of_step.map(|row| row.key.as_str()).collect();
@@ -68,12 +68,12 @@ impl<'a> LedgerStep<'a> {
             keys.retain(|known| *known == key);
         }
         let not_done =
-            |why: &str| NotSolved::NotDone { step: step.name.to_owned(), why: why.to_owned() };
+            |why: &str| SolveError::NotDone { step: step.name.to_owned(), why: why.to_owned() };
         match keys[..] {
             [key] => Ok(Self { part, saga, step, key, rows }),
             [] if key.is_some() => Err(not_done("it has not run for this key")),
             [] => Err(not_done("it has not run")),
-            _ => Err(NotSolved::SeveralKeys { step: step.name.to_owned(), keys: keys.join(", ") }),
+            _ => Err(SolveError::SeveralKeys { step: step.name.to_owned(), keys: keys.join(", ") }),
         }
     }
 
@@ -116,8 +116,8 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
-    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a Recorded), NotSolved> {
-        let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
+    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a Recorded), SolveError> {
+        let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
             Some(Entry::Calling) => {
@@ -135,7 +135,7 @@ impl<'a> LedgerStep<'a> {
         };
         let alone = self.find(Entry::Aborted).is_some();
         if self.abort().is_none() && !alone {
-            return Err(NotSolved::NotAborted {
+            return Err(SolveError::NotAborted {
                 service: self.part.service.to_owned(),
                 step: self.name(),
                 owner: self.saga.owner.to_owned(),
@@ -151,7 +151,7 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Checks that the step waits for the answer to its call. Returns whether its outcome is to be compensated.
-    pub(crate) fn calling(&self) -> Result<bool, NotSolved> {
+    pub(crate) fn calling(&self) -> Result<bool, SolveError> {
         let why = match state(self.rows, self.at()) {
             Some(Entry::Calling) => {
                 return Ok(self.abort().is_some() || self.find(Entry::Aborted).is_some());
@@ -160,7 +160,7 @@ impl<'a> LedgerStep<'a> {
             Some(_) => "it is done",
             None => "it has not run",
         };
-        Err(NotSolved::NotCalling { step: self.name(), why: why.to_owned() })
+        Err(SolveError::NotCalling { step: self.name(), why: why.to_owned() })
     }
 
     fn declared(&self, name: &str) -> Declared {
@@ -168,7 +168,7 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Checks that no later step has to be compensated first, as the service would.
-    fn check_order(&self) -> Result<(), NotSolved> {
+    fn check_order(&self) -> Result<(), SolveError> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
             Left::Call(row) if row.row.entry == Entry::Calling => {
                 (row, "waits for the answer to its call")
@@ -182,7 +182,7 @@ impl<'a> LedgerStep<'a> {
             },
         };
         let StepKey { step, key } = row.line().at;
-        Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() })
+        Err(SolveError::LaterFirst { later: name(step, key), why: why.to_owned() })
     }
 
     /// Returns the earlier steps that are left to compensate.
@@ -246,6 +246,6 @@ mod tests {
         };
         assert!(undo("deliver").is_ok(), "that is of another saga");
         let unknown = undo("paint").expect_err("the service itself stops there");
-        assert!(matches!(&unknown, NotSolved::LaterFirst { later, .. } if later == "paint"));
+        assert!(matches!(&unknown, SolveError::LaterFirst { later, .. } if later == "paint"));
     }
 }

@@ -15,7 +15,7 @@ use crate::redrive::Note;
 
 /// A saga that can be stopped by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stoppable {
+pub struct StoppableSaga {
     /// The saga's name.
     pub saga: &'static str,
     /// The service that owns it.
@@ -24,7 +24,7 @@ pub struct Stoppable {
 
 /// The reason why a saga cannot be stopped. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotStopped {
+pub enum StopError {
     /// The owner has no deadline for it.
     #[error(
         "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline \
@@ -53,11 +53,11 @@ pub enum NotStopped {
 
 /// Returns the sagas of a system that have a deadline, so that they can be stopped.
 #[must_use]
-pub fn stoppable(system: &System) -> Vec<Stoppable> {
+pub fn stoppable(system: &System) -> Vec<StoppableSaga> {
     let owned = system.parts.iter().flat_map(|part| {
         part.sagas.iter().filter(|saga| saga.owner == part.service && saga.deadline.is_some())
     });
-    owned.map(|saga| Stoppable { saga: saga.saga, owner: saga.owner }).collect()
+    owned.map(|saga| StoppableSaga { saga: saga.saga, owner: saga.owner }).collect()
 }
 
 /// Stops a saga, and records who did it and why. `db` is the owner's database. If the owner commits its decision before
@@ -68,17 +68,17 @@ pub fn stoppable(system: &System) -> Vec<Stoppable> {
 /// If the saga is not open, or the database has an error. Nothing is changed then.
 pub async fn stop(
     db: &mut PgConnection,
-    saga: Stoppable,
+    saga: StoppableSaga,
     id: Uuid,
     note: &Note,
-) -> Result<(), NotStopped> {
+) -> Result<(), StopError> {
     let mut transaction = change(db).await?;
     if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
         let stopped = stopped::pending(&mut transaction, id, saga.saga).await?;
         let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
         return Err(match stopped {
-            Some((by, why)) => NotStopped::Stopped { by, why },
-            None => NotStopped::NotOpen { owner, saga, id },
+            Some((by, why)) => StopError::Stopped { by, why },
+            None => StopError::NotOpen { owner, saga, id },
         });
     }
     let why = note.why.as_deref().unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::sagas::open::open;
 
 /// One version of a saga that has several.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct SagaVersion {
     /// The saga.
     pub saga: &'static str,
     /// The number of the version.
@@ -62,7 +62,7 @@ pub fn has_versions(system: &System) -> bool {
 pub async fn versions(
     system: &System,
     databases: &[(String, PgConnectOptions)],
-) -> (Vec<Version>, Vec<String>) {
+) -> (Vec<SagaVersion>, Vec<String>) {
     let found = open(system, databases, SignedDuration::ZERO).await;
     let mut open: BTreeMap<(&str, u32), (usize, Timestamp)> = BTreeMap::new();
     for saga in &found.sagas {
@@ -88,7 +88,7 @@ pub async fn versions(
                 () => VersionRole::Ends,
             };
             let (open, oldest) = (left.map_or(0, |one| one.0), left.map(|one| one.1));
-            Version { saga, version, open, oldest, role }
+            SagaVersion { saga, version, open, oldest, role }
         }));
     }
     (all, found.away)

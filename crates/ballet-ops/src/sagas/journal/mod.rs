@@ -5,4 +5,4 @@ mod rows;
 mod seen;
 
 pub use path::{PathStep, StepStanding, path};
-pub use seen::{Entry, SeenSaga, What};
+pub use seen::{JournalEntry, JournalSaga, MessageFate};

@@ -7,7 +7,7 @@ use ballet_store::ledger::recorded::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::journal::seen::SeenSaga;
+use crate::sagas::journal::seen::JournalSaga;
 
 /// The standing of a step in a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct PathStep {
 
 /// Returns the steps of one of the sagas with this id, each after those that it waits for.
 #[must_use]
-pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
+pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
     // The steps of the version under which sagas begin, and all steps that have run.
     let version = graph.begun_version(saga);
@@ -64,13 +64,16 @@ pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
     shown.map(|node| step(seen, node)).collect()
 }
 
-fn of_step<'s>(seen: &'s SeenSaga<'_>, node: &Node<'_>) -> impl Iterator<Item = &'s RecordedRow> {
+fn of_step<'s>(
+    seen: &'s JournalSaga<'_>,
+    node: &Node<'_>,
+) -> impl Iterator<Item = &'s RecordedRow> {
     let own = seen.rows.get(node.service).map_or(&[][..], Vec::as_slice);
     let name = node.step.name;
     own.iter().filter(move |row| row.step == name && row.entry != Entry::Arrived)
 }
 
-fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
+fn step(seen: &JournalSaga<'_>, node: &Node<'_>) -> PathStep {
     let last = |entry: Entry| of_step(seen, node).filter(move |row| row.entry == entry).last();
     let own = || seen.rows.get(node.service).into_iter().flatten();
     let mut parts = seen.graph.system().parts.iter();

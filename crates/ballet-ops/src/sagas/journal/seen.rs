@@ -13,12 +13,12 @@ use crate::audit::ledger::{RowsByService, has_acted, is_aborted, undecided};
 use crate::audit::read::PendingWork;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
-use crate::sagas::saga_state::{SagaState, Wait};
+use crate::sagas::saga_state::{SagaState, SagaWait};
 use crate::sagas::state::ServiceState;
 
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The time of the entry.
     pub at: Timestamp,
     /// The service that published the event, or could not handle it.
@@ -28,12 +28,12 @@ pub struct Entry {
     /// The message's id.
     pub message_id: String,
     /// The fate of the message.
-    pub what: What,
+    pub what: MessageFate,
 }
 
 /// The fate of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum MessageFate {
     /// It was published.
     Published,
     /// It became a dead letter.
@@ -55,7 +55,7 @@ pub enum What {
 
 /// A saga as the journal tells it.
 #[derive(Debug)]
-pub struct SeenSaga<'a> {
+pub struct JournalSaga<'a> {
     pub(super) graph: &'a Graph,
     pub(super) rows: RowsByService<'a>,
     /// The sagas with this id. They share it, and nothing else.
@@ -63,21 +63,23 @@ pub struct SeenSaga<'a> {
     /// The state in which it has ended, if it has.
     pub ended: Option<SagaState>,
     /// The causes of its waiting, the oldest first.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<SagaWait>,
     /// The time at which its owner aborts it, as long as it is undecided.
     pub deadline: Option<Timestamp>,
 }
 
-impl<'a> SeenSaga<'a> {
+impl<'a> JournalSaga<'a> {
     /// Judges a saga by all of its entries, in the order of the journal.
     #[must_use]
-    pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [Entry]) -> Self {
+    pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [JournalEntry]) -> Self {
         let system = graph.system();
         // An event that the broker has not confirmed is published again, under the same id. Services handle it once.
         let mut known = HashSet::new();
         let published: Vec<(&str, Timestamp)> = entries
             .iter()
-            .filter(|entry| entry.what == What::Published && known.insert(&*entry.message_id))
+            .filter(|entry| {
+                entry.what == MessageFate::Published && known.insert(&*entry.message_id)
+            })
             .map(|entry| (entry.event_type.as_str(), entry.at))
             .collect();
         let published = published.iter().copied();
@@ -109,19 +111,19 @@ impl<'a> SeenSaga<'a> {
 
 /// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services
 /// that wait for it.
-fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
+fn is_thrown_away(graph: &Graph, entries: &[JournalEntry], waits: &[SagaWait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
         let event = known.iter().copied().find(|event| event.name() == name);
         event.is_some_and(|event| !graph.begun_by(event).is_empty())
     };
-    let mut published = entries.iter().filter(|entry| entry.what == What::Published);
-    let goes_without = |wait: &Wait| {
+    let mut published = entries.iter().filter(|entry| entry.what == MessageFate::Published);
+    let goes_without = |wait: &SagaWait| {
         let of_wait = entries.iter().filter(|entry| {
             entry.service == wait.service && wait.event_type.as_ref() == Some(&entry.event_type)
         });
         let last = last_of_each(of_wait);
-        !last.is_empty() && last.values().all(|entry| entry.what == What::Discarded)
+        !last.is_empty() && last.values().all(|entry| entry.what == MessageFate::Discarded)
     };
     !waits.is_empty()
         && published.all(|entry| begins(&entry.event_type))
@@ -170,14 +172,14 @@ fn deadline<'a>(
 fn states<'a>(
     system: &'a System,
     saga: Uuid,
-    entries: &[Entry],
+    entries: &[JournalEntry],
     rows: &RowsByService<'_>,
     deadline: Option<(&str, Timestamp)>,
 ) -> BTreeMap<&'a str, ServiceState> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
     // A service that has acted on an event has handled its dead letter in the end. The journal may have lost the entry
     // of its publication.
-    let is_open = |entry: &&Entry| {
+    let is_open = |entry: &&JournalEntry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
         let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);
         let parts = || system.parts.iter().filter(|part| part.service == entry.service);
@@ -203,15 +205,19 @@ fn states<'a>(
 }
 
 /// Returns the last entry of each message that could not be handled.
-fn last_of_each<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e str, &'e Entry> {
-    let of_failures = entries.filter(|entry| entry.what != What::Published);
+fn last_of_each<'e>(
+    entries: impl Iterator<Item = &'e JournalEntry>,
+) -> BTreeMap<&'e str, &'e JournalEntry> {
+    let of_failures = entries.filter(|entry| entry.what != MessageFate::Published);
     of_failures.map(|entry| (&*entry.message_id, entry)).collect()
 }
 
 /// Returns the dead letters that are not settled.
-fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> {
-    let stuck = |entry: &Entry| {
-        let What::Died { handler, reason, detail, attempts } = &entry.what else { return None };
+fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e JournalEntry>) -> Vec<Stuck> {
+    let stuck = |entry: &JournalEntry| {
+        let MessageFate::Died { handler, reason, detail, attempts } = &entry.what else {
+            return None;
+        };
         let id = Uuid::try_parse(&entry.message_id);
         let id = id.map_or_else(|_| MessageId::derived_from_text(&entry.message_id), MessageId);
         let what = StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };
