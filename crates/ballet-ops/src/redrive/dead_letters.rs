@@ -15,7 +15,7 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::lines::ArchiveFile;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::{Canary, OutcomeCounts, RedriveOutcome, SendBackResult};
+use crate::redrive::outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
@@ -188,7 +188,7 @@ impl DeadLetters {
         let patience = if ended.is_err() { Duration::ZERO } else { patience };
         let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
         let sent = ids.all().len() as u64;
-        let outcomes = OutcomeCounts::of(found.values(), sent.min(summary.removed));
+        let outcomes = RedriveOutcomeCounts::of(found.values(), sent.min(summary.removed));
         watcher.close().await;
         Ok(SendBackResult { outcomes, ..SendBackResult::ended(summary, ended) })
     }

@@ -64,7 +64,7 @@ pub use lines::ArchiveFile;
 pub use note::Note;
 pub use notes::NoteWriter;
 pub use options::{OnDeadLetter, Progress, RedriveOptions, Stop};
-pub use outcomes::{Canary, OutcomeCounts, RedriveOutcome, SendBackResult};
+pub use outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
 pub use plan::DeadLetterPlan;
 pub use queue::QueueStatus;
 pub use send_back::{OutcomeWatch, send_back};

@@ -43,7 +43,7 @@ pub struct SendBackResult {
     /// The summary of the messages that were sent.
     pub summary: Summary,
     /// The counted outcomes, including those of the canaries.
-    pub outcomes: OutcomeCounts,
+    pub outcomes: RedriveOutcomeCounts,
     /// The reason why the rest was not sent, if the broker failed.
     pub error: Option<RedriveError>,
 }
@@ -69,7 +69,7 @@ impl SendBackResult {
 
 /// The counted outcomes of redriven messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutcomeCounts {
+pub struct RedriveOutcomeCounts {
     /// The number that were handled.
     pub handled: u64,
     /// The number that were neither handled nor dead in time.
@@ -78,7 +78,7 @@ pub struct OutcomeCounts {
     pub dead_again: BTreeMap<String, u64>,
 }
 
-impl OutcomeCounts {
+impl RedriveOutcomeCounts {
     /// Counts the known outcomes among the messages that were sent. The others are unknown.
     pub(crate) fn of<'a>(known: impl Iterator<Item = &'a RedriveOutcome>, sent: u64) -> Self {
         let mut outcomes = Self::default();
@@ -122,7 +122,7 @@ impl OutcomeCounts {
     }
 }
 
-impl fmt::Display for OutcomeCounts {
+impl fmt::Display for RedriveOutcomeCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} handled, {} dead again", self.handled, self.dead())?;
         match self.unknown {
