@@ -10,7 +10,7 @@ use crate::base::ui;
 /// Writes notes while the work goes on.
 pub(crate) struct Notes {
     service: String,
-    notes: redrive::Notes,
+    notes: redrive::NoteWriter,
 }
 
 impl Notes {
@@ -18,7 +18,7 @@ impl Notes {
     pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
         let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));
         let opened = opened.and_then(|db| db.ok_or_else(|| "set DATABASE_URL".to_owned()));
-        Self { service: service.to_owned(), notes: redrive::Notes::open(opened, act, note) }
+        Self { service: service.to_owned(), notes: redrive::NoteWriter::open(opened, act, note) }
     }
 
     /// Notes a message.

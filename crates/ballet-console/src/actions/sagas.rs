@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ballet_check::solved_event;
 use ballet_core::{EventType, SagaId};
-use ballet_ops::redrive::{DeadLetter, Note, Notes, Stop, Waiting};
-use ballet_ops::sagas::{self, ByHand, NotSolved, SolvedStep, Stoppable};
+use ballet_ops::redrive::{DeadLetter, Note, NoteWriter, PendingRetries, Stop};
+use ballet_ops::sagas::{self, ManualCompensation, SolveError, SolvedStep, StoppableSaga};
 use ballet_ops::words::counted;
 use ballet_store::dead_events::{self, Filter};
 use ballet_store::operators::interventions::Act;
@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Has a saga aborted by its owner.
-pub(crate) async fn stop(means: &Means, saga: Stoppable, id: Uuid, note: &Note) -> Ended {
+pub(crate) async fn stop(means: &Means, saga: StoppableSaga, id: Uuid, note: &Note) -> Ended {
     let stopped = async {
         let mut db = means.connect(saga.owner).await?;
         let stopped = sagas::stop(&mut db, saga, id, note).await;
@@ -73,7 +73,7 @@ impl Solved {
             }
             solved_event::body(contracts, kind, self.event.as_deref(), outcome, now).map(Some)
         };
-        let by_hand = ByHand {
+        let by_hand = ManualCompensation {
             part,
             saga: SagaId(self.saga),
             step: &self.step,
@@ -88,7 +88,7 @@ impl Solved {
         let end = Instant::now() + PATIENCE;
         let solved = loop {
             match sagas::solve(&mut db, &by_hand, dry_run).await {
-                Err(NotSolved::Running { .. }) if Instant::now() < end => {
+                Err(SolveError::Running { .. }) if Instant::now() < end => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 ended => break ended,
@@ -124,9 +124,9 @@ impl Retry {
         }
     }
 
-    fn waiting(&self) -> Waiting {
+    fn waiting(&self) -> PendingRetries {
         let sagas = self.saga.into_iter().collect();
-        Waiting { service: self.service.clone(), sagas, messages: Vec::new() }
+        PendingRetries { service: self.service.clone(), sagas, messages: Vec::new() }
     }
 
     fn unpublished(&self) -> Filter {
@@ -154,7 +154,7 @@ impl Retry {
     pub(crate) async fn inbox(&self, means: &Means, note: Note, stop: Stop, says: &Says) -> Ended {
         let service = &*self.service;
         let waiting = self.waiting();
-        let notes = Notes::open(means.connect(service).await, Act::Retried, note.clone());
+        let notes = NoteWriter::open(means.connect(service).await, Act::Retried, note.clone());
         let each = |moved: &DeadLetter| notes.add(moved);
         let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
         let options = means.options(note.clone(), stop, &progress, &each);

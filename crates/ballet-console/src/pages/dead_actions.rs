@@ -1,6 +1,6 @@
 //! What can be done with dead letters: which are meant, what would happen, and the form that has it done.
 
-use ballet_ops::redrive::Plan;
+use ballet_ops::redrive::DeadLetterPlan;
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -12,7 +12,7 @@ use crate::pages::meant::Meant;
 use crate::pages::words::{ago, event};
 
 /// What would be done: the dry run of the command, and below it the form.
-pub(crate) fn act(meant: &Meant, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn act(meant: &Meant, plan: &DeadLetterPlan, person: &Person, now: Timestamp) -> Markup {
     let (whole, forged) = (plan.dead_letters(), plan.forged());
     let to_send = whole - forged;
     html! {

@@ -1,6 +1,6 @@
 //! A dead letter, as pages show it.
 
-use ballet_ops::redrive::{Group, GroupKey};
+use ballet_ops::redrive::{DeadLetterGroup, GroupKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ impl Letter {
 pub(crate) struct OfGroup {
     pub(crate) key: GroupKey,
     /// How many there are, and when they died.
-    pub(crate) died: Group,
+    pub(crate) died: DeadLetterGroup,
     /// How often one of them was sent again at most.
     pub(crate) redrives: u64,
     /// The first of them.

@@ -1,7 +1,7 @@
 //! One saga: how it stands and why, the path that it should take, what happened, and what is dead of it.
 
-use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
-use ballet_ops::sagas::{Hindrance, Shown, Wait};
+use ballet_ops::sagas::journal::{JournalSaga, PathStep, StepStanding, path as path_of};
+use ballet_ops::sagas::{Hindrance, SagaDetails, SagaWait};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -28,9 +28,9 @@ pub(crate) struct Seen<'a> {
     /// The first and the last of them, which are shown.
     pub(crate) rows: &'a [Row],
     pub(crate) keys: &'a [(String, String)],
-    pub(crate) judged: &'a SeenSaga<'a>,
+    pub(crate) judged: &'a JournalSaga<'a>,
     /// What the services' databases say now, if they are known to the console.
-    pub(crate) live: Option<&'a Shown>,
+    pub(crate) live: Option<&'a SagaDetails>,
     /// What keeps sagas from going on.
     pub(crate) hindrances: &'a [Hindrance],
     pub(crate) sight: Sight,
@@ -112,8 +112,8 @@ pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
 
 /// What it waits for: as the services say it now, or else as it follows from the journal.
 fn waits(seen: &Seen<'_>) -> Markup {
-    let from_journal: Vec<&Wait> = seen.judged.waits.iter().collect();
-    let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
+    let from_journal: Vec<&SagaWait> = seen.judged.waits.iter().collect();
+    let live: Option<Vec<&SagaWait>> = seen.live.map(|live| live.waits.iter().collect());
     let deadline = seen.live.and_then(|live| live.deadline).or(seen.judged.deadline);
     let shown = live.as_ref().unwrap_or(&from_journal);
     html! {
@@ -141,7 +141,7 @@ fn waits(seen: &Seen<'_>) -> Markup {
 }
 
 /// What a person can do about it.
-fn advice(wait: &Wait, seen: &Seen<'_>) -> Markup {
+fn advice(wait: &SagaWait, seen: &Seen<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
     let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
     html! {

@@ -1,7 +1,7 @@
 //! What can be done about a saga: stop it, say that a step was solved by hand, try again now what waits.
 
 use ballet_core::{Part, StepKind, System};
-use ballet_ops::sagas::{SolvedStep, Stoppable, stoppable};
+use ballet_ops::sagas::{SolvedStep, StoppableSaga, stoppable};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
 }
 
 /// Whether to stop it, and what then happens.
-pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
+pub(crate) fn stop(id: Uuid, can: &[StoppableSaga], person: &Person) -> Markup {
     html! {
         (saga_crumb(id))
         h1 { "Stop a saga" }

@@ -1,6 +1,6 @@
 //! An entry of the journal, as the console keeps it.
 
-use ballet_ops::sagas::journal::{Entry, What};
+use ballet_ops::sagas::journal::{JournalEntry, MessageFate};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
@@ -72,20 +72,20 @@ pub(crate) struct Row {
 
 impl Row {
     /// What it says of its saga; `None` for what changes nothing.
-    pub(crate) fn entry(&self) -> Option<Entry> {
+    pub(crate) fn entry(&self) -> Option<JournalEntry> {
         let what = match self.kind {
-            Kind::Event => What::Published,
-            Kind::Died => What::Died {
+            Kind::Event => MessageFate::Published,
+            Kind::Died => MessageFate::Died {
                 handler: self.handler.clone(),
                 reason: self.reason.clone().unwrap_or_default(),
                 detail: self.detail.clone(),
                 attempts: u32::try_from(self.attempts).unwrap_or_default(),
             },
-            Kind::Redriven => What::SentBack,
-            Kind::Discarded => What::Discarded,
+            Kind::Redriven => MessageFate::SentBack,
+            Kind::Discarded => MessageFate::Discarded,
             Kind::Note => return None,
         };
-        Some(Entry {
+        Some(JournalEntry {
             at: self.at,
             service: self.service.clone(),
             event_type: self.event_type.clone(),

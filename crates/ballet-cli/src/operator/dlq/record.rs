@@ -1,7 +1,7 @@
 //! Who does something to messages or sagas, and why: the note that goes with it.
 
 use anyhow::Result;
-use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
 use ballet_terminal::{ask, is_interactive};
 use clap::Args;
 
@@ -49,7 +49,7 @@ impl Record {
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-        each: Each<'a>,
+        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
         let note = self.note(options);
         let run_id = options.clock.new_id(note.at);

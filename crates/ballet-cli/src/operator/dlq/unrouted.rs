@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ballet_ops::redrive::{DeadLetter, Unrouted};
+use ballet_ops::redrive::{DeadLetter, UnroutedEvents};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, plain};
 use serde_json::json;
@@ -33,7 +33,7 @@ pub(crate) async fn run(
     sending: &Sending,
     options: &GlobalOptions,
 ) -> Result<Done> {
-    let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
+    let unrouted = UnroutedEvents::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
     // By type and services, the number of events.
     let mut found: Found = BTreeMap::new();

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
 use ballet_console::index::{Found as InIndex, Index};
-use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
+use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
 use ballet_stream::{Filter, Start};
 use uuid::Uuid;
 
@@ -121,7 +121,7 @@ impl Named {
             }
             Self::Key { name, value } => (name, value),
         };
-        let key = KeyIs { fields: fields(name)?, value: value.clone() };
+        let key = KeyQuery { fields: fields(name)?, value: value.clone() };
         if let Some(sagas) = self.in_index(options).await {
             return Ok(Found { sagas, is_partial: false });
         }
@@ -197,7 +197,7 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: Filter,
-    key: Option<&KeyIs>,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> bool {
     match of_journal(filter, key, options).await {
@@ -214,7 +214,7 @@ async fn add_of_journal(
 
 async fn of_journal(
     filter: Filter,
-    key: Option<&KeyIs>,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
     let (range, plain) = (Range::until_the_end(), plain()?);

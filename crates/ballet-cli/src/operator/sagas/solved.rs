@@ -8,7 +8,7 @@ use ballet::SagaId;
 use ballet::core::{EventType, Part};
 use ballet_check::solved_event;
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessage, ManualCompensation, SolveError, SolvedStep, solve};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -105,7 +105,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let Some(mut db) = options.connect(part.service).await? else {
         return Err(without_databases("the saga is in the service's database"));
     };
-    let by_hand = ByHand {
+    let by_hand = ManualCompensation {
         part: &part,
         saga: SagaId(args.saga),
         step: &args.step,
@@ -119,7 +119,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let end = Instant::now() + Duration::from_secs(args.patience);
     let solved = loop {
         match solve(&mut db, &by_hand, args.dry_run).await {
-            Err(NotSolved::Running { .. }) if Instant::now() < end => {
+            Err(SolveError::Running { .. }) if Instant::now() < end => {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             ended => break ended,
