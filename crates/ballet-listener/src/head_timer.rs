@@ -15,7 +15,7 @@ pub struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
 
 /// The limit for one head. It ends later than those before it.
 #[derive(Debug)]
-struct Head {
+struct HeadSleep {
     timer: HeadTimer,
     ends: Instant,
 }
@@ -26,13 +26,13 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Head { timer: self.clone(), ends: deadline })
+        Box::pin(HeadSleep { timer: self.clone(), ends: deadline })
     }
 }
 
-impl Sleep for Head {}
+impl Sleep for HeadSleep {}
 
-impl Future for Head {
+impl Future for HeadSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

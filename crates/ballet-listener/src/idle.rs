@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 /// The idle time of a connection, while it waits for its client.
 #[derive(Debug, Clone)]
-pub(crate) struct Idle(Arc<State>);
+pub(crate) struct IdleTime(Arc<IdleState>);
 
 #[derive(Debug)]
-struct State {
+struct IdleState {
     /// The moment from which times are counted.
     begun: Instant,
     /// When the client did something last, or its request began or ended, in microseconds since `begun`.
@@ -29,10 +29,10 @@ struct State {
     has_answer: AtomicBool,
 }
 
-impl Idle {
+impl IdleTime {
     /// Begins for a new connection. Times are counted from `begun`.
     pub(crate) fn new(begun: Instant) -> Self {
-        let idle = Self(Arc::new(State {
+        let idle = Self(Arc::new(IdleState {
             begun,
             since: AtomicU64::new(0),
             has_request: AtomicBool::new(false),
@@ -55,7 +55,7 @@ impl Idle {
 
     /// Whether the connection has waited for its client for this long.
     pub(crate) fn lasts(&self, time: Duration) -> bool {
-        let State { since, has_request, readers, .. } = &*self.0;
+        let IdleState { since, has_request, readers, .. } = &*self.0;
         let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
         let lasted = self.now().saturating_sub(since.load(Ordering::Relaxed));
         waits && u128::from(lasted) >= time.as_micros()
@@ -64,16 +64,16 @@ impl Idle {
     /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an
     /// answer to take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
-        let State { since, has_request, has_answer, .. } = &*self.0;
+        let IdleState { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);
         (is_busy, since.load(Ordering::Relaxed))
     }
 
     /// Begins a request. It ends when the returned guard is dropped.
-    pub(crate) fn interrupt(&self) -> Interrupted {
+    pub(crate) fn interrupt(&self) -> RequestGuard {
         self.0.has_request.store(true, Ordering::Relaxed);
         self.begin();
-        Interrupted(self.clone())
+        RequestGuard(self.clone())
     }
 
     /// Notes a write. The client has taken bytes, or has yet to take those before.
@@ -87,9 +87,9 @@ impl Idle {
 
 /// The guard of a request in progress.
 #[derive(Debug)]
-pub(crate) struct Interrupted(Idle);
+pub(crate) struct RequestGuard(IdleTime);
 
-impl Drop for Interrupted {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.begin();
         self.0.0.has_request.store(false, Ordering::Release);
@@ -98,14 +98,14 @@ impl Drop for Interrupted {
 
 /// The body of a request. While its reader waits for more of it, the connection waits for its client.
 #[derive(Debug)]
-pub(crate) struct Arriving<B> {
+pub(crate) struct TrackedBody<B> {
     body: B,
-    idle: Idle,
+    idle: IdleTime,
     is_awaited: bool,
 }
 
-impl<B> Arriving<B> {
-    pub(crate) fn new(body: B, idle: Idle) -> Self {
+impl<B> TrackedBody<B> {
+    pub(crate) fn new(body: B, idle: IdleTime) -> Self {
         Self { body, idle, is_awaited: false }
     }
 
@@ -123,7 +123,7 @@ impl<B> Arriving<B> {
     }
 }
 
-impl<B: Body + Unpin> Body for Arriving<B> {
+impl<B: Body + Unpin> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -145,7 +145,7 @@ impl<B: Body + Unpin> Body for Arriving<B> {
     }
 }
 
-impl<B> Drop for Arriving<B> {
+impl<B> Drop for TrackedBody<B> {
     fn drop(&mut self) {
         self.awaited(false);
     }
@@ -161,11 +161,11 @@ mod tests {
     use super::*;
 
     /// A body that is at its end, or that never comes.
-    struct Nothing {
+    struct StalledBody {
         is_at_end: bool,
     }
 
-    impl Body for Nothing {
+    impl Body for StalledBody {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -178,16 +178,16 @@ mod tests {
     }
 
     /// Whether the reader of a body waits for more of it.
-    async fn waits(body: &mut Arriving<Nothing>) -> bool {
+    async fn waits(body: &mut TrackedBody<StalledBody>) -> bool {
         poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())).await
     }
 
     #[tokio::test]
     async fn a_body_that_is_read_on_says_nothing_of_the_next_one() {
-        let idle = Idle::new(Instant::now());
+        let idle = IdleTime::new(Instant::now());
         let _request = idle.interrupt();
         assert!(!idle.lasts(Duration::ZERO));
-        let arriving = || Arriving::new(Nothing { is_at_end: false }, idle.clone());
+        let arriving = || TrackedBody::new(StalledBody { is_at_end: false }, idle.clone());
         let (mut left, mut next) = (arriving(), arriving());
         assert!(waits(&mut left).await);
         assert!(waits(&mut next).await);
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn one_that_takes_its_answer_is_closed_after_one_that_has_none() {
         let begun = Instant::now();
-        let (takes, has_none) = (Idle::new(begun), Idle::new(begun));
+        let (takes, has_none) = (IdleTime::new(begun), IdleTime::new(begun));
         takes.written(false);
         assert!(has_none.order() < takes.order(), "an answer is under way");
         takes.written(true);

@@ -112,9 +112,9 @@ mod tests {
 
     /// A body without end, and the number of bytes that were read of it.
     #[derive(Debug, Clone, Default)]
-    struct Endless(Arc<AtomicUsize>);
+    struct EndlessBody(Arc<AtomicUsize>);
 
-    impl Body for Endless {
+    impl Body for EndlessBody {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -129,7 +129,7 @@ mod tests {
 
     /// Returns the number of bytes of a body that are read before it is left.
     async fn read(waits: bool, begins: bool) -> usize {
-        let endless = Endless::default();
+        let endless = EndlessBody::default();
         let mut request = Request::new(endless.clone());
         if waits {
             let value = HeaderValue::from_static("100-continue");

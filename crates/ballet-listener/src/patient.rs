@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::idle::Idle;
+use crate::idle::IdleTime;
 
 /// A connection with such a limit.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Patient {
     /// The timer that runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
     /// The idle time, which is told of each write.
-    idle: Option<Idle>,
+    idle: Option<IdleTime>,
 }
 
 impl Patient {
@@ -30,7 +30,7 @@ impl Patient {
     }
 
     /// Notes each write in the idle time: a peer that takes something is not idle.
-    pub(crate) fn noting(self, idle: Idle) -> Self {
+    pub(crate) fn noting(self, idle: IdleTime) -> Self {
         Self { idle: Some(idle), ..self }
     }
 

@@ -25,7 +25,7 @@ use tower_service::Service as _;
 use crate::accepting::accept;
 use crate::head_timer::HeadTimer;
 use crate::holding::Holding;
-use crate::idle::{Arriving, Idle};
+use crate::idle::{IdleTime, TrackedBody};
 use crate::patient::Patient;
 
 /// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
@@ -64,7 +64,7 @@ pub async fn serve(
     stopped: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopping) = watch::channel(());
-    let mut open = Open::new(limits.connections);
+    let mut open = OpenConnections::new(limits.connections);
     tokio::pin!(stopped);
     loop {
         let next = async {
@@ -88,14 +88,14 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    idle: Idle,
+    idle: IdleTime,
     patience: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
     let stream = Patient::new(stream, patience).noting(idle.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let held = idle.interrupt();
-        let mut request = request.map(|body| Arriving::new(body, idle.clone()));
+        let mut request = request.map(|body| TrackedBody::new(body, idle.clone()));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().call(request);
         async move { answer.await.map(|answer| answer.map(|body| Holding { body, held })) }
@@ -121,17 +121,17 @@ async fn connection(
 
 /// The open connections.
 #[derive(Debug)]
-struct Open {
+struct OpenConnections {
     most: usize,
     tasks: JoinSet<()>,
-    each: HashMap<Id, (AbortHandle, Idle)>,
+    each: HashMap<Id, (AbortHandle, IdleTime)>,
     /// The moment from which times are counted.
     begun: Instant,
     /// Whether the log has the warning that the limit is reached.
     is_told: bool,
 }
 
-impl Open {
+impl OpenConnections {
     fn new(most: usize) -> Self {
         Self {
             most,
@@ -142,11 +142,11 @@ impl Open {
         }
     }
 
-    fn begin<F>(&mut self, connection: impl FnOnce(Idle) -> F)
+    fn begin<F>(&mut self, connection: impl FnOnce(IdleTime) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let idle = Idle::new(self.begun);
+        let idle = IdleTime::new(self.begun);
         let task = self.tasks.spawn(connection(idle.clone()));
         self.each.insert(task.id(), (task, idle));
     }

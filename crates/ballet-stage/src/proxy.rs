@@ -20,8 +20,8 @@ const GARBAGE: [u8; 8] = [0xff; 8];
 #[derive(Debug)]
 pub struct Proxy {
     url: Url,
-    state: watch::Sender<State>,
-    counts: Arc<Counts>,
+    state: watch::Sender<ProxyState>,
+    counts: Arc<ProxyCounts>,
     listening: JoinHandle<()>,
 }
 
@@ -49,20 +49,20 @@ pub enum Link {
 
 /// The side that sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum ProxySide {
     Client,
     Server,
 }
 
 /// Counts for tests.
 #[derive(Debug, Default)]
-struct Counts {
+struct ProxyCounts {
     held: AtomicU64,
     refused: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct State {
+struct ProxyState {
     link: Link,
     /// Connections from before the last silence hang.
     silences: u64,
@@ -72,12 +72,12 @@ struct State {
     corruptions: u64,
 }
 
-impl State {
-    fn holds(&self, speaker: Side) -> bool {
+impl ProxyState {
+    fn holds(&self, speaker: ProxySide) -> bool {
         match self.link {
             Link::Held => true,
-            Link::Deaf => speaker == Side::Server,
-            Link::Mute => speaker == Side::Client,
+            Link::Deaf => speaker == ProxySide::Server,
+            Link::Mute => speaker == ProxySide::Client,
             Link::Open | Link::Slow(_) | Link::Silent | Link::Refused => false,
         }
     }
@@ -103,8 +103,8 @@ impl Proxy {
         let port = listener.local_addr().map_err(machine("listen for a proxy"))?.port();
         url.set_host(Some("127.0.0.1")).map_err(|_| wrong())?;
         url.set_port(Some(port)).map_err(|()| wrong())?;
-        let (state, seen) = watch::channel(State::default());
-        let counts = Arc::<Counts>::default();
+        let (state, seen) = watch::channel(ProxyState::default());
+        let counts = Arc::<ProxyCounts>::default();
         let counting = Arc::clone(&counts);
         let listening = tokio::spawn(async move {
             loop {
@@ -166,15 +166,15 @@ impl Drop for Proxy {
 async fn serve(
     mut client: TcpStream,
     server: (String, u16),
-    mut state: watch::Receiver<State>,
-    counts: Arc<Counts>,
+    mut state: watch::Receiver<ProxyState>,
+    counts: Arc<ProxyCounts>,
 ) {
     let begun = *state.borrow_and_update();
     if begun.link == Link::Refused {
         counts.refused.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    let cut = |state: &State| state.cuts != begun.cuts;
+    let cut = |state: &ProxyState| state.cuts != begun.cuts;
     if begun.link != Link::Silent {
         // If there is no server, the client sees its connection close.
         let Ok(mut server) = TcpStream::connect(server).await else { return };
@@ -187,8 +187,8 @@ async fn serve(
         let mut changes = state.clone();
         let stopped = changes.wait_for(|state| cut(state) || state.silences != begun.silences);
         tokio::select! {
-            () = pass(from_client, to_server, Side::Client, state.clone(), &counts) => return,
-            () = pass(from_server, to_client, Side::Server, state.clone(), &counts) => return,
+            () = pass(from_client, to_server, ProxySide::Client, state.clone(), &counts) => return,
+            () = pass(from_server, to_client, ProxySide::Server, state.clone(), &counts) => return,
             _ = stopped => {}
         }
     }
@@ -208,20 +208,20 @@ async fn serve(
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    speaker: Side,
-    mut state: watch::Receiver<State>,
-    counts: &Counts,
+    speaker: ProxySide,
+    mut state: watch::Receiver<ProxyState>,
+    counts: &ProxyCounts,
 ) {
     let mut bytes = vec![0; 65_536];
     let mut corrupted = state.borrow().corruptions;
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let State { link, corruptions, .. } = *state.borrow();
+        let ProxyState { link, corruptions, .. } = *state.borrow();
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
         }
         if state.borrow().holds(speaker) {
-            if speaker == Side::Client {
+            if speaker == ProxySide::Client {
                 counts.held.fetch_add(1, Ordering::Relaxed);
             }
             if state.wait_for(|state| !state.holds(speaker)).await.is_err() {

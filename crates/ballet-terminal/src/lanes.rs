@@ -31,7 +31,7 @@ pub struct Happened<'a> {
 
 /// The meaning of an event for its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EventMeaning {
     Done,
     Ended,
     Refused,
@@ -109,26 +109,26 @@ fn short(event: &Happened<'_>) -> String {
     plain(name)
 }
 
-const fn mark(kind: Kind) -> &'static str {
+const fn mark(kind: EventMeaning) -> &'static str {
     match kind {
-        Kind::Done => "●",
-        Kind::Ended => "✓",
-        Kind::Refused => "✗",
-        Kind::Aborted => "■",
-        Kind::Compensated => "↩",
+        EventMeaning::Done => "●",
+        EventMeaning::Ended => "✓",
+        EventMeaning::Refused => "✗",
+        EventMeaning::Aborted => "■",
+        EventMeaning::Compensated => "↩",
     }
 }
 
-fn style(kind: Kind) -> Style {
+fn style(kind: EventMeaning) -> Style {
     match kind {
-        Kind::Done => Style::new(),
-        Kind::Ended => Style::new().green(),
-        Kind::Refused | Kind::Aborted => Style::new().red().bold(),
-        Kind::Compensated => Style::new().yellow(),
+        EventMeaning::Done => Style::new(),
+        EventMeaning::Ended => Style::new().green(),
+        EventMeaning::Refused | EventMeaning::Aborted => Style::new().red().bold(),
+        EventMeaning::Compensated => Style::new().yellow(),
     }
 }
 
-fn kind(graph: &Graph, event_type: &str) -> Kind {
+fn kind(graph: &Graph, event_type: &str) -> EventMeaning {
     let is = |event: Option<EventType>| event.is_some_and(|event| event.name() == event_type);
     let sagas = graph.sagas();
     let nodes: Vec<_> = sagas.iter().flat_map(|saga| graph.nodes(saga)).collect();
@@ -140,32 +140,32 @@ fn kind(graph: &Graph, event_type: &str) -> Kind {
             && !nodes.iter().any(|other| other.step.on.contains(&node.step.done))
     };
     if nodes.iter().any(|node| is(node.saga.abort)) {
-        Kind::Aborted
+        EventMeaning::Aborted
     } else if nodes.iter().any(ends) {
-        Kind::Ended
+        EventMeaning::Ended
     } else if nodes.iter().any(|node| is(node.step.compensated)) {
-        Kind::Compensated
+        EventMeaning::Compensated
     } else if nodes.iter().any(|node| is(node.step.refused)) {
-        Kind::Refused
+        EventMeaning::Refused
     } else {
-        Kind::Done
+        EventMeaning::Done
     }
 }
 
-fn note(kind: Kind, event: &Happened<'_>) -> String {
+fn note(kind: EventMeaning, event: &Happened<'_>) -> String {
     let said = |field: &str| plain(event.body[field].as_str().unwrap_or_default());
     let reason = said("reason");
     match kind {
-        Kind::Refused if reason.is_empty() => "refused".to_owned(),
-        Kind::Refused => format!("refused: {reason}"),
-        Kind::Aborted if reason.is_empty() => "aborted".to_owned(),
-        Kind::Aborted => match said("failed_step") {
+        EventMeaning::Refused if reason.is_empty() => "refused".to_owned(),
+        EventMeaning::Refused => format!("refused: {reason}"),
+        EventMeaning::Aborted if reason.is_empty() => "aborted".to_owned(),
+        EventMeaning::Aborted => match said("failed_step") {
             step if step.is_empty() => format!("aborted: {reason}"),
             step => format!("aborted: {reason} in {step}"),
         },
-        Kind::Compensated => "compensated".to_owned(),
-        Kind::Ended => "the saga has ended".to_owned(),
-        Kind::Done => String::new(),
+        EventMeaning::Compensated => "compensated".to_owned(),
+        EventMeaning::Ended => "the saga has ended".to_owned(),
+        EventMeaning::Done => String::new(),
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Table {
 }
 
 /// The columns that share a line, each with its width.
-type Line = Vec<(usize, usize)>;
+type ColumnLine = Vec<(usize, usize)>;
 
 impl Cell {
     /// Sets the colour.
@@ -142,7 +142,7 @@ impl Table {
     }
 
     /// Divides the columns among lines. The last column takes the rest of its line.
-    fn fold(&self, columns: usize) -> Vec<Line> {
+    fn fold(&self, columns: usize) -> Vec<ColumnLine> {
         let widths = self.widths();
         let last = widths.len().saturating_sub(1);
         let others: usize = widths.iter().take(last).map(|width| width + GAP).sum();
@@ -152,11 +152,11 @@ impl Table {
             let line = widths.into_iter().take(last).chain([room]);
             return vec![line.enumerate().collect()];
         }
-        let mut lines: Vec<Line> = vec![Line::new()];
+        let mut lines: Vec<ColumnLine> = vec![ColumnLine::new()];
         let mut taken = 0;
         for (at, wanted) in widths.into_iter().enumerate() {
             if taken > 0 && taken + GAP + wanted > columns {
-                lines.push(Line::new());
+                lines.push(ColumnLine::new());
                 taken = 0;
             }
             let first = lines.len() == 1;
@@ -177,7 +177,14 @@ impl Table {
     }
 
     /// Draws one line of a row, or several if its last cell is wrapped.
-    fn draw_line(&self, row: &[Cell], line: &Line, indent: usize, most: usize, text: &mut String) {
+    fn draw_line(
+        &self,
+        row: &[Cell],
+        line: &ColumnLine,
+        indent: usize,
+        most: usize,
+        text: &mut String,
+    ) {
         let last = self.header.len().saturating_sub(1);
         let none = Cell::from("");
         let cell = |at: usize| row.get(at).unwrap_or(&none);

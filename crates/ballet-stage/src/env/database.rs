@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{Content, create, drop_all};
+use crate::env::databases::{DatabaseContent, create, drop_all};
 use crate::env::names::identifier;
 use crate::env::reader::Reader;
 use crate::error::Result;
@@ -23,7 +23,7 @@ pub struct Database {
 impl Database {
     /// Creates a database with an owner of its own, named after the test.
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
-        Self::with(postgres, name, Content::Nothing).await
+        Self::with(postgres, name, DatabaseContent::Nothing).await
     }
 
     /// Creates a database with the framework's tables for each service, as after its first start. See
@@ -36,13 +36,13 @@ impl Database {
         let mut made = BTreeMap::new();
         for service in services {
             let name = format!("{service}_{test}");
-            let database = Self::with(postgres, &name, Content::Prepared).await?;
+            let database = Self::with(postgres, &name, DatabaseContent::Prepared).await?;
             made.insert((*service).to_owned(), database);
         }
         Ok(made)
     }
 
-    async fn with(postgres: &Postgres, name: &str, content: Content) -> Result<Self> {
+    async fn with(postgres: &Postgres, name: &str, content: DatabaseContent) -> Result<Self> {
         let name = format!("{}_{}", identifier(name, 40), random::hex::<3>()?);
         let admin = postgres.admin().clone();
         let wanted = BTreeMap::from([(name.clone(), name.clone())]);

@@ -14,14 +14,14 @@ use crate::{random, url};
 
 /// A service's database. The role that owns it has the same name.
 #[derive(Debug, Clone)]
-pub(crate) struct ServiceDatabase {
+pub(crate) struct EnvDatabase {
     pub(crate) url: Url,
     pub(crate) admin_url: Url,
 }
 
 /// The content of a new database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum DatabaseContent {
     Nothing,
     /// The framework's tables.
     Prepared,
@@ -38,8 +38,8 @@ const HAS_STRATEGIES: u32 = 150_000;
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
-    content: Content,
-) -> Result<BTreeMap<String, ServiceDatabase>> {
+    content: DatabaseContent,
+) -> Result<BTreeMap<String, EnvDatabase>> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -55,13 +55,13 @@ async fn create_in(
     session: &mut PgConnection,
     admin: &Url,
     wanted: &BTreeMap<String, String>,
-    content: Content,
-) -> Result<BTreeMap<String, ServiceDatabase>> {
+    content: DatabaseContent,
+) -> Result<BTreeMap<String, EnvDatabase>> {
     let has_strategies = session.server_version_num() >= Some(HAS_STRATEGIES);
     let strategy = if has_strategies { BY_FILES } else { "" };
     let template = match content {
-        Content::Nothing => "template0".to_owned(),
-        Content::Prepared => prepared::template(session, admin).await?,
+        DatabaseContent::Nothing => "template0".to_owned(),
+        DatabaseContent::Prepared => prepared::template(session, admin).await?,
     };
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
@@ -75,13 +75,13 @@ async fn create_in(
             format!("revoke all on database {name} from public"),
             format!("alter database {name} set jit = off"),
         ];
-        if content == Content::Prepared {
+        if content == DatabaseContent::Prepared {
             statements.push(prepared::hand_over(name, &template));
         }
         for statement in statements {
             run(session, admin, &format!("creating database {name}"), statement).await?;
         }
-        let database = ServiceDatabase {
+        let database = EnvDatabase {
             url: url::for_user(admin, name, &password, name),
             admin_url: url::with_path(admin, name),
         };

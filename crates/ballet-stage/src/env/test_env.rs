@@ -7,14 +7,14 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{self, Content, ServiceDatabase};
+use crate::env::databases::{self, DatabaseContent, EnvDatabase};
 use crate::env::definitions::{EnvDefinitions, rewrite};
 use crate::env::import;
 use crate::env::names::{database_names, identifier};
 use crate::env::reader::Reader;
 use crate::error::{Error, Result};
 use crate::management::Management;
-use crate::servers::definitions::{User, administrator, push};
+use crate::servers::definitions::{BrokerUser, administrator, push};
 use crate::servers::pair::Servers;
 use crate::servers::rabbitmq_access::OPS;
 use crate::{random, url};
@@ -26,7 +26,7 @@ pub struct TestEnv {
     vhost: String,
     amqp: BTreeMap<String, Url>,
     ops: Url,
-    databases: BTreeMap<String, ServiceDatabase>,
+    databases: BTreeMap<String, EnvDatabase>,
     management: Management,
     leftovers: Option<Leftovers>,
 }
@@ -51,7 +51,7 @@ impl TestEnv {
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
-        Self::of_test(servers, name, definitions, services, Content::Nothing).await
+        Self::of_test(servers, name, definitions, services, DatabaseContent::Nothing).await
     }
 
     /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They
@@ -64,7 +64,7 @@ impl TestEnv {
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
-        Self::of_test(servers, name, definitions, services, Content::Prepared).await
+        Self::of_test(servers, name, definitions, services, DatabaseContent::Prepared).await
     }
 
     async fn of_test(
@@ -72,7 +72,7 @@ impl TestEnv {
         name: &str,
         definitions: &Value,
         services: &[&str],
-        content: Content,
+        content: DatabaseContent,
     ) -> Result<Self> {
         let suffix = format!("_{}_{}", identifier(name, 16), random::hex::<3>()?);
         Self::with(servers, &suffix, definitions, services, content).await
@@ -87,7 +87,7 @@ impl TestEnv {
         services: &[&str],
     ) -> Result<Self> {
         if servers.rabbitmq().is_private() && servers.postgres().is_private() {
-            return Self::with(servers, "", definitions, services, Content::Nothing).await;
+            return Self::with(servers, "", definitions, services, DatabaseContent::Nothing).await;
         }
         Self::new(servers, "plain", definitions, services).await
     }
@@ -97,7 +97,7 @@ impl TestEnv {
         suffix: &str,
         definitions: &Value,
         services: &[&str],
-        content: Content,
+        content: DatabaseContent,
     ) -> Result<Self> {
         let mut rewritten = rewrite(definitions, suffix)?;
         if let Some(unknown) =
@@ -196,7 +196,7 @@ impl TestEnv {
         Reader::new(&self.database(service).admin_url, false).await
     }
 
-    fn database(&self, service: &str) -> &ServiceDatabase {
+    fn database(&self, service: &str) -> &EnvDatabase {
         let known = || format!("{:?}", self.databases.keys());
         let found = self.databases.get(service);
         found.unwrap_or_else(|| {
@@ -287,7 +287,7 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     if suffix.is_empty() {
         return Ok(url::with_path(server, &definitions.vhost));
     }
-    let user = User { name, password: random::hex::<12>()? };
+    let user = BrokerUser { name, password: random::hex::<12>()? };
     push(&mut definitions.document, "users", administrator(&user)?)?;
     let url = login(server, &user, definitions);
     definitions.users.insert(OPS.to_owned(), user);
@@ -300,6 +300,6 @@ fn quick_retries(vhost: &str) -> Value {
         "priority": 9, "definition": { "message-ttl": 300 } })
 }
 
-fn login(server: &Url, user: &User, definitions: &EnvDefinitions) -> Url {
+fn login(server: &Url, user: &BrokerUser, definitions: &EnvDefinitions) -> Url {
     url::for_user(server, &user.name, &user.password, &definitions.vhost)
 }

@@ -9,7 +9,7 @@ use crate::error::{Result, machine};
 const TICKS: f64 = 100.0;
 
 #[derive(Debug, Clone, Copy)]
-struct Process {
+struct ProcessTimes {
     parent: i32,
     ticks: u64,
     /// The ticks of children that have ended and were waited for.
@@ -18,7 +18,7 @@ struct Process {
 
 /// The processor time of all processes at one moment.
 #[derive(Debug)]
-pub struct Snapshot(HashMap<i32, Process>);
+pub struct Snapshot(HashMap<i32, ProcessTimes>);
 
 impl Snapshot {
     /// Reads the processor time of all processes now.
@@ -79,11 +79,11 @@ fn milliseconds(ticks: u64) -> f64 {
 }
 
 /// Reads `/proc/<pid>/stat`. The name, which may contain spaces, ends with the last `) `.
-fn parse(stat: &str) -> Option<Process> {
+fn parse(stat: &str) -> Option<ProcessTimes> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(Process {
+    Some(ProcessTimes {
         parent: fields.get(1)?.parse().ok()?,
         ticks: number(11)? + number(12)?,
         ended: number(13)? + number(14)?,
@@ -122,8 +122,8 @@ mod tests {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 50 25 10 5 20 0 1 0 1 1 1";
         let process = parse(stat).expect("a line of /proc");
         assert_eq!((process.parent, process.ticks, process.ended), (1, 75, 15));
-        let child = Process { parent: 7, ticks: 10, ended: 0 };
-        let stranger = Process { parent: 1, ticks: 99, ended: 0 };
+        let child = ProcessTimes { parent: 7, ticks: 10, ended: 0 };
+        let stranger = ProcessTimes { parent: 1, ticks: 99, ended: 0 };
         let all = Snapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
         assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
         assert_eq!(all.descendants(7), [8]);

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
-use crate::servers::run::Run;
+use crate::servers::run::ServerSet;
 
 /// The files that the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
 const FILES: [(&str, &str); 3] = [
@@ -48,7 +48,7 @@ async fn answers(args: &[&str]) -> bool {
 
 impl Containers {
     /// Prepares containers; none is running yet.
-    pub(crate) fn new(run: &Run) -> Result<Self> {
+    pub(crate) fn new(run: &ServerSet) -> Result<Self> {
         let name = run.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
         let ports = run.ports();
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_the_servers_are_given_is_all_that_compose_mounts_of_ours() -> Result<()> {
-        let run = Run::start()?;
+        let run = ServerSet::start()?;
         let containers = Containers::new(&run)?;
         let text = fs::read_to_string(&containers.file).expect("a file");
         let servers = text.split("\n  # The command,").next().unwrap_or_default();

@@ -34,12 +34,12 @@ const POSTGRES_PLACES: &[&str] = &[
 
 /// The reason why no local programs can be used.
 #[derive(Debug)]
-pub(crate) enum Absent {
+pub(crate) enum MissingPrograms {
     NotInstalled(&'static str),
     TooOld(String),
 }
 
-impl fmt::Display for Absent {
+impl fmt::Display for MissingPrograms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInstalled(what) => write!(f, "{what} is not installed"),
@@ -52,7 +52,7 @@ impl fmt::Display for Absent {
 ///
 /// The command on the PATH is often a wrapper that switches to another user and reads the system's
 /// settings. RabbitMQ's own script has `rabbitmq-env` beside it.
-pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
+pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
     if let Some(dir) = env::var_os(RABBITMQ_BIN) {
         let script = Path::new(&dir).join("rabbitmq-server");
         return if script.is_file() { Ok(Ok(script)) } else { Err(wrong(RABBITMQ_BIN, &dir)) };
@@ -65,7 +65,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     // Newest first. The sort is stable, so the better place wins among equals.
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let Some((version, dir)) = found.into_iter().next() else {
-        return Ok(Err(Absent::NotInstalled("rabbitmq-server")));
+        return Ok(Err(MissingPrograms::NotInstalled("rabbitmq-server")));
     };
     match version {
         Some(version) if version < RABBITMQ_NEEDED => Ok(Err(too_old(version, &dir))),
@@ -81,7 +81,7 @@ pub(crate) fn installed_version(script: &Path) -> Option<Version> {
 }
 
 /// Finds the directory of the newest Postgres. The inner error is that of [`rabbitmq`].
-pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
+pub(crate) async fn postgres() -> Result<Result<PathBuf, MissingPrograms>> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
     let candidates = named.clone().map_or_else(|| places(POSTGRES_PLACES), |dir| vec![dir]);
     let mut newest: Option<(Version, PathBuf)> = None;
@@ -96,7 +96,7 @@ pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
     }
     match (newest, named) {
         (None, Some(dir)) => Err(wrong(POSTGRES_BIN, dir.as_os_str())),
-        (None, None) => Ok(Err(Absent::NotInstalled("postgres"))),
+        (None, None) => Ok(Err(MissingPrograms::NotInstalled("postgres"))),
         (Some((version, dir)), named) if version < POSTGRES_NEEDED => {
             if named.is_some() {
                 version::check_postgres(version, &dir.display().to_string())?;
@@ -152,8 +152,8 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     dirs
 }
 
-fn too_old(version: Version, dir: &Path) -> Absent {
-    Absent::TooOld(format!("version {version} in {}", dir.display()))
+fn too_old(version: Version, dir: &Path) -> MissingPrograms {
+    MissingPrograms::TooOld(format!("version {version} in {}", dir.display()))
 }
 
 pub(crate) fn wrong(name: &'static str, dir: &OsStr) -> Error {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::error::{Result, machine};
 use crate::random;
-use crate::servers::process::User;
+use crate::servers::process::SystemUser;
 
 /// A file system in memory that everybody may write to, on Linux.
 const MEMORY: &str = "/dev/shm";
@@ -19,7 +19,7 @@ const ENOUGH: u64 = 8 << 30;
 
 /// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine without enough memory
 /// it makes nothing. The watchdog removes the directory.
-pub(crate) fn link(data: &Path, user: Option<User>) -> Result<()> {
+pub(crate) fn link(data: &Path, user: Option<SystemUser>) -> Result<()> {
     let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
     if room < ENOUGH || available() < ENOUGH || data.exists() {
         return Ok(());
@@ -30,7 +30,7 @@ pub(crate) fn link(data: &Path, user: Option<User>) -> Result<()> {
     symlink(&dir, data).map_err(machine(format!("create {}", data.display())))?;
     DirBuilder::new().mode(0o700).create(&dir).map_err(failed())?;
     match user {
-        Some(User { uid, gid }) => chown(&dir, Some(uid), Some(gid)).map_err(failed()),
+        Some(SystemUser { uid, gid }) => chown(&dir, Some(uid), Some(gid)).map_err(failed()),
         None => Ok(()),
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::find::{self, Absent};
+use crate::servers::find::{self, MissingPrograms};
 use crate::servers::options::Progress;
 use crate::servers::run::base_dir;
 
 /// A server as software, with its names in package managers. An empty name means that we know none.
-pub(crate) struct Package {
+pub(crate) struct SoftwarePackage {
     pub(crate) server: &'static str,
     pub(crate) advice: &'static str,
     apt: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Package {
     user: &'static str,
 }
 
-pub(crate) const RABBITMQ: Package = Package {
+pub(crate) const RABBITMQ: SoftwarePackage = SoftwarePackage {
     server: "RabbitMQ",
     advice: "Install rabbitmq-server 3.10 or newer, start Docker, or set AMQP_URL.",
     apt: "rabbitmq-server",
@@ -38,7 +38,7 @@ pub(crate) const RABBITMQ: Package = Package {
     user: "rabbitmq",
 };
 
-pub(crate) const POSTGRES: Package = Package {
+pub(crate) const POSTGRES: SoftwarePackage = SoftwarePackage {
     server: "Postgres",
     advice: "Install PostgreSQL 14 or newer, start Docker, or set DATABASE_URL.",
     apt: "postgresql",
@@ -51,7 +51,7 @@ pub(crate) const POSTGRES: Package = Package {
 };
 
 /// The packages for `examples/python-loyalty`. It is no server.
-pub(crate) const PYTHON: Package = Package {
+pub(crate) const PYTHON: SoftwarePackage = SoftwarePackage {
     server: "Python with pika and psycopg",
     advice: "Install the Debian packages python3-pika and python3-psycopg, or \
              `pip install pika \"psycopg[binary]\"` and name that Python in BALLET_PYTHON.",
@@ -64,7 +64,7 @@ pub(crate) const PYTHON: Package = Package {
 };
 
 /// The server that the tests of alarms query. `promtool` comes with it.
-pub(crate) const PROMETHEUS: Package = Package {
+pub(crate) const PROMETHEUS: SoftwarePackage = SoftwarePackage {
     server: "Prometheus",
     advice: "Install the package prometheus, or name the directory with the programs prometheus and \
              promtool in BALLET_PROMETHEUS_BIN.",
@@ -77,7 +77,7 @@ pub(crate) const PROMETHEUS: Package = Package {
 };
 
 /// The browser of the tests of pages.
-pub(crate) const CHROMIUM: Package = Package {
+pub(crate) const CHROMIUM: SoftwarePackage = SoftwarePackage {
     server: "Chromium with its driver",
     advice: "Install the packages chromium and chromium-driver, or name the directory with the program \
              chromedriver in BALLET_CHROMEDRIVER_BIN.",
@@ -89,9 +89,9 @@ pub(crate) const CHROMIUM: Package = Package {
     user: "",
 };
 
-impl Package {
+impl SoftwarePackage {
     /// Finds the server's programs on this machine. The inner error says why none can be used.
-    pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
+    pub(crate) async fn find(&self) -> Result<Result<PathBuf, MissingPrograms>> {
         if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
     }
 }
@@ -109,7 +109,10 @@ pub(crate) async fn lock(exclusive: bool) -> Result<File> {
 }
 
 /// Installs a server. The inner error says why that is not possible here.
-pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Result<(), String>> {
+pub(crate) async fn install(
+    package: &SoftwarePackage,
+    progress: &Progress,
+) -> Result<Result<(), String>> {
     let Some((name, mut command)) = plan(package).await else {
         return Ok(Err(
             "no package manager that may be used (apt-get, dnf or pacman as root or with \
@@ -138,7 +141,7 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
 /// Finds the directory with these programs: that in the variable `named`, or one of the `PATH`. If they are not
 /// installed, the system's package manager installs them.
 pub(crate) async fn programs(
-    package: &Package,
+    package: &SoftwarePackage,
     named: &'static str,
     programs: &[&str],
 ) -> Result<PathBuf> {
@@ -155,7 +158,7 @@ pub(crate) async fn programs(
 
 /// Finds a program for tests that is no server, or installs its package.
 pub(crate) async fn tool(
-    package: &Package,
+    package: &SoftwarePackage,
     find: impl AsyncFn() -> Option<PathBuf>,
 ) -> Result<PathBuf> {
     if let Some(found) = find().await {
@@ -168,7 +171,7 @@ pub(crate) async fn tool(
         return Ok(found);
     }
     let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-    let mut tried = vec![Absent::NotInstalled(package.server).to_string()];
+    let mut tried = vec![MissingPrograms::NotInstalled(package.server).to_string()];
     match install(package, &progress).await? {
         Ok(()) => match find().await {
             Some(found) => return Ok(found),
@@ -180,7 +183,7 @@ pub(crate) async fn tool(
 }
 
 /// Makes the command that installs the package, if we may run one.
-async fn plan(package: &Package) -> Option<(&'static str, Command)> {
+async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     let usable = |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager);
     if let Some((_, name)) = system.into_iter().find(usable) {

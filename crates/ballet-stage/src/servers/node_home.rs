@@ -8,7 +8,7 @@ use crate::error::{Result, machine};
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
-use crate::servers::run::{Run, write_secret};
+use crate::servers::run::{ServerSet, write_secret};
 use crate::servers::version::Version;
 use crate::tls::ServerTls;
 
@@ -53,7 +53,7 @@ fn may_tick_early(version: Option<Version>) -> bool {
 /// The home of a private node on this machine.
 #[derive(Debug)]
 pub(crate) struct NodeHome {
-    pub(crate) run: Arc<Run>,
+    pub(crate) run: Arc<ServerSet>,
     number: usize,
     /// The first node has the ports of the run.
     own_ports: Option<Ports>,
@@ -61,12 +61,12 @@ pub(crate) struct NodeHome {
 
 impl NodeHome {
     /// The home of the broker's first node.
-    pub(crate) fn first(run: &Arc<Run>) -> Self {
+    pub(crate) fn first(run: &Arc<ServerSet>) -> Self {
         Self { run: Arc::clone(run), number: 1, own_ports: None }
     }
 
     /// The home of a further node.
-    pub(crate) fn further(run: &Arc<Run>, number: usize) -> Result<Self> {
+    pub(crate) fn further(run: &Arc<ServerSet>, number: usize) -> Result<Self> {
         Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
     }
 

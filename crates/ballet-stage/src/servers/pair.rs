@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::servers::options::Options;
 use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
-use crate::servers::run::Run;
+use crate::servers::run::ServerSet;
 
 /// The variable that names the address of the metrics of the broker in `AMQP_URL`, if it is not port 15692 of its host.
 const METRICS: &str = "RABBITMQ_METRICS_URL";
@@ -24,7 +24,7 @@ pub struct Servers {
     /// The other nodes of a cluster.
     others: Vec<RabbitMq>,
     postgres: Postgres,
-    run: Option<Arc<Run>>,
+    run: Option<Arc<ServerSet>>,
 }
 
 impl Servers {
@@ -82,7 +82,7 @@ impl Servers {
         database: Option<String>,
     ) -> Result<Self> {
         let needed = amqp.is_none() || database.is_none();
-        let run = if needed { Some(Arc::new(Run::start()?)) } else { None };
+        let run = if needed { Some(Arc::new(ServerSet::start()?)) } else { None };
         let rabbitmq = async {
             match (&amqp, &run) {
                 (Some((url, management, metrics)), _) => {
@@ -128,7 +128,7 @@ impl Servers {
 
     /// The directory with data and logs of the servers that were brought up.
     pub fn dir(&self) -> Option<&Path> {
-        self.run.as_deref().map(Run::dir)
+        self.run.as_deref().map(ServerSet::dir)
     }
 
     /// The variables with which another process acquires the same servers.

@@ -14,10 +14,10 @@ use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::options::Options;
 use crate::servers::postgres_access::{check, connect, sql};
-use crate::servers::postgres_node::Node;
-use crate::servers::run::Run;
+use crate::servers::postgres_node::PostgresNode;
+use crate::servers::run::ServerSet;
 use crate::servers::small_disk::SmallDisk;
-use crate::servers::source::{self, Source};
+use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, Version};
 use crate::url;
 use crate::wait::wait_until;
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Postgres {
     url: Url,
     version: Version,
-    backend: Backend<Node>,
+    backend: Backend<PostgresNode>,
 }
 
 impl Postgres {
@@ -43,7 +43,7 @@ impl Postgres {
         let acquire = || async {
             match std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
                 Some(url) => Self::external(&url).await,
-                None => Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await,
+                None => Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await,
             }
         };
         SHARED.get_or_init(acquire).await.as_ref()
@@ -51,7 +51,7 @@ impl Postgres {
 
     /// Brings up a server for one test, which may kill it. It ends when this is dropped.
     pub async fn private() -> Result<Self> {
-        Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await
+        Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await
     }
 
     /// The administrator's URL.
@@ -71,7 +71,7 @@ impl Postgres {
 
     /// Its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
-        self.backend.local().map(Node::log)
+        self.backend.local().map(PostgresNode::log)
     }
 
     /// Its main process. Empty if it is not ours, or in a container.
@@ -186,7 +186,7 @@ impl Postgres {
         self.revive().await
     }
 
-    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+    fn on_small_disk(&self, action: &'static str) -> Result<&PostgresNode> {
         let node = self.backend.local().filter(|node| node.disk().is_some());
         node.ok_or(Error::NotPrivate { server: NAME, action })
     }
@@ -212,19 +212,19 @@ impl Postgres {
     }
 
     /// Brings up a server of our own.
-    pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
+    pub(crate) async fn bring_up(run: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
             url::local("postgres", "ops", run.password(), run.ports().postgres(), "postgres")?;
         let (version, backend) = match source::find(run, &install::POSTGRES, &options.progress)
             .await?
         {
-            Source::Local(programs) => {
+            ServerSource::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
-                let (node, version) = Node::start(run, programs, options, &url).await?;
+                let (node, version) = PostgresNode::start(run, programs, options, &url).await?;
                 (version, Backend::Local(node))
             }
-            Source::Containers(containers) => {
+            ServerSource::Containers(containers) => {
                 containers.up(SERVICE, &options.progress).await?;
                 let limit = PATIENCE;
                 let version = wait_until("Postgres to be ready", limit, || ready(&url)).await?;

@@ -17,8 +17,8 @@ use crate::servers::in_memory;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::postgres_access::check;
-use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
-use crate::servers::run::{Run, write_secret};
+use crate::servers::process::{ServerLaunch, ServerProcess, SystemUser, forget_env, start_failed};
+use crate::servers::run::{ServerSet, write_secret};
 use crate::servers::scram::verifier;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
@@ -60,8 +60,8 @@ const FAST: &[&str] = &[
 
 /// A private server.
 #[derive(Debug)]
-pub(crate) struct Node {
-    run: Arc<Run>,
+pub(crate) struct PostgresNode {
+    run: Arc<ServerSet>,
     /// The name of its directory.
     label: &'static str,
     /// The ports of a standby.
@@ -69,14 +69,14 @@ pub(crate) struct Node {
     programs: PathBuf,
     settings: Vec<String>,
     log: PathBuf,
-    user: Option<User>,
+    user: Option<SystemUser>,
     disk: Option<SmallDisk>,
-    server: Mutex<Process>,
+    server: Mutex<ServerProcess>,
 }
 
-impl Node {
+impl PostgresNode {
     pub(crate) async fn start(
-        run: &Arc<Run>,
+        run: &Arc<ServerSet>,
         programs: PathBuf,
         options: &Options,
         url: &Url,
@@ -160,7 +160,7 @@ impl Node {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &Process, url: &Url) -> Result<Version, String> {
+    async fn wait(&self, server: &ServerProcess, url: &Url) -> Result<Version, String> {
         let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));
@@ -176,16 +176,16 @@ impl Node {
     }
 }
 
-fn dir(run: &Run) -> PathBuf {
+fn dir(run: &ServerSet) -> PathBuf {
     run.dir().join(FIRST)
 }
 
 /// Makes the data directory, owned by the user that the server runs as.
 async fn init(
-    run: &Run,
+    run: &ServerSet,
     programs: &Path,
     options: &Options,
-    user: Option<User>,
+    user: Option<SystemUser>,
     log: &Path,
 ) -> Result<Option<SmallDisk>> {
     let dir = dir(run);
@@ -217,18 +217,18 @@ async fn init(
 }
 
 /// Makes the command for one of Postgres' programs, run in a directory as the server's user.
-fn command(program: &Path, dir: &Path, user: Option<User>) -> Command {
+fn command(program: &Path, dir: &Path, user: Option<SystemUser>) -> Command {
     let mut command = std::process::Command::new(program);
     forget_env(&mut command, FORGET);
     let mut command = Command::from(command);
     command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
-    if let Some(User { uid, gid }) = user {
+    if let Some(SystemUser { uid, gid }) = user {
         command.uid(uid).gid(gid);
     }
     command
 }
 
-fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<String>> {
+fn settings(run: &ServerSet, options: &Options, user: Option<SystemUser>) -> Result<Vec<String>> {
     let fast: &[&str] = if options.fast { FAST } else { &[] };
     let mut settings: Vec<String> =
         SETTINGS.iter().chain(fast).map(|setting| (*setting).to_owned()).collect();
@@ -249,23 +249,23 @@ fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<Stri
 }
 
 /// Gives a file to the server's user: the server reads only its user's files.
-fn give(path: &Path, user: Option<User>) -> Result<()> {
-    let Some(User { uid, gid }) = user else { return Ok(()) };
+fn give(path: &Path, user: Option<SystemUser>) -> Result<()> {
+    let Some(SystemUser { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))
         .map_err(machine(format!("give {} to Postgres' user", path.display())))
 }
 
 fn launch(
-    run: &Run,
+    run: &ServerSet,
     label: &str,
     programs: &Path,
     settings: &[String],
     log: &Path,
-    user: Option<User>,
-) -> Result<Process> {
+    user: Option<SystemUser>,
+) -> Result<ServerProcess> {
     let mut args = vec!["-D".to_owned(), "data".to_owned()];
     args.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
-    Process::start(&Launch {
+    ServerProcess::start(&ServerLaunch {
         program: &programs.join("postgres"),
         args,
         env: Vec::new(),

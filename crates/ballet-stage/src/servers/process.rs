@@ -24,13 +24,13 @@ const LONGEST_SIGNAL: Duration = Duration::from_secs(10);
 /// It leads its own process group, because Ctrl-C on the terminal is for the owner. Dropping this does not kill it; the
 /// watchdog does.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ServerProcess {
     pid: Pid,
     exit: Arc<OnceLock<String>>,
 }
 
 /// The program and settings of a server's process.
-pub(crate) struct Launch<'a> {
+pub(crate) struct ServerLaunch<'a> {
     pub(crate) program: &'a Path,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
@@ -38,7 +38,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) forget_env: &'static str,
     pub(crate) dir: &'a Path,
     pub(crate) log: &'a Path,
-    pub(crate) user: Option<User>,
+    pub(crate) user: Option<SystemUser>,
     /// The file in which the watchdog finds the process group.
     pub(crate) group_file: PathBuf,
     pub(crate) stop_signal: &'static str,
@@ -46,13 +46,13 @@ pub(crate) struct Launch<'a> {
 
 /// The ordinary user that a server runs as when we are root.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct User {
+pub(crate) struct SystemUser {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-impl Process {
-    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+impl ServerProcess {
+    pub(crate) fn start(launch: &ServerLaunch<'_>) -> Result<Self> {
         let name = launch.program.display();
         let log = OpenOptions::new()
             .create(true)
@@ -228,7 +228,7 @@ mod tests {
         for _ in 0..5 {
             let mut command = Command::new("sh");
             let child = command.args(["-c", FORKS]).process_group(0).spawn().unwrap();
-            let forks = Process::watch(child);
+            let forks = ServerProcess::watch(child);
             while descendants(forks.id()).len() < 5 {
                 std::thread::yield_now();
             }

@@ -63,15 +63,15 @@ fn scraped(job: &str, targets: &[&Target]) -> Value {
 #[derive(Debug)]
 pub struct Prometheus {
     _child: Child,
-    _dir: Dir,
+    _dir: TemporaryDir,
     url: String,
 }
 
 /// A directory that goes with the server.
 #[derive(Debug)]
-struct Dir(PathBuf);
+struct TemporaryDir(PathBuf);
 
-impl Drop for Dir {
+impl Drop for TemporaryDir {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
@@ -86,7 +86,7 @@ impl Prometheus {
     pub async fn start(targets: &[Target], rules: &str, minute: Duration) -> Result<Self, Error> {
         let program = prometheus().await?.join("prometheus");
         let name = format!("prometheus-{}-{}", std::process::id(), random::hex::<3>()?);
-        let dir = Dir(base_dir().join(name));
+        let dir = TemporaryDir(base_dir().join(name));
         let made = fs::create_dir_all(&dir.0);
         made.map_err(machine(format!("create {}", dir.0.display())))?;
         let at = |name: &str| dir.0.join(name);

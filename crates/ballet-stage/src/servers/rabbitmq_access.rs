@@ -10,7 +10,7 @@ use reqwest::{Method, Url};
 use crate::error::{Error, Result};
 use crate::management::Management;
 use crate::servers::ports::Ports;
-use crate::servers::run::Run;
+use crate::servers::run::ServerSet;
 use crate::servers::version::{self, Version};
 use crate::url;
 
@@ -21,13 +21,13 @@ const LOG_IN: Duration = Duration::from_secs(60);
 
 /// The administrator's access over both protocols.
 #[derive(Debug, Clone)]
-pub(crate) struct Access {
+pub(crate) struct RabbitMqAccess {
     pub(crate) amqp: Url,
     pub(crate) management: Management,
 }
 
-impl Access {
-    pub(crate) fn ours(run: &Run, ports: &Ports) -> Result<Self> {
+impl RabbitMqAccess {
+    pub(crate) fn ours(run: &ServerSet, ports: &Ports) -> Result<Self> {
         let amqp = url::local("amqp", OPS, run.password(), ports.amqp(), "%2f")?;
         let base = url::local("http", OPS, run.password(), ports.management(), "")?;
         let management = Management::new(base)?;

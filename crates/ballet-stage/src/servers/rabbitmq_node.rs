@@ -12,8 +12,8 @@ use crate::servers::find;
 use crate::servers::in_memory;
 use crate::servers::node_home::{FORGET, NodeHome};
 use crate::servers::options::Options;
-use crate::servers::process::{Launch, Process, forget_env, start_failed};
-use crate::servers::rabbitmq_access::Access;
+use crate::servers::process::{ServerLaunch, ServerProcess, forget_env, start_failed};
+use crate::servers::rabbitmq_access::RabbitMqAccess;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::version::Version;
 use crate::wait::wait_until;
@@ -23,23 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A private node. The first one of a run has Erlang's name server with it.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct RabbitMqNode {
     home: NodeHome,
     script: PathBuf,
     log: PathBuf,
     fast: bool,
     tls: bool,
     disk: Option<SmallDisk>,
-    epmd: Option<Process>,
-    server: Mutex<Process>,
+    epmd: Option<ServerProcess>,
+    server: Mutex<ServerProcess>,
 }
 
-impl Node {
+impl RabbitMqNode {
     pub(crate) async fn start(
         home: NodeHome,
         script: PathBuf,
         options: &Options,
-        access: &Access,
+        access: &RabbitMqAccess,
     ) -> Result<(Self, Version)> {
         home.prepare(options, find::installed_version(&script))?;
         let disk = match options.small_disks {
@@ -86,7 +86,7 @@ impl Node {
 
     pub(crate) async fn pids(&self) -> Vec<i32> {
         let server = self.server.lock().await.id();
-        std::iter::once(server).chain(self.epmd.as_ref().map(Process::id)).collect()
+        std::iter::once(server).chain(self.epmd.as_ref().map(ServerProcess::id)).collect()
     }
 
     pub(crate) async fn kill(&self) -> Result<()> {
@@ -125,7 +125,7 @@ impl Node {
         })
     }
 
-    pub(crate) async fn start_again(&self, access: &Access) -> Result<()> {
+    pub(crate) async fn start_again(&self, access: &RabbitMqAccess) -> Result<()> {
         let mut server = self.server.lock().await;
         if server.exited().is_none() {
             let why = "it is running";
@@ -136,7 +136,7 @@ impl Node {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &Process, access: &Access) -> Result<Version> {
+    async fn wait(&self, server: &ServerProcess, access: &RabbitMqAccess) -> Result<Version> {
         let outcome = wait_until("RabbitMQ to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));
@@ -151,8 +151,8 @@ impl Node {
     }
 }
 
-fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Process> {
-    Process::start(&Launch {
+fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<ServerProcess> {
+    ServerProcess::start(&ServerLaunch {
         program: script,
         args: Vec::new(),
         env: home.environment(fast),
@@ -166,14 +166,14 @@ fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Proc
 }
 
 /// Starts a name server before the node: one that Erlang starts by itself would outlive the node.
-fn start_epmd(home: &NodeHome, log: &Path) -> Result<Process> {
+fn start_epmd(home: &NodeHome, log: &Path) -> Result<ServerProcess> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,
         tried: vec!["Erlang's epmd is neither on the PATH nor beside erl".to_owned()],
         advice: "Put the directory with Erlang's programs on the PATH.",
     })?;
     let port = home.run.ports().epmd().to_string();
-    Process::start(&Launch {
+    ServerProcess::start(&ServerLaunch {
         program: &program,
         args: ["-port", &port, "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
         env: Vec::new(),

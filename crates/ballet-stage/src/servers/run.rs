@@ -11,22 +11,22 @@ use crate::error::{Result, machine};
 use crate::processes::children::watchdog;
 use crate::random;
 use crate::servers::ports::Ports;
-use crate::servers::process::Process;
+use crate::servers::process::ServerProcess;
 use crate::servers::user;
 use crate::wait::wait_until;
 
 /// The resources that the servers of one set share. The watchdog ends the servers and removes the directory.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct ServerSet {
     dir: PathBuf,
     ports: Ports,
     password: String,
-    watchdog: Process,
+    watchdog: ServerProcess,
     /// When it closes, even because we died, the watchdog cleans up.
     lifeline: Mutex<Option<ChildStdin>>,
 }
 
-impl Run {
+impl ServerSet {
     pub(crate) fn start() -> Result<Self> {
         let dir = make_dir()?;
         let mut child = watchdog(include_str!("watchdog.sh"))
@@ -34,7 +34,7 @@ impl Run {
             .spawn()
             .map_err(machine("start sh, which watches over the servers"))?;
         let lifeline = Mutex::new(child.stdin.take());
-        let watchdog = Process::watch(child);
+        let watchdog = ServerProcess::watch(child);
         let (ports, password) = (Ports::reserve()?, random::hex::<12>()?);
         Ok(Self { dir, ports, password, watchdog, lifeline })
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::process::User;
+use crate::servers::process::SystemUser;
 
 /// The size: enough for hours of tests, and soon filled.
 const SIZE: &str = "2g";
@@ -20,10 +20,10 @@ pub(crate) struct SmallDisk {
 
 impl SmallDisk {
     /// Creates the directory, and mounts a file system in memory there.
-    pub(crate) fn mount(path: &Path, user: Option<User>) -> Result<Self> {
+    pub(crate) fn mount(path: &Path, user: Option<SystemUser>) -> Result<Self> {
         let what = || format!("mount a small disk at {}", path.display());
         fs::create_dir_all(path).map_err(machine(what()))?;
-        let owner = user.map(|User { uid, gid }| format!(",uid={uid},gid={gid}"));
+        let owner = user.map(|SystemUser { uid, gid }| format!(",uid={uid},gid={gid}"));
         let options = format!("size={SIZE},mode=0700{}", owner.unwrap_or_default());
         let output = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "ballet"])

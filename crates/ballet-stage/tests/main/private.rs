@@ -135,14 +135,14 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
 }
 
 /// A program with its own servers, and their addresses and processes.
-struct Owner {
+struct ServersOwner {
     process: Child,
     pids: Vec<i32>,
     dir: String,
     database_url: String,
 }
 
-async fn owner() -> Owner {
+async fn owner() -> ServersOwner {
     let mut process = Command::new(env!("CARGO_BIN_EXE_ballet-servers"))
         .env_remove("AMQP_URL")
         .env_remove("DATABASE_URL")
@@ -152,7 +152,7 @@ async fn owner() -> Owner {
         .unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut owner =
-        Owner { process, pids: Vec::new(), dir: String::new(), database_url: String::new() };
+        ServersOwner { process, pids: Vec::new(), dir: String::new(), database_url: String::new() };
     while let Some(line) = lines.next_line().await.unwrap() {
         match line.split_once('=').unwrap() {
             ("PIDS", pids) => {
@@ -176,7 +176,7 @@ fn is_there(pid: i32) -> bool {
     rustix::process::test_kill_process(known).is_ok() && !stat.contains(") Z ")
 }
 
-async fn wait_until_gone(owner: &Owner) {
+async fn wait_until_gone(owner: &ServersOwner) {
     wait_until("everything of the owner to be gone", Duration::from_secs(60), || async {
         let left: Vec<_> = owner.pids.iter().filter(|pid| is_there(**pid)).collect();
         if left.is_empty() && !Path::new(&owner.dir).exists() {
