@@ -7,14 +7,14 @@ use hyper::body::{Body, Frame, SizeHint};
 
 /// A body with a value that is dropped with it.
 #[derive(Debug)]
-pub struct Holding<B, H> {
+pub struct HoldingBody<B, H> {
     /// The body.
     pub body: B,
     /// The value.
     pub held: H,
 }
 
-impl<B: Body + Unpin, H: Unpin> Body for Holding<B, H> {
+impl<B: Body + Unpin, H: Unpin> Body for HoldingBody<B, H> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -19,7 +19,7 @@ pub const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped, a task reads on.
 #[derive(Debug)]
-pub struct Lingering<B>
+pub struct LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -29,7 +29,7 @@ where
     is_sent: bool,
 }
 
-impl<B> Lingering<B>
+impl<B> LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -42,7 +42,7 @@ where
     }
 }
 
-impl<B> Body for Lingering<B>
+impl<B> Body for LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -71,7 +71,7 @@ where
     }
 }
 
-impl<B> Drop for Lingering<B>
+impl<B> Drop for LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -135,7 +135,7 @@ mod tests {
             let value = HeaderValue::from_static("100-continue");
             request.headers_mut().insert(header::EXPECT, value);
         }
-        let mut body = Lingering::body_of(request).into_body();
+        let mut body = LingeringBody::body_of(request).into_body();
         if begins {
             assert!(body.frame().await.is_some());
         }

@@ -13,7 +13,7 @@ use crate::idle::IdleTime;
 
 /// A connection with such a limit.
 #[derive(Debug)]
-pub struct Patient {
+pub struct PatientStream {
     stream: TcpStream,
     limit: Duration,
     /// The timer that runs while a write waits.
@@ -22,7 +22,7 @@ pub struct Patient {
     idle: Option<IdleTime>,
 }
 
-impl Patient {
+impl PatientStream {
     /// Makes a connection that waits for its peer to take something for at most `limit`.
     #[must_use]
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
@@ -64,7 +64,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for PatientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -74,7 +74,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for PatientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

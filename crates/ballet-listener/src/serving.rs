@@ -24,9 +24,9 @@ use tower_service::Service as _;
 
 use crate::accepting::accept;
 use crate::head_timer::HeadTimer;
-use crate::holding::Holding;
+use crate::holding::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
-use crate::patient::Patient;
+use crate::patient::PatientStream;
 
 /// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
 const HEAD: usize = 64 * 1024;
@@ -38,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// The most connections.
     pub connections: usize,
     /// The longest time for the head of a request, for a connection without a request, and for a client that takes
@@ -46,7 +46,7 @@ pub struct Limits {
     pub patience: Duration,
 }
 
-impl Limits {
+impl ListenerLimits {
     /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a
     /// minute or two: their next request would fail if it were closed here before.
     #[must_use]
@@ -60,7 +60,7 @@ impl Limits {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     stopped: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopping) = watch::channel(());
@@ -92,13 +92,13 @@ async fn connection(
     patience: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
-    let stream = Patient::new(stream, patience).noting(idle.clone());
+    let stream = PatientStream::new(stream, patience).noting(idle.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let held = idle.interrupt();
         let mut request = request.map(|body| TrackedBody::new(body, idle.clone()));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().call(request);
-        async move { answer.await.map(|answer| answer.map(|body| Holding { body, held })) }
+        async move { answer.await.map(|answer| answer.map(|body| HoldingBody { body, held })) }
     });
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())

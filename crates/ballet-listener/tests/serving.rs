@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ballet_listener::holding::Holding;
-use ballet_listener::serving::{Limits, serve};
+use ballet_listener::holding::HoldingBody;
+use ballet_listener::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,7 +62,7 @@ struct TestListener {
 }
 
 impl TestListener {
-    async fn new(limits: Limits) -> Self {
+    async fn new(limits: ListenerLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let counter = || Arc::new(Semaphore::new(0));
@@ -78,7 +78,7 @@ impl TestListener {
         };
         let endless = move || {
             let held = DropReport(leaving.clone());
-            async move { axum::body::Body::new(Holding { body: EndlessBody, held }) }
+            async move { axum::body::Body::new(HoldingBody { body: EndlessBody, held }) }
         };
         let router = Router::new()
             .route("/", get(|| async { "it is here" }))
@@ -137,7 +137,7 @@ async fn until_closed(mut client: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_connection_that_asks_for_nothing_is_closed() {
-    let served = TestListener::new(Limits { connections: 9, patience: SHORT }).await;
+    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
     // One that says nothing, one that begins to ask, and one that has asked once.
     let whole = request("/");
     for said in ["", &whole[..10], whole.as_str()] {
@@ -148,14 +148,14 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
-    let served = TestListener::new(Limits { connections: 9, patience: SHORT }).await;
+    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
     let _takes_nothing = served.asks("/endless").await;
     one_of(&served.left).await;
 }
 
 #[tokio::test]
 async fn a_head_is_no_longer_than_it_may_be() {
-    let served = TestListener::new(Limits::new(9)).await;
+    let served = TestListener::new(ListenerLimits::new(9)).await;
     let begun = "GET / HTTP/1.1\r\nx: ";
     let long = format!("{begun}{}", "a".repeat(64 * 1024 - begun.len()));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: a\r\n".repeat(101));
@@ -167,7 +167,7 @@ async fn a_head_is_no_longer_than_it_may_be() {
 
 #[tokio::test]
 async fn the_longest_without_a_request_makes_room() {
-    let served = TestListener::new(Limits::new(3)).await;
+    let served = TestListener::new(ListenerLimits::new(3)).await;
     let mut held = served.asks("/held").await;
     one_of(&served.entered).await;
     let first = served.says("GET / HT").await;
@@ -188,7 +188,7 @@ async fn the_longest_without_a_request_makes_room() {
 
 #[tokio::test]
 async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let served = TestListener::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let takes = async {
         let (mut piece, mut taken) = (vec![0; LARGE / 64], 0);
@@ -215,7 +215,7 @@ async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
 
 #[tokio::test]
 async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
-    let served = TestListener::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     until_said(&mut slow, "200 OK").await;
     let mut idle = served.asks("/").await;
@@ -233,7 +233,7 @@ async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
 
 #[tokio::test]
 async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
-    let served = TestListener::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let begun = "POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nit";
     let _stopped = (served.says(begun).await, served.says(begun).await);
     let mut other = served.asks("/").await;
@@ -242,7 +242,7 @@ async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
 
 #[tokio::test]
 async fn connections_wait_while_all_have_requests() {
-    let served = TestListener::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut clients = Vec::new();
     for _ in 0..5 {
         clients.push(served.asks("/held").await);
@@ -258,7 +258,7 @@ async fn connections_wait_while_all_have_requests() {
 
 #[tokio::test]
 async fn a_stop_answers_what_is_in_hand_and_closes_the_rest() {
-    let served = TestListener::new(Limits::new(9)).await;
+    let served = TestListener::new(ListenerLimits::new(9)).await;
     let mut idle = served.asks("/").await;
     until_said(&mut idle, "it is here").await;
     let held = served.asks("/held").await;

@@ -28,7 +28,7 @@ const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
-pub struct Management {
+pub struct ManagementClient {
     api: Arc<ManagementApi>,
     /// The address, without user and password.
     base: Arc<Url>,
@@ -38,7 +38,7 @@ pub struct Management {
 /// The counts of a queue. They are at most a second old on our test servers, and at most five on other
 /// servers and on RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub struct Depth {
+pub struct QueueDepth {
     /// Messages that wait for a consumer.
     #[serde(default, rename = "messages_ready")]
     pub ready: u64,
@@ -50,7 +50,7 @@ pub struct Depth {
     pub consumers: u64,
 }
 
-impl Management {
+impl ManagementClient {
     /// The API at an address with user and password, for the virtual host `/`.
     pub(crate) fn new(base: Url) -> Result<Self> {
         let at = url::masked(&base);
@@ -90,7 +90,7 @@ impl Management {
     }
 
     /// The counts of a queue of the vhost.
-    pub async fn depth(&self, queue: &str) -> Result<Depth> {
+    pub async fn depth(&self, queue: &str) -> Result<QueueDepth> {
         let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
     }
@@ -100,7 +100,7 @@ impl Management {
         &self,
         queue: &str,
         limit: Duration,
-        is: impl Fn(Depth) -> bool,
+        is: impl Fn(QueueDepth) -> bool,
     ) -> Result<()> {
         wait_until(&format!("other counts of the queue {queue}"), limit, || async {
             let depth = self.depth(queue).await.map_err(|error| error.to_string())?;
@@ -127,7 +127,7 @@ impl Management {
             let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
                 continue;
             };
-            let Depth { ready, unacked, .. } = serde_json::from_value(queue.clone())
+            let QueueDepth { ready, unacked, .. } = serde_json::from_value(queue.clone())
                 .map_err(|error| failed("read a queue", &self.base, &error))?;
             let held = on_their_way.get(name).copied().unwrap_or_default();
             let mut count = ready + unacked + held;

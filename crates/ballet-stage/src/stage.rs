@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::env::test_env::TestEnv;
 use crate::error::{Error, Result, machine};
 use crate::processes::children::Children;
-use crate::processes::service::{Launch, ServiceProcess};
+use crate::processes::service::{ServiceLaunch, ServiceProcess};
 use crate::servers::pair::Servers;
 
 /// The time between two checks of the processes.
@@ -42,13 +42,13 @@ pub struct Stage {
 
 /// The setting of a stage, before it is on servers.
 #[derive(Debug)]
-pub struct Setting {
+pub struct StageSetting {
     definitions: Value,
     services: Vec<&'static str>,
     name: Option<String>,
 }
 
-impl Setting {
+impl StageSetting {
     /// Gives virtual host, users and databases unique names with this one in them. Without it they have
     /// plain names on servers of our own.
     #[must_use]
@@ -87,8 +87,8 @@ impl Setting {
 impl Stage {
     /// Returns the setting for a system: all its services' declarations. Nothing runs yet.
     #[must_use]
-    pub fn of(system: &System) -> Setting {
-        Setting {
+    pub fn of(system: &System) -> StageSetting {
+        StageSetting {
             definitions: topology::definitions(system, |_| String::new()),
             services: system.parts.iter().map(|part| part.service).collect(),
             name: None,
@@ -101,10 +101,10 @@ impl Stage {
         name: &'static str,
         program: PathBuf,
         env: impl IntoIterator<Item = (String, String)>,
-    ) -> Launch {
+    ) -> ServiceLaunch {
         let management = self.env.management().url().to_owned();
         let management = [("RABBITMQ_MANAGEMENT_URL".to_owned(), management)];
-        Launch {
+        ServiceLaunch {
             name,
             program,
             env: management.into_iter().chain(env).collect(),
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// Starts a service.
-    pub async fn start(&mut self, launch: Launch) -> Result<()> {
+    pub async fn start(&mut self, launch: ServiceLaunch) -> Result<()> {
         self.services.push(ServiceProcess::start(&self.children, launch).await?);
         Ok(())
     }

@@ -16,7 +16,7 @@ pub struct Authority {
 
 /// A certificate and its key, as PEM.
 #[derive(Clone)]
-pub struct Identity {
+pub struct TlsIdentity {
     pub(crate) certificate: String,
     pub(crate) key: String,
 }
@@ -39,27 +39,31 @@ impl Authority {
     }
 
     /// A certificate for host names or addresses.
-    pub fn identity(&self, names: &[&str]) -> Result<Identity> {
+    pub fn identity(&self, names: &[&str]) -> Result<TlsIdentity> {
         self.sign(names, |_| {})
     }
 
     /// A certificate that expired years ago.
-    pub fn expired_identity(&self, names: &[&str]) -> Result<Identity> {
+    pub fn expired_identity(&self, names: &[&str]) -> Result<TlsIdentity> {
         self.sign(names, |params| params.not_after = date_time_ymd(2020, 1, 1))
     }
 
-    fn sign(&self, names: &[&str], set: impl FnOnce(&mut CertificateParams)) -> Result<Identity> {
+    fn sign(
+        &self,
+        names: &[&str],
+        set: impl FnOnce(&mut CertificateParams),
+    ) -> Result<TlsIdentity> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).map_err(|error| failed(&error))?;
         params.distinguished_name = called("a test's server or client");
         set(&mut params);
         let key = KeyPair::generate().map_err(|error| failed(&error))?;
         let signed = params.signed_by(&key, &self.issuer).map_err(|error| failed(&error))?;
-        Ok(Identity { certificate: signed.pem(), key: key.serialize_pem() })
+        Ok(TlsIdentity { certificate: signed.pem(), key: key.serialize_pem() })
     }
 }
 
-impl Identity {
+impl TlsIdentity {
     /// The certificate.
     pub fn certificate(&self) -> &str {
         &self.certificate
@@ -85,7 +89,7 @@ fn failed(error: &rcgen::Error) -> Error {
 /// The TLS settings of a server.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
-    pub(crate) identity: Identity,
+    pub(crate) identity: TlsIdentity,
     /// The authority for clients' certificates. If it is set, the broker asks for one.
     pub(crate) clients: Option<String>,
 }
@@ -96,8 +100,8 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-impl std::fmt::Debug for Identity {
+impl std::fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").finish_non_exhaustive()
+        f.debug_struct("TlsIdentity").finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 3;
 
 /// An event of a saga.
 #[derive(Debug, Clone, Copy)]
-pub struct Happened<'a> {
+pub struct LaneEvent<'a> {
     /// The time, in milliseconds since any moment.
     pub millis: i64,
     /// The service that published it.
@@ -42,7 +42,7 @@ enum EventMeaning {
 /// Draws the events of a saga: a lane for each publisher, and the time since the first event. No line is
 /// wider than `columns`.
 #[must_use]
-pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> String {
+pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for event in events {
         if !lanes.contains(&event.publisher) {
@@ -104,7 +104,7 @@ fn padded(text: &str, room: usize) -> String {
 }
 
 /// Returns the event's name without its version.
-fn short(event: &Happened<'_>) -> String {
+fn short(event: &LaneEvent<'_>) -> String {
     let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
     plain(name)
 }
@@ -152,7 +152,7 @@ fn kind(graph: &Graph, event_type: &str) -> EventMeaning {
     }
 }
 
-fn note(kind: EventMeaning, event: &Happened<'_>) -> String {
+fn note(kind: EventMeaning, event: &LaneEvent<'_>) -> String {
     let said = |field: &str| plain(event.body[field].as_str().unwrap_or_default());
     let reason = said("reason");
     match kind {

@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::env::clean_up::clean_up;
 use crate::env::databases::{DatabaseContent, create, drop_all};
 use crate::env::names::identifier;
-use crate::env::reader::Reader;
+use crate::env::reader::TableReader;
 use crate::error::Result;
 use crate::servers::postgres::Postgres;
 use crate::{random, url};
@@ -57,8 +57,8 @@ impl Database {
     }
 
     /// Lets a reader lock all its tables, as `pg_dump` does.
-    pub async fn hold_tables(&self) -> Result<Reader> {
-        Reader::new(&url::with_path(&self.admin, &self.name), true).await
+    pub async fn hold_tables(&self) -> Result<TableReader> {
+        TableReader::new(&url::with_path(&self.admin, &self.name), true).await
     }
 }
 

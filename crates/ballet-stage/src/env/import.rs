@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use crate::env::definitions::EnvDefinitions;
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 
 /// The most imports: RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success all the same.
 const ATTEMPTS: usize = 3;
 
 /// Loads the definitions until everything is there.
-pub(crate) async fn apply(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+pub(crate) async fn apply(
+    management: &ManagementClient,
+    definitions: &EnvDefinitions,
+) -> Result<()> {
     for _ in 1..ATTEMPTS {
         if load(management, definitions).await.is_ok() {
             return Ok(());
@@ -23,7 +26,7 @@ pub(crate) async fn apply(management: &Management, definitions: &EnvDefinitions)
 }
 
 /// Loads the definitions, and checks that everything is there.
-async fn load(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+async fn load(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     management.call(Method::POST, &["definitions"], Some(&definitions.document)).await?;
     runs_everywhere(management, &definitions.vhost).await?;
     all_are_there(management, definitions).await?;
@@ -32,7 +35,7 @@ async fn load(management: &Management, definitions: &EnvDefinitions) -> Result<(
 
 /// Checks that every exchange and queue is there. Two lists of names cost the broker less than a connection in which
 /// each is looked up. RabbitMQ 4.3 leaves internal exchanges out of the definitions that it shows.
-async fn all_are_there(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+async fn all_are_there(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let vhost = definitions.vhost.as_str();
     let exchanges = management.call(Method::GET, &["exchanges", vhost], None).await?;
     let found = management.call(Method::GET, &["definitions", vhost], None).await?;
@@ -55,7 +58,7 @@ async fn all_are_there(management: &Management, definitions: &EnvDefinitions) ->
 }
 
 /// Checks that each user has its rights in the vhost.
-async fn all_may_enter(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+async fn all_may_enter(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let path = ["vhosts", definitions.vhost.as_str(), "permissions"];
     let found = management.call(Method::GET, &path, None).await?;
     let granted: BTreeSet<&str> = texts(&found, "user").collect();
@@ -73,7 +76,7 @@ async fn all_may_enter(management: &Management, definitions: &EnvDefinitions) ->
 }
 
 /// Checks that the vhost runs on each node: if not, the import has stopped half way.
-async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
+async fn runs_everywhere(management: &ManagementClient, vhost: &str) -> Result<()> {
     let found = management.call(Method::GET, &["vhosts", vhost], None).await?;
     let nodes = found["cluster_state"].as_object().into_iter().flatten();
     let down: Vec<&String> =

@@ -12,5 +12,5 @@ mod reader;
 pub(crate) mod test_env;
 
 pub use database::Database;
-pub use reader::Reader;
+pub use reader::TableReader;
 pub use test_env::TestEnv;

@@ -19,12 +19,12 @@ const LOCK: &str = "do $$ declare tables text; begin
 /// An open transaction with the locks of `pg_dump`, and perhaps its snapshot. They end when this is released or
 /// dropped.
 #[derive(Debug)]
-pub struct Reader {
+pub struct TableReader {
     session: PgConnection,
     url: Url,
 }
 
-impl Reader {
+impl TableReader {
     pub(crate) async fn new(url: &Url, with_snapshot: bool) -> Result<Self> {
         let mut session = connect(url).await?;
         let level = if with_snapshot { "repeatable read" } else { "read committed" };

@@ -11,9 +11,9 @@ use crate::env::databases::{self, DatabaseContent, EnvDatabase};
 use crate::env::definitions::{EnvDefinitions, rewrite};
 use crate::env::import;
 use crate::env::names::{database_names, identifier};
-use crate::env::reader::Reader;
+use crate::env::reader::TableReader;
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 use crate::servers::definitions::{BrokerUser, administrator, push};
 use crate::servers::pair::Servers;
 use crate::servers::rabbitmq_access::OPS;
@@ -27,14 +27,14 @@ pub struct TestEnv {
     amqp: BTreeMap<String, Url>,
     ops: Url,
     databases: BTreeMap<String, EnvDatabase>,
-    management: Management,
+    management: ManagementClient,
     leftovers: Option<Leftovers>,
 }
 
 /// The things to remove, with the administrators' access to do it.
 #[derive(Debug, Clone)]
 struct Leftovers {
-    management: Management,
+    management: ManagementClient,
     vhost: String,
     users: Vec<String>,
     postgres: Url,
@@ -183,8 +183,8 @@ impl TestEnv {
     ///
     /// # Panics
     /// If the environment was created without that service.
-    pub async fn hold_tables(&self, service: &str) -> Result<Reader> {
-        Reader::new(&self.database(service).admin_url, true).await
+    pub async fn hold_tables(&self, service: &str) -> Result<TableReader> {
+        TableReader::new(&self.database(service).admin_url, true).await
     }
 
     /// Lets a reader lock all tables of a service's database as `pg_dump` does, but without a snapshot
@@ -192,8 +192,8 @@ impl TestEnv {
     ///
     /// # Panics
     /// If the environment was created without that service.
-    pub async fn lock_tables(&self, service: &str) -> Result<Reader> {
-        Reader::new(&self.database(service).admin_url, false).await
+    pub async fn lock_tables(&self, service: &str) -> Result<TableReader> {
+        TableReader::new(&self.database(service).admin_url, false).await
     }
 
     fn database(&self, service: &str) -> &EnvDatabase {
@@ -205,7 +205,7 @@ impl TestEnv {
     }
 
     /// The management API for this vhost.
-    pub fn management(&self) -> &Management {
+    pub fn management(&self) -> &ManagementClient {
         &self.management
     }
 

@@ -32,7 +32,7 @@ const KEPT: &[&str] = &[
 
 /// The program and settings with which a service is started.
 #[derive(Debug, Clone)]
-pub struct Launch {
+pub struct ServiceLaunch {
     /// The service's name.
     pub name: &'static str,
     /// Its program.
@@ -53,7 +53,7 @@ pub struct Launch {
 #[derive(Debug)]
 pub struct ServiceProcess {
     /// Its program and settings, also for a restart.
-    pub launch: Launch,
+    pub launch: ServiceLaunch,
     /// Its URL, `http://127.0.0.1:<port>`; empty until its log tells the port.
     pub url: String,
     child: Child,
@@ -69,7 +69,7 @@ impl ServiceProcess {
     /// # Errors
     ///
     /// There is no process for it, or no file for its log.
-    pub async fn start(children: &Children, launch: Launch) -> Result<Self> {
+    pub async fn start(children: &Children, launch: ServiceLaunch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
         Ok(Self { launch, url: String::new(), child, restarts: 0 })
     }
@@ -192,8 +192,8 @@ impl ServiceProcess {
 }
 
 /// Starts the program. The passwords go through the environment, which other users cannot read.
-async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child> {
-    let Launch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
+async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Result<Child> {
+    let ServiceLaunch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);
     let file = file.map_err(machine(format!("write {}", log.display())))?;
     let errors = file.try_clone().map_err(machine("share a log file"))?;

@@ -18,9 +18,9 @@ struct ProcessTimes {
 
 /// The processor time of all processes at one moment.
 #[derive(Debug)]
-pub struct Snapshot(HashMap<i32, ProcessTimes>);
+pub struct CpuSnapshot(HashMap<i32, ProcessTimes>);
 
-impl Snapshot {
+impl CpuSnapshot {
     /// Reads the processor time of all processes now.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!((process.parent, process.ticks, process.ended), (1, 75, 15));
         let child = ProcessTimes { parent: 7, ticks: 10, ended: 0 };
         let stranger = ProcessTimes { parent: 1, ticks: 99, ended: 0 };
-        let all = Snapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
+        let all = CpuSnapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
         assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
         assert_eq!(all.descendants(7), [8]);
     }
@@ -134,6 +134,6 @@ mod tests {
         let own = i32::try_from(std::process::id()).expect("a pid");
         let (now, most) = memory(own).expect("our own memory");
         assert!(now > 0.0 && most >= now);
-        assert!(Snapshot::take().expect("/proc").0.contains_key(&own));
+        assert!(CpuSnapshot::take().expect("/proc").0.contains_key(&own));
     }
 }

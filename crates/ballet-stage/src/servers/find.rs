@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
-use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, Version};
+use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, ServerVersion};
 
 /// The variable that names the directory with `rabbitmq-server`; then there is no search.
 pub(crate) const RABBITMQ_BIN: &str = "BALLET_RABBITMQ_BIN";
@@ -74,7 +74,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
 }
 
 /// Reads the version from the directory of RabbitMQ's start script, which is named after it.
-pub(crate) fn installed_version(script: &Path) -> Option<Version> {
+pub(crate) fn installed_version(script: &Path) -> Option<ServerVersion> {
     let real = fs::canonicalize(script).ok()?;
     let of = |name: &OsStr| version::parse(name.to_str()?.strip_prefix("rabbitmq_server-")?);
     real.ancestors().find_map(|path| of(path.file_name()?))
@@ -84,7 +84,7 @@ pub(crate) fn installed_version(script: &Path) -> Option<Version> {
 pub(crate) async fn postgres() -> Result<Result<PathBuf, MissingPrograms>> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
     let candidates = named.clone().map_or_else(|| places(POSTGRES_PLACES), |dir| vec![dir]);
-    let mut newest: Option<(Version, PathBuf)> = None;
+    let mut newest: Option<(ServerVersion, PathBuf)> = None;
     for dir in candidates {
         if !dir.join("postgres").exists() || !dir.join("initdb").exists() {
             continue;
@@ -107,7 +107,7 @@ pub(crate) async fn postgres() -> Result<Result<PathBuf, MissingPrograms>> {
     }
 }
 
-async fn postgres_version(program: &Path) -> Option<Version> {
+async fn postgres_version(program: &Path) -> Option<ServerVersion> {
     let output = Command::new(program).arg("--version").output().await.ok()?;
     version::parse_postgres_banner(&String::from_utf8_lossy(&output.stdout))
 }
@@ -152,7 +152,7 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     dirs
 }
 
-fn too_old(version: Version, dir: &Path) -> MissingPrograms {
+fn too_old(version: ServerVersion, dir: &Path) -> MissingPrograms {
     MissingPrograms::TooOld(format!("version {version} in {}", dir.display()))
 }
 

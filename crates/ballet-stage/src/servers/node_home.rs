@@ -9,7 +9,7 @@ use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
 use crate::servers::run::{ServerSet, write_secret};
-use crate::servers::version::Version;
+use crate::servers::version::ServerVersion;
 use crate::tls::ServerTls;
 
 /// Prefixes of variables for the user's own broker and for Erlang, which must not reach ours.
@@ -23,7 +23,7 @@ const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
 /// Returns settings for fresh statistics: tests wait for the management API's numbers and lists, which are five seconds
 /// old by default.
-fn statistics(version: Option<Version>) -> String {
+fn statistics(version: Option<ServerVersion>) -> String {
     let tick = if may_tick_early(version) { "{quorum_tick_interval, 1000}, " } else { "" };
     // Confirms come before the sync: data that a killed node has written is there all the same.
     let sync = if is_3(version) { "{ra, [{wal_write_strategy, sync_after_notify}]}," } else { "" };
@@ -39,14 +39,14 @@ fn statistics(version: Option<Version>) -> String {
 
 /// Whether the version is 3: there a queue crashes for good if its numbers are read before its first entry is written.
 /// The write takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
-fn is_3(version: Option<Version>) -> bool {
+fn is_3(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| version.major == 3)
 }
 
 /// Whether queues may report their numbers more often. In 4.0.0 to 4.0.5 a queue crashes when its numbers are read
 /// before it is set up (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
 /// (rabbitmq-server#16652). There the broker's own interval stays.
-fn may_tick_early(version: Option<Version>) -> bool {
+fn may_tick_early(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }
 
@@ -103,7 +103,7 @@ impl NodeHome {
     }
 
     /// Writes the node's configuration: the settings that all our brokers share, and its own.
-    pub(crate) fn prepare(&self, options: &Options, version: Option<Version>) -> Result<()> {
+    pub(crate) fn prepare(&self, options: &Options, version: Option<ServerVersion>) -> Result<()> {
         let dir = self.dir();
         for new in [&dir, &self.home()] {
             fs::create_dir_all(new).map_err(machine(format!("create {}", new.display())))?;
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn statistics_come_often_where_that_breaks_nothing() {
-        let version = |major, minor, patch| Some(Version { major, minor, patch });
+        let version = |major, minor, patch| Some(ServerVersion { major, minor, patch });
         for often in [version(3, 10, 8), version(4, 0, 6), version(4, 2, 0)] {
             assert!(statistics(often).contains("quorum_tick_interval"), "{often:?}");
             assert_eq!(statistics(often).contains("wal_write_strategy"), is_3(often), "{often:?}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::tls::{Authority, Identity, ServerTls};
+use crate::tls::{Authority, ServerTls, TlsIdentity};
 
 /// Receives a line for each step of bringing servers up.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -47,7 +47,7 @@ impl Options {
 
     /// Makes servers from local programs accept TLS, too, with this certificate.
     #[must_use]
-    pub fn tls(self, identity: &Identity) -> Self {
+    pub fn tls(self, identity: &TlsIdentity) -> Self {
         Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
     }
 

@@ -18,7 +18,7 @@ use crate::servers::postgres_node::PostgresNode;
 use crate::servers::run::ServerSet;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
-use crate::servers::version::{self, Version};
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
 
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Postgres {
     url: Url,
-    version: Version,
+    version: ServerVersion,
     backend: Backend<PostgresNode>,
 }
 
@@ -60,7 +60,7 @@ impl Postgres {
     }
 
     /// The version that runs.
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> ServerVersion {
         self.version
     }
 
@@ -237,6 +237,6 @@ impl Postgres {
     }
 }
 
-async fn ready(url: &Url) -> Result<Option<Version>> {
+async fn ready(url: &Url) -> Result<Option<ServerVersion>> {
     check(url).await.map(Some)
 }

@@ -6,14 +6,14 @@ use reqwest::Url;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::error::{Error, Result};
-use crate::servers::version::{self, Version};
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 
 /// The number of times that a session that the server closes at once is opened again.
 const AGAIN: usize = 3;
 
 /// Logs in, and returns the version.
-pub(crate) async fn check(url: &Url) -> Result<Version> {
+pub(crate) async fn check(url: &Url) -> Result<ServerVersion> {
     let mut session = connect(url).await?;
     let number: String = sqlx::query_scalar("show server_version_num")
         .fetch_one(&mut session)

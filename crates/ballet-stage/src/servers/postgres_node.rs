@@ -22,7 +22,7 @@ use crate::servers::run::{ServerSet, write_secret};
 use crate::servers::scram::verifier;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
-use crate::servers::version::Version;
+use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
 const NAME: &str = "Postgres";
@@ -80,7 +80,7 @@ impl PostgresNode {
         programs: PathBuf,
         options: &Options,
         url: &Url,
-    ) -> Result<(Self, Version)> {
+    ) -> Result<(Self, ServerVersion)> {
         let log = run.dir().join("postgres.log");
         let user = user::for_postgres()?;
         let disk = init(run, &programs, options, user, &log).await?;
@@ -160,7 +160,7 @@ impl PostgresNode {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &ServerProcess, url: &Url) -> Result<Version, String> {
+    async fn wait(&self, server: &ServerProcess, url: &Url) -> Result<ServerVersion, String> {
         let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));

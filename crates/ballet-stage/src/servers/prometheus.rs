@@ -27,12 +27,12 @@ const LONGEST_START: Duration = Duration::from_secs(120);
 
 /// A process to scrape, and its job.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct ScrapeTarget {
     job: String,
     url: Url,
 }
 
-impl Target {
+impl ScrapeTarget {
     /// Makes a target of the URL of its metrics.
     pub fn new(job: &str, url: &str) -> Result<Self, Error> {
         let url = crate::url::parse("the URL of a target", url, &["http"])?;
@@ -46,7 +46,7 @@ impl Target {
 }
 
 /// Makes the scrape configuration of one job.
-fn scraped(job: &str, targets: &[&Target]) -> Value {
+fn scraped(job: &str, targets: &[&ScrapeTarget]) -> Value {
     let mut parameters = serde_json::Map::new();
     for (name, value) in targets.iter().flat_map(|target| target.url.query_pairs()) {
         let values = parameters.entry(name).or_insert_with(|| json!([]));
@@ -83,7 +83,11 @@ impl Prometheus {
     /// # Errors
     ///
     /// There is none, and it cannot be installed; or it does not start with these rules.
-    pub async fn start(targets: &[Target], rules: &str, minute: Duration) -> Result<Self, Error> {
+    pub async fn start(
+        targets: &[ScrapeTarget],
+        rules: &str,
+        minute: Duration,
+    ) -> Result<Self, Error> {
         let program = prometheus().await?.join("prometheus");
         let name = format!("prometheus-{}-{}", std::process::id(), random::hex::<3>()?);
         let dir = TemporaryDir(base_dir().join(name));
@@ -93,7 +97,7 @@ impl Prometheus {
         let write = |name: &str, text: &str| {
             fs::write(at(name), text).map_err(machine(format!("write {}", at(name).display())))
         };
-        let mut jobs: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+        let mut jobs: BTreeMap<&str, Vec<&ScrapeTarget>> = BTreeMap::new();
         for target in targets {
             jobs.entry(&target.job).or_default().push(target);
         }

@@ -8,7 +8,7 @@ use reqwest::{Method, Url};
 use rustix::process::Signal;
 
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::node_home::NodeHome;
@@ -19,7 +19,7 @@ use crate::servers::rabbitmq_node::RabbitMqNode;
 use crate::servers::run::ServerSet;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
-use crate::servers::version::{self, Version};
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
 
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct RabbitMq {
     access: RabbitMqAccess,
-    version: Version,
+    version: ServerVersion,
     metrics: String,
     backend: Backend<RabbitMqNode>,
 }
@@ -54,12 +54,12 @@ impl RabbitMq {
     }
 
     /// The administrator's management API, for the vhost `/`.
-    pub fn management(&self) -> &Management {
+    pub fn management(&self) -> &ManagementClient {
         &self.access.management
     }
 
     /// The version that runs.
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> ServerVersion {
         self.version
     }
 
@@ -215,7 +215,7 @@ impl RabbitMq {
             base.set_username(user).ok();
             base.set_password(Some(password)).ok();
         }
-        let management = Management::new(base)?;
+        let management = ManagementClient::new(base)?;
         let access = RabbitMqAccess { amqp, management };
         let version = access.check().await;
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };
@@ -297,6 +297,6 @@ fn metrics_at(ports: &Ports) -> String {
     format!("http://127.0.0.1:{}", ports.prometheus())
 }
 
-async fn ready(access: &RabbitMqAccess) -> Result<Option<Version>> {
+async fn ready(access: &RabbitMqAccess) -> Result<Option<ServerVersion>> {
     access.check().await.map(Some)
 }

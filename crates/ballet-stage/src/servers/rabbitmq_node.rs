@@ -15,7 +15,7 @@ use crate::servers::options::Options;
 use crate::servers::process::{ServerLaunch, ServerProcess, forget_env, start_failed};
 use crate::servers::rabbitmq_access::RabbitMqAccess;
 use crate::servers::small_disk::SmallDisk;
-use crate::servers::version::Version;
+use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
 const NAME: &str = "RabbitMQ";
@@ -40,7 +40,7 @@ impl RabbitMqNode {
         script: PathBuf,
         options: &Options,
         access: &RabbitMqAccess,
-    ) -> Result<(Self, Version)> {
+    ) -> Result<(Self, ServerVersion)> {
         home.prepare(options, find::installed_version(&script))?;
         let disk = match options.small_disks {
             true => Some(SmallDisk::mount(&home.dir().join("data"), None)?),
@@ -136,7 +136,7 @@ impl RabbitMqNode {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &ServerProcess, access: &RabbitMqAccess) -> Result<Version> {
+    async fn wait(&self, server: &ServerProcess, access: &RabbitMqAccess) -> Result<ServerVersion> {
         let outcome = wait_until("RabbitMQ to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));
