@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use ballet_ops::audit::{BrokerSnapshot, PartVerdict, Report, ReportPart, audit_with};
-use ballet_stage::Management;
+use ballet_stage::ManagementClient;
 use ballet_terminal::plain;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn broker(
         Err(_) => system.to_owned(),
     };
     let address = management::address(management_url);
-    let read = Management::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
+    let read = ManagementClient::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
     Ok(read.unwrap_or_else(|error| BrokerSnapshot {
         away: Some(error.to_string()),
         ..BrokerSnapshot::default()

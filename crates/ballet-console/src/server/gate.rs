@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use ballet_listener::lingering::Lingering;
+use ballet_listener::lingering::LingeringBody;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// What is left of a form when it is answered is read on. Otherwise the browser, which still sends, would show a broken
 /// connection in place of the page that says why.
 pub(super) async fn lingering(request: Request) -> Request {
-    Lingering::body_of(request).map(Body::new)
+    LingeringBody::body_of(request).map(Body::new)
 }
 
 /// Ends what a stranger takes too long to send.

@@ -54,7 +54,7 @@ impl ConsoleProcess {
 
     /// Milliseconds of its processor time until now.
     pub(crate) fn cpu(&self) -> Result<f64> {
-        Ok(usage::Snapshot::take()?.milliseconds(&[self.pid()?]))
+        Ok(usage::CpuSnapshot::take()?.milliseconds(&[self.pid()?]))
     }
 
     /// Its memory and the peak of it, in megabytes.

@@ -15,7 +15,7 @@ use crate::runs::services::{self, Services, Setting};
 use crate::runs::stage::{Stage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
-use ballet_stage::usage::Snapshot;
+use ballet_stage::usage::CpuSnapshot;
 
 /// What is run, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +157,7 @@ async fn look(db: &mut PgConnection) -> Result<Look> {
         sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
             .fetch_one(db)
             .await?;
-    Ok(Look { at: Instant::now(), cpu: Snapshot::take()?, wal })
+    Ok(Look { at: Instant::now(), cpu: CpuSnapshot::take()?, wal })
 }
 
 /// The commits in the contestant's databases, after all sessions have ended.
@@ -176,6 +176,6 @@ async fn commits(env: &TestEnv) -> Result<i64> {
 
 struct Look {
     at: Instant,
-    cpu: Snapshot,
+    cpu: CpuSnapshot,
     wal: i64,
 }

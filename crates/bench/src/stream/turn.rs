@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::process::{Child, Command};
 use tokio::time::{MissedTickBehavior, interval};
 
-use ballet_stage::usage::{self, Snapshot};
+use ballet_stage::usage::{self, CpuSnapshot};
 
 /// How often its memory is looked at. The peak that the system keeps can only be read while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -104,5 +104,5 @@ pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<Took> {
 }
 
 fn ended() -> Result<f64> {
-    Ok(Snapshot::take()?.ended(i32::try_from(std::process::id())?))
+    Ok(CpuSnapshot::take()?.ended(i32::try_from(std::process::id())?))
 }

@@ -7,7 +7,7 @@ use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, Saga
 use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::solved::Note;
 use ballet_store::operators::stopped::Stopped;
-use ballet_terminal::lanes::{self, Happened as Event};
+use ballet_terminal::lanes::{self, LaneEvent as Event};
 use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;

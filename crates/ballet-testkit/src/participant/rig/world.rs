@@ -22,7 +22,7 @@ use crate::participant::rig::processes::Processes;
 use crate::participant::rig::provider::Provider;
 use crate::participant::rig::record::{Record, Seen};
 use crate::participant::rig::verdict::{End, check_events};
-use ballet_stage::{Depth, Proxy, Servers, TestEnv};
+use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
 
 /// What went wrong, in a sentence.
 pub(crate) type Wrong = String;
@@ -136,7 +136,7 @@ impl<'a> World<'a> {
         self.processes.stop(SURELY).await
     }
 
-    async fn depth(&self) -> Result<Depth, Wrong> {
+    async fn depth(&self) -> Result<QueueDepth, Wrong> {
         self.env.management().depth(self.service()).await.map_err(said)
     }
 
@@ -324,7 +324,11 @@ impl<'a> World<'a> {
     }
 
     /// Waits until the program's queue is as wanted, or empty for so long that it is sure.
-    async fn queue_has(&self, what: &str, wanted: impl Fn(Depth) -> bool) -> Result<(), Wrong> {
+    async fn queue_has(
+        &self,
+        what: &str,
+        wanted: impl Fn(QueueDepth) -> bool,
+    ) -> Result<(), Wrong> {
         let since = SyncMutex::new(None::<Instant>);
         self.until(what, || async {
             let depth = self.depth().await?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use ballet_stage::{Management, Method, RabbitMq};
+use ballet_stage::{ManagementClient, Method, RabbitMq};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -77,7 +77,7 @@ impl Baseline {
     }
 
     /// Imports what is missing or changed of the broker's definitions.
-    pub(super) async fn define(&self, management: &Management) -> Result<()> {
+    pub(super) async fn define(&self, management: &ManagementClient) -> Result<()> {
         management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
         // A busy broker leaves out a queue now and then, and reports success all the same.
         let now = definitions(management).await?;
@@ -129,7 +129,7 @@ impl Role {
 }
 
 /// What the broker defines of these sections, in an order that stays.
-async fn definitions(management: &Management) -> Result<Value> {
+async fn definitions(management: &ManagementClient) -> Result<Value> {
     let mut all = management.call(Method::GET, &["definitions"], None).await?;
     let mut found = Map::new();
     for section in SECTIONS {
