@@ -5,8 +5,8 @@
 
 pub mod accepting;
 pub mod head_timer;
-pub mod holding;
+pub mod holding_body;
 mod idle;
-pub mod lingering;
-pub mod patient;
+pub mod lingering_body;
+pub mod patient_stream;
 pub mod serving;

@@ -24,9 +24,9 @@ use tower_service::Service as _;
 
 use crate::accepting::accept;
 use crate::head_timer::HeadTimer;
-use crate::holding::HoldingBody;
+use crate::holding_body::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
-use crate::patient::PatientStream;
+use crate::patient_stream::PatientStream;
 
 /// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
 const HEAD: usize = 64 * 1024;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ballet_listener::holding::HoldingBody;
+use ballet_listener::holding_body::HoldingBody;
 use ballet_listener::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};

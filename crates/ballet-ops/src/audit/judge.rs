@@ -10,7 +10,7 @@ use ballet_store::outbox::left_behind::Unpublished;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::audit::held::held_words;
+use crate::audit::held_messages::held_words;
 use crate::audit::ledger::{
     RowsByService, UnfinishedWork, contradictions, not_acted_on, unfinished,
 };

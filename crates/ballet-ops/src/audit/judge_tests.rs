@@ -1,7 +1,7 @@
 //! Tests of the judgement on made-up rows.
 
 use super::*;
-use crate::audit::made_up::{ABORT, PLACE, RESERVE, rows, system};
+use crate::audit::fixtures::{ABORT, PLACE, RESERVE, rows, system};
 
 /// Judges one saga, given the rows of both services.
 fn judged(

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::audit::made_up::{
+use crate::audit::fixtures::{
     ABORT, CONFIRMED, DELIVERED, LOST, PLACE, RESERVE, RESERVED, rows, step, system,
 };
 

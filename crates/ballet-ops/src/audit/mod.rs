@@ -10,20 +10,20 @@
 mod auditor;
 mod copies;
 mod deadlines;
-mod held;
+#[cfg(test)]
+mod fixtures;
+mod held_messages;
 mod judge;
 pub(crate) mod ledger;
-#[cfg(test)]
-mod made_up;
-mod published;
+mod published_events;
 pub(crate) mod read;
 mod report;
 mod snapshot;
 pub(crate) mod window;
 
 pub use auditor::{audit, audit_with, not_handled};
-pub use held::{held_in, held_words, stay_held};
-pub use published::{LedgerComparison, compare};
+pub use held_messages::{held_in, held_words, stay_held};
+pub use published_events::{LedgerComparison, compare};
 pub use report::{PartVerdict, Report, ReportPart};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
 use crate::redrive::error::RedriveError;
-use crate::redrive::run::ToolRun;
+use crate::redrive::tool_run::ToolRun;
 
 /// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;

@@ -7,7 +7,7 @@
 //! it has handled before.
 
 mod journal;
-mod known;
+mod known_messages;
 mod search;
 mod send;
 

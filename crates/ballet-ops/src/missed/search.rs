@@ -14,15 +14,15 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
-use crate::missed::known::{known, unsent};
+use crate::missed::known_messages::{known, unsent};
 use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
-use crate::redrive::notes::touched;
+use crate::redrive::note_writer::touched;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::ToolRun;
+use crate::redrive::tool_run::ToolRun;
 
 /// The number of events that are looked up in the inbox at a time.
 const LOOK_UP: usize = 1_000;

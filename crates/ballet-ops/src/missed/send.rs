@@ -17,9 +17,9 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::reader::LetterReading;
-use crate::redrive::run::ToolRun;
 use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// The number of messages that are read ahead.
 const READ_AHEAD: usize = 100;

@@ -14,7 +14,7 @@ use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::death::BrokerDeath;
+use crate::redrive::broker_death::BrokerDeath;
 use crate::redrive::note::Note;
 
 /// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool

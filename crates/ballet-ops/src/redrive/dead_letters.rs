@@ -10,10 +10,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
+use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
-use crate::redrive::lines::ArchiveFile;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
 use crate::redrive::passes::{self, MOST_LOSSES};
@@ -21,9 +21,9 @@ use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
 use crate::redrive::replace::{ReplaceAction, Replacement};
 use crate::redrive::resend::ResendAction;
-use crate::redrive::run::ToolRun;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 use crate::redrive::watcher::OutcomeWatcher;
 
 /// The dead letters of one service.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::redrive::dead_letter::{DeadLetter, Identity};
-use crate::redrive::declared::needs_the_inbox;
+use crate::redrive::declarations::needs_the_inbox;
 use crate::redrive::groups::{DeadLetterGroups, GroupKey};
 
 /// The dead letters that an operation is about: those that were in the queue when the plan was

@@ -3,13 +3,13 @@
 use ballet_amqp::Publish;
 
 use crate::redrive::action::PassAction;
+use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::lines::ArchiveFile;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::DeadLetterPlan;
-use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// Makes the messages that replace a dead letter.
 pub(crate) type Replacement<'a> = &'a (dyn Fn(&ToolRun, &DeadLetter) -> Vec<Publish> + Sync);

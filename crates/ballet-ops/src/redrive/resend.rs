@@ -11,9 +11,9 @@ use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::DeadLetterPlan;
-use crate::redrive::run::ToolRun;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// A message that was sent ahead of its group.
 pub(crate) struct SentCanary {

@@ -4,7 +4,7 @@
 //! way than before, and other services receive both outcomes. [`compare()`] finds the differences.
 
 mod compare;
-mod hold;
+mod postponed_events;
 
 pub use compare::{ON_ITS_WAY, RestoreComparison, SagaDifference, compare};
-pub use hold::{after_the_beginning, held_back};
+pub use postponed_events::{after_the_beginning, held_back};

@@ -20,8 +20,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{SolveError, in_use};
-use crate::sagas::standing::{LedgerStep, declared};
+use crate::sagas::ledger_step::{LedgerStep, declared};
+use crate::sagas::solve_error::{SolveError, in_use};
 
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

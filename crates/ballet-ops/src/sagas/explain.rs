@@ -20,7 +20,7 @@ use crate::audit::ledger::{
 };
 use crate::audit::read::discarded;
 use crate::sagas::saga_state::SagaWait;
-use crate::sagas::state::ServiceState;
+use crate::sagas::service_state::ServiceState;
 
 /// Explains sagas by the state of each service.
 pub(crate) struct Explainer<'a> {

@@ -15,9 +15,9 @@ use crate::audit::window::rows;
 use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
+use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::service_state::{hindrances, states};
 
 /// The number of sagas that are judged together.
 const PAGE: u16 = 500;
@@ -92,7 +92,7 @@ pub async fn list(
             let one = stands(system, explainer, saga, rows, &hindrances);
             (one.state.is_open(), one)
         };
-        let mut judged = looks::judge(&mut sources, system, &states, rows, judge).await;
+        let mut judged = repeated_reads::judge(&mut sources, system, &states, rows, judge).await;
         for saga in &ids {
             let Some(one) = judged.remove(saga) else { continue };
             if wanted.states.as_ref().is_some_and(|states| !states.contains(&one.state)) {

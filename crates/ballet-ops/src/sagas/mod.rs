@@ -5,16 +5,16 @@ mod answer;
 mod explain;
 mod hindrance;
 pub mod journal;
-mod keyed;
+mod key_query;
+mod ledger_step;
 mod list;
-mod looks;
 mod open;
-mod refused;
+mod repeated_reads;
 mod saga_state;
+mod service_state;
 mod show;
 mod solve;
-mod standing;
-mod state;
+mod solve_error;
 mod stop;
 mod versions;
 
@@ -22,12 +22,12 @@ pub use answer::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
 pub use hindrance::{
     Hindrance, of_broker as hindrances_of_broker, of_service as hindrances_of_service,
 };
-pub use keyed::{KeyQuery, KeyedSagas, ending, keyed};
+pub use key_query::{KeyQuery, KeyedSagas, ending, keyed};
 pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};
-pub use refused::SolveError;
 pub use saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
 pub use show::{SagaDetails, SagaEvent, show};
 pub use solve::{FailedMessage, MakeEvent, ManualCompensation, SolvedStep, solve};
+pub use solve_error::SolveError;
 pub use stop::{StopError, StoppableSaga, stop, stoppable};
 pub use versions::{SagaVersion, VersionRole, has_versions, versions};

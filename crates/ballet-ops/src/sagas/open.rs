@@ -10,9 +10,9 @@ use crate::audit::window::next_window;
 use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
+use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::service_state::{hindrances, states};
 
 /// A saga that is open, and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub async fn open(
     loop {
         let (window, upper) = next_window(&mut sources, after).await;
         without_rows.retain(|saga| !window.contains_key(saga));
-        let judged = looks::judge(&mut sources, system, &states, window, judge).await;
+        let judged = repeated_reads::judge(&mut sources, system, &states, window, judge).await;
         sagas.extend(judged.into_values().flatten());
         if upper.is_none() {
             break;
@@ -73,7 +73,7 @@ pub async fn open(
     }
     // Their messages failed before any step.
     let without_rows = without_rows.into_iter().map(|saga| (saga, RowsByService::new())).collect();
-    let judged = looks::judge(&mut sources, system, &states, without_rows, judge).await;
+    let judged = repeated_reads::judge(&mut sources, system, &states, without_rows, judge).await;
     sagas.extend(judged.into_values().flatten());
     sagas.retain(|saga| now.is_some_and(|now| now.duration_since(saga.began) >= older_than));
     sagas.sort_by_key(|saga| (saga.began, saga.saga));

@@ -16,9 +16,9 @@ use crate::audit::ledger::{RowsByService, published};
 use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
+use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::service_state::{hindrances, states};
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ pub async fn show(
 ) -> SagaDetails {
     let mut sources = ServiceDatabases::open(databases).await;
     let (mut shown, mut rows) = look(&mut sources, system, saga).await;
-    for _ in 1..looks::MOST {
+    for _ in 1..repeated_reads::MOST {
         if shown.waits.is_empty() {
             break;
         }

@@ -22,8 +22,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{SolveError, in_use};
-use crate::sagas::standing::{LedgerStep, UndoKind, declared};
+use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
+use crate::sagas::solve_error::{SolveError, in_use};
 
 /// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
 /// event.

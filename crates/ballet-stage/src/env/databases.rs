@@ -6,7 +6,7 @@ use reqwest::Url;
 use sqlx::PgConnection;
 
 use crate::env::administrators::in_session;
-use crate::env::prepared;
+use crate::env::template;
 use crate::error::Result;
 use crate::servers::postgres_access::run;
 use crate::servers::scram::verifier;
@@ -61,7 +61,7 @@ async fn create_in(
     let strategy = if has_strategies { BY_FILES } else { "" };
     let template = match content {
         DatabaseContent::Nothing => "template0".to_owned(),
-        DatabaseContent::Prepared => prepared::template(session, admin).await?,
+        DatabaseContent::Prepared => template::template(session, admin).await?,
     };
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
@@ -76,7 +76,7 @@ async fn create_in(
             format!("alter database {name} set jit = off"),
         ];
         if content == DatabaseContent::Prepared {
-            statements.push(prepared::hand_over(name, &template));
+            statements.push(template::hand_over(name, &template));
         }
         for statement in statements {
             run(session, admin, &format!("creating database {name}"), statement).await?;

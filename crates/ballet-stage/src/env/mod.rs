@@ -7,8 +7,8 @@ mod databases;
 mod definitions;
 mod import;
 mod names;
-mod prepared;
 mod reader;
+mod template;
 pub(crate) mod test_env;
 
 pub use database::Database;

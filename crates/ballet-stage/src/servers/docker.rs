@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 
 /// The files that the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
 const FILES: [(&str, &str); 3] = [

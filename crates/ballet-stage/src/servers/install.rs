@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::error::{Error, Result, machine};
 use crate::servers::find::{self, MissingPrograms};
 use crate::servers::options::Progress;
-use crate::servers::run::base_dir;
+use crate::servers::server_set::base_dir;
 
 /// A server as software, with its names in package managers. An empty name means that we know none.
 pub(crate) struct SoftwarePackage {

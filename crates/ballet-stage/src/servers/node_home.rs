@@ -8,7 +8,7 @@ use crate::error::{Result, machine};
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
-use crate::servers::run::{ServerSet, write_secret};
+use crate::servers::server_set::{ServerSet, write_secret};
 use crate::servers::version::ServerVersion;
 use crate::tls::ServerTls;
 

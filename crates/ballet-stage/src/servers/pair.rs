@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::servers::options::Options;
 use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 
 /// The variable that names the address of the metrics of the broker in `AMQP_URL`, if it is not port 15692 of its host.
 const METRICS: &str = "RABBITMQ_METRICS_URL";

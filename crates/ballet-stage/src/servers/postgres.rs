@@ -15,7 +15,7 @@ use crate::servers::install;
 use crate::servers::options::Options;
 use crate::servers::postgres_access::{check, connect, sql};
 use crate::servers::postgres_node::PostgresNode;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};

@@ -14,7 +14,7 @@ use crate::processes::children::{Child, Children};
 use crate::random;
 use crate::servers::install::{self, PROMETHEUS};
 use crate::servers::process::start_failed;
-use crate::servers::run::base_dir;
+use crate::servers::server_set::base_dir;
 use crate::wait::wait_until;
 
 /// The variable that names the directory with `prometheus` and `promtool`; then there is no search.

@@ -16,7 +16,7 @@ use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::RabbitMqAccess;
 use crate::servers::rabbitmq_node::RabbitMqNode;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};

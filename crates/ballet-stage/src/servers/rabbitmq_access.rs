@@ -10,7 +10,7 @@ use reqwest::{Method, Url};
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
 use crate::servers::ports::Ports;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 use crate::servers::version::{self, ServerVersion};
 use crate::url;
 

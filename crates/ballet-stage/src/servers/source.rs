@@ -8,7 +8,7 @@ use crate::servers::docker::{self, Containers};
 use crate::servers::find::MissingPrograms;
 use crate::servers::install::{self, SoftwarePackage};
 use crate::servers::options::Progress;
-use crate::servers::run::ServerSet;
+use crate::servers::server_set::ServerSet;
 
 /// The source from which one of our own servers is started.
 pub(crate) enum ServerSource {

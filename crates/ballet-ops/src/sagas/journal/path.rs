@@ -7,7 +7,7 @@ use ballet_store::ledger::recorded::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::journal::seen::JournalSaga;
+use crate::sagas::journal::journal_saga::JournalSaga;
 
 /// The standing of a step in a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

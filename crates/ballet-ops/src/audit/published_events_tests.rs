@@ -1,7 +1,7 @@
 //! Tests of events that were never published, and of sagas that never end.
 
 use super::*;
-use crate::audit::made_up::{ABORT, PLACE, RESERVE, rows, system};
+use crate::audit::fixtures::{ABORT, PLACE, RESERVE, rows, system};
 
 #[test]
 fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() {

@@ -5,7 +5,7 @@ use ballet_amqp::{Delivery, FieldArray};
 use ballet_core::EventType;
 
 use super::*;
-use crate::redrive::declared::needs_the_inbox;
+use crate::redrive::declarations::needs_the_inbox;
 use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::sample::{delivered, long_string};
 

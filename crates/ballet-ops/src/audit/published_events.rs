@@ -119,5 +119,5 @@ pub(crate) fn never_ending(
 }
 
 #[cfg(test)]
-#[path = "published_tests.rs"]
+#[path = "published_events_tests.rs"]
 mod tests;

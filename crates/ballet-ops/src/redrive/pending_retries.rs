@@ -20,8 +20,8 @@ use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";

@@ -14,7 +14,7 @@ use crate::audit::read::PendingWork;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
 use crate::sagas::saga_state::{SagaState, SagaWait};
-use crate::sagas::state::ServiceState;
+use crate::sagas::service_state::ServiceState;
 
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::audit::ledger::RowsByService;
 use crate::audit::window::rows;
 use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
-use crate::sagas::state::{ServiceState, states};
+use crate::sagas::service_state::{ServiceState, states};
 
 /// The most looks at a saga.
 pub(crate) const MOST: usize = 4;

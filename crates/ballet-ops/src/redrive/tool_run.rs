@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::declared::starts_saga;
+use crate::redrive::declarations::starts_saga;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 
@@ -218,5 +218,5 @@ fn short(name: &str) -> Option<ShortString> {
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
+#[path = "tool_run_tests.rs"]
 mod tests;

@@ -17,8 +17,8 @@ use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::run::ToolRun;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
 pub struct UnroutedEvents {

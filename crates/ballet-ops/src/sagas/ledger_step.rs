@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::refused::SolveError;
+use crate::sagas::solve_error::SolveError;
 
 /// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
