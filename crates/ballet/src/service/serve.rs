@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use ballet_listener::lingering::LingeringBody;
+use ballet_listener::lingering_body::LingeringBody;
 use ballet_listener::serving::{self, ListenerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

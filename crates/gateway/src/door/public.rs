@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ballet_listener::accepting::accept;
 use ballet_listener::head_timer::HeadTimer;
-use ballet_listener::holding::HoldingBody;
-use ballet_listener::lingering::{LONGEST, MOST};
-use ballet_listener::patient::PatientStream;
+use ballet_listener::holding_body::HoldingBody;
+use ballet_listener::lingering_body::{LONGEST, MOST};
+use ballet_listener::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
