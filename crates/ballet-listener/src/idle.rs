@@ -54,7 +54,7 @@ impl IdleTime {
     }
 
     /// Whether the connection has waited for its client for this long.
-    pub(crate) fn lasts(&self, time: Duration) -> bool {
+    pub(crate) fn has_lasted(&self, time: Duration) -> bool {
         let IdleState { since, has_request, readers, .. } = &*self.0;
         let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
         let lasted = self.now().saturating_sub(since.load(Ordering::Relaxed));
@@ -77,7 +77,7 @@ impl IdleTime {
     }
 
     /// Notes a write. The client has taken bytes, or has yet to take those before.
-    pub(crate) fn written(&self, is_taken: bool) {
+    pub(crate) fn note_write(&self, is_taken: bool) {
         if is_taken {
             self.begin();
         }
@@ -109,7 +109,7 @@ impl<B> TrackedBody<B> {
         Self { body, idle, is_awaited: false }
     }
 
-    fn awaited(&mut self, is_awaited: bool) {
+    fn set_awaited(&mut self, is_awaited: bool) {
         if mem::replace(&mut self.is_awaited, is_awaited) == is_awaited {
             return;
         }
@@ -132,7 +132,7 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.awaited(polled.is_pending());
+        self.set_awaited(polled.is_pending());
         polled
     }
 
@@ -147,7 +147,7 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
 
 impl<B> Drop for TrackedBody<B> {
     fn drop(&mut self) {
-        self.awaited(false);
+        self.set_awaited(false);
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     async fn a_body_that_is_read_on_says_nothing_of_the_next_one() {
         let idle = IdleTime::new(Instant::now());
         let _request = idle.interrupt();
-        assert!(!idle.lasts(Duration::ZERO));
+        assert!(!idle.has_lasted(Duration::ZERO));
         let arriving = || TrackedBody::new(StalledBody { is_at_end: false }, idle.clone());
         let (mut left, mut next) = (arriving(), arriving());
         assert!(waits(&mut left).await);
@@ -194,19 +194,19 @@ mod tests {
         left.body.is_at_end = true;
         assert!(!waits(&mut left).await);
         drop(left);
-        assert!(idle.lasts(Duration::ZERO), "the next one is still awaited");
+        assert!(idle.has_lasted(Duration::ZERO), "the next one is still awaited");
         next.body.is_at_end = true;
         assert!(!waits(&mut next).await);
-        assert!(!idle.lasts(Duration::ZERO), "nobody waits for more");
+        assert!(!idle.has_lasted(Duration::ZERO), "nobody waits for more");
     }
 
     #[test]
     fn one_that_takes_its_answer_is_closed_after_one_that_has_none() {
         let begun = Instant::now();
         let (takes, has_none) = (IdleTime::new(begun), IdleTime::new(begun));
-        takes.written(false);
+        takes.note_write(false);
         assert!(has_none.order() < takes.order(), "an answer is under way");
-        takes.written(true);
+        takes.note_write(true);
         assert!(!takes.order().0, "it has its answer");
     }
 }

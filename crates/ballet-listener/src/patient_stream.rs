@@ -30,22 +30,22 @@ impl PatientStream {
     }
 
     /// Notes each write in the idle time: a peer that takes something is not idle.
-    pub(crate) fn noting(self, idle: IdleTime) -> Self {
+    pub(crate) fn with_idle_time(self, idle: IdleTime) -> Self {
         Self { idle: Some(idle), ..self }
     }
 
-    fn written(
+    fn note_write(
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if let Some(idle) = &self.idle {
-            idle.written(polled.is_ready());
+            idle.note_write(polled.is_ready());
         }
-        self.judge(cx, polled)
+        self.check_limit(cx, polled)
     }
 
-    fn judge<T>(
+    fn check_limit<T>(
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<T>>,
@@ -81,7 +81,7 @@ impl AsyncWrite for PatientStream {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.written(cx, polled)
+        self.note_write(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -90,7 +90,7 @@ impl AsyncWrite for PatientStream {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.written(cx, polled)
+        self.note_write(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -99,7 +99,7 @@ impl AsyncWrite for PatientStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.judge(cx, polled)
+        self.check_limit(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

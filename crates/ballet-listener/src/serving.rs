@@ -92,7 +92,7 @@ async fn connection(
     patience: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
-    let stream = PatientStream::new(stream, patience).noting(idle.clone());
+    let stream = PatientStream::new(stream, patience).with_idle_time(idle.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let held = idle.interrupt();
         let mut request = request.map(|body| TrackedBody::new(body, idle.clone()));
@@ -165,7 +165,7 @@ impl OpenConnections {
                     self.most
                 );
             }
-            let idle = self.each.values().filter(|(_, idle)| idle.lasts(GRACE));
+            let idle = self.each.values().filter(|(_, idle)| idle.has_lasted(GRACE));
             if let Some((task, _)) = idle.min_by_key(|(_, idle)| idle.order()) {
                 // A request that begins just now is lost, as on any connection that is closed without one.
                 task.abort();

@@ -34,7 +34,7 @@ impl<'a> ServiceDatabases<'a> {
     /// Connects to all of them at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
-            (&**service, options, connected(options).await)
+            (&**service, options, connect_in_time(options).await)
         });
         let mut sources = Self::default();
         for (service, options, connected) in join_all(connects).await {
@@ -73,7 +73,7 @@ impl<'a> ServiceDatabases<'a> {
 }
 
 /// Waits for a read as long as its servers answer. Otherwise the error says why there is no result.
-pub(crate) async fn answered<T>(
+pub(crate) async fn read_in_time<T>(
     servers: &[&PgConnectOptions],
     read: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, String> {
@@ -83,7 +83,7 @@ pub(crate) async fn answered<T>(
             Ok(read) => return read.map_err(|error| error.to_string()),
             Err(_) => {
                 for options in servers {
-                    let probe = connected(options).await?;
+                    let probe = connect_in_time(options).await?;
                     timeout(PATIENCE, probe.close()).await.ok();
                 }
             }
@@ -125,7 +125,7 @@ pub async fn while_answering<T>(
     }
     let servers: Vec<&PgConnectOptions> = options.iter().collect();
     // Boxed: it is as big as the read.
-    let read = Box::pin(answered(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
+    let read = Box::pin(read_in_time(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
     read.await.map_err(|why| {
         let silence = format!("the server does not answer any more: {why}");
         sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
@@ -143,7 +143,7 @@ fn options_of(
 }
 
 /// Connects, unless the server does not answer in time.
-async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
+async fn connect_in_time(options: &PgConnectOptions) -> Result<PgConnection, String> {
     match timeout(PATIENCE, PgConnection::connect_with(options)).await {
         Ok(connected) => connected.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

@@ -11,7 +11,7 @@ use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// The figures of one service.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub async fn figures(
     let mut sources = ServiceDatabases::open(databases).await;
     let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], read(db)).await {
+        match read_in_time(&[*options], read(db)).await {
             Ok(figures) => {
                 found.insert(*service, figures);
             }
@@ -54,7 +54,7 @@ pub async fn figures(
         let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
         let Some(ServiceDatabase { options, db, .. }) = owner else { continue };
         // An owner that cannot be asked does not hide the rest.
-        let share = answered(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
+        let share = read_in_time(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));
     }
     let away = sources.away.iter().map(|(service, why)| (service.to_string(), Err(why.clone())));

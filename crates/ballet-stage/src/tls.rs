@@ -26,7 +26,7 @@ impl Authority {
     pub fn new() -> Result<Self> {
         let mut params = CertificateParams::default();
         // Clients distinguish authorities by name.
-        params.distinguished_name = called(&format!("authority {}", random::hex::<6>()?));
+        params.distinguished_name = common_name(&format!("authority {}", random::hex::<6>()?));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(|error| failed(&error))?;
         let certificate = params.self_signed(&key).map_err(|error| failed(&error))?.pem();
@@ -55,7 +55,7 @@ impl Authority {
     ) -> Result<TlsIdentity> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).map_err(|error| failed(&error))?;
-        params.distinguished_name = called("a test's server or client");
+        params.distinguished_name = common_name("a test's server or client");
         set(&mut params);
         let key = KeyPair::generate().map_err(|error| failed(&error))?;
         let signed = params.signed_by(&key, &self.issuer).map_err(|error| failed(&error))?;
@@ -75,10 +75,10 @@ impl TlsIdentity {
     }
 }
 
-fn called(name: &str) -> DistinguishedName {
-    let mut called = DistinguishedName::new();
-    called.push(DnType::CommonName, name);
-    called
+fn common_name(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
 }
 
 fn failed(error: &rcgen::Error) -> Error {

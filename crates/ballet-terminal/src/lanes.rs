@@ -52,8 +52,7 @@ pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> 
     let longest = events.iter().map(|event| width(&short(event))).max().unwrap_or(0);
     let widths = lane_widths(&lanes, longest, columns);
     let dim = Style::new().dim();
-    let heads =
-        lanes.iter().zip(&widths).map(|(lane, room)| padded(&cut(&plain(lane), *room), *room));
+    let heads = lanes.iter().zip(&widths).map(|(lane, room)| pad(&cut(&plain(lane), *room), *room));
     let heads: Vec<String> = heads.collect();
     let mut text = format!("{:>7}  {}\n", "ms", dim.apply_to(heads.join("  ").trim_end()));
     let begun = events.first().map_or(0, |event| event.millis);
@@ -99,7 +98,7 @@ fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<us
     narrowed(most).collect()
 }
 
-fn padded(text: &str, room: usize) -> String {
+fn pad(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 

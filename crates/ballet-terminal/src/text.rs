@@ -28,7 +28,7 @@ pub(crate) fn columns_of_errors() -> Option<usize> {
 
 /// Breaks text into lines between words, since a terminal breaks inside of them. A word that is longer than a line
 /// stays whole: it may be an id to copy.
-pub(crate) fn folded(text: &str, room: usize) -> String {
+pub(crate) fn fold(text: &str, room: usize) -> String {
     text.split('\n').map(|line| folded_line(line, room)).collect::<Vec<_>>().join("\n")
 }
 
@@ -127,13 +127,13 @@ pub(crate) fn width_of(c: char) -> usize {
 fn lines_break_between_words() {
     let hint = "send it back: ballet dlq redrive --saga 0193";
     let folded_hint = "send it back: ballet\ndlq redrive --saga\n0193";
-    assert_eq!(folded(hint, 20), folded_hint);
+    assert_eq!(fold(hint, 20), folded_hint);
     assert_eq!(
-        folded("two sagas:\n  0193f7a0-0001\n  a b c d", 9),
+        fold("two sagas:\n  0193f7a0-0001\n  a b c d", 9),
         "two\nsagas:\n  0193f7a0-0001\n  a b c d"
     );
-    assert_eq!(folded("  a bb ccc", 6), "  a bb\n  ccc");
-    assert_eq!(folded("fits", 4), "fits");
+    assert_eq!(fold("  a bb ccc", 6), "  a bb\n  ccc");
+    assert_eq!(fold("fits", 4), "fits");
 }
 
 #[test]

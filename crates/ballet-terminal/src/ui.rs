@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use console::Style;
 
-use crate::text::{columns_of_errors, folded, harmless};
+use crate::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
@@ -14,7 +14,7 @@ static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 /// gone.
 pub fn say(line: &str) {
     let line = harmless(line);
-    let folded = columns_of_errors().map(|room| folded(&line, room));
+    let folded = columns_of_errors().map(|room| fold(&line, room));
     writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 

@@ -16,7 +16,7 @@ use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
 use crate::audit::{copies, deadlines};
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
 /// anything of it for `quiescent_after`. That must be longer than the broker's figures are old,
@@ -73,7 +73,7 @@ async fn judge_all(
     let (mut pending, mut now, mut lost) = (BTreeMap::new(), None, Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
         let part = system.parts.iter().find(|part| part.service == *service);
-        match answered(&[*options], alone(db, service, part, quiescent_after)).await {
+        match read_in_time(&[*options], own_findings(db, service, part, quiescent_after)).await {
             Ok(ServiceFindings { at, pending: of_service, report: found }) => {
                 now = Some(at);
                 pending.insert(*service, of_service);
@@ -109,7 +109,7 @@ struct ServiceFindings {
     report: Report,
 }
 
-async fn alone(
+async fn own_findings(
     db: &mut PgConnection,
     service: &str,
     part: Option<&Part>,

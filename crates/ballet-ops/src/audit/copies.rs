@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::copies::{CopyCheck, CopyComparison, CopyDifference};
-use crate::databases::{ServiceDatabases, answered};
+use crate::databases::{ServiceDatabases, read_in_time};
 
 /// The time that a change may take to reach the reader.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(super) async fn judge(
             let Ok([reader, source]) = open.get_disjoint_mut([mine, theirs]) else { continue };
             let servers = [reader.options, source.options];
             let compared = compare(&mut reader.db, &mut source.db, entity);
-            match answered(&servers, compared).await {
+            match read_in_time(&servers, compared).await {
                 Ok(None) => {}
                 Ok(Some((found, is_filled))) => {
                     report.rows += usize::try_from(found.compared).unwrap_or(usize::MAX);

@@ -67,7 +67,7 @@ impl<'a> Judge<'a> {
                 ));
             }
             for call in &pending.calls {
-                let line = format!("{service}: saga {}: {}", call.saga, waiting_for(call));
+                let line = format!("{service}: saga {}: {}", call.saga, describe_call(call));
                 report.does_not_settle(call.saga, is_set_aside(call));
                 if is_set_aside(call) {
                     report
@@ -132,7 +132,7 @@ impl<'a> Judge<'a> {
                 report
                     .stuck
                     .push(format!("{line}, because its message is a dead letter: {reason}"));
-            } else if let Some(why) = self.under_way(saga, service) {
+            } else if let Some(why) = self.reason_to_wait(saga, service) {
                 report.does_not_settle(saga, false);
                 report.open.push(format!("{line}: {why}"));
             } else if let Some(why) = self.set_aside(saga) {
@@ -179,21 +179,21 @@ impl<'a> Judge<'a> {
             .iter()
             .flat_map(|(by, pending)| pending.calls.iter().map(move |call| (*by, call)));
         let (by, call) = all.find(|(_, call)| call.saga == saga && is_set_aside(call))?;
-        Some(format!("{by} {}", waiting_for(call)))
+        Some(format!("{by} {}", describe_call(call)))
     }
 
     /// Returns the reason why a saga may still go on by itself in a service.
-    fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
+    fn reason_to_wait(&self, saga: Uuid, service: &str) -> Option<String> {
         if self.broker.away.is_some() {
             return Some("the broker, which may have its message, did not answer".to_owned());
         }
         for (by, pending) in self.pending {
             let is_made = |call: &&OpenCall| call.saga == saga && !is_set_aside(call);
             if let Some(call) = pending.calls.iter().find(is_made) {
-                return Some(format!("{by} {}", waiting_for(call)));
+                return Some(format!("{by} {}", describe_call(call)));
             }
             if let Some(left) = pending.compensations.iter().find(|left| left.saga_id == saga) {
-                return Some(format!("{by} {}", going_on(left)));
+                return Some(format!("{by} {}", describe_compensations(left)));
             }
             let all_read = usize::try_from(pending.unpublished_count)
                 .is_ok_and(|count| count <= pending.unpublished.len());
@@ -237,7 +237,7 @@ fn is_set_aside(call: &OpenCall) -> bool {
 }
 
 /// Describes an open call, as a predicate of its service.
-fn waiting_for(call: &OpenCall) -> String {
+fn describe_call(call: &OpenCall) -> String {
     let OpenCall { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
     let undo = if *undo { " to undo it" } else { "" };
@@ -249,7 +249,7 @@ fn waiting_for(call: &OpenCall) -> String {
 }
 
 /// Describes the compensations that are left, as a predicate of their service.
-fn going_on(left: &Waiting) -> String {
+fn describe_compensations(left: &Waiting) -> String {
     let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {
         Some(failure) if *attempts > 0 => {

@@ -279,7 +279,7 @@ pub(crate) struct UndecidedSaga<'a> {
 
 /// Whether a removed step did the work of a declared step of this kind: it published another version of that step's
 /// event.
-fn was(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
+fn did_work_of(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
     let is_of_kind = |event: &str| {
         let mut steps = saga.steps.iter().filter(|step| step.kind == kind);
         steps.any(|step| unversioned(step.done.name()) == unversioned(event))
@@ -306,7 +306,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
         // Also by a removed version.
         let has_done = |kind: StepKind| {
             of_kind(kind).any(|step| is(step, Entry::Done))
-                || rows.iter().any(|row| was(part, saga, kind, row))
+                || rows.iter().any(|row| did_work_of(part, saga, kind, row))
         };
         let (has_begun, is_decided) = (has_done(StepKind::Origin), has_done(StepKind::Decision));
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {

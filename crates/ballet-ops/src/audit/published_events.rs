@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::audit::ledger::{self, RowsByService, undecided};
 use crate::audit::window::next_window;
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::words::counted;
 
 /// The differences between the ledgers of all services and a record of all published events.
@@ -53,7 +53,7 @@ async fn compare_all(
 ) -> LedgerComparison {
     let (mut with_deadline, mut lost) = (HashSet::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], deadlines::all(db)).await {
+        match read_in_time(&[*options], deadlines::all(db)).await {
             Ok(all) => with_deadline.extend(all.into_iter().map(|(saga, _)| saga)),
             Err(why) => lost.push((*service, why)),
         }

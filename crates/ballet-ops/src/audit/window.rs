@@ -6,7 +6,7 @@ use ballet_store::ledger::recorded::{Sagas, of_sagas, window};
 use uuid::Uuid;
 
 use crate::audit::ledger::RowsByService;
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// The number of sagas that are judged at a time.
 const SAGAS: i64 = 5_000;
@@ -19,7 +19,7 @@ pub(crate) async fn next_window<'a>(
 ) -> (BTreeMap<Uuid, RowsByService<'a>>, Option<Uuid>) {
     let (mut upper, mut lost) = (None, Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], window(db, after, SAGAS)).await {
+        match read_in_time(&[*options], window(db, after, SAGAS)).await {
             Ok(end) => {
                 upper = match (upper, end) {
                     (Some(one), Some(other)) => Some(std::cmp::min::<Uuid>(one, other)),
@@ -41,7 +41,7 @@ pub(crate) async fn rows<'a>(
 ) -> BTreeMap<Uuid, RowsByService<'a>> {
     let (mut sagas, mut lost) = (BTreeMap::<Uuid, RowsByService<'a>>::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], of_sagas(db, wanted)).await {
+        match read_in_time(&[*options], of_sagas(db, wanted)).await {
             Ok(rows) => {
                 for (saga, row) in rows {
                     sagas.entry(saga).or_default().entry(*service).or_default().push(row);

@@ -69,7 +69,7 @@ impl MessageSource for DeadQueue {
 
     async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
         // Messages of a retry queue that are due go on to their service, and do not return.
-        if self.is_of_retries { Ok(()) } else { self.returned(released).await }
+        if self.is_of_retries { Ok(()) } else { self.wait_for_return(released).await }
     }
 
     async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
@@ -111,7 +111,7 @@ impl DeadQueue {
 
     /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone,
     /// and until then the next reader misses them.
-    async fn returned(&self, released: u64) -> Result<(), RedriveError> {
+    async fn wait_for_return(&self, released: u64) -> Result<(), RedriveError> {
         if released == 0 {
             return Ok(());
         }
@@ -152,7 +152,7 @@ impl DeadQueue {
             return Err(error);
         }
         closed?;
-        self.returned(read).await
+        self.wait_for_return(read).await
     }
 
     /// Fails if there is no such queue.

@@ -60,7 +60,7 @@ impl OutcomeWatcher {
         let (found, journal) = mpsc::unbounded_channel();
         let follower = JournalFollower {
             service: service.to_owned(),
-            foreign: foreign(part),
+            foreign: foreign_types(part),
             run: options.run_id,
             sent: sent.clone(),
         };
@@ -180,7 +180,7 @@ fn add(
 }
 
 /// Returns the types that foreign producers may publish as well.
-fn foreign(part: Option<&Part>) -> Vec<&'static str> {
+fn foreign_types(part: Option<&Part>) -> Vec<&'static str> {
     let types = part.map(|part| [part.emits(), part.consumes()].concat()).unwrap_or_default();
     let foreign = types.iter().filter(|event| !event.foreign_producers().is_empty());
     foreign.map(|event| event.name()).collect()
@@ -264,7 +264,7 @@ mod tests {
         sent.add(id);
         let follower = JournalFollower {
             service: "cart".to_owned(),
-            foreign: foreign(Some(&part)),
+            foreign: foreign_types(Some(&part)),
             run: Uuid::from_u128(7),
             sent,
         };

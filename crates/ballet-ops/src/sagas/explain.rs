@@ -120,7 +120,7 @@ impl<'a> Explainer<'a> {
         left.retain(|left| self.states.contains_key(left.service));
         let mut waits: Vec<SagaWait> = Vec::new();
         for left in left {
-            let wait = self.left(saga, left);
+            let wait = self.unfinished_work(saga, left);
             if !waits.contains(&wait) {
                 waits.push(wait);
             }
@@ -131,11 +131,11 @@ impl<'a> Explainer<'a> {
                 wait.service == *service && wait.event_type.as_ref() == Some(event_type)
             };
             if !waits.iter().any(is_named) {
-                waits.push(self.failed(service, event_type, failure));
+                waits.push(self.failed_message(service, event_type, failure));
             }
         }
         for (service, call) in self.calls.get(&saga).into_iter().flatten() {
-            waits.push(self.called(service, call));
+            waits.push(self.open_call(service, call));
         }
         if waits.is_empty() {
             waits.extend(self.undecided(saga, rows));
@@ -165,7 +165,7 @@ impl<'a> Explainer<'a> {
                 if let Some((_, due_at)) = self.deadlines.get(&saga) {
                     what.push_str(&format!("; the deadline is {due_at}"));
                 }
-                let why = self.instead(&expected, rows).or_else(|| self.silence(owner));
+                let why = self.published_instead(&expected, rows).or_else(|| self.silence(owner));
                 waits.push(SagaWait { why, ..self.wait(owner, what, since) });
             }
         }
@@ -225,7 +225,11 @@ impl<'a> Explainer<'a> {
 
     /// Describes the events that nobody consumes, and that the publishers of the expected events published in their
     /// place.
-    fn instead(&self, expected: &[&EventType], rows: &RowsByService<'_>) -> Option<String> {
+    fn published_instead(
+        &self,
+        expected: &[&EventType],
+        rows: &RowsByService<'_>,
+    ) -> Option<String> {
         let parts = &self.system.parts;
         let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();
         let is_asked = |part: &&Part| expected.iter().any(|event| event.service() == part.service);
@@ -259,7 +263,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Adds the step of the service that would go on.
-    fn at_step(&self, wait: SagaWait, is_it: impl Fn(&StepPart) -> bool) -> SagaWait {
+    fn with_step(&self, wait: SagaWait, is_it: impl Fn(&StepPart) -> bool) -> SagaWait {
         let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
         let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
         let Some(step) = steps.find(|step| is_it(step)) else { return wait };
@@ -267,14 +271,14 @@ impl<'a> Explainer<'a> {
     }
 
     /// Adds the event on which the service has not acted.
-    fn on(&self, wait: SagaWait, event_type: Option<String>) -> SagaWait {
+    fn with_event(&self, wait: SagaWait, event_type: Option<String>) -> SagaWait {
         let is_on =
             |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
-        let wait = self.at_step(wait, is_on);
+        let wait = self.with_step(wait, is_on);
         SagaWait { event_type, ..wait }
     }
 
-    fn left(&self, saga: Uuid, left: UnfinishedWork<'_>) -> SagaWait {
+    fn unfinished_work(&self, saga: Uuid, left: UnfinishedWork<'_>) -> SagaWait {
         let UnfinishedWork { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
         let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
@@ -282,9 +286,9 @@ impl<'a> Explainer<'a> {
             _ => event_type.is_none(),
         };
         let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
-        let wait = self.on(self.wait(service, what, since), event_type.clone());
+        let wait = self.with_event(self.wait(service, what, since), event_type.clone());
         if let Some((_, failure)) = failure {
-            return of_failure(failure, wait);
+            return with_failure(failure, wait);
         }
         let is_type = |other: &str| Some(other) == event_type.as_deref();
         let mut unpublishable = self.unpublishable.get(&saga).into_iter().flatten();
@@ -305,13 +309,13 @@ impl<'a> Explainer<'a> {
         SagaWait { why: self.silence(service), ..wait }
     }
 
-    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> SagaWait {
+    fn failed_message(&self, service: &str, event_type: &str, failure: &Stuck) -> SagaWait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
-        of_failure(failure, self.on(wait, Some(event_type.to_owned())))
+        with_failure(failure, self.with_event(wait, Some(event_type.to_owned())))
     }
 
-    fn called(&self, service: &str, call: &OpenCall) -> SagaWait {
+    fn open_call(&self, service: &str, call: &OpenCall) -> SagaWait {
         let undo = if call.undo { " to undo it" } else { "" };
         let what = format!("waits for the answer to its call of {}{undo}", call.step);
         let why = match &call.last_error {
@@ -321,7 +325,7 @@ impl<'a> Explainer<'a> {
         // Before its first failure it is under way.
         let next_at = call.next_at.filter(|_| call.last_error.is_some());
         let wait =
-            self.at_step(self.wait(service, what, call.since), |step| step.name == call.step);
+            self.with_step(self.wait(service, what, call.since), |step| step.name == call.step);
         SagaWait { why, next_at, ..wait }
     }
 
@@ -340,7 +344,7 @@ impl<'a> Explainer<'a> {
 }
 
 /// Adds a failure as the reason. A failure without another attempt is a dead letter.
-fn of_failure(failure: &Stuck, wait: SagaWait) -> SagaWait {
+fn with_failure(failure: &Stuck, wait: SagaWait) -> SagaWait {
     let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     if let Some(at) = sent_back_at {

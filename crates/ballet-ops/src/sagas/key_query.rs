@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>
     let mut sources = ServiceDatabases::open(databases).await;
     let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], search.find(db)).await {
+        match read_in_time(&[*options], search.find(db)).await {
             Ok(found) => sagas.extend(found),
             Err(why) => lost.push((*service, why)),
         }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::audit::ledger::{RowsByService, is_aborted, published};
 use crate::audit::window::rows;
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::repeated_reads;
@@ -89,7 +89,7 @@ pub async fn list(
         let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
         let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
-            let one = stands(system, explainer, saga, rows, &hindrances);
+            let one = judge_saga(system, explainer, saga, rows, &hindrances);
             (one.state.is_open(), one)
         };
         let mut judged = repeated_reads::judge(&mut sources, system, &states, rows, judge).await;
@@ -127,7 +127,7 @@ async fn page(
     }
     let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], ids_after(db, after, value)).await {
+        match read_in_time(&[*options], ids_after(db, after, value)).await {
             Ok(found) => ids.extend(found),
             Err(why) => lost.push((*service, why)),
         }
@@ -152,7 +152,7 @@ fn number(value: &str) -> Option<String> {
     is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))
 }
 
-fn stands(
+fn judge_saga(
     system: &System,
     explainer: &Explainer<'_>,
     saga: Uuid,

@@ -58,7 +58,7 @@ pub async fn open(
     let mut sagas = Vec::new();
     let mut after = None;
     let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
-        let open = explained(explainer, saga, rows);
+        let open = explain_saga(explainer, saga, rows);
         (open.is_some(), open)
     };
     loop {
@@ -83,7 +83,11 @@ pub async fn open(
 }
 
 /// Explains a saga. Returns `None` if nothing is left to do for it.
-fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>) -> Option<OpenSaga> {
+fn explain_saga(
+    explainer: &Explainer<'_>,
+    saga: Uuid,
+    rows: &RowsByService<'_>,
+) -> Option<OpenSaga> {
     let waits = explainer.waits(saga, rows);
     let first = waits.first()?.since;
     let recorded = rows.values().flatten().map(|row| row.recorded_at).min();

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::read::{PendingWork, pending};
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::hindrance::{self, Hindrance};
 
 /// The most failures that are read of one service.
@@ -54,7 +54,7 @@ pub(crate) async fn states<'a>(
 ) -> BTreeMap<&'a str, ServiceState> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match answered(&[*options], ServiceState::read(service, db)).await {
+        match read_in_time(&[*options], ServiceState::read(service, db)).await {
             Ok(state) => {
                 states.insert(*service, state);
             }

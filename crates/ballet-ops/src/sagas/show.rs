@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::audit::ledger::{RowsByService, published};
-use crate::databases::{ServiceDatabase, ServiceDatabases, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
 use crate::sagas::repeated_reads;
@@ -99,7 +99,7 @@ async fn look<'a>(
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
             Ok((recorded, by_hand, stopped::of_saga(db, saga).await?))
         };
-        match answered(&[*options], read).await {
+        match read_in_time(&[*options], read).await {
             Ok((recorded, (solved, acts), by)) => {
                 shown
                     .interventions
@@ -108,7 +108,7 @@ async fn look<'a>(
                 let solved = solved.into_iter().map(|note| ((*service).to_owned(), note));
                 shown.solved.extend(solved);
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
-                    shown.events.extend(happened(part, &recorded));
+                    shown.events.extend(saga_events(part, &recorded));
                 }
                 let of_service: Vec<RecordedRow> =
                     recorded.into_iter().map(|one| one.row).collect();
@@ -132,7 +132,7 @@ async fn look<'a>(
 }
 
 /// Returns the events that a service published for the saga, and the event from outside with which it began.
-fn happened(part: &Part, recorded: &[Recorded]) -> Vec<SagaEvent> {
+fn saga_events(part: &Part, recorded: &[Recorded]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &Recorded> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();

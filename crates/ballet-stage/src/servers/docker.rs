@@ -31,7 +31,7 @@ pub(crate) struct Containers {
 }
 
 /// Returns why Docker cannot be used, or `None` if it can. This is quick even with a client that has no daemon.
-pub(crate) async fn missing() -> Option<&'static str> {
+pub(crate) async fn why_unusable() -> Option<&'static str> {
     if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
         return Some("no Docker daemon answers");
     }

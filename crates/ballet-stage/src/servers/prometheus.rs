@@ -46,7 +46,7 @@ impl ScrapeTarget {
 }
 
 /// Makes the scrape configuration of one job.
-fn scraped(job: &str, targets: &[&ScrapeTarget]) -> Value {
+fn scrape_config(job: &str, targets: &[&ScrapeTarget]) -> Value {
     let mut parameters = serde_json::Map::new();
     for (name, value) in targets.iter().flat_map(|target| target.url.query_pairs()) {
         let values = parameters.entry(name).or_insert_with(|| json!([]));
@@ -107,9 +107,9 @@ impl Prometheus {
                 "evaluation_interval": INTERVAL,
             },
             "rule_files": ["rules.yml"],
-            "scrape_configs": jobs.iter().map(|(job, of)| scraped(job, of)).collect::<Vec<_>>(),
+            "scrape_configs": jobs.iter().map(|(job, of)| scrape_config(job, of)).collect::<Vec<_>>(),
         });
-        write("rules.yml", &hurried(rules, minute))?;
+        write("rules.yml", &with_short_minutes(rules, minute))?;
         // YAML has JSON in it.
         write("prometheus.yml", &config.to_string())?;
         let arguments = [
@@ -127,7 +127,7 @@ impl Prometheus {
         let url = wait_until("Prometheus to be ready", LONGEST_START, || {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let ended = child.ended();
-            async move { listening(&said, ended.is_some()) }
+            async move { find_url(&said, ended.is_some()) }
         });
         let url = url.await.unwrap_or_else(|expired| Err(expired.to_string()));
         let url = url.map_err(|cause| start_failed(PROMETHEUS.server, cause, &log))?;
@@ -164,7 +164,7 @@ impl Prometheus {
 }
 
 /// Reads its URL from its log, or notices that it has ended. The outer error means "not yet".
-fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>, String> {
+fn find_url(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>, String> {
     let address = log.lines().find_map(|line| line.split_once(LISTENS));
     match address.filter(|_| log.contains(READY)) {
         Some((_, address)) => Ok(Some(Ok(format!("http://{}", address.trim())))),
@@ -184,7 +184,7 @@ pub async fn prometheus() -> Result<PathBuf, Error> {
 }
 
 /// Replaces the minutes in the rules.
-fn hurried(rules: &str, minute: Duration) -> String {
+fn with_short_minutes(rules: &str, minute: Duration) -> String {
     let mut parts = rules.split_inclusive(|c: char| !c.is_ascii_digit()).peekable();
     let mut text = String::new();
     while let Some(part) = parts.next() {
@@ -206,6 +206,6 @@ mod tests {
     fn minutes_are_made_short_and_nothing_else() {
         let rules = "expr: 'increase(a{x=\"5m\"}[4m]) > 300'\nfor: 10m\n";
         let short = "expr: 'increase(a{x=\"5m\"}[8000ms]) > 300'\nfor: 20000ms\n";
-        assert_eq!(hurried(rules, Duration::from_secs(2)), short);
+        assert_eq!(with_short_minutes(rules, Duration::from_secs(2)), short);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn find(
         Ok(programs) => return Ok(ServerSource::Local(programs)),
         Err(absent) => absent,
     };
-    let Some(why) = docker::missing().await else {
+    let Some(why) = docker::why_unusable().await else {
         return Ok(ServerSource::Containers(Containers::new(run)?));
     };
     let mut tried = vec![absent.to_string(), why.to_owned()];

@@ -195,7 +195,7 @@ fn states<'a>(
         ServiceState {
             at: last,
             pending: PendingWork::default(),
-            failures: dead(saga, of_service.filter(is_open)),
+            failures: open_dead_letters(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Alive::Yes,
             hindrances: Vec::new(),
@@ -213,7 +213,10 @@ fn last_of_each<'e>(
 }
 
 /// Returns the dead letters that are not settled.
-fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e JournalEntry>) -> Vec<Stuck> {
+fn open_dead_letters<'e>(
+    saga: Uuid,
+    entries: impl Iterator<Item = &'e JournalEntry>,
+) -> Vec<Stuck> {
     let stuck = |entry: &JournalEntry| {
         let MessageFate::Died { handler, reason, detail, attempts } = &entry.what else {
             return None;

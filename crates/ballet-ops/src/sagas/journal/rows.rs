@@ -68,10 +68,10 @@ pub(super) fn rows<'a>(
         for part in &system.parts {
             for saga in &part.sagas {
                 let own = rows.entry(part.service).or_default();
-                is_of_a_step |= of_steps(saga, own, (name, at), &has_come);
+                is_of_a_step |= add_step_rows(saga, own, (name, at), &has_come);
                 if saga.abort.is_some_and(|abort| abort.name() == name) {
                     is_of_a_step = true;
-                    aborted(part, saga, own, name, at);
+                    add_abort(part, saga, own, name, at);
                 }
             }
         }
@@ -109,7 +109,7 @@ fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
 }
 
 /// Adds the rows that an event shows in a service. Returns whether one of its steps publishes the event.
-fn of_steps(
+fn add_step_rows(
     saga: &SagaPart,
     own: &mut ServiceRows,
     (name, at): (&str, Timestamp),
@@ -142,7 +142,7 @@ fn of_steps(
         if step.compensated_by.iter().any(is) {
             let key = own.standing_key(step).unwrap_or_default();
             own.add(row((step.name, &key), Entry::Aborted, None, at));
-            silently_undone(own, step, at);
+            add_silent_compensations(own, step, at);
         }
     }
     is_of_a_step
@@ -166,14 +166,14 @@ fn done_by(
 }
 
 /// Adds the tombstones: the owner's is published, those of the others follow it.
-fn aborted(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at: Timestamp) {
+fn add_abort(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at: Timestamp) {
     let published = (saga.owner == part.service).then_some(name);
     own.add(row(("", saga.saga), Entry::Aborted, published, at));
-    saga.steps.iter().for_each(|step| silently_undone(own, step, at));
+    saga.steps.iter().for_each(|step| add_silent_compensations(own, step, at));
 }
 
 /// Adds the compensations of a step whose compensation publishes nothing.
-fn silently_undone(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
+fn add_silent_compensations(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
     if step.compensated.is_some() || !step.kind.can_be_compensated() {
         return;
     }
