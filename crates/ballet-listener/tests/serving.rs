@@ -138,7 +138,7 @@ async fn until_closed(mut client: TcpStream) -> String {
 #[tokio::test]
 async fn a_connection_that_asks_for_nothing_is_closed() {
     let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
-    // One that says nothing, one that begins to ask, and one that has asked once.
+    // A client that sends nothing, one that begins a request, and one that has sent a request.
     let whole = request("/");
     for said in ["", &whole[..10], whole.as_str()] {
         let told = until_closed(served.says(said).await).await;

@@ -26,12 +26,12 @@ pub(crate) struct ServiceDatabase<'a> {
 #[derive(Default)]
 pub(crate) struct ServiceDatabases<'a> {
     pub(crate) open: Vec<ServiceDatabase<'a>>,
-    /// By service.
+    /// The reasons why the other databases cannot be read, by service.
     pub(crate) away: BTreeMap<&'a str, String>,
 }
 
 impl<'a> ServiceDatabases<'a> {
-    /// Connects to all of them at once.
+    /// Connects to all databases at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
             (&**service, options, connect_in_time(options).await)
@@ -52,7 +52,7 @@ impl<'a> ServiceDatabases<'a> {
         self.away.insert(service, why);
     }
 
-    /// Leaves out those that could not be read.
+    /// Leaves out the databases that could not be read.
     pub(crate) fn lose_all(&mut self, lost: Vec<(&'a str, String)>) {
         for (service, why) in lost {
             self.lose(service, why);
@@ -113,7 +113,7 @@ pub async fn connect(
 ///
 /// # Errors
 ///
-/// Those of the read; if one of them has no URL or a wrong one; or if a server does not answer any more.
+/// The errors of the read; if one of them has no URL or a wrong one; or if a server does not answer any more.
 pub async fn while_answering<T>(
     databases: &BTreeMap<String, String>,
     services: &[&str],

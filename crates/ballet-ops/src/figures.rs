@@ -16,9 +16,9 @@ use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 /// The figures of one service.
 #[derive(Debug, Clone)]
 pub struct ServiceFigures {
-    /// Its processes that are alive, by version.
+    /// Its live processes, by version.
     pub replicas: Vec<Replicas>,
-    /// Those that are not ready.
+    /// Its processes that are not ready.
     pub unready: Vec<Unready>,
     /// The pause, if a person has paused it.
     pub paused: Option<Paused>,

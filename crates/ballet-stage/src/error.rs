@@ -74,7 +74,7 @@ pub enum Error {
     Both(Box<Self>, Box<Self>),
 }
 
-/// This crate's result.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Turns an I/O error into ours, naming the action that failed.

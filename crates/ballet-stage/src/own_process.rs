@@ -73,7 +73,7 @@ impl OwnProcess {
     ///
     /// # Errors
     ///
-    /// The process ended before, or took more than five minutes.
+    /// If the process ended before, or took more than five minutes.
     pub async fn serving(&mut self) -> Result<String> {
         let url = async {
             let lines = self.lines.as_mut()?;
@@ -108,7 +108,7 @@ impl OwnProcess {
     ///
     /// # Errors
     ///
-    /// It has ended, or the operating system refuses.
+    /// If it has ended, or the operating system refuses.
     pub fn freeze(&self) -> Result<()> {
         self.signal("freeze a process", Signal::STOP)
     }
@@ -117,7 +117,7 @@ impl OwnProcess {
     ///
     /// # Errors
     ///
-    /// It has ended, or the operating system refuses.
+    /// If it has ended, or the operating system refuses.
     pub fn thaw(&self) -> Result<()> {
         self.signal("thaw a process", Signal::CONT)
     }
@@ -143,7 +143,7 @@ impl OwnProcess {
     ///
     /// # Panics
     ///
-    /// The service does not start, or fails later: the process is a test, and says why.
+    /// If the service does not start, or fails later: the process is a test, and says why.
     pub fn serve(service: impl FnOnce() -> Service, settings: Settings) {
         std::thread::spawn(|| {
             // The pipe closes when that program is gone.

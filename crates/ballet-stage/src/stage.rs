@@ -125,7 +125,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// One has ended, or is not ready after minutes.
+    /// If one has ended, or is not ready after minutes.
     pub async fn ready(&mut self) -> Result<()> {
         let http = &self.http;
         try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
@@ -144,7 +144,7 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// One ends again and again.
+    /// If one ends again and again.
     pub async fn revive(&mut self) -> Result<Vec<String>> {
         let mut news = Vec::new();
         for service in &mut self.services {

@@ -32,7 +32,7 @@ pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
 ///
 /// # Errors
 ///
-/// Those of `later`.
+/// The errors of `later`.
 pub async fn stay_held<E, F>(
     queues: &[Value],
     later: impl Fn() -> F,

@@ -37,7 +37,7 @@ impl ArchiveFile {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn add(&mut self, line: &Value) -> io::Result<()> {
         writeln!(self.0, "{line}")
     }
@@ -51,7 +51,7 @@ impl ArchiveFile {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn sync(&mut self) -> io::Result<()> {
         self.0.flush()?;
         match self.0.get_ref().sync_data() {

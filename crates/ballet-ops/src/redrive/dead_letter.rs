@@ -131,7 +131,7 @@ impl DeadLetter {
     pub(crate) fn waiting(_: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         let service = delivery.routing_key.clone();
-        // If it fails again it is the same message, but it has waited once more.
+        // If it fails again, its identity differs: it has waited once more.
         let waits = count_header(&delivery.properties, RETRIES).into();
         let read = Self::read(&service, delivery);
         Self { id, redrives: waits, reason: "waits".to_owned(), ..read }

@@ -32,7 +32,7 @@ pub struct OpenSaga {
 /// The sagas that are open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenSagas {
-    /// Those that began first come first.
+    /// The sagas, in the order of their beginnings.
     pub sagas: Vec<OpenSaga>,
     /// The hindrances in the services, from their databases.
     pub hindrances: Vec<Hindrance>,

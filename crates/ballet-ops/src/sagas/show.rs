@@ -34,7 +34,7 @@ pub struct SagaEvent {
     pub body: Value,
 }
 
-/// One saga.
+/// The details of one saga.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SagaDetails {
     /// Its events, in the order of time.

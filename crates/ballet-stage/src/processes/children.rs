@@ -44,7 +44,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// There is no `sh`.
+    /// If there is no `sh`.
     pub fn new() -> Result<Self> {
         let mut watchdog = watchdog(include_str!("watchdog.sh"))
             .spawn()
@@ -60,7 +60,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// There is no process for it. A program that cannot be run ends at once, and `sh` says why.
+    /// If the process cannot be made. A program that cannot be run ends at once, and `sh` says why.
     pub async fn start(
         &self,
         program: impl AsRef<std::ffi::OsStr>,

@@ -68,7 +68,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// There is no process for it, or no file for its log.
+    /// If the process or the file for its log cannot be made.
     pub async fn start(children: &Children, launch: ServiceLaunch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
         Ok(Self { launch, url: String::new(), child, restarts: 0 })
@@ -78,7 +78,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It ends again and again, or cannot be started.
+    /// If it ends again and again, or cannot be started.
     pub async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child.ended() else { return Ok(None) };
         self.restarts += 1;
@@ -122,7 +122,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It has ended, or is not ready after five minutes. The error has the last lines of its log.
+    /// If it has ended, or is not ready after five minutes. The error has the last lines of its log.
     pub async fn ready(&mut self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         let mut state = "it does not serve HTTP".to_owned();
@@ -146,7 +146,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It has ended. The error has the last lines of its log.
+    /// If it has ended. The error has the last lines of its log.
     pub fn check(&mut self) -> Result<()> {
         match self.child.ended() {
             None => Ok(()),

@@ -25,7 +25,7 @@ impl CpuSnapshot {
     ///
     /// # Errors
     ///
-    /// The machine has no `/proc`.
+    /// If the machine has no `/proc`.
     pub fn take() -> Result<Self> {
         let mut processes = HashMap::new();
         for entry in fs::read_dir("/proc").map_err(machine("read /proc"))? {
@@ -105,7 +105,7 @@ pub fn memory(pid: i32) -> Option<(f64, f64)> {
 ///
 /// # Errors
 ///
-/// The machine has no `/proc`.
+/// If the machine has no `/proc`.
 pub fn load() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg").map_err(machine("read /proc/loadavg"))?;
     let minute = text.split(' ').next().and_then(|minute| minute.parse().ok());

@@ -31,7 +31,7 @@ impl WebBrowser {
     ///
     /// # Errors
     ///
-    /// There is none, and it cannot be installed; or it does not start.
+    /// If there is none and it cannot be installed, or if it does not start.
     pub async fn start() -> Result<Self, Error> {
         let found = install::programs(&CHROMIUM, NAMED, &["chromedriver"]).await?;
         let program = found.join("chromedriver");
@@ -94,7 +94,7 @@ impl WebBrowser {
     ///
     /// # Errors
     ///
-    /// There is none, or it cannot be clicked on.
+    /// If there is no such element, or it cannot be clicked on.
     pub async fn click(&self, selector: &str) -> Result<(), Error> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
@@ -104,7 +104,7 @@ impl WebBrowser {
     ///
     /// # Errors
     ///
-    /// There is none, or nothing can be typed there.
+    /// If there is no such element, or nothing can be typed there.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<(), Error> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;

@@ -65,7 +65,7 @@ impl Servers {
     ///
     /// # Errors
     ///
-    /// One of them cannot be reached, or is too old.
+    /// If one of them cannot be reached, or is too old.
     pub async fn at(amqp: String, management: Option<String>, database: String) -> Result<Self> {
         Self::with(&Options::durable(), Some((amqp, management, None)), Some(database)).await
     }

@@ -82,7 +82,7 @@ impl Prometheus {
     ///
     /// # Errors
     ///
-    /// There is none, and it cannot be installed; or it does not start with these rules.
+    /// If there is none and it cannot be installed, or if it does not start with these rules.
     pub async fn start(
         targets: &[ScrapeTarget],
         rules: &str,
@@ -145,7 +145,7 @@ impl Prometheus {
     ///
     /// # Errors
     ///
-    /// It does not answer, or does not know what the expression means.
+    /// If it does not answer, or does not understand the expression.
     pub async fn query(&self, expression: &str) -> Result<Vec<Value>, Error> {
         let failed = |cause: String| Error::Server {
             what: format!("ask for {expression}"),
@@ -178,7 +178,7 @@ fn find_url(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>
 ///
 /// # Errors
 ///
-/// There are none, and none can be installed.
+/// If there are none, and none can be installed.
 pub async fn prometheus() -> Result<PathBuf, Error> {
     install::programs(&PROMETHEUS, NAMED, &["prometheus", "promtool"]).await
 }
