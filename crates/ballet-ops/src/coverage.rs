@@ -220,7 +220,7 @@ impl Coverage {
         (counted().filter(|point| point.seen.count > 0).count(), counted().count())
     }
 
-    /// The percentage, rounded down: it is 100 only if nothing is missing.
+    /// Returns the percentage, rounded down: it is 100 only if nothing is missing.
     #[must_use]
     pub fn percent(&self) -> usize {
         let (seen, all) = self.counted();

@@ -59,7 +59,7 @@ impl<'a> ServiceDatabases<'a> {
         }
     }
 
-    /// A sentence for each database that cannot be read.
+    /// Returns a sentence for each database that cannot be read.
     pub(crate) fn why_away(&self) -> Vec<String> {
         let away = self.away.iter();
         away.map(|(service, why)| format!("the database of {service}: {why}")).collect()

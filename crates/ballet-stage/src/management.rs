@@ -51,7 +51,7 @@ pub struct QueueDepth {
 }
 
 impl ManagementClient {
-    /// The API at an address with user and password, for the virtual host `/`.
+    /// Makes a client of the API at an address with user and password, for the virtual host `/`.
     pub(crate) fn new(base: Url) -> Result<Self> {
         let at = url::masked(&base);
         let api = ManagementApi::new(base, PATIENCE);
@@ -59,7 +59,7 @@ impl ManagementClient {
         Ok(Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() })
     }
 
-    /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl ManagementClient {
         Self { vhost: vhost.to_owned(), ..self.clone() }
     }
 
-    /// The API's address, without credentials.
+    /// Returns the API's address, without credentials.
     pub fn url(&self) -> &str {
         self.base.as_str()
     }
@@ -89,7 +89,7 @@ impl ManagementClient {
         Url::clone(&self.base)
     }
 
-    /// The counts of a queue of the vhost.
+    /// Reads the counts of a queue of the vhost.
     pub async fn depth(&self, queue: &str) -> Result<QueueDepth> {
         let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
@@ -109,14 +109,14 @@ impl ManagementClient {
         .await
     }
 
-    /// The names of the vhost's queues.
+    /// Reads the names of the vhost's queues.
     pub async fn queues(&self) -> Result<Vec<String>> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
         let names = found.as_array().into_iter().flatten();
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
+    /// Reads the queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
     /// messages of each dead-letter queue.
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
         let held = self.held().await?;
@@ -149,7 +149,7 @@ impl ManagementClient {
         Ok(found.as_array().cloned().unwrap_or_default())
     }
 
-    /// The messages that are held for dead-lettering and do not move.
+    /// Reads the messages that are held for dead-lettering and do not move.
     async fn held(&self) -> Result<BTreeMap<String, u64>> {
         let queues = self.list_queues().await?;
         audit::stay_held(&queues, || self.list_queues()).await
@@ -207,7 +207,7 @@ impl ManagementClient {
         Ok(answer["routed"].as_bool().unwrap_or(false))
     }
 
-    /// The connections to the vhost, as in the management API.
+    /// Reads the connections to the vhost, as in the management API.
     pub async fn connections(&self) -> Result<Vec<Value>> {
         let found = self.call(Method::GET, &["vhosts", &self.vhost, "connections"], None).await?;
         Ok(serde_json::from_value(found).unwrap_or_default())

@@ -93,7 +93,7 @@ impl OwnProcess {
         found.ok_or(Error::NotServing { state })
     }
 
-    /// The id of the process, unless it has ended.
+    /// Returns the id of the process, unless it has ended.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()

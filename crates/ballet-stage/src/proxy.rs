@@ -84,7 +84,7 @@ impl ProxyState {
 }
 
 impl Proxy {
-    /// A proxy for the server that a URL names.
+    /// Starts a proxy for the server that a URL names.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl Proxy {
         Ok(Self { url, state, counts, listening })
     }
 
-    /// The server's URL through the proxy, with the same user and path.
+    /// Returns the server's URL through the proxy, with the same user and path.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -246,7 +246,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(300);
 
-    /// A server that echoes.
+    /// Starts a server that echoes.
     async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -33,17 +33,17 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
-    /// Its own certificate, for those who trust it.
+    /// Returns its own certificate, for those who trust it.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// A certificate for host names or addresses.
+    /// Signs a certificate for host names or addresses.
     pub fn identity(&self, names: &[&str]) -> Result<TlsIdentity> {
         self.sign(names, |_| {})
     }
 
-    /// A certificate that expired years ago.
+    /// Signs a certificate that expired years ago.
     pub fn expired_identity(&self, names: &[&str]) -> Result<TlsIdentity> {
         self.sign(names, |params| params.not_after = date_time_ymd(2020, 1, 1))
     }
@@ -64,12 +64,12 @@ impl Authority {
 }
 
 impl TlsIdentity {
-    /// The certificate.
+    /// Returns the certificate.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// Its key.
+    /// Returns its key.
     pub fn key(&self) -> &str {
         &self.key
     }

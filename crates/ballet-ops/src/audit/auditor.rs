@@ -126,7 +126,7 @@ async fn own_findings(
     Ok(ServiceFindings { at, pending, report })
 }
 
-/// The messages that a service has not handled, according to its inbox. An inbox remembers seven
+/// Returns the messages that a service has not handled, according to its inbox. An inbox remembers seven
 /// days by default.
 ///
 /// # Errors

@@ -54,7 +54,7 @@ pub(super) async fn judge(
     }
 }
 
-/// The rows that differ, and whether the copy was filled. `None` if the owner does not share the entity.
+/// Returns the rows that differ, and whether the copy was filled. `None` if the owner does not share the entity.
 async fn compare(
     reader: &mut PgConnection,
     source: &mut PgConnection,

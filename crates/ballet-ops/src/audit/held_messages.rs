@@ -16,7 +16,7 @@ use crate::words::counted;
 const HELD_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The number of messages that each queue holds for dead-lettering, in a list of queues as the
+/// Returns the number of messages that each queue holds for dead-lettering, in a list of queues as the
 /// management API writes it.
 #[must_use]
 pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {

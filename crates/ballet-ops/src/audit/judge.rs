@@ -172,7 +172,7 @@ impl<'a> Judge<'a> {
         discarded(of_saga, service, event_type)
     }
 
-    /// The call of the saga that waits for a person, if there is one.
+    /// Returns the call of the saga that waits for a person, if there is one.
     fn set_aside(&self, saga: Uuid) -> Option<String> {
         let mut all = self
             .pending

@@ -44,7 +44,7 @@ pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
         && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
-/// The abort of a step, alone or with the whole saga.
+/// Returns the abort of a step, alone or with the whole saga.
 fn tombstone<'r>(
     part: &Part,
     rows: &'r [RecordedRow],

@@ -76,7 +76,7 @@ async fn compare_all(
     }
 }
 
-/// The events of one saga that were recorded more often than they were published.
+/// Returns the events of one saga that were recorded more often than they were published.
 pub(crate) fn never_published(
     system: &System,
     saga: Uuid,

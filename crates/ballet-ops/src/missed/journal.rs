@@ -72,7 +72,7 @@ impl ServiceJournal {
         Self { memory: FailureRecord::Restored, ..self }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &'static str {
         self.part.service

@@ -12,7 +12,7 @@ pub(crate) trait PassAction: Send {
     /// Returns the messages that replace this dead letter; `None` leaves it in the queue.
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>>;
 
-    /// The results so far.
+    /// Returns the results so far.
     fn summary(&mut self) -> &mut Summary;
 
     /// Whether the id of a dead letter that is removed will not come again.

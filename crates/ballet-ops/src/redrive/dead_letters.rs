@@ -43,7 +43,7 @@ impl DeadLetters {
         Self { queue: DeadQueue::of(broker, service.into()) }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.queue.service

@@ -121,13 +121,13 @@ impl DeadLetterGroups {
         all
     }
 
-    /// The number of dead letters in all groups.
+    /// Returns the number of dead letters in all groups.
     #[must_use]
     pub fn dead_letters(&self) -> u64 {
         self.0.values().map(|group| group.count).sum()
     }
 
-    /// The number of groups.
+    /// Returns the number of groups.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

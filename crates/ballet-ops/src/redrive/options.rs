@@ -45,7 +45,7 @@ pub struct RedriveOptions<'a> {
 }
 
 impl RedriveOptions<'_> {
-    /// The time between two messages.
+    /// Returns the time between two messages.
     pub(crate) fn pace(&self) -> Duration {
         self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1))
     }

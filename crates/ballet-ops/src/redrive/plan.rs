@@ -114,7 +114,7 @@ impl DeadLetterPlan {
         dead_letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part(), dead_letter)
     }
 
-    /// The service's declarations, if they are known.
+    /// Returns the service's declarations, if they are known.
     pub(crate) fn part(&self) -> Option<&Part> {
         self.part.as_ref()
     }
@@ -130,33 +130,34 @@ impl DeadLetterPlan {
         &self.groups
     }
 
-    /// The ids of the messages.
+    /// Returns the ids of the messages.
     #[must_use]
     pub fn message_ids(&self) -> BTreeSet<MessageId> {
         let ids = self.identities.iter();
         ids.map(|(id, ..)| MessageId(Uuid::from_u128(*id))).collect()
     }
 
-    /// The number of dead letters.
+    /// Returns the number of dead letters.
     #[must_use]
     pub fn dead_letters(&self) -> u64 {
         self.groups.dead_letters()
     }
 
-    /// The number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not sent.
+    /// Returns the number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not
+    /// sent.
     #[must_use]
     pub fn forged(&self) -> u64 {
         self.forged
     }
 
-    /// The number of dead letters that the inbox has forgotten and the service follows outside of
+    /// Returns the number of dead letters that the inbox has forgotten and the service follows outside of
     /// sagas. Nothing keeps the service from handling them a second time.
     #[must_use]
     pub fn beyond_memory(&self) -> u64 {
         self.beyond_memory
     }
 
-    /// The number of dead letters that get a new message id, because the service accepts none that
+    /// Returns the number of dead letters that get a new message id, because the service accepts none that
     /// is this old.
     #[must_use]
     pub fn renamed(&self) -> u64 {

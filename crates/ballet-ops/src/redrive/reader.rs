@@ -184,7 +184,7 @@ fn is_empty(found: &Found) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
-/// The number of dead letters of this size that fit into memory.
+/// Returns the number of dead letters of this size that fit into memory.
 fn next_window(window_bytes: usize, size: usize) -> u16 {
     let count = window_bytes / (size + 1024);
     u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)

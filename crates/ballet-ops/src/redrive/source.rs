@@ -14,7 +14,7 @@ pub(crate) const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 
 /// The source of a run's messages. A run may begin to read several times.
 pub(crate) trait MessageSource: Sync {
-    /// The service whose messages they are.
+    /// Returns the service whose messages they are.
     fn service(&self) -> &str;
 
     /// Connects to the broker.

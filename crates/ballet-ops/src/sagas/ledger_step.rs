@@ -81,7 +81,7 @@ impl<'a> LedgerStep<'a> {
         self.key
     }
 
-    /// The saga's name.
+    /// Returns the saga's name.
     pub(crate) const fn saga(&self) -> &'a str {
         self.saga.saga
     }

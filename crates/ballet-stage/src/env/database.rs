@@ -51,7 +51,7 @@ impl Database {
         Ok(Self { url, name, admin })
     }
 
-    /// The URL for its owner.
+    /// Returns the URL for its owner.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }

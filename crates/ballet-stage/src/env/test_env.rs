@@ -141,12 +141,12 @@ impl TestEnv {
         Ok(env)
     }
 
-    /// The vhost's name.
+    /// Returns the vhost's name.
     pub fn vhost(&self) -> &str {
         &self.vhost
     }
 
-    /// The broker's URL for a service, or for another user of the definitions.
+    /// Returns the broker's URL for a service, or for another user of the definitions.
     ///
     /// # Panics
     /// If the definitions have no such user.
@@ -158,12 +158,12 @@ impl TestEnv {
             .as_str()
     }
 
-    /// The broker's URL for an administrator of the vhost.
+    /// Returns the broker's URL for an administrator of the vhost.
     pub fn ops_amqp_url(&self) -> &str {
         self.ops.as_str()
     }
 
-    /// The URL of a service's database for the service, which owns it.
+    /// Returns the URL of a service's database for the service, which owns it.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -171,7 +171,7 @@ impl TestEnv {
         self.database(service).url.as_str()
     }
 
-    /// The URL of a service's database for an administrator of the server.
+    /// Returns the URL of a service's database for an administrator of the server.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -204,7 +204,7 @@ impl TestEnv {
         })
     }
 
-    /// The management API for this vhost.
+    /// Returns the management API for this vhost.
     pub fn management(&self) -> &ManagementClient {
         &self.management
     }
@@ -223,7 +223,7 @@ impl TestEnv {
         Ok(())
     }
 
-    /// The management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
+    /// Returns the management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
     pub fn management_url(&self) -> String {
         let mut url = self.management.address();
         // These fail only for URLs without a host.

@@ -92,13 +92,13 @@ impl Children {
 }
 
 impl Child {
-    /// The process id while the process runs.
+    /// Returns the process id while the process runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// The standard output, if it was piped. It can be taken once.
+    /// Takes the standard output, if it was piped. That works once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
     }

@@ -112,7 +112,7 @@ impl ServiceProcess {
         self.child.signal(signal);
     }
 
-    /// The process id; 0 when it has ended.
+    /// Returns the process id; 0 when it has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
@@ -176,7 +176,7 @@ impl ServiceProcess {
         })
     }
 
-    /// The last lines of the log.
+    /// Returns the last lines of the log.
     #[must_use]
     pub fn tail(&self) -> String {
         let log = fs::read(&self.launch.log).unwrap_or_default();

@@ -90,7 +90,7 @@ fn parse(stat: &str) -> Option<ProcessTimes> {
     })
 }
 
-/// The memory of a process and its peak, in megabytes.
+/// Reads the memory of a process and its peak, in megabytes.
 #[must_use]
 pub fn memory(pid: i32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -101,7 +101,7 @@ pub fn memory(pid: i32) -> Option<(f64, f64)> {
     Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
 }
 
-/// The machine's load average of a minute.
+/// Reads the machine's load average of a minute.
 ///
 /// # Errors
 ///

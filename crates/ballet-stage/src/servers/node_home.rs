@@ -60,12 +60,12 @@ pub(crate) struct NodeHome {
 }
 
 impl NodeHome {
-    /// The home of the broker's first node.
+    /// Makes the home of the broker's first node.
     pub(crate) fn first(run: &Arc<ServerSet>) -> Self {
         Self { run: Arc::clone(run), number: 1, own_ports: None }
     }
 
-    /// The home of a further node.
+    /// Makes the home of a further node.
     pub(crate) fn further(run: &Arc<ServerSet>, number: usize) -> Result<Self> {
         Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
     }
@@ -78,12 +78,12 @@ impl NodeHome {
         self.own_ports.as_ref().unwrap_or_else(|| self.run.ports())
     }
 
-    /// The name of its files and directories.
+    /// Returns the name of its files and directories.
     pub(crate) fn label(&self) -> String {
         if self.is_first() { "rabbitmq".to_owned() } else { format!("rabbitmq-{}", self.number) }
     }
 
-    /// The node's name in Erlang.
+    /// Returns the node's name in Erlang.
     pub(crate) fn node(&self) -> String {
         let number = if self.is_first() { String::new() } else { format!("-{}", self.number) };
         format!("ballet{number}@localhost")
@@ -97,7 +97,7 @@ impl NodeHome {
         self.run.dir().join(format!("{}.log", self.label()))
     }
 
-    /// The home directory that all nodes share: it holds Erlang's cookie.
+    /// Returns the home directory that all nodes share: it holds Erlang's cookie.
     fn home(&self) -> PathBuf {
         self.run.dir().join("erlang")
     }

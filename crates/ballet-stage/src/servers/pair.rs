@@ -111,7 +111,7 @@ impl Servers {
         }
     }
 
-    /// The broker; the first node of a cluster.
+    /// Returns the broker; the first node of a cluster.
     pub fn rabbitmq(&self) -> &RabbitMq {
         &self.rabbitmq
     }
@@ -121,17 +121,17 @@ impl Servers {
         std::iter::once(&self.rabbitmq).chain(&self.others)
     }
 
-    /// The database server.
+    /// Returns the database server.
     pub fn postgres(&self) -> &Postgres {
         &self.postgres
     }
 
-    /// The directory with data and logs of the servers that were brought up.
+    /// Returns the directory with data and logs of the servers that were brought up.
     pub fn dir(&self) -> Option<&Path> {
         self.run.as_deref().map(ServerSet::dir)
     }
 
-    /// The variables with which another process acquires the same servers.
+    /// Returns the variables with which another process acquires the same servers.
     pub fn env(&self) -> [(&'static str, &str); 4] {
         [
             ("AMQP_URL", self.rabbitmq.amqp_url()),

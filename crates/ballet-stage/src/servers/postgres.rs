@@ -54,12 +54,12 @@ impl Postgres {
         Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await
     }
 
-    /// The administrator's URL.
+    /// Returns the administrator's URL.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// The version that runs.
+    /// Returns the version that runs.
     pub fn version(&self) -> ServerVersion {
         self.version
     }
@@ -69,12 +69,12 @@ impl Postgres {
         !matches!(self.backend, Backend::External)
     }
 
-    /// Its log, if it is a file on this machine.
+    /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
         self.backend.local().map(PostgresNode::log)
     }
 
-    /// Its main process. Empty if it is not ours, or in a container.
+    /// Returns its main process. Empty if it is not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,

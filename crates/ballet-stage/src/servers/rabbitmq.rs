@@ -38,32 +38,32 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
-    /// The administrator's URL.
+    /// Returns the administrator's URL.
     pub fn amqp_url(&self) -> &str {
         self.access.amqp.as_str()
     }
 
-    /// The address of the console and the management API, without credentials.
+    /// Returns the address of the console and the management API, without credentials.
     pub fn management_url(&self) -> &str {
         self.access.management.url()
     }
 
-    /// The address at which it serves its metrics to Prometheus, without a path.
+    /// Returns the address at which it serves its metrics to Prometheus, without a path.
     pub fn metrics_url(&self) -> &str {
         &self.metrics
     }
 
-    /// The administrator's management API, for the vhost `/`.
+    /// Returns the administrator's management API, for the vhost `/`.
     pub fn management(&self) -> &ManagementClient {
         &self.access.management
     }
 
-    /// The version that runs.
+    /// Returns the version that runs.
     pub fn version(&self) -> ServerVersion {
         self.version
     }
 
-    /// The node's name in its cluster, if it runs on this machine.
+    /// Returns the node's name in its cluster, if it runs on this machine.
     pub fn node_name(&self) -> Option<String> {
         self.backend.local().map(RabbitMqNode::name)
     }
@@ -82,17 +82,17 @@ impl RabbitMq {
         !matches!(self.backend, Backend::External)
     }
 
-    /// The port for TLS, if there is one.
+    /// Returns the port for TLS, if there is one.
     pub fn tls_port(&self) -> Option<u16> {
         self.backend.local().and_then(RabbitMqNode::tls_port)
     }
 
-    /// Its log, if it is a file on this machine.
+    /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
         self.backend.local().map(RabbitMqNode::log)
     }
 
-    /// Its processes, the server first. Empty if they are not ours, or in a container.
+    /// Returns its processes, the server first. Empty if they are not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,

@@ -58,12 +58,12 @@ impl RabbitMqNode {
         Ok((node, version))
     }
 
-    /// Its name in the cluster.
+    /// Returns its name in the cluster.
     pub(crate) fn name(&self) -> String {
         self.home.node()
     }
 
-    /// The start script, for further nodes.
+    /// Returns the start script, for further nodes.
     pub(crate) fn script(&self) -> &Path {
         &self.script
     }

@@ -47,7 +47,7 @@ impl ServerSet {
         &self.ports
     }
 
-    /// The administrator's password on both servers.
+    /// Returns the administrator's password on both servers.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
@@ -56,7 +56,7 @@ impl ServerSet {
         self.dir.join(format!("{name}.group"))
     }
 
-    /// A script that takes containers down; the watchdog runs it.
+    /// Returns the path of the script that takes containers down; the watchdog runs it.
     pub(crate) fn compose_file(&self) -> PathBuf {
         self.dir.join("containers.compose")
     }

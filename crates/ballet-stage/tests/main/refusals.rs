@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// A directory with programs that are not what their names say.
+/// Makes a directory with programs that are not what their names say.
 fn fake(name: &str, programs: &[&str], script: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&dir).unwrap();
