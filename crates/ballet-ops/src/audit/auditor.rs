@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::audit::judge::Judge;
+use crate::audit::judge::SagaJudge;
 use crate::audit::read::{self, PendingWork};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
@@ -84,11 +84,11 @@ async fn judge_all(
     }
     sources.lose_all(lost);
     let Some(now) = now else { return };
-    Judge::new(system, broker, &pending, now, quiescent_after).system(report);
+    SagaJudge::new(system, broker, &pending, now, quiescent_after).system(report);
     let mut after = None;
     loop {
         let (sagas, upper) = next_window(sources, after).await;
-        let judge = Judge::new(system, broker, &pending, now, quiescent_after);
+        let judge = SagaJudge::new(system, broker, &pending, now, quiescent_after);
         let judge = judge.without(&sources.away);
         for (saga, rows) in &sagas {
             report.rows += rows.values().map(Vec::len).sum::<usize>();

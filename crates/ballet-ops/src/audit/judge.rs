@@ -23,7 +23,7 @@ use crate::words::{acting, counted};
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
 /// Judges sagas by the declared system and by the messages that are still on their way.
-pub(crate) struct Judge<'a> {
+pub(crate) struct SagaJudge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
     pending: &'a BTreeMap<&'a str, PendingWork>,
@@ -34,7 +34,7 @@ pub(crate) struct Judge<'a> {
     remembered_since: Timestamp,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> SagaJudge<'a> {
     /// A saga with a record of the last `quiescent_after` is not quiescent.
     pub(crate) fn new(
         system: &'a System,

@@ -14,7 +14,8 @@ fn judged(
     let pending = BTreeMap::from([("stock", pending.clone())]);
     let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(stock))]);
     let system = system();
-    let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
+    let judge =
+        SagaJudge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
     judge.system(&mut report);
     judge.saga(Uuid::nil(), &rows, &mut report);
     report
@@ -79,7 +80,7 @@ fn a_saga_that_one_service_has_forgotten_is_not_lost() {
     let judged = |days: i64| {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
         let mut report = Report::default();
-        let judge = Judge::new(&system, &broker, &pending, now, SignedDuration::ZERO);
+        let judge = SagaJudge::new(&system, &broker, &pending, now, SignedDuration::ZERO);
         judge.saga(Uuid::nil(), &rows, &mut report);
         report
     };

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
 
@@ -182,7 +182,7 @@ impl ServiceEntries<'_> {
 }
 
 /// The messages to send: the event of an id or, if a person has edited it, the dead letter with its body.
-pub(super) type WantedMessages = HashMap<MessageId, Option<Identity>>;
+pub(super) type WantedMessages = HashMap<MessageId, Option<LetterIdentity>>;
 
 /// Returns the message of the entry, if it is wanted and new.
 pub(super) fn wanted(

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
 use crate::missed::known_messages::{known, unsent};
-use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::note_writer::touched;
@@ -45,7 +45,7 @@ pub struct MissedEvent {
 pub struct MissedEvents {
     pub(super) events: HashMap<MessageId, MissedEvent>,
     /// The dead letters that have the bodies of missed events that a person has edited.
-    pub(super) edited: HashMap<MessageId, Identity>,
+    pub(super) edited: HashMap<MessageId, LetterIdentity>,
     /// The messages that people have discarded since the given time, if the database was restored: it may lack them.
     pub discarded: Vec<Intervention>,
     /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts

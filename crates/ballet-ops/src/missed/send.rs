@@ -104,14 +104,14 @@ impl MessageSource for MissedSource {
     }
 }
 
-type Sender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
+type LetterSender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
 
 async fn forward(
     mut entries: ServiceEntries<'_>,
     service: &str,
     run: &ToolRun,
     ids: &WantedMessages,
-    sender: &Sender,
+    sender: &LetterSender,
 ) -> Result<(), RedriveError> {
     let mut seen = HashSet::new();
     loop {

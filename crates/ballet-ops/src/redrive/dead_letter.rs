@@ -19,7 +19,7 @@ use crate::redrive::note::Note;
 
 /// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool
 /// that sent or edited it last.
-pub(crate) type Identity = (u128, i128, u64, Option<Uuid>);
+pub(crate) type LetterIdentity = (u128, i128, u64, Option<Uuid>);
 
 /// The reason of a dead letter that another service put into the queue.
 const FORGED_LETTER: &str = "forged_letter";
@@ -233,7 +233,7 @@ impl DeadLetter {
     }
 
     /// Returns its identity, which differs among dead letters of the same message, and before and after an edit.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> LetterIdentity {
         let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
         (self.id.0.as_u128(), at, self.redrives, self.run_id)
     }

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::redrive::action::PassAction;
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, Stop, stopped};
 use crate::redrive::reader::LetterReading;
@@ -61,9 +61,9 @@ pub(crate) struct Pass<'a> {
     /// The number of dead letters that were read and stay.
     left: u64,
     /// The dead letters that earlier passes removed.
-    removed_before: &'a HashSet<Identity>,
+    removed_before: &'a HashSet<LetterIdentity>,
     /// The dead letters that this pass removed.
-    removed: Vec<Identity>,
+    removed: Vec<LetterIdentity>,
 }
 
 impl<'a> Pass<'a> {
@@ -73,7 +73,7 @@ impl<'a> Pass<'a> {
         action: &'a mut dyn PassAction,
         options: &'a RedriveOptions<'a>,
         pace: Duration,
-        removed_before: &'a HashSet<Identity>,
+        removed_before: &'a HashSet<LetterIdentity>,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
         Ok(Self {
@@ -98,7 +98,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Returns the dead letters that it removed.
-    pub(crate) fn into_removed(self) -> Vec<Identity> {
+    pub(crate) fn into_removed(self) -> Vec<LetterIdentity> {
         self.removed
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ballet_amqp::Backoff;
 
 use crate::redrive::action::PassAction;
-use crate::redrive::dead_letter::Identity;
+use crate::redrive::dead_letter::LetterIdentity;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, stopped};
 use crate::redrive::pass::{Pass, PassEnd};
@@ -69,7 +69,7 @@ async fn pass(
     action: &mut dyn PassAction,
     pace: Duration,
     options: &RedriveOptions<'_>,
-    identities: &mut HashSet<Identity>,
+    identities: &mut HashSet<LetterIdentity>,
 ) -> Result<(PassEnd, SourceContents), RedriveError> {
     let session = source.connect().await?;
     let mut removed = Vec::new();

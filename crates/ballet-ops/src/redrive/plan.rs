@@ -6,7 +6,7 @@ use ballet_core::{MessageId, Part};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::declarations::needs_the_inbox;
 use crate::redrive::groups::{DeadLetterGroups, GroupKey};
 
@@ -15,7 +15,7 @@ use crate::redrive::groups::{DeadLetterGroups, GroupKey};
 #[derive(Debug, Clone)]
 pub struct DeadLetterPlan {
     groups: DeadLetterGroups,
-    identities: HashSet<Identity>,
+    identities: HashSet<LetterIdentity>,
     /// The sagas of the dead letters.
     sagas: HashSet<String>,
     canaries: HashMap<GroupKey, CanaryCandidate>,
@@ -31,7 +31,7 @@ pub struct DeadLetterPlan {
 /// A dead letter that may go before the others of its group.
 #[derive(Debug, Clone)]
 struct CanaryCandidate {
-    identity: Identity,
+    identity: LetterIdentity,
     saga: Option<String>,
     is_remembered: bool,
     /// Whether no message of its saga died before it, or that message is a canary, too. Otherwise it would fail for

@@ -7,7 +7,7 @@ use ballet_core::MessageId;
 use ballet_core::envelope::{Envelope, Incoming, Limits};
 
 use crate::redrive::action::PassAction;
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::plan::DeadLetterPlan;
@@ -35,7 +35,7 @@ pub(crate) struct ResendAction<'a> {
     canaries: HashMap<GroupKey, SentCanary>,
     sent: SentIds,
     /// The forged dead letters that were read, each once, however many passes read them.
-    forged: HashSet<Identity>,
+    forged: HashSet<LetterIdentity>,
     /// The ids of the forged dead letters, with the reasons. They are the last failures, so that they hide no others.
     forgeries: Vec<(String, String)>,
     summary: Summary,

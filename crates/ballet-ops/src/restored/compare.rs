@@ -68,7 +68,7 @@ pub async fn compare(
 ) -> Result<RestoreComparison, RedriveError> {
     let mut compared = RestoreComparison::default();
     let read = read(broker, part, since, until, &mut compared, progress).await?;
-    let Published { events: published, aborted } = read;
+    let PublishedEvents { events: published, aborted } = read;
     compared.sagas = published.len() as u64;
     let open = open::sagas(db).await?;
     let sagas: Vec<Uuid> = published.keys().copied().collect();
@@ -97,7 +97,7 @@ pub async fn compare(
 
 /// The events of the journal that concern the service.
 #[derive(Default)]
-struct Published {
+struct PublishedEvents {
     /// The types of the events that the service published for each saga and has in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
     /// The sagas that somebody aborted.
@@ -111,10 +111,10 @@ async fn read(
     until: u64,
     compared: &mut RestoreComparison,
     progress: Progress<'_>,
-) -> Result<Published, RedriveError> {
+) -> Result<PublishedEvents, RedriveError> {
     let (in_ledger, aborts) = (in_ledger(part), aborts(part));
     let emitted: BTreeSet<&'static str> = part.emits().iter().map(|event| event.name()).collect();
-    let mut published = Published::default();
+    let mut published = PublishedEvents::default();
     let mut reader = Reader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
     let mut number = 0;
     loop {
