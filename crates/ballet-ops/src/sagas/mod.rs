@@ -27,7 +27,7 @@ pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};
 pub use saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
 pub use show::{SagaDetails, SagaEvent, show};
-pub use solve::{FailedMessage, MakeEvent, ManualCompensation, SolvedStep, solve};
+pub use solve::{FailedMessageState, MakeEvent, ManualCompensation, SolvedStep, solve};
 pub use solve_error::SolveError;
 pub use stop::{StopError, StoppableSaga, stop, stoppable};
 pub use versions::{SagaVersion, VersionRole, has_versions, versions};

@@ -73,12 +73,12 @@ pub struct SolvedStep {
     /// The earlier steps that the service compensates now.
     pub earlier: Vec<String>,
     /// Whether a message has failed, and comes again or is a dead letter.
-    pub failed: Option<FailedMessage>,
+    pub failed: Option<FailedMessageState>,
 }
 
 /// The state of the message whose handler failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailedMessage {
+pub enum FailedMessageState {
     /// It is tried again by itself.
     ComesAgain,
     /// It is a dead letter.
@@ -176,12 +176,12 @@ async fn failed_message(
     saga: Uuid,
     saga_part: &SagaPart,
     step: &StepPart,
-) -> Result<Option<(FailedMessage, String)>, sqlx::Error> {
+) -> Result<Option<(FailedMessageState, String)>, sqlx::Error> {
     let asks: Vec<&str> =
         saga_part.abort.iter().chain(&step.compensated_by).map(|event| event.name()).collect();
     let failed = failures::of_saga(db, saga, &asks).await?;
     Ok(failed.map(|(is_dead, detail)| {
-        (if is_dead { FailedMessage::IsDead } else { FailedMessage::ComesAgain }, detail)
+        (if is_dead { FailedMessageState::IsDead } else { FailedMessageState::ComesAgain }, detail)
     }))
 }
 
