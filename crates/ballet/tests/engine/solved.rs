@@ -6,7 +6,7 @@ use ballet::calls::CallKey;
 use ballet::core::EventType;
 use ballet::{Clock, Participant, SagaId};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{FailedMessage, ManualCompensation, SolveError, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
@@ -299,7 +299,7 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
             match ended {
                 Ok(one) => {
                     assert!(
-                        matches!(one.failed, Some(FailedMessage::ComesAgain) | None),
+                        matches!(one.failed, Some(FailedMessageState::ComesAgain) | None),
                         "{one:?}"
                     );
                     solved += 1;

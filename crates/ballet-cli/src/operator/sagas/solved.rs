@@ -8,7 +8,7 @@ use ballet::SagaId;
 use ballet::core::{EventType, Part};
 use ballet_check::solved_event;
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{FailedMessage, ManualCompensation, SolveError, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -202,8 +202,10 @@ fn show(args: &Args, part: &Part, note: &Note, solved: &SolvedStep, options: &Gl
         ui::say(&format!("{service} goes on with {}", earlier.join(", ")));
     }
     let (next, verb) = match failed {
-        Some(FailedMessage::ComesAgain) => ("inbox retry", "comes again and is done then; now"),
-        Some(FailedMessage::IsDead) => {
+        Some(FailedMessageState::ComesAgain) => {
+            ("inbox retry", "comes again and is done then; now")
+        }
+        Some(FailedMessageState::IsDead) => {
             ("dlq redrive", "is a dead letter; it is done when it is sent back")
         }
         None => return,
