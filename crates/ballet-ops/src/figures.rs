@@ -1,4 +1,4 @@
-//! A service in figures, as its database has them: its processes, what waits in it, its copies and readers, its partitions.
+//! The figures of a service, from its database: processes, waiting messages, copies, readers and partitions.
 
 use std::collections::BTreeMap;
 
@@ -11,38 +11,37 @@ use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
-/// A service in figures.
+/// The figures of one service.
 #[derive(Debug, Clone)]
-pub struct Figures {
-    /// Its processes that are alive, by version.
+pub struct ServiceFigures {
+    /// Its live processes, by version.
     pub replicas: Vec<Replicas>,
-    /// Those that are not ready.
+    /// Its processes that are not ready.
     pub unready: Vec<Unready>,
-    /// Whether a person has paused it.
+    /// The pause, if a person has paused it.
     pub paused: Option<Paused>,
-    /// What waits on its way out.
+    /// The messages that wait to be published.
     pub outbox: OutboxWaits,
-    /// What waits inside.
+    /// The messages that wait to be handled.
     pub inbox: InboxWaits,
-    /// The copies that it keeps, each with the number of changes that it is behind, as far as the owner's database
-    /// tells.
+    /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
     pub copies: Vec<(Copy, Option<i64>)>,
     /// Its readers of telemetry.
     pub readers: Vec<Listed>,
-    /// The days that its inbox has a partition for.
+    /// The number of days for which its inbox has a partition.
     pub days: usize,
 }
 
-/// The figures of each service, or why its database cannot be read.
+/// Reads the figures of each service. The error says why its database cannot be read.
 pub async fn figures(
     databases: &[(String, PgConnectOptions)],
-) -> BTreeMap<String, Result<Figures, String>> {
-    let mut sources = Sources::open(databases).await;
+) -> BTreeMap<String, Result<ServiceFigures, String>> {
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], read(db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], read(db)).await {
             Ok(figures) => {
                 found.insert(*service, figures);
             }
@@ -53,9 +52,9 @@ pub async fn figures(
     let of_copies = found.values_mut().flat_map(|figures| &mut figures.copies);
     for (copy, behind) in of_copies {
         let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
-        let Some(Source { options, db, .. }) = owner else { continue };
+        let Some(ServiceDatabase { options, db, .. }) = owner else { continue };
         // An owner that cannot be asked does not hide the rest.
-        let share = answered(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
+        let share = read_in_time(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));
     }
     let away = sources.away.iter().map(|(service, why)| (service.to_string(), Err(why.clone())));
@@ -66,10 +65,10 @@ pub async fn figures(
     all
 }
 
-async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
     let partitions = partitions::names(db).await?;
-    Ok(Figures {
+    Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
         paused: paused::now(db).await?,

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, Acked, FaultPoint};
+use ballet_fault::{self as fault, AckedDeliveries, FaultPoint};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -306,7 +306,7 @@ impl<'a> Channel<'a> {
             self.session.give_back(tag).await?;
         }
         for tag in &acks.single {
-            let acked = Acked { to: *tag, count: 1 };
+            let acked = AckedDeliveries { to: *tag, count: 1 };
             fault::point(FaultPoint::BeforeAck, &acked);
             self.session.ack(*tag, false).await?;
             fault::point(FaultPoint::AfterAck, &acked);
@@ -314,7 +314,7 @@ impl<'a> Channel<'a> {
         self.acks.increment(acks.single.len() as u64);
         self.settled.increment(acks.single.len() as u64);
         if let Some((to, count)) = acks.ack {
-            let acked = Acked { to, count };
+            let acked = AckedDeliveries { to, count };
             fault::point(FaultPoint::BeforeAck, &acked);
             self.session.ack(to, true).await?;
             fault::point(FaultPoint::AfterAck, &acked);

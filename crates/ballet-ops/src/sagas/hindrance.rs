@@ -1,5 +1,5 @@
-//! A cause that is known, and is not the saga's: a service that is paused or has no process, a provider that does not answer, a binding
-//! that is missing, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
+//! The known causes outside of a saga that block it: a service that is paused or has no process, a provider that does
+//! not answer, a missing binding, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
 
 use ballet_core::System;
 use ballet_store::calls::open;
@@ -10,12 +10,12 @@ use sqlx::PgConnection;
 
 use crate::finding::Finding;
 
-/// What keeps the sagas that wait for a service, or for one of its steps, from going on.
+/// A cause that keeps the sagas that wait for a service, or for one of its steps, from going on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hindrance {
     /// The service.
     pub service: String,
-    /// The step. Without one it is the whole service.
+    /// The step. `None` for the whole service.
     pub step: Option<String>,
     /// The cause, as a sentence.
     pub why: String,
@@ -37,7 +37,7 @@ impl Hindrance {
     }
 }
 
-/// What hinders in a service, by its database.
+/// Reads the hindrances in a service from its database.
 ///
 /// # Errors
 ///
@@ -64,7 +64,7 @@ pub async fn of_service(
     Ok(open::failing(db).await?.into_iter().map(away).collect())
 }
 
-/// What the broker's state hinders. `found` is what a look at it found.
+/// Returns the hindrances in the broker. `found` are the findings of a check of the broker.
 #[must_use]
 pub fn of_broker(system: &System, found: &[Finding]) -> Vec<Hindrance> {
     let mut all = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ballet_stage::{Prometheus, Proxy, Servers, Target, wait_until};
+use ballet_stage::{Prometheus, Proxy, ScrapeTarget, Servers, wait_until};
 
 use crate::meter::METER_TABLES;
 use crate::process::{Places, Process, participant};
@@ -77,9 +77,9 @@ impl Watched {
         }
         let metrics = Servers::shared().await.expect("servers").rabbitmq().metrics_url();
         let of_broker = format!("{metrics}{OF_THE_BROKER}&vhost={}", world.env.vhost());
-        let mut targets = vec![Target::new("rabbitmq", &of_broker).expect("a URL")];
+        let mut targets = vec![ScrapeTarget::new("rabbitmq", &of_broker).expect("a URL")];
         for (name, (process, ..)) in services.iter().zip(&running) {
-            targets.push(Target::new(name, &process.metrics_url()).expect("a URL"));
+            targets.push(ScrapeTarget::new(name, &process.metrics_url()).expect("a URL"));
         }
         let rules = read("docs/monitoring/alarms.yml");
         let prometheus = Prometheus::start(&targets, &rules, MINUTE).await.expect("a Prometheus");

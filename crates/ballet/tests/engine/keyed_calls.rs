@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
-use ballet_ops::sagas::NotSolved;
+use ballet_ops::sagas::SolveError;
 use ballet_stage::wait_until;
 use tokio::sync::Semaphore;
 
@@ -240,10 +240,10 @@ async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let which = which.expect_err("one of two").to_string();
     assert!(which.contains("--key: blue, red"), "{which}");
     let other = by_hand_of_key(&world, &rooms, saga, "rent_room", Some("red")).await;
-    assert!(matches!(other, Err(NotSolved::NotAborted { .. })), "{other:?}");
+    assert!(matches!(other, Err(SolveError::NotAborted { .. })), "{other:?}");
     let solved = wait_until("a pause between two attempts", SOON, || async {
         match by_hand_of_key(&world, &rooms, saga, "rent_room", Some("blue")).await {
-            Err(NotSolved::Running { .. }) => Ok(None),
+            Err(SolveError::Running { .. }) => Ok(None),
             ended => ended.map(Some).map_err(|error| error.to_string()),
         }
     });

@@ -5,7 +5,7 @@ use ballet::core::System;
 use ballet::{Clock, SagaId};
 use ballet_amqp::RabbitMq;
 use ballet_ops::audit::{self, BrokerSnapshot};
-use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use jiff::{SignedDuration, Timestamp};
@@ -87,8 +87,10 @@ async fn redrive_all(world: &World) {
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let dead_letters = DeadLetters::new(broker, "hotel");
     let clock = Clock::system();
-    let plan =
-        dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    let plan = dead_letters
+        .plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH)
+        .await
+        .expect("a plan");
     let group = plan.groups().biggest_first()[0].0.to_string();
     assert!(group.starts_with("failed in book_room, desk.trip_booked.v1, "), "{group}");
     let (_keep, stop) = watch::channel(false);

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
-use ballet_stage::{Reader, Servers, wait_until};
+use ballet_stage::{Servers, TableReader, wait_until};
 use ballet_testkit::health::{readiness, until_ready};
 use sqlx::Executor;
 
@@ -118,7 +118,7 @@ async fn a_migration_behind_a_dump_holds_up_nobody() {
 }
 
 /// All goes on while the migration waits. Then the dump ends.
-async fn beside_the_dump(world: &World, dump: Reader) {
+async fn beside_the_dump(world: &World, dump: TableReader) {
     let waits = "pg_stat_activity where query like '%stars%' and wait_event_type = 'Lock' \
                  and datname = current_database() and pid <> pg_backend_pid()";
     world.until_count("hotel", waits, 1).await;

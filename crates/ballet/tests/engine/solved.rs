@@ -6,7 +6,7 @@ use ballet::calls::CallKey;
 use ballet::core::EventType;
 use ballet::{Clock, Participant, SagaId};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
@@ -38,7 +38,7 @@ async fn by_hand(
     participant: &Participant,
     saga: SagaId,
     step: &str,
-) -> Result<SolvedStep, NotSolved> {
+) -> Result<SolvedStep, SolveError> {
     by_hand_of_key(world, participant, saga, step, None).await
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn by_hand_of_key(
     saga: SagaId,
     step: &str,
     key: Option<&str>,
-) -> Result<SolvedStep, NotSolved> {
+) -> Result<SolvedStep, SolveError> {
     solve_as(world, participant, saga, (step, key), false).await
 }
 
@@ -58,12 +58,12 @@ async fn solve_as(
     saga: SagaId,
     (step, key): (&str, Option<&str>),
     is_called_off: bool,
-) -> Result<SolvedStep, NotSolved> {
+) -> Result<SolvedStep, SolveError> {
     let url = world.env.database_url(participant.service());
     let mut db = PgConnection::connect(url).await.expect("connected");
     let clock = Clock::system();
     let same = |_: EventType, outcome: &str| Ok(Some(outcome.to_owned()));
-    let by_hand = ByHand {
+    let by_hand = ManualCompensation {
         part: &participant.part(),
         saga,
         step,
@@ -109,10 +109,10 @@ async fn when_free(
     saga: SagaId,
     step: &str,
     is_called_off: bool,
-) -> Result<SolvedStep, NotSolved> {
+) -> Result<SolvedStep, SolveError> {
     wait_until("a pause between two attempts", SOON, || async {
         match solve_as(world, part, saga, (step, None), is_called_off).await {
-            Err(NotSolved::Running { .. }) => Ok::<_, String>(None),
+            Err(SolveError::Running { .. }) => Ok::<_, String>(None),
             ended => Ok(Some(ended)),
         }
     })
@@ -126,7 +126,7 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     let part_of = huts.guided();
     let (world, saga) = hired("solved", &huts).await;
     let early = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(early, Err(NotSolved::NotAborted { .. })), "{early:?}");
+    assert!(matches!(early, Err(SolveError::NotAborted { .. })), "{early:?}");
 
     huts.gone.store(true, Ordering::SeqCst);
     huts.snow.store(true, Ordering::SeqCst);
@@ -170,7 +170,7 @@ async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answe
     world.publish(saga, &cancelled()).await;
     world.until_count("huts", "ballet.call where undo and closed_at is null", 1).await;
     let running = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(running, Err(NotSolved::Running { .. })), "{running:?}");
+    assert!(matches!(running, Err(SolveError::Running { .. })), "{running:?}");
     // A process that froze: its claim is over, but its call is still out.
     world.execute("huts", "update ballet.call set next_at = now() where undo").await;
     huts.letters.let_go();
@@ -225,14 +225,14 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     world.until_count("huts", taken, 1).await;
     let part_of = huts.guided();
     let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(solved, Err(NotSolved::Taken { .. })), "{solved:?}");
+    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
     // A failure after that changes nothing: the letter is with him.
     huts.takes.store(false, Ordering::SeqCst);
     huts.gone.store(true, Ordering::SeqCst);
     world.execute("huts", "update ballet.call set next_at = now() where undo").await;
     until_stuck(&world, "moved away").await;
     let solved = when_free(&world, &part_of, saga, "hire_guide", false).await;
-    assert!(matches!(solved, Err(NotSolved::Taken { .. })), "{solved:?}");
+    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
     let solved = when_free(&world, &part_of, saga, "hire_guide", true).await;
     assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
@@ -255,7 +255,7 @@ async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out(
     assert!(unit.ask_again(key).await.expect("an answer"));
     unit.commit().await.expect("committed");
     let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(solved, Err(NotSolved::Running { .. })), "{solved:?}");
+    assert!(matches!(solved, Err(SolveError::Running { .. })), "{solved:?}");
     huts.letters.let_go();
     world.event::<HutLeft>(saga).await;
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
@@ -299,12 +299,12 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
             match ended {
                 Ok(one) => {
                     assert!(
-                        matches!(one.failed, Some(FailedMessage::ComesAgain) | None),
+                        matches!(one.failed, Some(FailedMessageState::ComesAgain) | None),
                         "{one:?}"
                     );
                     solved += 1;
                 }
-                Err(NotSolved::Compensated { .. }) => {}
+                Err(SolveError::Compensated { .. }) => {}
                 Err(other) => panic!("{other}"),
             }
         }

@@ -2,7 +2,7 @@
 
 use ballet::core::System;
 use ballet::{Compensate, CompensateResult, Participant, Step, StepResult, Tx, compensated, done};
-use ballet_ops::sagas::{self, Wanted};
+use ballet_ops::sagas::{self, SagaQuery};
 use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 
@@ -60,7 +60,7 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     let databases: Vec<(String, PgConnectOptions)> =
         ["desk", "hotel", "cars"].map(|name| (name.to_owned(), options(name))).to_vec();
 
-    let wanted = Wanted { limit: 10, ..Wanted::default() };
+    let wanted = SagaQuery { limit: 10, ..SagaQuery::default() };
     let listed = sagas::list(&system, &databases, &wanted).await;
     let [one] = &listed.sagas[..] else { panic!("{listed:?}") };
     assert!(one.state.is_open(), "{one:?}");

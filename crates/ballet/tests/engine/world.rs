@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
-use ballet_stage::{Depth, Servers, wait_until};
+use ballet_stage::{QueueDepth, Servers, wait_until};
 use ballet_store::schema::migrate;
 use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
@@ -169,7 +169,7 @@ impl World {
 
     /// Waits until all messages of a queue are settled.
     pub(crate) async fn until_empty(&self, queue: &str) {
-        let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+        let is_empty = |depth: QueueDepth| depth.ready + depth.unacked == 0;
         self.env.management().until_depth(queue, SOON, is_empty).await.expect("settled");
     }
 

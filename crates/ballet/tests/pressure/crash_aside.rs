@@ -10,7 +10,7 @@ use ballet::{
 };
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{Stoppable, stop};
+use ballet_ops::sagas::{StoppableSaga, stop};
 use ballet_stage::Postgres;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{properties, until};
@@ -194,7 +194,7 @@ async fn t211_a_deadline_whose_statement_crashes_the_server_is_set_aside() {
     assert_eq!(tries(), crashes);
     // Once the cause is mended, a person lets it pass.
     set(&postgres, &stage, "drop trigger crashes on ballet.deadline").await;
-    let trip = Stoppable { saga: "trip", owner: "desk" };
+    let trip = StoppableSaga { saga: "trip", owner: "desk" };
     let note = Note { by: "ada".to_owned(), why: None, at: ballet::Clock::system().now() };
     stop(&mut stage.connect().await, trip, poison.0, &note).await.expect("stopped");
     stage.until_count("ballet.deadline", 0).await;

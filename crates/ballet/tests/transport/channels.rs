@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
-use ballet_stage::Depth;
+use ballet_stage::QueueDepth;
 use ballet_testkit::wire::clients::{SOON, TestConsumer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -33,7 +33,7 @@ impl Broker for InHand {
 }
 
 async fn until_depth(world: &World, ready: u64, unacked: u64) {
-    let is = |depth: Depth| (depth.ready, depth.unacked) == (ready, unacked);
+    let is = |depth: QueueDepth| (depth.ready, depth.unacked) == (ready, unacked);
     world.env.management().until_depth("hotel", SOON, is).await.unwrap();
 }
 

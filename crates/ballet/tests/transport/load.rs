@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
-use ballet_stage::{Depth, wait_until};
+use ballet_stage::{QueueDepth, wait_until};
 use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
@@ -37,7 +37,7 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
     // 7 of 39 in hand.
-    let as_allowed = |depth: Depth| (depth.unacked, depth.ready) == (7, 32);
+    let as_allowed = |depth: QueueDepth| (depth.unacked, depth.ready) == (7, 32);
     world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());
 }

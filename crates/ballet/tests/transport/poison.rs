@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
-use ballet_stage::Depth;
+use ballet_stage::QueueDepth;
 use ballet_testkit::wire::raw_amqp::{Property, RawMessage, long, publish, short};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ async fn is_dead_and_others_go_on(
     world.until_count("hotel", "room", 50).await;
     let management = world.env.management();
     management.until_depth("hotel.dead", DEAD, |depth| depth.ready == 1).await.unwrap();
-    let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+    let is_empty = |depth: QueueDepth| depth.ready + depth.unacked == 0;
     management.until_depth("hotel", DEAD, is_empty).await.unwrap();
     world.until_count("hotel", "room", 50).await;
     (world, sagas)

@@ -8,7 +8,7 @@ use ballet_amqp::headers::{
     DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, RabbitMq};
-use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
 use ballet_stage::{Method, Proxy, wait_until};
 use jiff::Timestamp;
 use lapin::message::BasicGetMessage;
@@ -239,7 +239,7 @@ async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_deat
             each: &|_| {},
         }
     };
-    let plan = || dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH);
+    let plan = || dead_letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH);
     let summary = dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
     assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
     // It has died again: the same message.

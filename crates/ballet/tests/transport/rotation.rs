@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Authority, Identity, Method, Options, wait_until};
+use ballet_stage::{Authority, Method, Options, TlsIdentity, wait_until};
 use ballet_testkit::health::until_ready;
 use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
 }
 
 /// Replaces the certificate of both servers.
-fn replace(folder: &Path, identity: &Identity) -> usize {
+fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
     let mut replaced = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

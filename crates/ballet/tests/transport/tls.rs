@@ -230,7 +230,7 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
     let files = Files::new("t161-client");
     let ca = files.file("ca.pem", authority.certificate());
     asks_for_certificates(&world, &servers, &ca).await;
-    let shown = |name: &str, identity: Option<ballet_stage::Identity>| {
+    let shown = |name: &str, identity: Option<ballet_stage::TlsIdentity>| {
         let amqp = world.env.amqp_url("hotel").to_owned();
         let mut settings = Settings::new(amqp, database(&world, "localhost"));
         settings.tls.database_ca_file = Some(ca.clone());

@@ -218,24 +218,24 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::State;
+    use crate::operator::doctor::finding::FindingState;
 
     #[test]
     fn a_day_without_a_partition_is_named() {
         let now: Timestamp = "2026-11-22T23:30:00Z".parse().expect("a time");
         let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
         let both = partitions("orders", &names(&["inbox_20261122", "inbox_20261123"]), now);
-        assert_eq!(both.state, State::Well);
+        assert_eq!(both.state, FindingState::Well);
         let one = partitions("orders", &names(&["inbox_20261122", "inbox_20261124"]), now);
-        assert_eq!(one.state, State::Bad);
+        assert_eq!(one.state, FindingState::Bad);
         assert!(one.found.starts_with("ballet.inbox_20261123 is missing"), "{one:?}");
     }
 
     #[test]
     fn an_old_postgres_and_changed_tables_are_named() {
-        assert_eq!(postgres("orders", 130_011, "13.11").state, State::Bad);
-        assert_eq!(postgres("orders", 140_000, "14.0").state, State::Well);
-        assert_eq!(tables("orders", &[]).state, State::Well);
+        assert_eq!(postgres("orders", 130_011, "13.11").state, FindingState::Bad);
+        assert_eq!(postgres("orders", 140_000, "14.0").state, FindingState::Well);
+        assert_eq!(tables("orders", &[]).state, FindingState::Well);
         let changed = tables("orders", &["index a is missing".to_owned(), "b".to_owned()]);
         assert_eq!(changed.found, "index a is missing; and 1 more");
     }

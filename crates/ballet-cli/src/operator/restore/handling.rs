@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet::core::{MessageId, Part};
 use ballet_amqp::Broker;
-use ballet_ops::missed::{Missed, MissedEvent};
-use ballet_ops::redrive::{Stop, Waiting};
+use ballet_ops::missed::{MissedEvent, MissedEvents};
+use ballet_ops::redrive::{PendingRetries, Stop};
 use ballet_ops::restored;
 use ballet_store::calls::open::sagas_answered_soon;
 use ballet_store::inbox::stuck::{self, What};
@@ -35,7 +35,7 @@ const MOST_STUCK: u32 = 10_000;
 /// Watches a restored service handle what it was sent.
 pub(super) struct HandlingWatch<'a> {
     part: &'a Part,
-    missed: &'a Missed,
+    missed: &'a MissedEvents,
     /// The sagas whose calls to the outside are made again. Those of new sagas come and go all the time, and do not
     /// count.
     sagas: BTreeSet<Uuid>,
@@ -49,7 +49,7 @@ impl<'a> HandlingWatch<'a> {
     /// For a service that is not started yet.
     pub(super) async fn new(
         part: &'a Part,
-        missed: &'a Missed,
+        missed: &'a MissedEvents,
         broker: &'a Arc<dyn Broker>,
         sending: &'a SendArgs,
         stop: &'a Stop,
@@ -103,7 +103,8 @@ impl<'a> HandlingWatch<'a> {
         if self.missed.events().is_empty() {
             return Ok(());
         }
-        let waiting = Waiting { service: self.part.service.to_owned(), ..Waiting::default() };
+        let waiting =
+            PendingRetries { service: self.part.service.to_owned(), ..PendingRetries::default() };
         let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {}, &|_| {});
         let hurried = waiting.hurry(self.broker, &hurry).await;
         hurried.map(drop).map_err(with_advice)

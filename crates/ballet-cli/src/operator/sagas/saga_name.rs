@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
 use ballet_console::index::{Index, IndexState};
-use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
+use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
 use ballet_stream::{RecordFilter, Start};
 use uuid::Uuid;
 
@@ -121,7 +121,7 @@ impl SagaName {
             }
             Self::Key { name, value } => (name, value),
         };
-        let key = KeyIs { fields: fields(name)?, value: value.clone() };
+        let key = KeyQuery { fields: fields(name)?, value: value.clone() };
         if let Some(sagas) = self.in_index(options).await {
             return Ok(NamedSagas { sagas, is_partial: false });
         }
@@ -196,7 +196,7 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: RecordFilter,
-    key: Option<&KeyIs>,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> bool {
     match of_journal(filter, key, options).await {
@@ -213,7 +213,7 @@ async fn add_of_journal(
 
 async fn of_journal(
     filter: RecordFilter,
-    key: Option<&KeyIs>,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
     let (range, plain) = (JournalRange::until_the_end(), plain()?);

@@ -1,4 +1,4 @@
-//! The path that a saga should take, and how far it is.
+//! The path that a saga should take, and its position on it.
 
 use ballet_core::StepKind;
 use ballet_core::graph::Node;
@@ -7,9 +7,9 @@ use ballet_store::ledger::recorded::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::journal::seen::SeenSaga;
+use crate::sagas::journal::journal_saga::JournalSaga;
 
-/// How a step of a saga stands.
+/// The standing of a step in a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepStanding {
     /// It is done.
@@ -20,7 +20,7 @@ pub enum StepStanding {
     Undoing,
     /// It is undone.
     Undone,
-    /// All that it waits for is there.
+    /// Its events have come.
     Expected,
     /// Something comes before it.
     Later,
@@ -37,40 +37,43 @@ pub struct PathStep {
     pub step: &'static str,
     /// Its kind.
     pub kind: StepKind,
-    /// How it stands.
+    /// Its standing.
     pub standing: StepStanding,
-    /// When that came to be, or since when it is expected.
+    /// The time of its outcome, or the time since which it is expected.
     pub at: Option<Timestamp>,
-    /// The event that says it.
+    /// The event of the outcome.
     pub event: Option<String>,
-    /// How often it has had an outcome.
+    /// The number of its outcomes.
     pub times: usize,
 }
 
-/// The steps of one of the sagas with this id, each after those that it waits for.
+/// Returns the steps of one of the sagas with this id, each after those that it waits for.
 #[must_use]
-pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
+pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
-    // The version under which it runs: steps that have run are never left out.
+    // The steps of the version under which sagas begin, and all steps that have run.
     let version = graph.begun_version(saga);
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
     let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;
     let has_begun = in_order.iter().any(|node| is_origin(node) && has_run(node));
-    // Of those that may begin it, one has.
+    // Once one origin has begun the saga, the others will not run.
     let is_spare = |node: &Node<'_>| is_origin(node) && has_begun;
     let may_run = |node: &Node<'_>| node.step.versions.has(version) && !is_spare(node);
     let shown = in_order.iter().filter(|node| has_run(node) || may_run(node));
     shown.map(|node| step(seen, node)).collect()
 }
 
-fn of_step<'s>(seen: &'s SeenSaga<'_>, node: &Node<'_>) -> impl Iterator<Item = &'s RecordedRow> {
+fn of_step<'s>(
+    seen: &'s JournalSaga<'_>,
+    node: &Node<'_>,
+) -> impl Iterator<Item = &'s RecordedRow> {
     let own = seen.rows.get(node.service).map_or(&[][..], Vec::as_slice);
     let name = node.step.name;
     own.iter().filter(move |row| row.step == name && row.entry != Entry::Arrived)
 }
 
-fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
+fn step(seen: &JournalSaga<'_>, node: &Node<'_>) -> PathStep {
     let last = |entry: Entry| of_step(seen, node).filter(move |row| row.entry == entry).last();
     let own = || seen.rows.get(node.service).into_iter().flatten();
     let mut parts = seen.graph.system().parts.iter();

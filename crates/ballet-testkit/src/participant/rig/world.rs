@@ -22,7 +22,7 @@ use crate::participant::rig::processes::ProgramProcesses;
 use crate::participant::rig::provider::TestProvider;
 use crate::participant::rig::record::{MessageRecord, PublishedMessage};
 use crate::participant::rig::verdict::{SagaEnd, check_events};
-use ballet_stage::{Depth, Proxy, Servers, TestEnv};
+use ballet_stage::{QueueDepth, Proxy, Servers, TestEnv};
 
 /// The reason why a scenario failed, in a sentence.
 pub(crate) type ScenarioFailure = String;
@@ -139,7 +139,7 @@ impl<'a> ScenarioWorld<'a> {
         self.processes.stop(SURELY).await
     }
 
-    async fn depth(&self) -> Result<Depth, ScenarioFailure> {
+    async fn depth(&self) -> Result<QueueDepth, ScenarioFailure> {
         self.env.management().depth(self.service()).await.map_err(to_failure)
     }
 
@@ -348,7 +348,7 @@ impl<'a> ScenarioWorld<'a> {
     async fn queue_has(
         &self,
         what: &str,
-        wanted: impl Fn(Depth) -> bool,
+        wanted: impl Fn(QueueDepth) -> bool,
     ) -> Result<(), ScenarioFailure> {
         let since = SyncMutex::new(None::<Instant>);
         self.until(what, || async {

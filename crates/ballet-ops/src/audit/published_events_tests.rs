@@ -1,7 +1,7 @@
-//! What ledgers say that was never published, or never ends.
+//! Tests of events that were never published, and of sagas that never end.
 
 use super::*;
-use crate::audit::made_up::{ABORT, PLACE, RESERVE, rows, system};
+use crate::audit::fixtures::{ABORT, PLACE, RESERVE, rows, system};
 
 #[test]
 fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() {
@@ -22,12 +22,12 @@ fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() 
         )
     };
     assert_eq!(missing(&[RESERVE, ABORT, undo], &others), [line("1 row", 0)]);
-    // Of a step with keys each has its own event.
+    // A step with keys publishes an event for each key.
     let keyed = [RESERVE, ABORT, undo, "undone reserve stock.released.v1 two"];
     assert_eq!(missing(&keyed, &all), [line("2 rows", 1)]);
     // An outcome that came after the abort is not published.
     assert_eq!(missing(&["calling reserve", ABORT, RESERVE, undo], &all[..2]), [line("1 row", 0)]);
-    // What a ledger has forgotten is nobody's.
+    // An event that the ledger has forgotten is missing nowhere.
     assert_eq!(missing(&[], &others[..2]), [""; 0]);
 }
 

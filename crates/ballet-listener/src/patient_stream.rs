@@ -1,5 +1,4 @@
-//! A connection whose peer must take what is sent to it: one that reads nothing would hold its
-//! answer in memory for ever.
+//! A connection with a limit for a peer that does not read: otherwise it would keep its answer in memory for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -10,43 +9,43 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::idle::Idle;
+use crate::idle::IdleTime;
 
 /// A connection with such a limit.
 #[derive(Debug)]
-pub struct Patient {
+pub struct PatientStream {
     stream: TcpStream,
     limit: Duration,
-    /// Runs while a write waits.
+    /// The timer that runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// Is told of each write.
-    idle: Option<Idle>,
+    /// The idle time, which is told of each write.
+    idle: Option<IdleTime>,
 }
 
-impl Patient {
-    /// A connection that waits this long for its peer to take something.
+impl PatientStream {
+    /// Makes a connection that waits for its peer to take something for at most `limit`.
     #[must_use]
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
         Self { stream, limit, waiting: None, idle: None }
     }
 
-    /// A peer that takes something is not idle.
-    pub(crate) fn noting(self, idle: Idle) -> Self {
+    /// Notes each write in the idle time: a peer that takes something is not idle.
+    pub(crate) fn with_idle_time(self, idle: IdleTime) -> Self {
         Self { idle: Some(idle), ..self }
     }
 
-    fn written(
+    fn note_write(
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if let Some(idle) = &self.idle {
-            idle.written(polled.is_ready());
+            idle.note_write(polled.is_ready());
         }
-        self.judge(cx, polled)
+        self.check_limit(cx, polled)
     }
 
-    fn judge<T>(
+    fn check_limit<T>(
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<T>>,
@@ -65,7 +64,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for PatientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,14 +74,14 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for PatientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.written(cx, polled)
+        self.note_write(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -91,7 +90,7 @@ impl AsyncWrite for Patient {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.written(cx, polled)
+        self.note_write(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -100,7 +99,7 @@ impl AsyncWrite for Patient {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.judge(cx, polled)
+        self.check_limit(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

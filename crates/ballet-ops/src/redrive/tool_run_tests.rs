@@ -5,8 +5,8 @@ use ballet_amqp::{Delivery, FieldArray};
 use ballet_core::EventType;
 
 use super::*;
-use crate::redrive::declared::needs_the_inbox;
-use crate::redrive::filter::Filter;
+use crate::redrive::declarations::needs_the_inbox;
+use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::sample::{delivered, long_string};
 
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
@@ -20,10 +20,10 @@ fn dead_letter(
     DeadLetter::read("hotel", Delivery { body: body.as_bytes().to_vec(), ..delivery })
 }
 
-fn run() -> Run {
+fn run() -> ToolRun {
     let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
     let note = Note { by: "ada".to_owned(), why: Some("mended".to_owned()), at };
-    Run { id: Uuid::from_u128(7), note, floor: "2025-12-25T00:00:00Z".parse().expect("a time") }
+    ToolRun { id: Uuid::from_u128(7), note, floor: "2025-12-25T00:00:00Z".parse().expect("a time") }
 }
 
 fn header<'a>(message: &'a Publish, name: &str) -> Option<&'a str> {
@@ -91,7 +91,7 @@ fn an_id_that_is_too_old_is_replaced_always_by_the_same_one() {
     let mut first = run().redriven(&dead_letter(old(), &[], "{}"), None);
     let first = first.pop().expect("a message");
     let mut other =
-        Run { id: Uuid::from_u128(8), ..run() }.redriven(&dead_letter(old(), &[], "[]"), None);
+        ToolRun { id: Uuid::from_u128(8), ..run() }.redriven(&dead_letter(old(), &[], "[]"), None);
     let other = other.pop().expect("a message");
     assert_eq!(new_id(&first), new_id(&other));
     assert_ne!(new_id(&first).as_str(), OLD);
@@ -121,7 +121,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     };
     assert_eq!(correlation(Some(&part)).as_deref(), Some(OLD));
     assert_eq!(correlation(None), None);
-    let of_saga = Filter { saga: Some(OLD.to_owned()), ..Filter::default() };
+    let of_saga = DeadLetterFilter { saga: Some(OLD.to_owned()), ..DeadLetterFilter::default() };
     assert!(of_saga.matches(&old), "it begins that saga");
     // A CloudEvent names its saga itself.
     let properties =

@@ -1,4 +1,4 @@
-//! What a service declares about the event of a dead letter.
+//! A service's declarations about the event of a dead letter.
 
 use ballet_core::{EventType, Part, Role};
 
@@ -9,8 +9,8 @@ pub(crate) fn starts_saga(part: Option<&Part>, dead_letter: &DeadLetter) -> bool
     declared(part, dead_letter).is_some_and(|event| event.role() == Role::StartsSaga)
 }
 
-/// Whether only the inbox keeps the service from handling this message twice. That is so for an
-/// event that it follows outside of sagas, and for one that it is not known to consume.
+/// Whether only the inbox keeps the service from handling this message twice: the service follows the event outside of
+/// sagas, or is not known to consume it.
 pub(crate) fn needs_the_inbox(part: Option<&Part>, dead_letter: &DeadLetter) -> bool {
     let Some(part) = part else { return true };
     match declared(Some(part), dead_letter) {

@@ -1,4 +1,4 @@
-//! The sagas that have a business key, by the events that services have recorded in their ledgers.
+//! Finds sagas by a business key, in the events that services have recorded in their ledgers.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
-/// A value of a business key, and the fields that may have it.
+/// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
-pub struct KeyIs {
-    /// The fields, each with its event.
+pub struct KeyQuery {
+    /// The fields that are the key, each with its event.
     pub fields: Vec<(EventType, Key)>,
     /// The value. A UUID is the same in any spelling.
     pub value: String,
 }
 
-impl KeyIs {
+impl KeyQuery {
     /// Whether an event of this type has the value in a field that is the key.
     #[must_use]
     pub fn is_in(&self, event_type: &str, body: &[u8]) -> bool {
@@ -37,12 +37,12 @@ impl KeyIs {
         value == self.value || uuid(value).is_some_and(|value| Some(value) == uuid(&self.value))
     }
 
-    /// What is in the text of every body that has the value, as services write it.
+    /// Returns the text that every body with the value contains, as services write it.
     fn text(&self) -> String {
         if let Ok(uuid) = Uuid::try_parse(&self.value) {
             return uuid.hyphenated().to_string();
         }
-        // Without the quotes: it may be a number.
+        // Without the quotes: the value may be a number.
         let text = Value::from(self.value.as_str()).to_string();
         text[1..text.len() - 1].to_owned()
     }
@@ -60,25 +60,25 @@ pub struct KeyedSagas {
 /// Finds the sagas that have the key. The event with which a saga begins is in no ledger.
 ///
 /// `databases` names each service with its database.
-pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
-    in_all(databases, Search::Key(key)).await
+pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyQuery) -> KeyedSagas {
+    in_all(databases, SagaSearch::Key(key)).await
 }
 
 /// Finds the sagas whose ids end with these digits.
 ///
 /// `databases` names each service with its database.
 pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
-    in_all(databases, Search::Ending(&digits.to_lowercase())).await
+    in_all(databases, SagaSearch::Ending(&digits.to_lowercase())).await
 }
 
-/// What is looked for.
+/// A way to look for sagas.
 #[derive(Clone, Copy)]
-enum Search<'a> {
-    Key(&'a KeyIs),
+enum SagaSearch<'a> {
+    Key(&'a KeyQuery),
     Ending(&'a str),
 }
 
-impl Search<'_> {
+impl SagaSearch<'_> {
     async fn find(self, db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
         match self {
             Self::Key(key) => of_ledger(db, key).await,
@@ -87,11 +87,11 @@ impl Search<'_> {
     }
 }
 
-async fn in_all(databases: &[(String, PgConnectOptions)], search: Search<'_>) -> KeyedSagas {
-    let mut sources = Sources::open(databases).await;
+async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>) -> KeyedSagas {
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], search.find(db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], search.find(db)).await {
             Ok(found) => sagas.extend(found),
             Err(why) => lost.push((*service, why)),
         }
@@ -102,7 +102,7 @@ async fn in_all(databases: &[(String, PgConnectOptions)], search: Search<'_>) ->
     KeyedSagas { sagas, away }
 }
 
-async fn of_ledger(db: &mut PgConnection, key: &KeyIs) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+async fn of_ledger(db: &mut PgConnection, key: &KeyQuery) -> Result<BTreeSet<Uuid>, sqlx::Error> {
     let types: Vec<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
     let mut sagas = BTreeSet::new();
     with_text(db, &types, &key.text(), |saga, event_type, body| {
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_the_whole_value_of_a_declared_field_counts() {
         let id = "0193f7a0-0001-7000-8000-00000000000a";
-        let key = |value: &str| KeyIs {
+        let key = |value: &str| KeyQuery {
             fields: vec![(PLACED, Key::of("order", "order_id")), (PLACED, Key::of("order", "no"))],
             value: value.to_owned(),
         };

@@ -11,22 +11,22 @@ use crate::error::{Result, machine};
 use crate::processes::children::watchdog;
 use crate::random;
 use crate::servers::ports::Ports;
-use crate::servers::process::Process;
+use crate::servers::process::ServerProcess;
 use crate::servers::user;
 use crate::wait::wait_until;
 
-/// What the servers of one set share. The watchdog ends them and removes the directory.
+/// The resources that the servers of one set share. The watchdog ends the servers and removes the directory.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct ServerSet {
     dir: PathBuf,
     ports: Ports,
     password: String,
-    watchdog: Process,
+    watchdog: ServerProcess,
     /// When it closes, even because we died, the watchdog cleans up.
     lifeline: Mutex<Option<ChildStdin>>,
 }
 
-impl Run {
+impl ServerSet {
     pub(crate) fn start() -> Result<Self> {
         let dir = make_dir()?;
         let mut child = watchdog(include_str!("watchdog.sh"))
@@ -34,7 +34,7 @@ impl Run {
             .spawn()
             .map_err(machine("start sh, which watches over the servers"))?;
         let lifeline = Mutex::new(child.stdin.take());
-        let watchdog = Process::watch(child);
+        let watchdog = ServerProcess::watch(child);
         let (ports, password) = (Ports::reserve()?, random::hex::<12>()?);
         Ok(Self { dir, ports, password, watchdog, lifeline })
     }
@@ -47,7 +47,7 @@ impl Run {
         &self.ports
     }
 
-    /// The administrator's password on both servers.
+    /// Returns the administrator's password on both servers.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
@@ -56,7 +56,7 @@ impl Run {
         self.dir.join(format!("{name}.group"))
     }
 
-    /// A script that takes containers down; the watchdog runs it.
+    /// Returns the path of the script that takes containers down; the watchdog runs it.
     pub(crate) fn compose_file(&self) -> PathBuf {
         self.dir.join("containers.compose")
     }
@@ -81,14 +81,14 @@ impl Run {
     }
 }
 
-/// The directory for the runs of the workspace that cargo runs this program for.
+/// Returns the directory for the runs of the workspace for which cargo runs this program.
 pub(crate) fn base_dir() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target(named, workspace(), built_in());
     std::path::absolute(&target).unwrap_or(target).join("servers")
 }
 
-/// The target directory; a program that is installed far from its checkout has a temporary one.
+/// Returns the target directory; a program that is installed far from its checkout has a temporary one.
 fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf) -> PathBuf {
     let checkout = workspace.or_else(|| built_in.exists().then_some(built_in));
     named.or_else(|| checkout.map(|root| root.join("target"))).unwrap_or_else(|| {
@@ -97,7 +97,7 @@ fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf)
     })
 }
 
-/// The workspace of the package that cargo runs or tests.
+/// Finds the workspace of the package that cargo runs or tests.
 fn workspace() -> Option<PathBuf> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let has_lock = |directory: &&Path| directory.join("Cargo.lock").exists();

@@ -1,20 +1,20 @@
-//! The body of an answer that holds something until it has been sent.
+//! The body of an answer that holds a value until it has been sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
 
-/// A body with something that is dropped with it.
+/// A body with a value that is dropped with it.
 #[derive(Debug)]
-pub struct Holding<B, H> {
+pub struct HoldingBody<B, H> {
     /// The body.
     pub body: B,
-    /// What it holds.
+    /// The value.
     pub held: H,
 }
 
-impl<B: Body + Unpin, H: Unpin> Body for Holding<B, H> {
+impl<B: Body + Unpin, H: Unpin> Body for HoldingBody<B, H> {
     type Data = B::Data;
     type Error = B::Error;
 

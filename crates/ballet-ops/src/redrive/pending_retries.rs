@@ -1,4 +1,4 @@
-//! Messages in the retry queues: tries them again now.
+//! Tries the messages in the retry queues again now.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::Run;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";
 
-/// What a service tries again later, and is to be tried again now.
+/// The messages and calls that a service would try again later, and is to try again now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct PendingRetries {
     /// The service.
     pub service: String,
-    /// Only what belongs to one of these sagas; all if there are none.
+    /// Only messages and calls of these sagas; all if this is empty.
     pub sagas: Vec<Uuid>,
-    /// Only these messages; all if there are none.
+    /// Only these messages; all if this is empty.
     pub messages: Vec<Uuid>,
 }
 
-impl Waiting {
+impl PendingRetries {
     /// Counts the messages in the retry queues.
     ///
     /// # Errors
@@ -53,20 +53,20 @@ impl Waiting {
     }
 
     /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
-    /// counts of their attempts, so one that fails again waits for as long as it would have. A message
+    /// counts of their attempts, so a message that fails again waits as long as it would have. A message
     /// that is sent twice after an interruption is handled once. The journal has a note of each.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was moved before stays moved.
+    /// If the broker does not answer, or denies access. Messages that were moved before stay moved.
     pub async fn hurry(
         &self,
         broker: &Arc<dyn Broker>,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let (run, summary) = (Run::new(options, Timestamp::MIN), Summary::default());
-        let mut hurry = Hurry { waiting: self, run, moved: HashSet::new(), summary };
-        // In this order: what fails meanwhile goes on to the next queue.
+        let (run, summary) = (ToolRun::new(options, Timestamp::MIN), Summary::default());
+        let mut hurry = HurryAction { waiting: self, run, moved: HashSet::new(), summary };
+        // In this order: a message that fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
             let queue = DeadQueue::of_retries(broker, queue);
             if passes::run(&queue, &mut hurry, options.pace(), options).await? {
@@ -76,9 +76,8 @@ impl Waiting {
         Ok(hurry.summary)
     }
 
-    /// Makes the calls to the outside due that wait for their next attempt, some at a time, and returns
-    /// how many. They are asked for again under the same keys. A call that is being made is left alone. The
-    /// database has a note of each.
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the
+    /// same keys. A call that is being made is left alone. The database has a note of each.
     ///
     /// # Errors
     ///
@@ -108,15 +107,15 @@ impl Waiting {
     }
 }
 
-struct Hurry<'a> {
-    waiting: &'a Waiting,
-    run: Run,
-    /// One that fails again, and waits again, is not moved in circles.
+struct HurryAction<'a> {
+    waiting: &'a PendingRetries,
+    run: ToolRun,
+    /// The messages that were moved: one that fails and waits again is not moved in circles.
     moved: HashSet<MessageId>,
     summary: Summary,
 }
 
-impl Action for Hurry<'_> {
+impl PassAction for HurryAction<'_> {
     fn replacements(&mut self, message: &DeadLetter) -> Option<Vec<Publish>> {
         if !self.waiting.matches(message) || !self.moved.insert(message.id) {
             return None;

@@ -1,12 +1,13 @@
-//! Why a compensation cannot be marked as solved by hand, or what became of a call cannot be said.
+//! The reasons why a compensation cannot be marked as solved by hand, or the outcome of a call cannot be recorded.
 
 use ballet_store::database::connection::is_lock_timeout;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Why a compensation cannot be marked as solved by hand, or what became of a call cannot be said. Nothing was changed.
+/// The reason why a compensation cannot be marked as solved by hand, or the outcome of a call cannot be recorded.
+/// Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotSolved {
+pub enum SolveError {
     /// The service has no such step, or none of the kind that is wanted.
     #[error("{service} has no step `{step}` that {wanted}; it has: {known}")]
     NoStep {
@@ -14,12 +15,12 @@ pub enum NotSolved {
         service: String,
         /// The step.
         step: String,
-        /// What is wanted of it, as a predicate.
+        /// The required kind, as a predicate.
         wanted: &'static str,
-        /// The steps that are of that kind.
+        /// The steps of that kind.
         known: String,
     },
-    /// The service has nothing of the saga.
+    /// The service has no rows of the saga.
     #[error("{service} has done nothing in saga {saga}: is the id right?")]
     UnknownSaga {
         /// The service.
@@ -40,7 +41,7 @@ pub enum NotSolved {
     NotDone {
         /// The step.
         step: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// The step waits for no answer.
@@ -48,7 +49,7 @@ pub enum NotSolved {
     NotCalling {
         /// The step.
         step: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// It is compensated.
@@ -56,7 +57,7 @@ pub enum NotSolved {
     Compensated {
         /// The step.
         step: String,
-        /// Since when.
+        /// The time of the compensation.
         at: Timestamp,
         /// By whom, and why.
         how: String,
@@ -79,7 +80,7 @@ pub enum NotSolved {
     LaterFirst {
         /// The other step.
         later: String,
-        /// What is known of it.
+        /// The known facts about it, as a clause.
         why: String,
     },
     /// The call has not failed.
@@ -107,7 +108,7 @@ pub enum NotSolved {
     Running {
         /// The service.
         service: String,
-        /// What it does.
+        /// Its work, as a participle.
         work: String,
     },
     /// The answer is no JSON.
@@ -121,7 +122,7 @@ pub enum NotSolved {
     Database(#[from] sqlx::Error),
 }
 
-/// A lock that is not free in time is held by somebody who works on the saga.
-pub(crate) fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
-    if is_lock_timeout(&error) { running } else { NotSolved::Database(error) }
+/// Replaces a lock timeout: another process holds the lock because it works on the saga.
+pub(crate) fn in_use(error: sqlx::Error, running: SolveError) -> SolveError {
+    if is_lock_timeout(&error) { running } else { SolveError::Database(error) }
 }

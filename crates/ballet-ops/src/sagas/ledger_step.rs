@@ -1,5 +1,5 @@
-//! How a step stands in the ledger of its service: whether its compensation is wanted, and is the next one.
-//! There is no I/O here.
+//! The standing of a step in the ledger of its service: whether its compensation is due, and is the next one. There is
+//! no I/O here.
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
@@ -9,37 +9,37 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::refused::NotSolved;
+use crate::sagas::solve_error::SolveError;
 
-/// How a compensation is made.
+/// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Undo {
+pub(crate) enum UndoKind {
     /// In a transaction of the service.
     Here,
     /// By a call to the outside, which is open.
     Calls,
 }
 
-/// The step of this name, if it is of the kind that is wanted. `wanted` says that kind as a predicate.
+/// Returns the step of this name, if it is of the required kind. `wanted` is that kind as a predicate.
 pub(crate) fn declared<'a>(
     part: &'a Part,
     step: &str,
     wanted: &'static str,
     is_wanted: impl Fn(&StepPart) -> bool,
-) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
+) -> Result<(&'a SagaPart, &'a StepPart), SolveError> {
     let all = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
     let all: Vec<_> = all.filter(|(_, one)| is_wanted(one)).collect();
     all.iter().find(|(_, one)| one.name == step).copied().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|(_, one)| one.name).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let (service, step) = (part.service.to_owned(), step.to_owned());
-        NotSolved::NoStep { service, step, wanted, known }
+        SolveError::NoStep { service, step, wanted, known }
     })
 }
 
 /// One step, with one key, in the ledger of a service.
 #[derive(Debug)]
-pub(crate) struct Standing<'a> {
+pub(crate) struct LedgerStep<'a> {
     part: &'a Part,
     saga: &'a SagaPart,
     step: &'a StepPart,
@@ -47,7 +47,7 @@ pub(crate) struct Standing<'a> {
     rows: &'a [Recorded],
 }
 
-impl<'a> Standing<'a> {
+impl<'a> LedgerStep<'a> {
     pub(crate) fn new(
         part: &'a Part,
         saga: &'a SagaPart,
@@ -55,10 +55,10 @@ impl<'a> Standing<'a> {
         saga_id: Uuid,
         rows: &'a [Recorded],
         key: Option<&str>,
-    ) -> Result<Self, NotSolved> {
+    ) -> Result<Self, SolveError> {
         if rows.is_empty() {
             let service = part.service.to_owned();
-            return Err(NotSolved::UnknownSaga { service, saga: saga_id });
+            return Err(SolveError::UnknownSaga { service, saga: saga_id });
         }
         let of_step = rows.iter().map(|one| &one.row).filter(|row| row.step == step.name);
         let mut keys: Vec<&str> = of_step.map(|row| row.key.as_str()).collect();
@@ -68,12 +68,12 @@ impl<'a> Standing<'a> {
             keys.retain(|known| *known == key);
         }
         let not_done =
-            |why: &str| NotSolved::NotDone { step: step.name.to_owned(), why: why.to_owned() };
+            |why: &str| SolveError::NotDone { step: step.name.to_owned(), why: why.to_owned() };
         match keys[..] {
             [key] => Ok(Self { part, saga, step, key, rows }),
             [] if key.is_some() => Err(not_done("it has not run for this key")),
             [] => Err(not_done("it has not run")),
-            _ => Err(NotSolved::SeveralKeys { step: step.name.to_owned(), keys: keys.join(", ") }),
+            _ => Err(SolveError::SeveralKeys { step: step.name.to_owned(), keys: keys.join(", ") }),
         }
     }
 
@@ -81,7 +81,7 @@ impl<'a> Standing<'a> {
         self.key
     }
 
-    /// The saga's name.
+    /// Returns the saga's name.
     pub(crate) const fn saga(&self) -> &'a str {
         self.saga.saga
     }
@@ -90,7 +90,7 @@ impl<'a> Standing<'a> {
         name(self.step.name, self.key)
     }
 
-    /// The row of this step with that entry.
+    /// Returns the row of this step with an entry.
     fn find(&self, entry: Entry) -> Option<&'a Recorded> {
         let is = |one: &&Recorded| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
@@ -104,20 +104,20 @@ impl<'a> Standing<'a> {
         self.find(Entry::Compensated).map(|one| one.row.recorded_at)
     }
 
-    /// The row of the abort of the whole saga.
+    /// Returns the row of the abort of the whole saga.
     fn abort(&self) -> Option<&'a Recorded> {
         self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
-    /// The message that asked for the compensation.
+    /// Returns the message that asked for the compensation.
     pub(crate) fn cause(&self) -> Option<Uuid> {
         let of_key = self.find(Entry::Aborted);
         of_key.or_else(|| self.abort()).and_then(|one| one.cause)
     }
 
-    /// The compensation that is wanted and not done, with the outcome that it compensates.
-    pub(crate) fn undo(&self) -> Result<(Undo, &'a Recorded), NotSolved> {
-        let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
+    /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
+    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a Recorded), SolveError> {
+        let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
             Some(Entry::Calling) => {
@@ -135,23 +135,23 @@ impl<'a> Standing<'a> {
         };
         let alone = self.find(Entry::Aborted).is_some();
         if self.abort().is_none() && !alone {
-            return Err(NotSolved::NotAborted {
+            return Err(SolveError::NotAborted {
                 service: self.part.service.to_owned(),
                 step: self.name(),
                 owner: self.saga.owner.to_owned(),
             });
         }
         if state == Some(Entry::Compensating) {
-            return Ok((Undo::Calls, done));
+            return Ok((UndoKind::Calls, done));
         }
         if !alone {
             self.check_order()?;
         }
-        Ok((Undo::Here, done))
+        Ok((UndoKind::Here, done))
     }
 
     /// Checks that the step waits for the answer to its call. Returns whether its outcome is to be compensated.
-    pub(crate) fn calling(&self) -> Result<bool, NotSolved> {
+    pub(crate) fn calling(&self) -> Result<bool, SolveError> {
         let why = match state(self.rows, self.at()) {
             Some(Entry::Calling) => {
                 return Ok(self.abort().is_some() || self.find(Entry::Aborted).is_some());
@@ -160,15 +160,15 @@ impl<'a> Standing<'a> {
             Some(_) => "it is done",
             None => "it has not run",
         };
-        Err(NotSolved::NotCalling { step: self.name(), why: why.to_owned() })
+        Err(SolveError::NotCalling { step: self.name(), why: why.to_owned() })
     }
 
     fn declared(&self, name: &str) -> Declared {
         Declared::of(self.part, self.saga.saga, name)
     }
 
-    /// The service compensates in one order.
-    fn check_order(&self) -> Result<(), NotSolved> {
+    /// Checks that no later step has to be compensated first, as the service would.
+    fn check_order(&self) -> Result<(), SolveError> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
             Left::Call(row) if row.row.entry == Entry::Calling => {
                 (row, "waits for the answer to its call")
@@ -182,10 +182,10 @@ impl<'a> Standing<'a> {
             },
         };
         let StepKey { step, key } = row.line().at;
-        Err(NotSolved::LaterFirst { later: name(step, key), why: why.to_owned() })
+        Err(SolveError::LaterFirst { later: name(step, key), why: why.to_owned() })
     }
 
-    /// The earlier steps that are left to compensate.
+    /// Returns the earlier steps that are left to compensate.
     pub(crate) fn earlier(&self) -> Vec<String> {
         if self.abort().is_none() {
             return Vec::new();
@@ -241,11 +241,11 @@ mod tests {
             let rows = [("reserve", "", Entry::Done, 0), (later, "", Entry::Done, 1)];
             let rows = rows.into_iter().chain([("", "order", Entry::Aborted, 2)]).map(row);
             let (rows, saga): (Vec<_>, _) = (rows.collect(), &part.sagas[0]);
-            let standing = Standing::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
+            let standing = LedgerStep::new(&part, saga, &saga.steps[0], Uuid::nil(), &rows, None);
             standing.expect("it stands").undo().map(drop)
         };
         assert!(undo("deliver").is_ok(), "that is of another saga");
         let unknown = undo("paint").expect_err("the service itself stops there");
-        assert!(matches!(&unknown, NotSolved::LaterFirst { later, .. } if later == "paint"));
+        assert!(matches!(&unknown, SolveError::LaterFirst { later, .. } if later == "paint"));
     }
 }

@@ -1,5 +1,5 @@
-//! Compares the ledgers with a record of all that was published, which only a trial has. An event that was lost is
-//! found here also if nobody acts on it.
+//! Compares the ledgers with a record of all published events, which only a trial has. This finds a lost event even
+//! if no service acts on it.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,38 +8,38 @@ use ballet_store::deadlines;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{self, Rows, undecided};
+use crate::audit::ledger::{self, RowsByService, undecided};
 use crate::audit::window::next_window;
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::words::counted;
 
-/// What the ledgers of all services say, and a record of all that was published does not.
+/// The differences between the ledgers of all services and a record of all published events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// Events that a service recorded, and that were never published: a sentence each.
+pub struct LedgerComparison {
+    /// The events that a service recorded and that were never published: a sentence each.
     pub never_published: Vec<String>,
     /// The sagas that are not decided and have no deadline to come, each with its owner.
     pub never_ending: Vec<(Uuid, String)>,
 }
 
-/// Compares the ledgers with what was published when all is quiescent: the number of events of a saga and a type,
-/// without copies. What a ledger has forgotten is not compared.
+/// Compares the ledgers of a quiescent system with the published events. `published` returns the number of events of
+/// a saga and a type, without copies. Rows that a ledger has forgotten are not compared.
 ///
 /// # Errors
 ///
-/// Why a database cannot be read.
+/// If a database cannot be read, with the reason.
 pub async fn compare(
     system: &System,
     databases: &[(String, String)],
     published: impl Fn(Uuid, &str) -> usize,
-) -> Result<Compared, String> {
+) -> Result<LedgerComparison, String> {
     let mut known = Vec::with_capacity(databases.len());
     for (service, url) in databases {
         let options = url.parse::<PgConnectOptions>();
         let options = options.map_err(|error| format!("the database of {service}: {error}"))?;
         known.push((service.clone(), options));
     }
-    let mut sources = Sources::open(&known).await;
+    let mut sources = ServiceDatabases::open(&known).await;
     let compared = compare_all(system, &mut sources, published).await;
     let away = sources.why_away();
     sources.close().await;
@@ -48,18 +48,18 @@ pub async fn compare(
 
 async fn compare_all(
     system: &System,
-    sources: &mut Sources<'_>,
+    sources: &mut ServiceDatabases<'_>,
     published: impl Fn(Uuid, &str) -> usize,
-) -> Compared {
+) -> LedgerComparison {
     let (mut with_deadline, mut lost) = (HashSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], deadlines::all(db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], deadlines::all(db)).await {
             Ok(all) => with_deadline.extend(all.into_iter().map(|(saga, _)| saga)),
             Err(why) => lost.push((*service, why)),
         }
     }
     sources.lose_all(lost);
-    let (mut compared, mut after) = (Compared::default(), None);
+    let (mut compared, mut after) = (LedgerComparison::default(), None);
     loop {
         let (sagas, upper) = next_window(sources, after).await;
         for (saga, rows) in &sagas {
@@ -76,11 +76,11 @@ async fn compare_all(
     }
 }
 
-/// The events of one saga that were recorded more often than they were published.
+/// Returns the events of one saga that were recorded more often than they were published.
 pub(crate) fn never_published(
     system: &System,
     saga: Uuid,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     published: impl Fn(&str) -> usize,
 ) -> Vec<String> {
     let mut missing = Vec::new();
@@ -104,8 +104,12 @@ pub(crate) fn never_published(
     missing
 }
 
-/// The owners of a saga that is not decided.
-pub(crate) fn never_ending(system: &System, saga: Uuid, rows: &Rows<'_>) -> Vec<(Uuid, String)> {
+/// Returns the owners of a saga that is not decided.
+pub(crate) fn never_ending(
+    system: &System,
+    saga: Uuid,
+    rows: &RowsByService<'_>,
+) -> Vec<(Uuid, String)> {
     let parts = system.parts.iter();
     let undecided = parts.flat_map(|part| {
         let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
@@ -115,5 +119,5 @@ pub(crate) fn never_ending(system: &System, saga: Uuid, rows: &Rows<'_>) -> Vec<
 }
 
 #[cfg(test)]
-#[path = "published_tests.rs"]
+#[path = "published_events_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! The notes of what a person does to single messages, in the database of their service. The journal has a
-//! note of each as well, which the broker confirms before the message goes.
+//! Writes notes of a person's acts on single messages to the database of their service. The journal has a note of each
+//! as well, which the broker confirms before the message is removed.
 
 use ballet_store::operators::interventions::{Act, Touched, insert};
 use sqlx::{Connection, PgConnection};
@@ -10,18 +10,18 @@ use uuid::Uuid;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::note::Note;
 
-/// The notes that one statement writes.
+/// The most notes that one statement writes.
 const PORTION: usize = 1_000;
 
-/// Writes notes while the work goes on, so that an end of this process leaves out few.
+/// Writes notes while the work goes on, so that few are missing if this process ends.
 #[derive(Debug)]
-pub struct Notes {
+pub struct NoteWriter {
     touched: UnboundedSender<Touched>,
     written: JoinHandle<Result<(), String>>,
 }
 
-impl Notes {
-    /// Notes acts in the database of the service, or keeps why there is none until the end.
+impl NoteWriter {
+    /// Begins to write notes of an act. If the database could not be opened, [`close`](Self::close) returns the reason.
     #[must_use]
     pub fn open(opened: Result<PgConnection, String>, act: Act, note: Note) -> Self {
         let (touched, notes) = unbounded_channel();
@@ -31,7 +31,7 @@ impl Notes {
 
     /// Notes a message.
     pub fn add(&self, message: &DeadLetter) {
-        // It fails only if nothing can be written, which is told at the end.
+        // It fails only if nothing can be written, which `close` reports.
         self.touched.send(touched(message)).ok();
     }
 
@@ -39,14 +39,15 @@ impl Notes {
     ///
     /// # Errors
     ///
-    /// Why notes are missing. The messages have been dealt with all the same, and the journal says by whom.
+    /// If notes are missing, with the reason. The acts have taken effect all the same, and the journal has a note of
+    /// each.
     pub async fn close(self) -> Result<(), String> {
         drop(self.touched);
         self.written.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
-/// The message, as notes name it.
+/// Returns the message as notes name it.
 pub(crate) fn touched(message: &DeadLetter) -> Touched {
     // A message that begins a saga may not name it: it has the saga's id.
     let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);

@@ -1,5 +1,5 @@
-//! Sagas that are in motion are looked at until two looks are alike. The databases have no common snapshot: while they
-//! are read one after the other, a service may act on what another had published before.
+//! Reads sagas that are in motion until two looks are alike. The databases have no common snapshot: while they are read
+//! one after the other, a service may act on an event that another published before.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,30 @@ use ballet_core::System;
 use ballet_store::ledger::recorded::Sagas;
 use uuid::Uuid;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 use crate::audit::window::rows;
-use crate::databases::Sources;
+use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
-use crate::sagas::state::{State, states};
+use crate::sagas::service_state::{ServiceState, states};
 
 /// The most looks at a saga.
 pub(crate) const MOST: usize = 4;
 
-/// Judges each of these sagas by rows and states that are of one moment. `judge` says with its result whether the saga
-/// is open.
+/// Judges each of these sagas by rows and states of one moment. `judge` returns whether the saga is open, and a result.
 ///
-/// A ledger only grows. So when the rows of all services are the same in two looks, they were so between the looks, when
-/// the states were read. A saga with nothing left to do cannot have been torn. One that moves on in each look is
-/// judged by the last.
+/// A ledger only grows. So when the rows of all services are the same in two looks, they were the same between them,
+/// when the states were read. A saga with nothing left to do cannot have been read at two moments. A saga that moves on
+/// in each look is judged by the last.
 pub(crate) async fn judge<'a, T>(
-    sources: &mut Sources<'a>,
+    sources: &mut ServiceDatabases<'a>,
     system: &System,
-    first: &BTreeMap<&'a str, State>,
-    first_rows: BTreeMap<Uuid, Rows<'a>>,
-    judge: impl Fn(&Explainer<'_>, Uuid, &Rows<'a>) -> (bool, T),
+    first: &BTreeMap<&'a str, ServiceState>,
+    first_rows: BTreeMap<Uuid, RowsByService<'a>>,
+    judge: impl Fn(&Explainer<'_>, Uuid, &RowsByService<'a>) -> (bool, T),
 ) -> BTreeMap<Uuid, T> {
     let mut judged = BTreeMap::new();
-    let mut latest: Option<BTreeMap<&'a str, State>> = None;
-    // Each with whether it is as in the look before.
+    let mut latest: Option<BTreeMap<&'a str, ServiceState>> = None;
+    // Each saga with whether its rows are the same as in the look before.
     let mut seen: Vec<_> =
         first_rows.into_iter().map(|(saga, of_saga)| (saga, of_saga, false)).collect();
     for look in 1..=MOST {

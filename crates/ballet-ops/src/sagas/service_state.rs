@@ -1,4 +1,4 @@
-//! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
+//! The state of one service, over all its sagas: its failures, its open work, and whether it is alive.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::audit::read::{Pending, pending};
-use crate::databases::{Source, Sources, answered};
+use crate::audit::read::{PendingWork, pending};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::hindrance::{self, Hindrance};
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
 
-/// What one service shows of all its sagas.
+/// The state of one service, over all its sagas.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct ServiceState {
     /// When it was read.
     pub(crate) at: Timestamp,
-    pub(crate) pending: Pending,
+    pub(crate) pending: PendingWork,
     pub(crate) failures: Vec<Stuck>,
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
     pub(crate) alive: Alive,
-    /// What keeps its sagas from going on.
+    /// The causes that keep its sagas from going on.
     pub(crate) hindrances: Vec<Hindrance>,
 }
 
-impl State {
+impl ServiceState {
     async fn read(service: &str, db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let at = now(db).await?;
         let alive = alive(db).await?;
@@ -43,16 +43,18 @@ impl State {
     }
 }
 
-/// What hinders in the services that were read.
-pub(crate) fn hindrances(states: &BTreeMap<&str, State>) -> Vec<Hindrance> {
+/// Returns the hindrances in the services that were read.
+pub(crate) fn hindrances(states: &BTreeMap<&str, ServiceState>) -> Vec<Hindrance> {
     states.values().flat_map(|state| &state.hindrances).cloned().collect()
 }
 
-/// What each service shows of all its sagas.
-pub(crate) async fn states<'a>(sources: &mut Sources<'a>) -> BTreeMap<&'a str, State> {
+/// Reads the state of each service.
+pub(crate) async fn states<'a>(
+    sources: &mut ServiceDatabases<'a>,
+) -> BTreeMap<&'a str, ServiceState> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], State::read(service, db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], ServiceState::read(service, db)).await {
             Ok(state) => {
                 states.insert(*service, state);
             }

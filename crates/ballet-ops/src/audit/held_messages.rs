@@ -16,7 +16,7 @@ use crate::words::counted;
 const HELD_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The number of messages that each queue holds for dead-lettering, in a list of queues as the
+/// Returns the number of messages that each queue holds for dead-lettering, in a list of queues as the
 /// management API writes it.
 #[must_use]
 pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
@@ -32,7 +32,7 @@ pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
 ///
 /// # Errors
 ///
-/// Those of `later`.
+/// The errors of `later`.
 pub async fn stay_held<E, F>(
     queues: &[Value],
     later: impl Fn() -> F,
@@ -49,7 +49,7 @@ where
     Ok(held)
 }
 
-/// Keeps the messages that are held in a later list, too.
+/// Keeps only the messages that a later list shows as well.
 fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
     held.retain(|queue, count| {
         *count = later.get(queue).map_or(0, |later| *later.min(count));
@@ -57,7 +57,7 @@ fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
     });
 }
 
-/// What is wrong with the messages that a queue holds, and what to do.
+/// Describes the problem with the messages that a queue holds, and the remedy.
 #[must_use]
 pub fn held_words(queue: &str, count: u64) -> String {
     let messages = counted(count, "message");

@@ -1,13 +1,14 @@
-//! Holds back the aborts of a restored service until it has heard what it missed.
+//! The aborts that a restored service holds back until it has received the events that it missed.
 //!
-//! An abort that waited in its queue would come first. The steps before it would then not be taken again,
-//! and what they did at another company would stay as it is, unknown to the service.
+//! An abort that waits in its queue would come first. The steps before it would then not run again, and their effects
+//! at another company would stay, unknown to the service.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{Part, StepKind};
 
-/// The events that the service puts off meanwhile: aborts, and in the owner of a saga what makes it abort.
+/// Returns the events that the service puts off meanwhile: aborts and, in the owner of a saga, the events on which it
+/// aborts.
 #[must_use]
 pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     let aborts = part.sagas.iter().flat_map(|saga| {
@@ -21,9 +22,9 @@ pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     aborts.filter(|name| heard.contains(name)).collect()
 }
 
-/// The events that the service puts off while it knows nothing of their saga, since it owns the saga and so hears of its
-/// beginning first. What begins a saga is none of them, nor is an event of a saga that another service owns: a step that
-/// waits there waits for reasons of its own.
+/// Returns the events that the service puts off while it knows nothing of their saga. It owns these sagas, so it
+/// receives their beginning first. Events that begin a saga are not among them, nor are events of a saga that another
+/// service owns: a step that waits there has its own reasons.
 #[must_use]
 pub fn after_the_beginning(part: &Part) -> BTreeSet<&'static str> {
     let owned = part.sagas.iter().filter(|saga| saga.owner == part.service);

@@ -1,4 +1,4 @@
-//! Judges a saga by the entries of the journal: how it stands, and what it waits for. The rule is that of the ledgers.
+//! Judges a saga by the entries of the journal: its state, and what it waits for. The rules are those of the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,17 +9,17 @@ use ballet_store::process::Alive;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, has_acted, is_aborted, undecided};
-use crate::audit::read::Pending;
+use crate::audit::ledger::{RowsByService, has_acted, is_aborted, undecided};
+use crate::audit::read::PendingWork;
 use crate::sagas::explain::Explainer;
 use crate::sagas::journal::rows::rows;
-use crate::sagas::saga_state::{SagaState, Wait};
-use crate::sagas::state::State;
+use crate::sagas::saga_state::{SagaState, SagaWait};
+use crate::sagas::service_state::ServiceState;
 
 /// An entry of the journal that is about a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// When it was made.
+pub struct JournalEntry {
+    /// The time of the entry.
     pub at: Timestamp,
     /// The service that published the event, or could not handle it.
     pub service: String,
@@ -27,13 +27,13 @@ pub struct Entry {
     pub event_type: String,
     /// The message's id.
     pub message_id: String,
-    /// What happened to it.
-    pub what: What,
+    /// The fate of the message.
+    pub what: MessageFate,
 }
 
-/// What happened to an event.
+/// The fate of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum MessageFate {
     /// It was published.
     Published,
     /// It became a dead letter.
@@ -55,29 +55,31 @@ pub enum What {
 
 /// A saga as the journal tells it.
 #[derive(Debug)]
-pub struct SeenSaga<'a> {
+pub struct JournalSaga<'a> {
     pub(super) graph: &'a Graph,
-    pub(super) rows: Rows<'a>,
+    pub(super) rows: RowsByService<'a>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
-    /// How it has ended, if it has.
+    /// The state in which it has ended, if it has.
     pub ended: Option<SagaState>,
-    /// What it waits for, the oldest first.
-    pub waits: Vec<Wait>,
-    /// When its owner aborts it, as long as it is undecided.
+    /// The causes of its waiting, the oldest first.
+    pub waits: Vec<SagaWait>,
+    /// The time at which its owner aborts it, as long as it is undecided.
     pub deadline: Option<Timestamp>,
 }
 
-impl<'a> SeenSaga<'a> {
+impl<'a> JournalSaga<'a> {
     /// Judges a saga by all of its entries, in the order of the journal.
     #[must_use]
-    pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [Entry]) -> Self {
+    pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [JournalEntry]) -> Self {
         let system = graph.system();
-        // What the broker has not confirmed is published again, under the same id. Services handle it once.
+        // An event that the broker has not confirmed is published again, under the same id. Services handle it once.
         let mut known = HashSet::new();
         let published: Vec<(&str, Timestamp)> = entries
             .iter()
-            .filter(|entry| entry.what == What::Published && known.insert(&*entry.message_id))
+            .filter(|entry| {
+                entry.what == MessageFate::Published && known.insert(&*entry.message_id)
+            })
             .map(|entry| (entry.event_type.as_str(), entry.at))
             .collect();
         let published = published.iter().copied();
@@ -107,20 +109,21 @@ impl<'a> SeenSaga<'a> {
     }
 }
 
-/// Whether nobody acted on what would have begun the saga, and whoever waits for it goes without it by a person's decision.
-fn is_thrown_away(graph: &Graph, entries: &[Entry], waits: &[Wait]) -> bool {
+/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services
+/// that wait for it.
+fn is_thrown_away(graph: &Graph, entries: &[JournalEntry], waits: &[SagaWait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
         let event = known.iter().copied().find(|event| event.name() == name);
         event.is_some_and(|event| !graph.begun_by(event).is_empty())
     };
-    let mut published = entries.iter().filter(|entry| entry.what == What::Published);
-    let goes_without = |wait: &Wait| {
+    let mut published = entries.iter().filter(|entry| entry.what == MessageFate::Published);
+    let goes_without = |wait: &SagaWait| {
         let of_wait = entries.iter().filter(|entry| {
             entry.service == wait.service && wait.event_type.as_ref() == Some(&entry.event_type)
         });
         let last = last_of_each(of_wait);
-        !last.is_empty() && last.values().all(|entry| entry.what == What::Discarded)
+        !last.is_empty() && last.values().all(|entry| entry.what == MessageFate::Discarded)
     };
     !waits.is_empty()
         && published.all(|entry| begins(&entry.event_type))
@@ -131,7 +134,7 @@ const fn part_name(part: &Part) -> &'static str {
     part.service
 }
 
-/// The sagas that one of these events begins, aborts, or is the outcome of a step of.
+/// Returns the sagas that one of these events begins or aborts, or in which it is the outcome of a step.
 fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     let has_come = |event: &EventType| published.contains(event.name());
     let of_node = |node: &Node<'_>| {
@@ -147,10 +150,10 @@ fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     graph.sagas().into_iter().filter(is_of).collect()
 }
 
-/// The owner that has not decided, and when its time is over.
+/// Returns the owner that has not decided, and when its deadline passes.
 fn deadline<'a>(
     system: &'a System,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     began: Timestamp,
 ) -> Option<(&'a str, Timestamp)> {
     let open = system
@@ -165,18 +168,18 @@ fn deadline<'a>(
     of_part.min_by_key(|(_, at)| *at)
 }
 
-/// What the services would show of this saga, as far as the journal tells: dead letters and deadlines.
+/// Derives the states of the services for this saga, as far as the journal tells: dead letters and deadlines.
 fn states<'a>(
     system: &'a System,
     saga: Uuid,
-    entries: &[Entry],
-    rows: &Rows<'_>,
+    entries: &[JournalEntry],
+    rows: &RowsByService<'_>,
     deadline: Option<(&str, Timestamp)>,
-) -> BTreeMap<&'a str, State> {
+) -> BTreeMap<&'a str, ServiceState> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
-    // Whoever has acted on an event has handled it in the end, however it came back. The entry of its publication may
-    // be gone.
-    let is_open = |entry: &&Entry| {
+    // A service that has acted on an event has handled its dead letter in the end. The journal may have lost the entry
+    // of its publication.
+    let is_open = |entry: &&JournalEntry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
         let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);
         let parts = || system.parts.iter().filter(|part| part.service == entry.service);
@@ -189,10 +192,10 @@ fn states<'a>(
     let state = |service: &'static str| {
         let of_service = entries.iter().filter(|entry| entry.service == service);
         let deadline = deadline.filter(|(owner, _)| *owner == service);
-        State {
+        ServiceState {
             at: last,
-            pending: Pending::default(),
-            failures: dead(saga, of_service.filter(is_open)),
+            pending: PendingWork::default(),
+            failures: open_dead_letters(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Alive::Yes,
             hindrances: Vec::new(),
@@ -201,16 +204,23 @@ fn states<'a>(
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
 }
 
-/// What became last of each message that could not be handled.
-fn last_of_each<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<&'e str, &'e Entry> {
-    let of_failures = entries.filter(|entry| entry.what != What::Published);
+/// Returns the last entry of each message that could not be handled.
+fn last_of_each<'e>(
+    entries: impl Iterator<Item = &'e JournalEntry>,
+) -> BTreeMap<&'e str, &'e JournalEntry> {
+    let of_failures = entries.filter(|entry| entry.what != MessageFate::Published);
     of_failures.map(|entry| (&*entry.message_id, entry)).collect()
 }
 
-/// The dead letters that are not settled.
-fn dead<'e>(saga: Uuid, entries: impl Iterator<Item = &'e Entry>) -> Vec<Stuck> {
-    let stuck = |entry: &Entry| {
-        let What::Died { handler, reason, detail, attempts } = &entry.what else { return None };
+/// Returns the dead letters that are not settled.
+fn open_dead_letters<'e>(
+    saga: Uuid,
+    entries: impl Iterator<Item = &'e JournalEntry>,
+) -> Vec<Stuck> {
+    let stuck = |entry: &JournalEntry| {
+        let MessageFate::Died { handler, reason, detail, attempts } = &entry.what else {
+            return None;
+        };
         let id = Uuid::try_parse(&entry.message_id);
         let id = id.map_or_else(|_| MessageId::derived_from_text(&entry.message_id), MessageId);
         let what = StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };

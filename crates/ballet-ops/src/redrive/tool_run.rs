@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::declared::starts_saga;
+use crate::redrive::declarations::starts_saga;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 
@@ -24,28 +24,28 @@ const DEFAULT_EXCHANGE: &str = "";
 /// The most characters of a reason that are kept. The headers have to fit into one frame.
 const LONGEST_WHY: usize = 500;
 
-/// One run of a tool: its id, who runs it, and which ids are too old for the inbox.
+/// One run of a tool: its id, its note, and the bound below which ids are too old for the inbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct ToolRun {
     pub(crate) id: Uuid,
     pub(crate) note: Note,
     /// The inbox does not know ids from before this time.
     pub(crate) floor: Timestamp,
 }
 
-impl Run {
+impl ToolRun {
     pub(crate) fn new(options: &RedriveOptions<'_>, floor: Timestamp) -> Self {
         Self { id: options.run_id, note: options.note.clone(), floor }
     }
 
-    /// The message for the service's own queue, and its record for the journal.
+    /// Makes the message for the service's own queue, and its record for the journal.
     pub(crate) fn redriven(&self, dead_letter: &DeadLetter, part: Option<&Part>) -> Vec<Publish> {
         let mut headers = original_headers(dead_letter);
         let redrives = u32::try_from(dead_letter.redrives).unwrap_or(u32::MAX).saturating_add(1);
         headers.insert(REDRIVES.into(), AMQPValue::LongUInt(redrives));
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
         self.sign(&mut headers, REDRIVEN);
-        // If it dies again, it still shows where it was published first.
+        // If it dies again, it still tells its first exchange and routing key.
         if let Some((exchange, key)) =
             dead_letter.exchange.as_ref().zip(dead_letter.routing_key.as_ref())
         {
@@ -78,12 +78,12 @@ impl Run {
             properties,
             body: dead_letter.body.clone().into(),
         };
-        // The journal has the body already, as it came and as it died.
+        // The journal has the body already, from the message's arrival and from its death.
         let record = record("redriven", dead_letter, message.properties.clone(), Bytes::new());
         vec![record, message]
     }
 
-    /// The dead letter with another body, and the old one for the journal.
+    /// Makes the dead letter with another body, and the old one for the journal.
     pub(crate) fn edited(&self, dead_letter: &DeadLetter, body: &Bytes) -> Vec<Publish> {
         let mut headers = with_reason(dead_letter);
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
@@ -103,7 +103,7 @@ impl Run {
         vec![old, new]
     }
 
-    /// The discarded dead letter for the journal.
+    /// Makes the record of a discarded dead letter for the journal.
     pub(crate) fn discarded(&self, dead_letter: &DeadLetter) -> Vec<Publish> {
         let mut headers = with_reason(dead_letter);
         self.sign(&mut headers, DISCARDED);
@@ -111,7 +111,7 @@ impl Run {
         vec![record("discarded", dead_letter, properties, dead_letter.body.clone().into())]
     }
 
-    /// The record for the journal of a message that is tried again now.
+    /// Makes the record for the journal of a message that is tried again now.
     pub(crate) fn retried(&self, message: &DeadLetter) -> Publish {
         let mut headers = original_headers(message);
         self.sign(&mut headers, RETRIED);
@@ -119,7 +119,7 @@ impl Run {
         record("retried", message, properties, Bytes::new())
     }
 
-    /// The note that this run searches the journal for what the service missed.
+    /// Makes the note that this run searches the journal for events that the service missed.
     pub(crate) fn searched(&self, service: &str) -> Publish {
         let mut headers = FieldTable::default();
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
@@ -145,7 +145,7 @@ impl Run {
     }
 }
 
-/// A record for the journal. No service gets it.
+/// Makes a record for the journal. No service gets it.
 fn record(
     what: &str,
     dead_letter: &DeadLetter,
@@ -161,8 +161,8 @@ fn record(
     }
 }
 
-/// The original properties without those that would act on the copy, and always with an id. The
-/// service would otherwise derive the id from the body, and an edit would change it.
+/// Returns the original properties without those that would act on the copy, and always with an id. Otherwise the
+/// service would derive the id from the body, and an edit would change it.
 fn named(
     dead_letter: &DeadLetter,
     kept: fn(&BasicProperties) -> BasicProperties,
@@ -174,8 +174,8 @@ fn named(
     }
 }
 
-/// The original headers. The counts begin anew, as for a new message. What could not be read stays
-/// behind: the service judges the message by the rest.
+/// Returns the original headers. The counts begin anew, as for a new message. Headers that could not be read are left
+/// out: the service judges the message by the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
     for (name, value) in
@@ -188,8 +188,8 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     kept
 }
 
-/// All headers but the one that brings a dead letter back to its producer, who has it already. What only
-/// the broker has said about the death becomes headers of ours.
+/// Returns all headers but the one that returns a dead letter to its producer, who has it already. The broker's record
+/// of the death becomes headers of ours.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
     let mut headers = headers::kept(Some(&original), Deaths::Brokers);
@@ -217,5 +217,5 @@ fn short(name: &str) -> Option<ShortString> {
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
+#[path = "tool_run_tests.rs"]
 mod tests;

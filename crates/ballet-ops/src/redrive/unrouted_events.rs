@@ -1,4 +1,4 @@
-//! The queue of events that no binding took: sends them to the services that consume them.
+//! Sends the events that no binding took to the services that consume them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,34 +10,34 @@ use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{RETRIES, ROUTE};
 use jiff::Timestamp;
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::filter::Filter;
+use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::run::Run;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
-pub struct Unrouted {
+pub struct UnroutedEvents {
     queue: DeadQueue,
-    consumers: Vec<Consumer>,
+    consumers: Vec<EventConsumer>,
 }
 
 /// A service, and the events that it consumes.
-struct Consumer {
+struct EventConsumer {
     part: Part,
     events: KnownEvents,
 }
 
-impl Unrouted {
-    /// The queue on `broker`, for the services that declare these parts. This does not connect yet.
+impl UnroutedEvents {
+    /// Makes a handle on the queue, for the services that declare these parts. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
         let consumer = |part: Part| {
             let events = part.consumes().into_iter().collect();
-            Consumer { part, events }
+            EventConsumer { part, events }
         };
         let consumers = parts.into_iter().map(consumer).collect();
         Self { queue: DeadQueue::of_unrouted(broker), consumers }
@@ -61,15 +61,16 @@ impl Unrouted {
         self.queue.browse(each).await
     }
 
-    /// The services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry whose queue
-    /// was gone goes to its own service alone.
+    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry
+    /// whose queue was gone goes to its own service alone.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers_of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Why it is not sent to the services that consume it: its type is not the routing key, which is all that the broker
-    /// checks against the rights of its publisher, and a service that is sent it again compares the two no more.
+    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key.
+    /// The broker checks only the routing key against the rights of its publisher, and a service does not compare the
+    /// two in a message that is sent again.
     #[must_use]
     pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
         let (key, event_type) = (key_of(event), type_of(event));
@@ -80,29 +81,30 @@ impl Unrouted {
         })
     }
 
-    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &Consumer> {
+    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
         let (key, event_type) = (key_of(event), type_of(event));
         let may_be_sent = came_back(event) || event_type == key;
-        let may_have = move |one: &Consumer| may_be_sent || is_retry_of(one.part.service, event);
+        let may_have =
+            move |one: &EventConsumer| may_be_sent || is_retry_of(one.part.service, event);
         let consumers = self.consumers.iter();
         consumers.filter(move |one| may_have(one) && one.events.get(event_type).is_some())
     }
 
     /// Sends the events that match the filter to all services that consume them. An event that
-    /// nobody consumes stays. It may be interrupted: a service that gets an event twice drops it.
+    /// nobody consumes stays. This may be interrupted: a service that gets an event twice drops it.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was sent before stays sent.
+    /// If the broker does not answer, or denies access. Events that were sent before stay sent.
     pub async fn redrive(
         &self,
-        filter: &Filter,
+        filter: &DeadLetterFilter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut route = Route {
+        let mut route = RouteAction {
             unrouted: self,
             filter,
-            run: Run::new(options, Timestamp::MIN),
+            run: ToolRun::new(options, Timestamp::MIN),
             summary: Summary::default(),
         };
         let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
@@ -110,9 +112,9 @@ impl Unrouted {
     }
 }
 
-impl fmt::Debug for Unrouted {
+impl fmt::Debug for UnroutedEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unrouted").finish_non_exhaustive()
+        f.debug_struct("UnroutedEvents").finish_non_exhaustive()
     }
 }
 
@@ -124,18 +126,18 @@ fn type_of(event: &DeadLetter) -> &str {
     event.event_type.as_deref().unwrap_or_default()
 }
 
-/// Whether somebody put it straight into a retry queue: it comes back under the queue's name.
+/// Whether somebody put it straight into a retry queue: then its routing key is the queue's name.
 fn came_back(event: &DeadLetter) -> bool {
     RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
-/// Whether it comes from a retry queue, where this service put it: the broker lets nobody else write there under its name.
+/// Whether this service put it into a retry queue: the broker lets nobody else write there under its name.
 fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
     event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
 }
 
-/// The event for this service. Of a retry only headers that do not go with it say where it was published first, and
-/// so to whom it is returned if it dies again.
+/// Makes the event for this service. For a retry it takes the first exchange and routing key from headers that are not
+/// sent on: they say to which producer it is returned if it dies again.
 fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
     let mut sent = event.for_service(service);
     let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));
@@ -147,19 +149,19 @@ fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
 }
 
 /// Sends each event to the services that consume it.
-struct Route<'a> {
-    unrouted: &'a Unrouted,
-    filter: &'a Filter,
-    run: Run,
+struct RouteAction<'a> {
+    unrouted: &'a UnroutedEvents,
+    filter: &'a DeadLetterFilter,
+    run: ToolRun,
     summary: Summary,
 }
 
-impl Action for Route<'_> {
+impl PassAction for RouteAction<'_> {
     fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
         if !self.filter.matches(event) {
             return None;
         }
-        let send = |consumer: &Consumer| {
+        let send = |consumer: &EventConsumer| {
             let part = &consumer.part;
             self.run.redriven(&of_service(part.service, event), Some(part))
         };
@@ -201,14 +203,14 @@ mod tests {
         DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
     }
 
-    /// The broker has compared the routing key alone with the rights of the publisher.
+    /// The broker has checked only the routing key against the rights of the publisher.
     #[test]
     fn an_event_whose_type_is_not_its_routing_key_is_sent_to_nobody() {
         let subscriptions =
             [RUNG, PAID].map(|name| SubscriptionPart { name: "all", on: EventType::plain(name) });
         let part =
             Part { service: "desk", subscriptions: subscriptions.to_vec(), ..Part::default() };
-        let unrouted = Unrouted::new(Arc::new(MemoryBroker::new()), vec![part]);
+        let unrouted = UnroutedEvents::new(Arc::new(MemoryBroker::new()), vec![part]);
         let death = [(DEAD_EXCHANGE, EVENTS), (DEAD_ROUTING_KEY, PAID)];
         for (event, is_sent, is_forged) in [
             (event(EVENTS, RUNG, Some(RUNG), &[]), true, false),
@@ -225,7 +227,7 @@ mod tests {
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
             assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
-            let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
+            let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
                 let sent = run.redriven(&of_service("desk", &event), None);
                 let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
@@ -234,12 +236,12 @@ mod tests {
         }
     }
 
-    /// If it dies again, that says to which producer it is returned.
+    /// If it dies again, its first routing key says to which producer it is returned.
     #[test]
     fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
         let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];
         let paid = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, PAID)];
-        let run = Run::new(&RedriveOptions::plain(), Timestamp::MIN);
+        let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
         for (event, exchange, key) in [
             (event(ROUTE, "desk", Some(RUNG), &first), EVENTS, RUNG),
             (event(ROUTE, "desk", Some(RUNG), &[]), ROUTE, "desk"),

@@ -1,6 +1,6 @@
-//! The database that others are copies of. It has the framework's tables with their partitions.
+//! The template database with the framework's tables and their partitions.
 //!
-//! A service makes them at its first start with some 200 statements. A copy takes a tenth of that time.
+//! A service makes the tables at its first start with some 200 statements. A copy takes a tenth of that time.
 
 use ballet::core::envelope::Limits;
 use ballet_store::partitions;
@@ -15,12 +15,12 @@ use crate::servers::postgres_access::{run, sql};
 use crate::servers::scram::verifier;
 use crate::{random, url};
 
-/// The advisory lock of the one who makes it: others wait.
+/// Takes the advisory lock for making the template: other processes wait.
 const MAKING: &str = "select pg_advisory_lock(hashtext('ballet prepared database'))";
 const MADE: &str = "select pg_advisory_unlock(hashtext('ballet prepared database'))";
 
-/// Makes the database unless the server has it, and returns its name. Its tables belong to a role of the same
-/// name, as they do in its copies. It stays on the server, for the next tests.
+/// Makes the template unless the server has it, and returns its name. Its tables belong to a role of the same
+/// name, also in its copies. It stays on the server, for the next tests.
 pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<String> {
     let name = name();
     if exists(session, admin, &name).await? {
@@ -35,13 +35,13 @@ pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<
     made.map(|()| name)
 }
 
-/// Lets the copy's owner do with the tables of the template what their owner may. To give them to it would take
-/// a session in the copy, and half as much of the processor's time as a service's whole start.
+/// Returns the statement that grants the rights of the tables' owner to the copy's owner. To change the tables' owner
+/// would take a session in the copy, and half of the processor time of a service's whole start.
 pub(crate) fn hand_over(copy: &str, template: &str) -> String {
     format!("grant {template} to {copy}")
 }
 
-/// Another one for each text of the framework's migrations.
+/// Returns the template's name, which changes with the framework's migrations.
 fn name() -> String {
     let mut hash = Sha256::new();
     for migration in migrate::FRAMEWORK {
@@ -57,7 +57,7 @@ async fn exists(session: &mut PgConnection, admin: &Url, name: &str) -> Result<b
     found.map_err(|error| sql("looking for the prepared database", admin, &error))
 }
 
-/// It has its name only when it is whole: a process may die in between.
+/// Makes the template. It gets its name only when it is whole: a process may die in between.
 async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()> {
     let (draft, password) = (format!("{name}_draft"), random::hex::<12>()?);
     let before = [
@@ -73,7 +73,7 @@ async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()>
         run(session, admin, "making the prepared database", statement).await?;
     }
     let at = url::for_user(admin, name, &password, &draft);
-    // What migrates cannot move between threads, and its callers may.
+    // The future of a migration cannot move between threads, and the caller's may.
     let filled = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(machine("make a prepared database"))?.block_on(fill(&at))

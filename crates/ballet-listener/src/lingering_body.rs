@@ -1,5 +1,5 @@
 //! A request's body that is read on for a while if the answer came before its end. Otherwise the connection would
-//! close under a client that still sends, and it would see a broken pipe in place of the answer.
+//! close while the client still sends, and it would see a broken pipe in place of the answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,29 +12,29 @@ use hyper::{Request, header};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// The most bytes that are read on, and thrown away.
+/// The most bytes that are read on and thrown away.
 pub const MOST: usize = 16 << 20;
-/// The longest time for them.
+/// The longest time of reading on.
 pub const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped, a task reads on.
 #[derive(Debug)]
-pub struct Lingering<B>
+pub struct LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    /// `None` once it has ended.
+    /// The body, or `None` once it has ended.
     inner: Option<B>,
     /// Whether the client sends it.
     is_sent: bool,
 }
 
-impl<B> Lingering<B>
+impl<B> LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    /// The request with such a body. A client that waits for `100 Continue` sends nothing of it until somebody begins
-    /// to read, so what nobody has begun is left.
+    /// Returns the request with such a body. A client that waits for `100 Continue` sends nothing until somebody
+    /// begins to read, so a body that nobody has begun to read is left.
     #[must_use]
     pub fn body_of(request: Request<B>) -> Request<Self> {
         let is_sent = !request.headers().contains_key(header::EXPECT);
@@ -42,7 +42,7 @@ where
     }
 }
 
-impl<B> Body for Lingering<B>
+impl<B> Body for LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -71,7 +71,7 @@ where
     }
 }
 
-impl<B> Drop for Lingering<B>
+impl<B> Drop for LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
@@ -110,11 +110,11 @@ mod tests {
 
     static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 
-    /// A body without end, and how much of it was read.
+    /// A body without end, and the number of bytes that were read of it.
     #[derive(Debug, Clone, Default)]
-    struct Endless(Arc<AtomicUsize>);
+    struct EndlessBody(Arc<AtomicUsize>);
 
-    impl Body for Endless {
+    impl Body for EndlessBody {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -127,20 +127,20 @@ mod tests {
         }
     }
 
-    /// How much of a body is read before it is left.
+    /// Returns the number of bytes of a body that are read before it is left.
     async fn read(waits: bool, begins: bool) -> usize {
-        let endless = Endless::default();
+        let endless = EndlessBody::default();
         let mut request = Request::new(endless.clone());
         if waits {
             let value = HeaderValue::from_static("100-continue");
             request.headers_mut().insert(header::EXPECT, value);
         }
-        let mut body = Lingering::body_of(request).into_body();
+        let mut body = LingeringBody::body_of(request).into_body();
         if begins {
             assert!(body.frame().await.is_some());
         }
         drop(body);
-        // It reads on beside this.
+        // The task that reads on runs now.
         tokio::task::yield_now().await;
         endless.0.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What the broker writes about a message that it dead-letters itself.
+//! The broker's record about a message that it dead-letters itself.
 
 use ballet_amqp::headers::{DEATHS, text};
 use ballet_amqp::{AMQPValue, BasicProperties};
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 /// The latest entry of the broker's `x-death` header.
 #[derive(Debug, Default)]
-pub(crate) struct Death {
+pub(crate) struct BrokerDeath {
     pub(crate) reason: Option<String>,
     pub(crate) at: Option<Timestamp>,
     pub(crate) exchange: Option<String>,
     pub(crate) routing_key: Option<String>,
 }
 
-impl Death {
+impl BrokerDeath {
     pub(crate) fn read(properties: &BasicProperties) -> Self {
         let headers = properties.headers().as_ref();
         let deaths = headers.and_then(|headers| headers.inner().get(DEATHS));

@@ -13,18 +13,18 @@ use crate::redrive::json;
 
 /// Writes dead letters to a file. They are removed from the queue only when the disk has them.
 #[derive(Debug)]
-pub struct Lines(BufWriter<File>);
+pub struct ArchiveFile(BufWriter<File>);
 
-impl Lines {
-    /// Opens a file that only its owner can read, because a body may be confidential. Lines are added to what is there.
+impl ArchiveFile {
+    /// Opens a file that only its owner can read, because a body may be confidential. Lines are added at the end.
     ///
     /// # Errors
     ///
-    /// It cannot be written, or another process writes to it.
+    /// If it cannot be written, or another process writes to it.
     pub fn open(file: &Path) -> io::Result<Self> {
         let mut opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
         if opened.metadata()?.is_file() {
-            // A line of one would stand in a line of the other.
+            // Lines of two processes would mix.
             lock_file(&opened)?;
             if !is_whole(file)? {
                 opened.write_all(b"\n")?;
@@ -37,7 +37,7 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn add(&mut self, line: &Value) -> io::Result<()> {
         writeln!(self.0, "{line}")
     }
@@ -51,7 +51,7 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn sync(&mut self) -> io::Result<()> {
         self.0.flush()?;
         match self.0.get_ref().sync_data() {
@@ -62,7 +62,8 @@ impl Lines {
     }
 }
 
-/// Whether a file ends with a whole line. One whose writer was killed may not, and the next line would stand in that one.
+/// Whether a file ends with a whole line. If its writer was killed it may not, and the next line would be appended to
+/// the broken one.
 fn is_whole(file: &Path) -> io::Result<bool> {
     let file = File::open(file)?;
     let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
@@ -83,24 +84,24 @@ mod tests {
     fn a_line_stands_alone_whoever_writes_to_the_file_or_wrote_before() {
         let name = format!("ballet-lines-{}.jsonl", std::process::id());
         let file = std::env::temp_dir().join(name);
-        // Somebody was killed in a line.
+        // The writer was killed amid a line.
         fs::write(&file, "{\"id\":1}\n{\"id\":2,\"bo").expect("written");
-        let mut lines = Lines::open(&file).expect("a file");
-        let error = Lines::open(&file).expect_err("it is written to").to_string();
+        let mut lines = ArchiveFile::open(&file).expect("a file");
+        let error = ArchiveFile::open(&file).expect_err("it is written to").to_string();
         assert!(error.contains("another process is writing to it"), "{error}");
         lines.add(&json!({ "id": 2 })).expect("added");
         lines.sync().expect("on the disk");
         drop(lines);
-        let mut lines = Lines::open(&file).expect("it is free");
+        let mut lines = ArchiveFile::open(&file).expect("it is free");
         lines.add(&json!({ "id": 3 })).expect("added");
         lines.sync().expect("on the disk");
         let text = fs::read_to_string(&file).expect("text");
         let expected = ["{\"id\":1}", "{\"id\":2,\"bo", "{\"id\":2}", "{\"id\":3}"];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         fs::remove_file(&file).expect("removed");
-        // What is no file takes what several write.
+        // Several processes may write to something that is not a file.
         let nothing = Path::new("/dev/null");
-        let (one, other) = (Lines::open(nothing), Lines::open(nothing));
+        let (one, other) = (ArchiveFile::open(nothing), ArchiveFile::open(nothing));
         assert!(one.is_ok() && other.is_ok());
     }
 }
