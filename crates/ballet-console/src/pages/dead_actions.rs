@@ -12,7 +12,12 @@ use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
 /// Shows the dry run of the command, with the form below.
-pub(crate) fn act(meant: &LetterSelection, plan: &DeadLetterPlan, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn act(
+    meant: &LetterSelection,
+    plan: &DeadLetterPlan,
+    person: &Person,
+    now: Timestamp,
+) -> Markup {
     let (whole, forged) = (plan.dead_letters(), plan.forged());
     let to_send = whole - forged;
     html! {

@@ -55,7 +55,12 @@ fn completed(site: &Site, name: &str, typed: &TypedEvent) -> Result<OutgoingMess
     outgoing(given, None, defaults, &validator, &site.clock)
 }
 
-async fn published(visit: &Visit, name: &str, typed: &TypedEvent, message: OutgoingMessage) -> Answer {
+async fn published(
+    visit: &Visit,
+    name: &str,
+    typed: &TypedEvent,
+    message: OutgoingMessage,
+) -> Answer {
     let Some(publisher) = visit.site.means.publisher.as_ref().map(Arc::clone) else {
         return Err(visit.refused("This console has no user of the broker who may publish."));
     };

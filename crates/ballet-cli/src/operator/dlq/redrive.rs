@@ -133,7 +133,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let mut sent = match sent {
             Ok(sent) => sent,
             // The report counts what was sent to other services.
-            Err(error) if totals.sent > 0 => SendBackResult { error: Some(error), ..SendBackResult::default() },
+            Err(error) if totals.sent > 0 => {
+                SendBackResult { error: Some(error), ..SendBackResult::default() }
+            }
             Err(error) => return Err(error.into()),
         };
         drop((progress, ends));

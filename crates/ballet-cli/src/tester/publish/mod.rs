@@ -87,7 +87,10 @@ fn complete(
 }
 
 /// Prints the problems of each message in the file.
-fn refuse(read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)], options: &GlobalOptions) {
+fn refuse(
+    read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)],
+    options: &GlobalOptions,
+) {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for (text, message) in read {
         let place = &text.place;
@@ -111,7 +114,11 @@ fn refuse(read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)], opt
     }
 }
 
-fn show(messages: &[(&MessageText<'_>, OutgoingMessage)], sent: &[PublishOutcome], options: &GlobalOptions) {
+fn show(
+    messages: &[(&MessageText<'_>, OutgoingMessage)],
+    sent: &[PublishOutcome],
+    options: &GlobalOptions,
+) {
     let both = messages.iter().zip(sent);
     if options.output != Output::Table {
         ui::print_json(

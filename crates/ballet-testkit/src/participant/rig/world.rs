@@ -22,7 +22,7 @@ use crate::participant::rig::processes::ProgramProcesses;
 use crate::participant::rig::provider::TestProvider;
 use crate::participant::rig::record::{MessageRecord, PublishedMessage};
 use crate::participant::rig::verdict::{SagaEnd, check_events};
-use ballet_stage::{QueueDepth, Proxy, Servers, TestEnv};
+use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
 
 /// The reason why a scenario failed, in a sentence.
 pub(crate) type ScenarioFailure = String;
