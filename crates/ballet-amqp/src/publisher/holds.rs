@@ -5,9 +5,9 @@
 //! may cost the channel. When the broker takes it, the others follow in order. If none waits, since nobody
 //! waits for it, the next that comes is tried.
 //!
-//! Where one key is refused, only a limited number of messages waits in memory, and later ones are left behind in
-//! the outbox: the others go on meanwhile. Where the exchange is refused, nothing goes on, and
-//! batches are spilled when memory is full.
+//! While the broker refuses one key, only a limited number of its messages waits in memory, and later ones are left
+//! behind in the outbox: the others go on meanwhile. While it refuses the exchange, nothing goes on, and batches are
+//! spilled when memory is full.
 
 use std::collections::VecDeque;
 

@@ -292,7 +292,7 @@ struct Oldest {
     seen: Option<Seen>,
 }
 
-/// What was in flight when the oldest message was first seen as such.
+/// The messages in flight when the oldest one was first seen as such.
 struct Seen {
     oldest: u64,
     newest: u64,

@@ -304,7 +304,7 @@ impl Queue {
         salvaged
     }
 
-    /// What has to wait, since messages of its kind up to this number are not confirmed in time.
+    /// Returns what to hold back, since messages of its kind up to this number are not confirmed in time.
     fn overdue(&self, number: u64) -> Vec<Held> {
         let mut overdue: Vec<Held> = Vec::new();
         for entry in self.flight.up_to(number) {

@@ -51,7 +51,7 @@ pub struct NotListed(pub String);
 /// consumer without an error, for example when its queue is deleted.
 pub type Deliveries = BoxStream<'static, Result<Delivery, BrokerError>>;
 
-/// Where a consumer of a stream begins.
+/// The place at which a consumer of a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStart {
     /// At the messages of that time, in seconds since 1970. The broker may begin a little earlier. Of a stream without

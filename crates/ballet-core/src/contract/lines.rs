@@ -53,7 +53,7 @@ pub(crate) struct DeadlineLines {
 pub(crate) struct StepLines {
     /// The step's name: verb and noun, `reserve_stock`.
     pub(crate) name: String,
-    /// What may happen to it.
+    /// Its kind, which says whether it may refuse and be undone.
     pub(crate) kind: StepKind,
     /// The events that trigger it; several make a join. None for a step that a request from outside
     /// starts.
@@ -157,7 +157,7 @@ pub(crate) struct EventLines {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyLines {
-    /// What it names: `order`. Fields of other events that name the same thing have the same key.
+    /// The thing that it names: `order`. Fields of other events that name the same thing have the same key.
     pub(crate) name: String,
     /// The field, with text, a UUID or a number: `order_id`, `total.account`, or in each item of a list
     /// `lines[].sku`.

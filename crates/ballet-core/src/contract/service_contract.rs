@@ -19,7 +19,7 @@ use crate::events::telemetry::{TelemetrySchema, TelemetryType};
 use crate::json;
 use crate::parts::part::{Part, SubscriptionPart, System};
 
-/// What a service declares, and its events with their JSON schemas.
+/// The declarations of a service, and its events with their JSON schemas.
 ///
 /// `ballet contract write` writes it from a Rust service's program. For a service in another language
 /// it is written by hand.
@@ -137,7 +137,7 @@ impl ServiceContract {
     ///
     /// # Errors
     ///
-    /// What is wrong in it, and where.
+    /// An error says what is wrong in the file, and where.
     pub fn read(text: &[u8]) -> Result<Self, String> {
         if text.trim_ascii().is_empty() {
             return Err("it is empty".to_owned());

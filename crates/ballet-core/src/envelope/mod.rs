@@ -205,7 +205,7 @@ fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), 
     }
 }
 
-/// Who may publish it, for a producer that has a wrong name.
+/// Names the services that may publish an event, for a producer with a wrong name.
 fn publishers(event_type: EventType) -> String {
     let service = [event_type.service()];
     let all: Vec<&str> = service.iter().chain(event_type.foreign_producers()).copied().collect();

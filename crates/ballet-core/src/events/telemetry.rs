@@ -43,8 +43,8 @@ pub trait Telemetry: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     /// The name on the wire, in how many streams it is spread, and how much of it is kept.
     const TYPE: TelemetryType;
 
-    /// What is measured. Measurements with the same key go to the same partition, and are read in the order in
-    /// which the broker took them.
+    /// Returns the key of the thing that is measured. Measurements with the same key go to the same partition, and are
+    /// read in the order in which the broker took them.
     fn key(&self) -> impl AsRef<[u8]>;
 }
 

@@ -95,7 +95,7 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What begins, decides or aborts a saga leaves with its row in the ledger, and not from any handler.
+/// Checks that no handler publishes an event that begins, decides or aborts a saga: it leaves with its ledger row.
 fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
     let of_step = |step: &StepPart| {
         let does = match step.kind {

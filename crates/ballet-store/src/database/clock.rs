@@ -15,9 +15,9 @@ pub struct Reading {
     pub is_checked: bool,
 }
 
-/// A condition in SQL: the time that a row waits for has come. Or it is later than any pause or lease lasts: then this
-/// clock was ahead when it was written, and who waited for it would wait as long as the clock has leapt back since.
-/// What is a century away was set aside for good.
+/// Returns a condition in SQL: the time that a row waits for has come, or is later than any pause or lease lasts. In
+/// that case the clock was ahead when it was written, and to wait for it would take as long as the clock has leapt
+/// back since. A time a century away means that the row was set aside for good.
 pub fn has_come(time: &str, now: &str) -> String {
     format!(
         "({time} <= {now} or {time} between {now} + interval '2 hours' and {now} + interval '50 years')"

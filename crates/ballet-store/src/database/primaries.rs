@@ -36,7 +36,7 @@ pub(super) struct Primaries {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) at: Option<usize>,
-    /// Those that take writes and do not count, for the first time, and why.
+    /// The servers that take writes and, for the first time, do not count, and why.
     pub(super) passed_over: Vec<(usize, String)>,
 }
 

@@ -85,9 +85,9 @@ pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Recorded>,
 /// Sagas whose rows are read.
 #[derive(Debug, Clone, Copy)]
 pub enum Sagas<'a> {
-    /// Those after the first and up to the second.
+    /// The sagas after the first id and up to the second.
     Between(Option<Uuid>, Option<Uuid>),
-    /// These.
+    /// The sagas with these ids.
     These(&'a [Uuid]),
 }
 

@@ -100,7 +100,7 @@ pub fn standing<R: Recorded>(
     })
 }
 
-/// What is left to compensate in an aborted saga.
+/// The remaining compensations of an aborted saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left<'a, R> {
     /// A call is out, and its outcome takes up the rest.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::database::stored_text::storable;
 
-/// What a person does to a message or a call.
+/// An act of a person on a message or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// Sends it to its service again.
@@ -36,12 +36,12 @@ impl Act {
     }
 }
 
-/// Who does it, and why.
+/// An act, with its author and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct By<'a> {
-    /// What is done.
+    /// The act.
     pub act: Act,
-    /// Who does it.
+    /// The name of the person.
     pub name: &'a str,
     /// The reason, if one is given.
     pub why: Option<&'a str>,
@@ -58,7 +58,7 @@ pub struct Touched {
     pub event_type: Option<String>,
 }
 
-/// What a person has done to a message or a call.
+/// The record of an act of a person on a message or a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intervention {
     /// When.
@@ -134,7 +134,7 @@ pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result
     .map(drop)
 }
 
-/// What persons have done to the messages and calls of a saga, in the order of time.
+/// Returns the interventions in the messages and calls of a saga, in the order of time.
 pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Intervention>, sqlx::Error> {
     let of_saga = "select at, act, message_id, saga_id, event_type, done_by, why \
                    from ballet.intervention where saga_id = $1 order by at";

@@ -1,12 +1,12 @@
-//! That a person has paused a service. Its processes look here every other second, and take no messages as long as the
-//! row is there, whoever of them was started since.
+//! The pause of a service by a person. Its processes look here every other second. None takes messages while the row
+//! is there, even if it was started later.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-/// Who has paused a service, and why.
+/// The pause of a service: by whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paused {
     /// The person.

@@ -30,7 +30,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0007_receive_batch"),
 ];
 
-/// Where the framework's migrations that were run are noted.
+/// The table of the framework's migrations that have run.
 const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
 
 /// After this long without a statement of it, a process that migrates is taken for frozen.

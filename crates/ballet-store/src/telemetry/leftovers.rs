@@ -1,4 +1,4 @@
-//! What a reader of telemetry has missed, and what it set aside.
+//! The messages that a reader of telemetry has missed or set aside.
 
 use sqlx::PgConnection;
 

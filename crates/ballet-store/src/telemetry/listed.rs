@@ -46,7 +46,7 @@ impl FromRow<'_, PgRow> for Listed {
     }
 }
 
-/// What a reader has missed.
+/// The offsets that a reader has missed.
 #[derive(Debug, Clone)]
 pub struct Missed {
     pub reader: String,
@@ -97,7 +97,7 @@ pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<Missed>, sql
     .await
 }
 
-/// Where a reader is to go on.
+/// The place at which a reader is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RewindTo {
     /// At the beginning, with its rows deleted.

@@ -1,6 +1,6 @@
 //! The place of each reader in each stream, and the lease on it.
 //!
-//! Who holds the lease reads. Each write names the epoch of the lease: a process that was frozen while another
+//! The holder of the lease reads. Each write names the epoch of the lease: a process that was frozen while another
 //! took over writes nothing. Leases go by the database's clock.
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct Held {
     pub last_seen: Option<i64>,
 }
 
-/// Where a batch of a stream ends.
+/// The progress of a reader by one batch of a stream.
 #[derive(Debug, Clone)]
 pub struct Advance<'a> {
     pub reader: &'a str,

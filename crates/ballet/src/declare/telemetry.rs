@@ -57,7 +57,7 @@ use crate::declare::handler::tx::Tx;
 pub trait TelemetryReader: Send + Sync + 'static {
     /// The reader's name: what it keeps. Its place in the streams is stored under this name.
     const NAME: &'static str;
-    /// What it reads.
+    /// The telemetry that it reads.
     type Reads: Telemetry;
 
     /// Writes what follows from a batch of one partition, in the order of the stream. There is one reading when
@@ -130,7 +130,7 @@ pub trait TelemetryReader: Send + Sync + 'static {
 pub trait TelemetryFollower: Send + Sync + 'static {
     /// The follower's name: what it keeps.
     const NAME: &'static str;
-    /// What it follows.
+    /// The telemetry that it follows.
     type Follows: Telemetry;
 
     /// How far back a process reads that starts.

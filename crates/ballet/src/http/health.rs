@@ -109,7 +109,7 @@ impl Health {
         Some(why.chars().take(LONGEST_REASON).collect())
     }
 
-    /// What `/readyz` says now. The metric is as fresh as the last look, and each scrape is one.
+    /// Returns the answer of `/readyz`. Each call updates the metric, and each scrape makes one.
     fn readiness(&self) -> Readiness {
         let readiness = self.parts_now();
         ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });

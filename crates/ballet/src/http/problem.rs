@@ -40,7 +40,7 @@ pub struct Problem {
     advice: Option<Advice>,
 }
 
-/// What the client is told to do, as a header of the answer.
+/// Advice to the client, as a header of the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Advice {
     TryAgain,

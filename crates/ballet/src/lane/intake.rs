@@ -1,4 +1,4 @@
-//! Where deliveries and answers to calls come in: each goes to the lane of its saga.
+//! The intake of deliveries and answers to calls: each goes to the lane of its saga.
 
 use std::sync::Arc;
 

@@ -32,9 +32,9 @@ pub(crate) struct HeldEvents {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum HeldRows {
-    /// Those at these positions: others are published.
+    /// The rows at these positions: the others are published.
     Scattered(Vec<i32>),
-    /// All of them, as many as there are.
+    /// All rows, and their number.
     Gathered(i32),
 }
 

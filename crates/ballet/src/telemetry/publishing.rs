@@ -50,7 +50,7 @@ pub enum TelemetryError {
     Unpublishable(String),
 }
 
-/// What all publishers of a process share.
+/// The state that all publishers of telemetry in a process share.
 pub(crate) struct TelemetryLine {
     pub(crate) service: &'static str,
     pub(crate) declared: Vec<TelemetryType>,

@@ -23,7 +23,7 @@ fn family(name: &str) -> &str {
     ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
-/// What an expression asks for: each metric, with the labels that it wants. The gateway's are its own tests'.
+/// Returns the metrics of an expression, each with its labels. The gateway's metrics have tests of their own.
 fn selectors(expression: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let mut found = BTreeSet::new();

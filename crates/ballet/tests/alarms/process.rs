@@ -24,7 +24,7 @@ const AMQP: &str = "WATCHED_AMQP_URL";
 const DATABASE: &str = "WATCHED_DATABASE_URL";
 const MANAGEMENT: &str = "WATCHED_MANAGEMENT_URL";
 
-/// Where a service finds its servers.
+/// The addresses of a service's servers.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     pub(crate) amqp: String,
@@ -64,7 +64,7 @@ impl Process {
         samples(&text.await.expect("metrics"))
     }
 
-    /// What `/readyz` says.
+    /// Returns the answer of `/readyz`.
     pub(crate) async fn readiness(&self) -> Value {
         let answer = reqwest::get(format!("{}/readyz", self.address)).await.expect("an answer");
         answer.json().await.expect("JSON")

@@ -12,11 +12,11 @@ use crate::scrape::Sample;
 use crate::trip::HOTEL_TABLES;
 use crate::world::{LONG, World, part};
 
-/// What the page tells an operator to scrape of the broker.
+/// The broker's metrics that the page tells an operator to scrape.
 const OF_THE_BROKER: &str = "/metrics/detailed?family=queue_coarse_metrics\
     &family=queue_consumer_count&family=node_metrics&family=node_coarse_metrics";
 
-/// What a minute of the rules lasts here.
+/// The length of a rule's minute in these tests.
 const MINUTE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Watched {

@@ -22,7 +22,7 @@ struct Take<const NAMED: bool> {
     meeting: Option<Arc<Meeting>>,
 }
 
-/// Where the first two batches wait for each other, each with its first row in hand.
+/// The point at which the first two batches wait for each other, each with its first row in hand.
 struct Meeting {
     arrived: AtomicU32,
     barrier: Barrier,

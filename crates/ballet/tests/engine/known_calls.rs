@@ -52,7 +52,7 @@ async fn set_aside(name: &str) -> (World, Counter, SagaId) {
     (world, counter, saga)
 }
 
-/// What Ada, an operator, says of the call.
+/// Records what Ada, an operator, knows of the call.
 async fn say_once(
     world: &World,
     counter: &Counter,

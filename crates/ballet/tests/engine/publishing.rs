@@ -1,4 +1,4 @@
-//! What a handler may publish: what its service declares so, and where it belongs.
+//! A handler may publish only events that its service declares for it, and only where they belong.
 
 use ballet::{
     Abort, Event, EventType, Failure, Handle, Participant, Projection, SagaId, Service, Tx,

@@ -77,7 +77,7 @@ impl World {
         world
     }
 
-    /// What services leave behind that have run: all tables. None of them runs.
+    /// A system whose services have run once and left all their tables. None of them is running.
     pub(crate) async fn prepared(name: &str, parts: Vec<Part>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), name, parts).await
     }

@@ -1,4 +1,4 @@
-//! Where sagas are explored: a service on a real database and the broker in memory, which can be
+//! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
 //! brought to rest, and to a crash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -275,7 +275,7 @@ impl Facts {
         self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
     }
 
-    /// Where in the order of its entries a step has this one.
+    /// Returns the ordinal of this entry of a step.
     pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
         let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
         row.map(|row| row.ordinal)

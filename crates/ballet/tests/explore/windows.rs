@@ -27,7 +27,7 @@ async fn connect(stage: &Stage) -> PgConnection {
     PgConnection::connect(stage.url()).await.expect("a database")
 }
 
-/// Who waits for a lock.
+/// Counts the waiters for locks.
 const WAITING: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                        where d.datname = current_database() and not granted";
 

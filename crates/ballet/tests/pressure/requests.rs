@@ -66,7 +66,7 @@ pub(crate) fn routes(hotel: Handle) -> Router {
         .with_state(hotel)
 }
 
-/// What waits for the lock that `/hold` waits for.
+/// The waiters for the lock that `/hold` waits for.
 pub(crate) const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
     and database = (select oid from pg_database where datname = current_database())";
 

@@ -52,7 +52,7 @@ pub(crate) struct Beats {
     pub(crate) crashes: Option<(usize, Arc<Mutex<Vec<usize>>>)>,
 }
 
-/// Where a reader stops for good, in the midst of a batch: as a process does that is killed.
+/// Stops a reader for good in the middle of a batch, as if its process were killed.
 #[derive(Clone)]
 pub(crate) struct Stops {
     left: Arc<Semaphore>,

@@ -150,8 +150,8 @@ async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fa
     expected
 }
 
-/// Who publishes: an agency that may publish the event that begins a trip and nothing else, the
-/// hotel's own user, and the operators, who may put anything on a queue.
+/// The publishers: an agency that may publish only the event that begins a trip, the hotel's own
+/// user, and the operators, who may put anything on a queue.
 struct Users {
     publishers: [Out; 3],
     ops_url: String,

@@ -74,7 +74,7 @@ pub(crate) fn clerk() -> Part {
     part(Participant::new("clerk").projects(Wishes).projects(Fairs), TABLES)
 }
 
-/// What the shop's example sends, with a field that it does not know.
+/// The event of the shop's example, with a field that the shop does not know.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct CheckedOut {
     coupon: String,

@@ -1,4 +1,4 @@
-//! Who gets what, and who owns the broker's objects.
+//! The receivers of events, and the owners of the broker's objects.
 
 use std::collections::BTreeSet;
 

@@ -44,11 +44,11 @@ pub struct NewCall {
     pub is_repeated: bool,
     /// Whether it was read back from its table. Its saga may have gone on since.
     pub is_stored: bool,
-    /// What a person says of it.
+    /// The outcome that a person has stated.
     pub given: Option<Given>,
 }
 
-/// What a person says of a call, so that it is not made.
+/// The outcome of a call that a person states, so that the call is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Given {
     /// The answer of the other side, as JSON.

@@ -27,7 +27,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
 #[derive(Debug, Clone, Copy)]
 struct Finite;
 
-/// Where a number is not finite, or why a value cannot be serialized.
+/// A number that is not finite, or a value that cannot be serialized.
 #[derive(Debug)]
 struct NotFinite {
     /// The fields that lead to it.

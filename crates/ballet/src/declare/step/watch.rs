@@ -102,7 +102,7 @@ pub async fn look_now<W: Watch>(tx: &mut Tx<'_>, saga_id: SagaId) -> Result<bool
     tx.hurry(saga_id, W::NAME).await
 }
 
-/// What a [`Watch`] finds.
+/// The result of one look of a [`Watch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look<Done> {
     /// It is not over. The next look is after this time, at least a second and at most an hour, or when there is a

@@ -35,9 +35,9 @@ pub(crate) struct LineOf {
 pub(crate) struct Line {
     of: LineOf,
     is_repeated: bool,
-    /// Those of both lines.
+    /// The permits of both lines.
     permits: Arc<Semaphore>,
-    /// Of a line of calls that were asked before: the others always find some.
+    /// The permits of a line of calls that were asked before: the others always find some.
     own_permits: Option<Semaphore>,
     pace: Mutex<LineState>,
 }

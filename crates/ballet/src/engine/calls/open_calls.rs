@@ -59,7 +59,7 @@ pub(crate) struct Answer {
 pub(crate) enum Compensations {
     /// The transaction that took it in last has begun none.
     None,
-    /// That transaction has begun them, so they may be what failed.
+    /// That transaction has begun them, so they may be the cause of its failure.
     Along,
     /// They are left to a transaction of their own.
     Apart,

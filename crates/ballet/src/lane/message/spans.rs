@@ -10,7 +10,7 @@ use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// Where a message is in its trace.
+/// The place of a message in its trace.
 #[derive(Debug)]
 pub(crate) struct Traced {
     /// From the message's arrival until it is settled.

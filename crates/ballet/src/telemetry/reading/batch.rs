@@ -42,7 +42,7 @@ pub(super) fn offset_of(delivery: &Delivery) -> Option<i64> {
     integer_header(&delivery.properties, STREAM_OFFSET)
 }
 
-/// What tells a message from the one that has its place in a stream that was made anew.
+/// Returns a hash that tells a message from the one at its offset in a recreated stream.
 pub(super) fn fingerprint_of(delivery: &Delivery) -> i64 {
     let id = delivery.properties.message_id().as_ref().map(|id| id.as_str().as_bytes());
     let hash = fingerprint([id.unwrap_or_default(), &delivery.body]);

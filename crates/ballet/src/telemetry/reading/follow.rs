@@ -44,13 +44,13 @@ pub(crate) struct Following {
     pub(crate) is_followed: bool,
 }
 
-/// Where it begins in a stream.
+/// The position in a stream from which it is followed.
 struct Place {
     /// The name of its connections.
     connection: String,
-    /// Since when, in seconds.
+    /// The time from which messages count, in seconds since 1970.
     begins_at: i64,
-    /// What was there then.
+    /// The messages published since then.
     since: Since,
 }
 
@@ -106,9 +106,9 @@ impl Following {
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
     }
 
-    /// What is there. A session of its own looks: if a consumer that waits in an empty stream
-    /// is followed by another one of the same session, the broker may deliver what comes just then before it says that
-    /// the second consumes, and nobody gets it.
+    /// Looks for the messages since this time, in a session of its own: if a second consumer of one session begins
+    /// while the first waits in an empty stream, the broker may deliver a message before it confirms the second
+    /// consumer, and the message is lost.
     async fn since(
         &self,
         connection: &str,

@@ -48,7 +48,7 @@ struct Kept {
     release: watch::Sender<bool>,
 }
 
-/// What a keeper knows.
+/// The state of a keeper.
 struct Keeping {
     streams: Vec<String>,
     kept: BTreeMap<String, Kept>,
@@ -161,8 +161,8 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// What another process keeps is its business: whether it stands still, that process says. One that fails
-    /// at once as well keeps nothing.
+    /// Leaves streams to the processes that read them: each reports its own standstill. A process that fails at once as
+    /// well keeps no stream.
     fn leave_to(&self, keeping: &mut Keeping, others: Vec<(String, i64)>) {
         let before = std::mem::take(&mut keeping.others);
         for (stream, epoch) in others {

@@ -1,5 +1,4 @@
-//! Where a reader begins in its stream, and what it finds there: the place of before, a gap, or another stream with
-//! the same name.
+//! A reader's start in its stream: it finds the place where it stopped, a gap, or another stream of the same name.
 
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub(super) struct Opened {
     pub(super) found: Found,
 }
 
-/// What is at the reader's place.
+/// The content of a stream at the reader's place.
 pub(super) enum Found {
     /// Nothing to compare with: it reads what comes.
     Begin,
@@ -106,9 +105,9 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
-/// What was published since a time.
+/// The messages of a stream that were published since a time.
 pub(super) struct Since {
-    /// Where to begin. What is older is for the reader to pass over.
+    /// The place to begin at. The reader passes over older messages.
     pub(super) start: StreamStart,
     /// The offset of about the last message. `None` if there is none.
     pub(super) end: Option<i64>,

@@ -12,7 +12,7 @@ use crate::engine::stopping::stopped;
 /// After this long without success a reader stands still.
 const STANDS_STILL: Duration = Duration::from_secs(30);
 
-/// What a reader of a stream is called.
+/// Returns the name of a reader of one stream.
 pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
 }

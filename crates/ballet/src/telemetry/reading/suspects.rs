@@ -1,5 +1,5 @@
-//! What of a stream was being written when the database was lost: it may be what crashes the server. It outlives the
-//! lease, because the lease is lost with the database.
+//! The messages of a stream that were being written when the database was lost: they may crash the server. They are
+//! remembered beyond the lease, because the lease is lost with the database.
 
 use ballet_store::database::probe::Server;
 use tokio::sync::Mutex;

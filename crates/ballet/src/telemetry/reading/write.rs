@@ -193,7 +193,7 @@ impl Writer {
         Ok(())
     }
 
-    /// What has committed is told.
+    /// Logs and counts a committed part.
     fn told(&self, part: &Part) {
         let name = self.reader.name();
         self.states.works(&self.name());

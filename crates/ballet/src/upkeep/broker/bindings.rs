@@ -27,7 +27,7 @@ const COMPARE_EVERY: Duration = Duration::from_secs(20);
 pub(crate) struct Bindings {
     service: &'static str,
     missing: Vec<Binding>,
-    /// Those of the journal that are missing. The service works without them.
+    /// The journal's bindings that are missing. The service works without them.
     unrecorded: Vec<Binding>,
     /// When all bindings were last seen.
     whole_at: Option<Timestamp>,
@@ -171,7 +171,7 @@ impl Compare {
     }
 }
 
-/// Those that the broker does not have.
+/// Returns the bindings that the broker does not have.
 fn missing(wanted: &[(Binding, Gauge)], found: &[Binding]) -> Vec<Binding> {
     let mut missing = Vec::new();
     for (binding, gauge) in wanted {
