@@ -159,7 +159,7 @@ pub(crate) type AnyReadings = Box<dyn Any + Send + Sync>;
 
 /// The place of a reading.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct ReadingPlace {
     pub(crate) partition: u16,
     pub(crate) offset: u64,
     pub(crate) received: Timestamp,
@@ -173,7 +173,7 @@ pub(crate) struct Codec {
     /// An empty list for `decode`.
     pub(crate) none: fn() -> AnyReadings,
     /// Decodes a body, and adds it to the list.
-    pub(crate) decode: fn(&mut AnyReadings, Place, &[u8]) -> Result<(), String>,
+    pub(crate) decode: fn(&mut AnyReadings, ReadingPlace, &[u8]) -> Result<(), String>,
 }
 
 impl Codec {
@@ -189,10 +189,14 @@ impl Codec {
 
 const OF_ANOTHER: &str = "the list is of another reader";
 
-fn decode<T: Telemetry>(into: &mut AnyReadings, at: Place, body: &[u8]) -> Result<(), String> {
+fn decode<T: Telemetry>(
+    into: &mut AnyReadings,
+    at: ReadingPlace,
+    body: &[u8],
+) -> Result<(), String> {
     let list = into.downcast_mut::<Vec<Reading<T>>>().ok_or(OF_ANOTHER)?;
     let value = ballet_core::json::from_slice(body).map_err(|error| error.to_string())?;
-    let Place { partition, offset, received } = at;
+    let ReadingPlace { partition, offset, received } = at;
     list.push(Reading { value, partition, offset, received });
     Ok(())
 }

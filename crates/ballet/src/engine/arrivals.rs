@@ -32,7 +32,7 @@ use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
-use crate::engine::calls::open_calls::{Answer, Compensations};
+use crate::engine::calls::open_calls::{CallAnswer, Compensations};
 use crate::engine::compensation::{
     check_begun, check_held, compensate_next, compensate_wanted, go_on_apart, record_compensated,
     unknown_step,
@@ -232,7 +232,7 @@ pub(crate) async fn abort_as_owner(
 /// Takes in the answer to a call that this transaction has just closed, and compensates what waited for it.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
-    answer: &mut Answer,
+    answer: &mut CallAnswer,
 ) -> Result<Effect, Failure> {
     let are_apart = answer.compensations == Compensations::Apart;
     if !are_apart {

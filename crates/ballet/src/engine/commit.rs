@@ -23,7 +23,7 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
-use crate::outgoing::publishing::Publishing;
+use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::wire::OutgoingEvent;
 
 /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
@@ -32,7 +32,7 @@ use crate::outgoing::wire::OutgoingEvent;
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
-) -> Result<Committed, Failure> {
+) -> Result<CommitResult, Failure> {
     let engine = Arc::clone(&open.engine);
     let now = open.scope.now;
     open.check_open()?;
@@ -46,7 +46,7 @@ pub(crate) async fn commit(
     let added = ledger.to_write();
     write_ledger(&engine, &mut open, &added).await?;
     let claims = write_calls(&engine, &mut open).await?;
-    let Written { emitted, mut begun, marks, has_marks } =
+    let WrittenOutbox { emitted, mut begun, marks, has_marks } =
         write_outbox(&engine, &mut open, &added.timed, marks).await?;
     let Transaction { db, scope: Scope { hurried, .. }, calls, spans, .. } = open;
     let batch = begun.as_ref().map(|begun| begun.batch);
@@ -71,12 +71,12 @@ pub(crate) async fn commit(
     if hurried {
         engine.calls.look_now();
     }
-    Ok(Committed { batch, has_marks })
+    Ok(CommitResult { batch, has_marks })
 }
 
 /// The result of a commit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Committed {
+pub(crate) struct CommitResult {
     /// The id of the batch of its events, if it has any.
     pub(crate) batch: Option<BatchId>,
     /// Whether the marks are written.
@@ -189,7 +189,7 @@ async fn write_calls(
 }
 
 /// The events and the marks that a transaction has written.
-struct Written<'a> {
+struct WrittenOutbox<'a> {
     emitted: Vec<Emitted>,
     /// The batch of the events, if there are any.
     begun: Option<BegunBatch<'a>>,
@@ -202,7 +202,7 @@ async fn write_outbox<'a>(
     open: &mut Transaction<'_>,
     timed: &Columns<'_>,
     marks: &'a [Mark],
-) -> Result<Written<'a>, Failure> {
+) -> Result<WrittenOutbox<'a>, Failure> {
     let Transaction { db, scope, .. } = open;
     let now = scope.now;
     let emitted = std::mem::take(&mut scope.emitted);
@@ -225,14 +225,14 @@ async fn write_outbox<'a>(
             return Err(failure);
         }
     }
-    Ok(Written { emitted, begun, marks, has_marks })
+    Ok(WrittenOutbox { emitted, begun, marks, has_marks })
 }
 
 /// Gives the events to the lane of the broker.
 fn publish(engine: &Engine, batch: BatchId, emitted: Vec<Emitted>, now: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
-    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, &emitted));
+    relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
     let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, now));
     relay.committed(OutBatch::new(batch, events));
 }

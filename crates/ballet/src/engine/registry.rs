@@ -142,14 +142,14 @@ impl Handler {
 }
 
 /// An event that this service handles.
-pub(crate) struct Known {
+pub(crate) struct HandledEvent {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
     /// If it begins sagas here: the longest deadline among them, zero without one.
     pub(crate) begins: Option<SignedDuration>,
 }
 
-impl Known {
+impl HandledEvent {
     fn new(event_type: EventType, handlers: Vec<Handler>) -> Self {
         let begins = handlers.iter().filter_map(|handler| match handler {
             Handler::Step { saga, step, .. } if step.part().kind == StepKind::Origin => {
@@ -224,7 +224,7 @@ pub(crate) struct Registry {
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
     /// The events that it handles.
     pub(crate) events: KnownEvents,
-    known: HashMap<&'static str, Arc<Known>>,
+    known: HashMap<&'static str, Arc<HandledEvent>>,
     emits: HashSet<EventType>,
     publishes: HashSet<EventType>,
 }
@@ -276,7 +276,7 @@ impl Registry {
         let known = handlers
             .into_iter()
             .map(|(name, (event_type, handlers))| {
-                (name, Arc::new(Known::new(event_type, handlers)))
+                (name, Arc::new(HandledEvent::new(event_type, handlers)))
             })
             .collect();
         let emits = participant.part().emits().into_iter().collect();
@@ -284,7 +284,7 @@ impl Registry {
         Self { service: participant.service(), sagas, events, known, emits, publishes }
     }
 
-    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<HandledEvent>> {
         self.known.get(name)
     }
 

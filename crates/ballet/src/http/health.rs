@@ -26,11 +26,11 @@ pub(crate) struct Health {
     /// The reason why the start waits, if it does.
     pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
-    pub(crate) parts: Arc<OnceLock<Parts>>,
+    pub(crate) parts: Arc<OnceLock<HealthParts>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
     /// Whether it refuses the login.
     pub(crate) refusal: Refusal,

@@ -20,7 +20,7 @@ pub(crate) struct Tracer {
 }
 
 /// The request that this task serves.
-struct Current {
+struct CurrentRequest {
     given: Option<TraceContext>,
     carried: Carried,
     clock: Clock,
@@ -29,10 +29,10 @@ struct Current {
 }
 
 tokio::task_local! {
-    static CURRENT: Current;
+    static CURRENT: CurrentRequest;
 }
 
-impl Current {
+impl CurrentRequest {
     fn context(&self, saga_id: Option<SagaId>) -> TraceContext {
         *self.context.get_or_init(|| match self.given {
             Some(given) => spans::child(given, &self.clock),
@@ -44,7 +44,7 @@ impl Current {
 /// The span of the request that is being served, which works on this saga; `None` outside of
 /// requests.
 pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
-    let trace = |current: &Current| Trace {
+    let trace = |current: &CurrentRequest| Trace {
         context: current.context(saga_id),
         carried: current.carried.clone(),
     };
@@ -66,7 +66,7 @@ impl Tracer {
             (method.clone(), vec![("http.request.method", method), ("url.path", path)])
         });
         let given = given(&request);
-        let served_now = Current {
+        let served_now = CurrentRequest {
             given,
             carried: carried(&request, given),
             clock: clock.clone(),

@@ -42,7 +42,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 const MAX_MISSED: u32 = 3;
 
 /// The inputs for preparing the database.
-pub(super) struct Prepare<'a> {
+pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
     pub(super) migrations: &'a [Migration],
@@ -55,7 +55,7 @@ pub(super) struct Prepare<'a> {
 }
 
 /// The place of this process in the database.
-pub(super) struct Prepared {
+pub(super) struct ProcessPlace {
     /// The number of the process.
     pub(super) process: i64,
     /// The session that holds its lock.
@@ -66,9 +66,9 @@ pub(super) struct Prepared {
     pub(super) paused: Option<Paused>,
 }
 
-impl Prepare<'_> {
+impl PrepareInputs<'_> {
     /// Prepares the database.
-    pub(super) async fn run(&self) -> Result<Prepared, StartError> {
+    pub(super) async fn run(&self) -> Result<ProcessPlace, StartError> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
@@ -115,7 +115,7 @@ impl Prepare<'_> {
         })
     }
 
-    async fn attempt(&self) -> Result<Prepared, StartError> {
+    async fn attempt(&self) -> Result<ProcessPlace, StartError> {
         let mut db = migrate::connect(&self.hosts.options()).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
@@ -136,7 +136,7 @@ impl Prepare<'_> {
         let table = table.map_err(StartError::Database)?;
         let paused = in_time(paused::in_own_database(&mut db)).await;
         let paused = paused.map_err(StartError::Database)?;
-        Ok(Prepared { process, session, table, paused })
+        Ok(ProcessPlace { process, session, table, paused })
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::http::problem::{Cause, Problem, RETRY_AFTER};
+use crate::http::problem::{FailureCause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::settings::settings::Settings;
@@ -78,7 +78,7 @@ async fn answer(
                 // A read may always be tried again.
                 response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
             }
-            if let Some(cause) = response.extensions().get::<Cause>() {
+            if let Some(cause) = response.extensions().get::<FailureCause>() {
                 cause.log(&method, uri.path(), response.status());
             }
             in_words(response, &method, &uri)

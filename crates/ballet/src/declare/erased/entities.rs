@@ -162,9 +162,9 @@ impl<E: Entity> AnyShare for TypedShare<E> {
             }
         }
         let of = PhantomData::<fn(E)>;
-        let mut fitting = Fitting { run, max_body, pages: Vec::new(), left_out, of };
+        let mut fitting = FittingPages { run, max_body, pages: Vec::new(), left_out, of };
         pages.into_iter().for_each(|page| fitting.add(page));
-        let Fitting { mut pages, left_out, .. } = fitting;
+        let FittingPages { mut pages, left_out, .. } = fitting;
         if are_last {
             // Only the last page tells how many there are.
             let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
@@ -178,7 +178,7 @@ impl<E: Entity> AnyShare for TypedShare<E> {
 }
 
 /// The pages that can be published.
-struct Fitting<E> {
+struct FittingPages<E> {
     run: Uuid,
     max_body: usize,
     pages: Vec<(Vec<Versioned<State>>, Encoded)>,
@@ -186,7 +186,7 @@ struct Fitting<E> {
     of: PhantomData<fn(E)>,
 }
 
-impl<E: Entity> Fitting<E> {
+impl<E: Entity> FittingPages<E> {
     /// Adds a page, or what of it can be published.
     fn add(&mut self, entities: Vec<Versioned<State>>) {
         let page = Republished { run: self.run, pages: None, entities };

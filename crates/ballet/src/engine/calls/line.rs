@@ -32,7 +32,7 @@ pub(crate) struct LineOf {
 
 /// The calls of one step, or of its compensation: those that were asked before, or those that were not.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct CallLine {
     of: LineOf,
     is_repeated: bool,
     /// The permits of both lines.
@@ -44,7 +44,7 @@ pub(crate) struct Line {
 
 /// The turn of a call.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
+pub(crate) struct CallTurn<'a> {
     _own: Option<SemaphorePermit<'a>>,
     _of_both: SemaphorePermit<'a>,
 }
@@ -61,7 +61,7 @@ struct LineState {
     is_behind: bool,
 }
 
-impl Line {
+impl CallLine {
     /// The line of the calls that were not asked before, and that of those that were.
     pub(crate) fn of(of: LineOf) -> [Self; 2] {
         let permits = Arc::new(Semaphore::new(of.limit));
@@ -98,12 +98,12 @@ impl Line {
     }
 
     /// Waits for the turn of a call.
-    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+    pub(crate) async fn turn(&self) -> Option<CallTurn<'_>> {
         let own = match &self.own_permits {
             Some(permits) => Some(permits.acquire().await.ok()?),
             None => None,
         };
-        Some(Turn { _own: own, _of_both: self.permits.acquire().await.ok()? })
+        Some(CallTurn { _own: own, _of_both: self.permits.acquire().await.ok()? })
     }
 
     /// Whether a new call may be held without a look at the table. If not, it waits there. While

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::declare::erased::step::Handlers;
-use crate::engine::calls::line::{Line, LineOf};
+use crate::engine::calls::line::{CallLine, LineOf};
 use crate::engine::registry::Registry;
 
 /// How often every line looks for calls that are due: those of processes that are gone, and those
@@ -46,7 +46,7 @@ type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
 /// The answer to a call.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
     /// None if it is known that the other side has done nothing, of a call of an aborted saga.
     pub(crate) answer: Option<String>,
@@ -70,13 +70,13 @@ pub(crate) enum Compensations {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
-    pub(crate) then: Then,
+    pub(crate) then: CallRetry,
     pub(crate) claim: Claim,
 }
 
 /// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum CallRetry {
     /// It is made again after the usual pause.
     Again,
     /// It is made again when the other side asks for it.
@@ -90,7 +90,7 @@ pub(crate) enum Then {
 /// The calls that this process holds.
 pub(crate) struct OpenCalls {
     /// By step, whether it compensates, and whether the calls were asked before.
-    lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
+    lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
     /// How often the answer to a call may have crashed the database.
@@ -102,7 +102,7 @@ pub(crate) struct OpenCalls {
     /// Whether new calls are left to other processes: this one does not follow its streams yet.
     leaves_new: AtomicBool,
     /// Takes the answer to a call to the lane of its saga.
-    answers: Box<dyn Fn(Answer) + Send + Sync>,
+    answers: Box<dyn Fn(CallAnswer) + Send + Sync>,
 }
 
 impl OpenCalls {
@@ -110,7 +110,7 @@ impl OpenCalls {
     pub(crate) fn new(
         registry: &Registry,
         limit: u16,
-        answers: impl Fn(Answer) + Send + Sync + 'static,
+        answers: impl Fn(CallAnswer) + Send + Sync + 'static,
     ) -> Arc<Self> {
         let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
         let calling = steps.filter_map(|step| match &step.handlers {
@@ -123,7 +123,7 @@ impl OpenCalls {
         let lines = calling.flat_map(|(name, limit, time_limit)| {
             [false, true].into_iter().flat_map(move |undo| {
                 let of = LineOf { step: name, undo, limit, time_limit };
-                let [first, repeated] = Line::of(of);
+                let [first, repeated] = CallLine::of(of);
                 [((name, undo, false), Arc::new(first)), ((name, undo, true), Arc::new(repeated))]
             })
         });
@@ -183,7 +183,7 @@ impl OpenCalls {
         Ok(found)
     }
 
-    fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<Line>) -> Option<Claim> {
+    fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<CallLine>) -> Option<Claim> {
         if !lock(&self.held).insert(key) {
             return None;
         }
@@ -192,7 +192,7 @@ impl OpenCalls {
         Some(Claim { calls: Arc::clone(self), line: Arc::clone(line), key, until })
     }
 
-    fn line(&self, call: &NewCall) -> Option<&Arc<Line>> {
+    fn line(&self, call: &NewCall) -> Option<&Arc<CallLine>> {
         // The map's keys are the names of steps of this version.
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
@@ -242,7 +242,7 @@ impl OpenCalls {
     }
 
     /// Hands over an answer, for a transaction to take it in.
-    pub(crate) fn answered(&self, answer: Answer) {
+    pub(crate) fn answered(&self, answer: CallAnswer) {
         (self.answers)(answer);
     }
 
@@ -349,7 +349,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Claim {
     calls: Arc<OpenCalls>,
-    pub(crate) line: Arc<Line>,
+    pub(crate) line: Arc<CallLine>,
     key: CallKey,
     until: Instant,
 }

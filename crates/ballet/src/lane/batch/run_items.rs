@@ -9,19 +9,19 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::{Item, Lineage};
 use crate::engine::rollback::RunFailure;
-use crate::lane::message::message::{Message, Work};
+use crate::lane::message::message::{LaneWork, Message};
 
 /// The message at this place of a batch.
-pub(crate) fn message(works: &mut [Work], at: usize) -> Option<&mut Message> {
+pub(crate) fn message(works: &mut [LaneWork], at: usize) -> Option<&mut Message> {
     match works.get_mut(at) {
-        Some(Work::Message(message)) => Some(message),
-        Some(Work::Answer(_)) | None => None,
+        Some(LaneWork::Message(message)) => Some(message),
+        Some(LaneWork::Answer(_)) | None => None,
     }
 }
 
 /// The events of a run for the handler at this place.
 pub(crate) fn items(
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     place: usize,
     clock: &Clock,
@@ -38,7 +38,7 @@ pub(crate) fn items(
 
 /// The aborts of a run, as they came.
 pub(crate) fn abort_events(
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     clock: &Clock,
 ) -> Result<Vec<Item<Encoded>>, RunFailure> {

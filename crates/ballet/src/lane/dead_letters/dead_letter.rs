@@ -29,14 +29,14 @@ const PERSISTENT: u8 = 2;
 
 /// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
 /// it cannot be lost.
-pub(crate) struct Original {
+pub(crate) struct OriginalMessage {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     /// The span that its log lines share.
     pub(crate) span: Span,
 }
 
-impl Original {
+impl OriginalMessage {
     /// One that could not be read: what is said of it is what its properties say.
     pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
         let properties = &delivery.properties;
@@ -55,7 +55,7 @@ impl Original {
 /// confirmed it.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
-    original: Original,
+    original: OriginalMessage,
     why: Unacceptable,
     step: Option<&'static str>,
     attempts: u32,
@@ -94,14 +94,14 @@ pub(crate) fn set_aside(
     });
     // A message that no handler ever got is not listed as stuck; it is among the dead letters.
     let failed = match step {
-        Some(handler) => Some(Noted::FailedMessage(FailedMessage {
+        Some(handler) => Some(FailureRecord::FailedMessage(FailedMessage {
             handler,
             reason,
             detail,
             attempts,
             wait: None,
         })),
-        None => (waits(delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
+        None => (waits(delivery) > 0).then_some(FailureRecord::GivenUp { reason, detail }),
     };
     publish_copy(engine, DEAD, original, headers, attempts, failed);
 }
@@ -109,18 +109,18 @@ pub(crate) fn set_aside(
 /// Publishes the message to a retry queue, from which it comes back after the delay.
 pub(crate) fn retry_later(
     engine: &Arc<Engine>,
-    original: Original,
+    original: OriginalMessage,
     why: Unacceptable,
     step: Option<&'static str>,
-    wait: Wait,
+    wait: RetryWait,
     attempts: u32,
 ) {
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let waits = waits(delivery) + 1;
     let (delay, failed_waits) = match wait {
-        Wait::AfterFailure(delay) => (delay, failed_waits(delivery) + 1),
-        Wait::Other(delay) => (delay, failed_waits(delivery)),
+        RetryWait::AfterFailure(delay) => (delay, failed_waits(delivery) + 1),
+        RetryWait::Other(delay) => (delay, failed_waits(delivery)),
     };
     let queue = delay.queue();
     ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
@@ -138,14 +138,14 @@ pub(crate) fn retry_later(
     ];
     let wait = Some(delay.time());
     let failed = |handler| FailedMessage { handler, reason: reason.code(), detail, attempts, wait };
-    let failed = step.map(|handler| Noted::FailedMessage(failed(handler)));
+    let failed = step.map(|handler| FailureRecord::FailedMessage(failed(handler)));
     publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
 /// Why a message waits in a retry queue, and how long. The two are counted apart: neither uses up the
 /// other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Wait {
+pub(crate) enum RetryWait {
     /// Its handler has failed.
     AfterFailure(Delay),
     /// For another event, a lock or a server; or it compensates, and is tried without end.
@@ -155,14 +155,14 @@ pub(crate) enum Wait {
 fn publish_copy(
     engine: &Arc<Engine>,
     exchange: &'static str,
-    original: Original,
+    original: OriginalMessage,
     headers: Vec<(&'static str, AMQPValue)>,
     attempts: u32,
-    noted: Option<Noted>,
+    noted: Option<FailureRecord>,
 ) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();
-    let Original { delivery, receipt, span } = original;
+    let OriginalMessage { delivery, receipt, span } = original;
     let copied = async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
@@ -185,7 +185,7 @@ fn publish_copy(
 }
 
 /// The record of a message that could not be handled.
-enum Noted {
+enum FailureRecord {
     FailedMessage(FailedMessage),
     /// It failed before, and became a dead letter before a handler got it again.
     GivenUp {
@@ -195,14 +195,14 @@ enum Noted {
 }
 
 /// Lists a failure as stuck. The copy carries the ids that were derived from its message.
-async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
+async fn note(engine: &Engine, letter: &Publish, noted: &FailureRecord) {
     let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
     let properties = &letter.properties;
     let id = text(properties.message_id()).and_then(|id| id.parse().ok());
     let Some(id) = id else { return };
     let failed = match noted {
-        Noted::FailedMessage(failed) => failed,
-        Noted::GivenUp { reason, detail } => {
+        FailureRecord::FailedMessage(failed) => failed,
+        FailureRecord::GivenUp { reason, detail } => {
             return failures::give_up(&engine.database.upkeep, id, reason, detail).await;
         }
     };

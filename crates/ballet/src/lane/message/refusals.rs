@@ -26,10 +26,10 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The rest of the bounds, by event.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<&'static str, Left>>);
+pub(crate) struct Refusals(Mutex<HashMap<&'static str, CopyAllowance>>);
 
 #[derive(Debug)]
-struct Left {
+struct CopyAllowance {
     messages: f64,
     bytes: f64,
     at: Instant,
@@ -50,7 +50,7 @@ impl Refusals {
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let left = all.entry(event.name()).or_insert_with(|| Left::new(now));
+        let left = all.entry(event.name()).or_insert_with(|| CopyAllowance::new(now));
         let headers = delivery.properties.headers().as_ref().map_or(0, encoded_size);
         if left.takes(delivery.body.len() + headers, now) {
             return true;
@@ -67,7 +67,7 @@ impl Refusals {
     }
 }
 
-impl Left {
+impl CopyAllowance {
     fn new(now: Instant) -> Self {
         Self { messages: MESSAGES, bytes: BYTES, at: now, untold: 0, told: None }
     }

@@ -6,7 +6,7 @@ use ballet_core::telemetry::fingerprint;
 use ballet_store::telemetry::leftovers::Aside;
 use jiff::Timestamp;
 
-use crate::declare::telemetry::{AnyReadings, Codec, Place};
+use crate::declare::telemetry::{AnyReadings, Codec, ReadingPlace};
 use crate::engine::handlers::guard::caught;
 use crate::telemetry::series::{BODY_DOES_NOT_MATCH, BODY_TOO_BIG, UNKNOWN_TYPE};
 
@@ -18,7 +18,7 @@ const KEPT_DETAIL: usize = 500;
 
 /// The last message of a part of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct SeenMessage {
     pub(super) offset: i64,
     pub(super) fingerprint: i64,
     pub(super) published_at: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub(super) struct Seen {
 pub(super) struct Batch {
     pub(super) readings: AnyReadings,
     /// Every message, also those that could not be decoded.
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) aside: Vec<Aside>,
     /// The offsets that did not come: each from the first to the one before the second.
@@ -62,7 +62,7 @@ impl Batch {
         let received = published_at.unwrap_or(Timestamp::UNIX_EPOCH);
         let fingerprint = fingerprint_of(&delivery);
         let place =
-            Place { partition, offset: u64::try_from(offset).unwrap_or_default(), received };
+            ReadingPlace { partition, offset: u64::try_from(offset).unwrap_or_default(), received };
         let readings = self.seen.last().map_or(0, |last| last.readings);
         let decoded = self.decode(codec, place, &delivery);
         let readings = readings + usize::from(decoded.is_ok());
@@ -71,7 +71,7 @@ impl Batch {
             Ok(()) => self.bodies.push(delivery.body),
             Err((reason, detail)) => self.aside.push(aside(offset, reason, &detail, delivery.body)),
         }
-        self.seen.push(Seen { offset, fingerprint, published_at, readings });
+        self.seen.push(SeenMessage { offset, fingerprint, published_at, readings });
     }
 
     /// Sets the message of one of its readings aside.
@@ -86,7 +86,7 @@ impl Batch {
     fn decode(
         &mut self,
         codec: Codec,
-        place: Place,
+        place: ReadingPlace,
         delivery: &Delivery,
     ) -> Result<(), (&'static str, String)> {
         let wanted = codec.reads();

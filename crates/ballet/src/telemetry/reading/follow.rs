@@ -17,9 +17,9 @@ use crate::engine::handlers::guard::caught;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::Batch;
-use crate::telemetry::reading::follow_lag::Followed;
+use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
-use crate::telemetry::reading::start::Since;
+use crate::telemetry::reading::start::MessagesSince;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
@@ -31,13 +31,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const FIRST: Duration = Duration::from_secs(15);
 
 /// A follower, in one stream.
-pub(crate) struct Following {
+pub(crate) struct StreamFollower {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
     /// How far it is, for its lag.
-    pub(crate) followed: Arc<Followed>,
+    pub(crate) followed: Arc<FollowProgress>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
     /// Whether it was at the end once.
@@ -45,16 +45,16 @@ pub(crate) struct Following {
 }
 
 /// The position in a stream from which it is followed.
-struct Place {
+struct StartPlace {
     /// The name of its connections.
     connection: String,
     /// The time from which messages count, in seconds since 1970.
     begins_at: i64,
     /// The messages published since then.
-    since: Since,
+    since: MessagesSince,
 }
 
-impl Following {
+impl StreamFollower {
     /// Follows until the service stops. After a lost connection it reads back as far as a process that starts, so a
     /// gap, and a stream that was made anew, need nothing more.
     pub(crate) async fn run(mut self) {
@@ -100,7 +100,7 @@ impl Following {
             Ok(session) => session,
             Err(error) => return error,
         };
-        let place = Place { connection, begins_at, since };
+        let place = StartPlace { connection, begins_at, since };
         let lost = Box::pin(self.follow(&session, &queue, name, place, has_followed)).await;
         session.close().await;
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
@@ -114,9 +114,9 @@ impl Following {
         connection: &str,
         queue: &str,
         seconds: i64,
-    ) -> Result<Since, BrokerError> {
+    ) -> Result<MessagesSince, BrokerError> {
         let session = self.broker.connect(connection).await?;
-        let since = Since::find_surely(&*session, queue, seconds).await;
+        let since = MessagesSince::find_surely(&*session, queue, seconds).await;
         session.close().await;
         since
     }
@@ -126,7 +126,7 @@ impl Following {
         session: &Arc<dyn Session>,
         queue: &str,
         name: &str,
-        Place { connection, begins_at, since: Since { start, end } }: Place,
+        StartPlace { connection, begins_at, since: MessagesSince { start, end } }: StartPlace,
         has_followed: &mut bool,
     ) -> Result<(), BrokerError> {
         let codec = self.follower.codec();

@@ -27,7 +27,7 @@ use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
 use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, about_the_last};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::stream::{Left, Reading, pause_after};
+use crate::telemetry::reading::stream::{ReadingEnd, StreamReader, pause_after};
 use crate::telemetry::reading::suspects::Suspects;
 use crate::telemetry::series;
 
@@ -44,17 +44,17 @@ pub(crate) struct ReaderKeeper {
 }
 
 /// A stream that this process reads.
-struct Kept {
+struct KeptStream {
     release: watch::Sender<bool>,
 }
 
 /// The state of a keeper.
-struct Keeping {
+struct KeeperState {
     streams: Vec<String>,
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, KeptStream>,
     /// Of each stream, what may crash the database.
     suspects: BTreeMap<String, Arc<Suspects>>,
-    tasks: JoinSet<(String, Left)>,
+    tasks: JoinSet<(String, ReadingEnd)>,
     /// Until when this process leaves the streams to others, as it cannot read.
     paused: Option<Instant>,
     failures: u32,
@@ -72,7 +72,7 @@ impl ReaderKeeper {
         let (kept, suspects, tasks) = (BTreeMap::new(), BTreeMap::new(), JoinSet::new());
         let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
         let mut keeping =
-            Keeping { streams, kept, suspects, tasks, paused, failures, others, looks };
+            KeeperState { streams, kept, suspects, tasks, paused, failures, others, looks };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
@@ -102,7 +102,7 @@ impl ReaderKeeper {
         }
     }
 
-    fn left(keeping: &mut Keeping, left: Result<(String, Left), tokio::task::JoinError>) {
+    fn left(keeping: &mut KeeperState, left: Result<(String, ReadingEnd), tokio::task::JoinError>) {
         match left {
             Ok((stream, left)) => {
                 keeping.kept.remove(&stream);
@@ -118,7 +118,7 @@ impl ReaderKeeper {
     }
 
     /// Takes streams up to this process's fair share, and gives back what is more.
-    async fn share(&self, keeping: &mut Keeping) -> Result<(), Failure> {
+    async fn share(&self, keeping: &mut KeeperState) -> Result<(), Failure> {
         let (name, process) = (self.reader.name(), self.engine.relay.process);
         if keeping.paused.is_some_and(|until| Instant::now() < until) {
             return Ok(());
@@ -163,7 +163,7 @@ impl ReaderKeeper {
 
     /// Leaves streams to the processes that read them: each reports its own standstill. A process that fails at once as
     /// well keeps no stream.
-    fn leave_to(&self, keeping: &mut Keeping, others: Vec<(String, i64)>) {
+    fn leave_to(&self, keeping: &mut KeeperState, others: Vec<(String, i64)>) {
         let before = std::mem::take(&mut keeping.others);
         for (stream, epoch) in others {
             let known = before.get(&stream).filter(|(known, _)| *known == epoch);
@@ -175,11 +175,11 @@ impl ReaderKeeper {
         }
     }
 
-    fn begin(&self, keeping: &mut Keeping, held: Held) {
+    fn begin(&self, keeping: &mut KeeperState, held: Held) {
         let stream = held.stream.clone();
         let place = keeping.streams.iter().position(|one| *one == stream).unwrap_or_default();
         let (release, released) = watch::channel(false);
-        let reading = Reading {
+        let reading = StreamReader {
             engine: Arc::clone(&self.engine),
             broker: Arc::clone(&self.broker),
             reader: Arc::clone(&self.reader),
@@ -189,7 +189,7 @@ impl ReaderKeeper {
             most: self.most,
             suspects: Arc::clone(keeping.suspects.entry(stream.clone()).or_default()),
         };
-        keeping.kept.insert(stream.clone(), Kept { release });
+        keeping.kept.insert(stream.clone(), KeptStream { release });
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });
     }
 
@@ -217,7 +217,7 @@ impl ReaderKeeper {
     }
 
     /// Notes where the streams that it holds end, for the lag.
-    async fn look_at_ends(&self, keeping: &mut Keeping) {
+    async fn look_at_ends(&self, keeping: &mut KeeperState) {
         if keeping.kept.is_empty() {
             return;
         }
@@ -234,10 +234,10 @@ impl ReaderKeeper {
     /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
     async fn ends(
         &self,
-        keeping: &mut Keeping,
+        keeping: &mut KeeperState,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = self.reader.name();
-        let Keeping { kept, looks, .. } = keeping;
+        let KeeperState { kept, looks, .. } = keeping;
         let session = match looks.take() {
             Some(session) => session,
             None => {

@@ -21,13 +21,13 @@ pub(super) const LOOKS_AT_A_TIME: usize = 16;
 const TOGETHER: u16 = 10_000;
 
 /// A stream, opened at the reader's place.
-pub(super) struct Opened {
+pub(super) struct OpenedStream {
     pub(super) deliveries: Deliveries,
-    pub(super) found: Found,
+    pub(super) found: ResumePoint,
 }
 
 /// The content of a stream at the reader's place.
-pub(super) enum Found {
+pub(super) enum ResumePoint {
     /// Nothing to compare with: it reads what comes.
     Begin,
     /// The message before is there: it goes on behind this delivery.
@@ -45,7 +45,7 @@ pub(super) async fn open(
     queue: &str,
     held: &Held,
     prefetch: u16,
-) -> Result<Opened, BrokerError> {
+) -> Result<OpenedStream, BrokerError> {
     let at = |offset: i64| StreamStart::Offset(u64::try_from(offset).unwrap_or_default());
     let start = match (held.next, held.last_seen, held.begins_at) {
         // The message before the place shows whether it is the same stream.
@@ -53,7 +53,7 @@ pub(super) async fn open(
         (Some(next), None, _) => at(next),
         (None, _, Some(seconds)) => {
             let looks = broker.connect(&format!("{queue} end")).await?;
-            let since = Since::find(&*looks, queue, seconds).await;
+            let since = MessagesSince::find(&*looks, queue, seconds).await;
             looks.close().await;
             since?.start
         }
@@ -61,33 +61,33 @@ pub(super) async fn open(
     };
     let mut deliveries = session.consume_stream(queue, queue, prefetch, start).await?;
     let (Some(next), Some(last_seen)) = (held.next, held.last_seen) else {
-        return Ok(Opened { deliveries, found: Found::Begin });
+        return Ok(OpenedStream { deliveries, found: ResumePoint::Begin });
     };
     loop {
         match timeout(FIRST, deliveries.next()).await {
             Ok(Some(first)) => {
                 let found = judge(first?, next, last_seen);
-                return Ok(Opened { deliveries, found });
+                return Ok(OpenedStream { deliveries, found });
             }
             Ok(None) => return Err(BrokerError::Lost("the consumer was cancelled".to_owned())),
             Err(_) => {
                 // The broker has nothing at this place, or is slow. Two looks have to agree.
                 let looks = [newest(broker, queue).await?, newest(broker, queue).await?];
                 if looks.iter().all(|newest| newest.is_some_and(|newest| newest < next - 1)) {
-                    return Ok(Opened { deliveries, found: Found::MadeAnew });
+                    return Ok(OpenedStream { deliveries, found: ResumePoint::MadeAnew });
                 }
             }
         }
     }
 }
 
-fn judge(first: Delivery, next: i64, last_seen: i64) -> Found {
+fn judge(first: Delivery, next: i64, last_seen: i64) -> ResumePoint {
     match offset_of(&first) {
         Some(offset) if offset == next - 1 && fingerprint_of(&first) == last_seen => {
-            Found::Same { tag: first.tag }
+            ResumePoint::Same { tag: first.tag }
         }
-        Some(offset) if offset >= next => Found::Later(Box::new(first)),
-        _ => Found::MadeAnew,
+        Some(offset) if offset >= next => ResumePoint::Later(Box::new(first)),
+        _ => ResumePoint::MadeAnew,
     }
 }
 
@@ -106,14 +106,14 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
 }
 
 /// The messages of a stream that were published since a time.
-pub(super) struct Since {
+pub(super) struct MessagesSince {
     /// The place to begin at. The reader passes over older messages.
     pub(super) start: StreamStart,
     /// The offset of about the last message. `None` if there is none.
     pub(super) end: Option<i64>,
 }
 
-impl Since {
+impl MessagesSince {
     /// Looks on a channel of its own.
     pub(super) async fn find(
         connection: &dyn Session,
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn where_nothing_is_as_young_reading_begins_at_what_is_there() {
         let since = |last, published_at| {
-            let Since { start, end } = Since::behind(last, published_at, 1_000);
+            let MessagesSince { start, end } = MessagesSince::behind(last, published_at, 1_000);
             (start, end)
         };
         assert_eq!(since(None, None), (StreamStart::Offset(0), None));

@@ -10,7 +10,7 @@ use crate::upkeep::database::crashes::{Blame, Crashes};
 
 /// The messages under which the database was lost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lost {
+pub(super) struct LostMessages {
     pub(super) first: i64,
     pub(super) last: i64,
     /// The server when it began.
@@ -19,10 +19,10 @@ pub(super) struct Lost {
 
 /// The suspects of one stream.
 #[derive(Debug, Default)]
-pub(super) struct Suspects(Mutex<Known>);
+pub(super) struct Suspects(Mutex<SuspectState>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct SuspectState {
     /// Up to this offset, messages are written one by one.
     until: Option<i64>,
     crashes: Crashes<i64>,
@@ -46,14 +46,19 @@ impl Suspects {
     pub(super) async fn are_written(&self, last: i64) {
         let mut known = self.0.lock().await;
         if known.until.is_some_and(|until| until <= last) {
-            *known = Known::default();
+            *known = SuspectState::default();
         }
     }
 
     /// The database was lost under these messages. Of several, each is written alone from now on. Returns when the
     /// database works again, with what becomes of a single one.
-    pub(super) async fn lost(&self, database: &Database, lost: Lost, failure: &Failure) -> Blame {
-        let Lost { first, last, server } = lost;
+    pub(super) async fn lost(
+        &self,
+        database: &Database,
+        lost: LostMessages,
+        failure: &Failure,
+    ) -> Blame {
+        let LostMessages { first, last, server } = lost;
         let mut known = self.0.lock().await;
         known.until = known.until.max(Some(last));
         if first != last {

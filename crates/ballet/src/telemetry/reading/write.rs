@@ -18,9 +18,9 @@ use crate::declare::telemetry::AnyReader;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::telemetry::reading::batch::{Batch, Seen, aside};
+use crate::telemetry::reading::batch::{Batch, SeenMessage, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{Lost, Suspects};
+use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
@@ -31,12 +31,12 @@ const CONFLICTS: u32 = 3;
 
 /// Why nothing more may be written under this lease.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum LeaseEnd {
     /// Another process has the lease.
     Fenced,
     /// The database was lost, and nobody knows whether a commit took effect. Its rows say so. What was being written
     /// may be to blame.
-    DatabaseLost(Failure, Option<Lost>),
+    DatabaseLost(Failure, Option<LostMessages>),
 }
 
 /// Writes the batches of one stream under one lease.
@@ -58,7 +58,7 @@ struct Piece {
 
 impl Writer {
     /// Writes the batches as they come.
-    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<Batch>) -> Ended {
+    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<Batch>) -> LeaseEnd {
         while let Some(batch) = received.recv().await {
             if let Err(ended) = self.write(&batch).await {
                 return ended;
@@ -69,7 +69,7 @@ impl Writer {
     }
 
     /// Writes a batch, in pieces if it fails as a whole.
-    async fn write(&self, batch: &Batch) -> Result<(), Ended> {
+    async fn write(&self, batch: &Batch) -> Result<(), LeaseEnd> {
         let mut left = vec![Piece { messages: 0..batch.seen.len(), without: None }];
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
@@ -82,12 +82,12 @@ impl Writer {
                     backoff.reset();
                     continue;
                 }
-                Err(Stopped::Fenced) => return Err(Ended::Fenced),
-                Err(Stopped::NotBegun(failure)) => {
+                Err(PieceFailure::Fenced) => return Err(LeaseEnd::Fenced),
+                Err(PieceFailure::NotBegun(failure)) => {
                     self.states.fails_to_write(&self.name(), &failure.to_string());
-                    return Err(Ended::DatabaseLost(failure, None));
+                    return Err(LeaseEnd::DatabaseLost(failure, None));
                 }
-                Err(Stopped::Failed(failure)) => failure,
+                Err(PieceFailure::Failed(failure)) => failure,
             };
             tries += 1;
             let why = failure.to_string();
@@ -99,8 +99,8 @@ impl Writer {
                 && (failure.is_in_doubt() || !self.engine.database.probe.works().await)
             {
                 let lost = offsets(batch, &piece.messages);
-                let lost = lost.map(|(first, last)| Lost { first, last, server });
-                return Err(Ended::DatabaseLost(failure, lost));
+                let lost = lost.map(|(first, last)| LostMessages { first, last, server });
+                return Err(LeaseEnd::DatabaseLost(failure, lost));
             }
             let many = piece.messages.len() > 1;
             let is_conflict = failure.kind() == FailureKind::Conflict;
@@ -150,12 +150,12 @@ impl Writer {
         name_of(self.reader.name(), &self.stream)
     }
 
-    async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), Stopped> {
-        let Some(part) = Part::of(batch, piece) else { return Ok(()) };
+    async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), PieceFailure> {
+        let Some(part) = PieceContent::of(batch, piece) else { return Ok(()) };
         let (engine, reader) = (&self.engine, &self.reader);
         let name = reader.name();
         let begun = Transaction::begin(Arc::clone(engine)).await;
-        let mut transaction = begun.map_err(Stopped::NotBegun)?;
+        let mut transaction = begun.map_err(PieceFailure::NotBegun)?;
         transaction.enter(None, None, None);
         if !part.readings.is_empty() {
             let read = reader.read(transaction.tx(), &batch.readings, part.readings.clone());
@@ -185,7 +185,7 @@ impl Writer {
             missed,
         };
         if !answered(places::advance(db, &to)).await? {
-            return Err(Stopped::Fenced);
+            return Err(PieceFailure::Fenced);
         }
         commit(transaction, &[]).await?;
         self.suspects.are_written(part.last.offset).await;
@@ -194,7 +194,7 @@ impl Writer {
     }
 
     /// Logs and counts a committed part.
-    fn told(&self, part: &Part) {
+    fn told(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -234,28 +234,28 @@ pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64
 }
 
 /// Why a piece was not written.
-enum Stopped {
+enum PieceFailure {
     Fenced,
     /// There was no connection: what was to be written is not to blame.
     NotBegun(Failure),
     Failed(Failure),
 }
 
-impl From<Failure> for Stopped {
+impl From<Failure> for PieceFailure {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
 /// The part of a batch that a piece is.
-struct Part {
+struct PieceContent {
     readings: Range<usize>,
-    last: Seen,
+    last: SeenMessage,
     aside: Vec<Aside>,
     missed: Vec<(i64, i64)>,
 }
 
-impl Part {
+impl PieceContent {
     fn of(batch: &Batch, piece: &Piece) -> Option<Self> {
         let Range { start, end } = piece.messages;
         let last = *batch.seen.get(end.checked_sub(1)?)?;

@@ -16,9 +16,9 @@ use ballet_store::outbox::left_behind::{Loaded, Look, Unmarked};
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
-use crate::outgoing::publishing::Publishing;
+use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::wire::OutgoingEvent;
-use crate::upkeep::outbox::other_processes::Others;
+use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
 
 /// The most batches that a look lists.
@@ -31,7 +31,7 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
 /// How the look at a table ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Drained {
+pub(crate) enum DrainResult {
     /// All that was left behind is on its way. The table is `settled` if each of its batches was
     /// marked already.
     Done { took: Duration, settled: bool },
@@ -43,8 +43,8 @@ pub(crate) enum Drained {
 pub(crate) async fn drain(
     outbox: &Outbox,
     table: i16,
-    others: &mut Others,
-) -> Result<Drained, Failure> {
+    others: &mut OtherProcesses,
+) -> Result<DrainResult, Failure> {
     let relay = &outbox.relay;
     loop {
         let noted = relay.turns.left().get(&table).copied();
@@ -59,7 +59,7 @@ pub(crate) async fn drain(
                 let events = left.iter().map(|batch| batch.events).sum();
                 let since = left.iter().map(|batch| batch.since).min();
                 relay.turns.looked(table, noted, settled, events, since);
-                return Ok(Drained::NoRoom);
+                return Ok(DrainResult::NoRoom);
             }
             let (portion, rest) = left.split_at(portion(left));
             publish(outbox, table, portion).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn drain(
         }
         relay.turns.looked(table, noted, settled, 0, None);
         if is_whole {
-            return Ok(Drained::Done { took, settled });
+            return Ok(DrainResult::Done { took, settled });
         }
     }
 }
@@ -98,7 +98,7 @@ pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
 }
 
 /// Lists what is left behind in a table.
-async fn look(outbox: &Outbox, table: i16, others: &mut Others) -> Result<Look, Failure> {
+async fn look(outbox: &Outbox, table: i16, others: &mut OtherProcesses) -> Result<Look, Failure> {
     let relay = &outbox.relay;
     let mut db = answered(outbox.database.upkeep.acquire()).await?;
     loop {
@@ -180,7 +180,7 @@ fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
         fault::remember(&batch, &*events);
         fault::point(FaultPoint::BeforeSweep, &*events);
         let service = outbox.service;
-        relay.begin_spans(batch, |spans, clock| Publishing::begin_stored(spans, clock, &events));
+        relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
         if publisher.send(OutBatch::new(batch, events)) != Handed::Queued {
             relay.leave(batch);

@@ -67,7 +67,7 @@ async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure
 
 /// The outcomes of copies. Those that may have been published are in none: their lease has to end.
 #[derive(Default)]
-struct Tried {
+struct CopyOutcomes {
     sent: Vec<Uuid>,
     untried: Vec<Uuid>,
     refused: Vec<Refused>,
@@ -78,8 +78,8 @@ async fn attempt(
     publisher: &PublisherHandle,
     unsent: Vec<Unsent>,
     closed: &mut Vec<String>,
-) -> Result<Tried, Failure> {
-    let mut tried = Tried::default();
+) -> Result<CopyOutcomes, Failure> {
+    let mut tried = CopyOutcomes::default();
     let mut seen = HashSet::new();
     let (first, rest): (Vec<_>, Vec<_>) =
         unsent.into_iter().partition(|Unsent { copy, .. }| seen.insert(copy.exchange.clone()));
