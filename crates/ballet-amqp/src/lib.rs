@@ -32,7 +32,7 @@ pub use consumer::watermark::Watermark;
 pub use consumer::{
     ahead::Ahead,
     arrival::{Arrival, Sink},
-    handle::{Consumer, ConsumerHandle, Drained},
+    handle::{Consumer, ConsumerHandle, StopResult},
     lengths::Lengths,
     receipt::Receipt,
     settings::ConsumerSettings,
@@ -44,17 +44,17 @@ pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongStri
 pub use management::{ManagementApi, ManagementError};
 pub use publisher::{
     batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
-    handle::{Handed, PublishError, Publisher, PublisherHandle},
+    handle::{Handover, PublishError, Publisher, PublisherHandle},
     outgoing::Outgoing,
     settings::PublisherSettings,
 };
 pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementAddress};
 pub use session::{
     error::BrokerError,
-    expected::Expected,
+    expected::ExpectedObjects,
     lookup::Lookup,
     message::{Confirmed, Delivery, Outcome, Publish},
-    object::{CopyQueue, Found, Missing, Object},
+    object::{CopyQueue, Found, MissingObjects, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
     state::ConnectionState,

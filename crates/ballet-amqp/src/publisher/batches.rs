@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::publisher::batch::{
     BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
 };
-use crate::publisher::memory::Memory;
+use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
 use crate::session::message::{Publish, said};
 
@@ -51,14 +51,14 @@ enum Waiter {
 
 /// The unfinished batches and single messages.
 pub(super) struct Batches {
-    memory: Arc<Memory>,
+    memory: Arc<BatchMemory>,
     on_published: OnPublished,
     next: u64,
     open: HashMap<u64, Waiter>,
 }
 
 impl Batches {
-    pub(super) fn new(memory: Arc<Memory>, on_published: OnPublished) -> Self {
+    pub(super) fn new(memory: Arc<BatchMemory>, on_published: OnPublished) -> Self {
         Self { memory, on_published, next: 0, open: HashMap::new() }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::session::expected::Expected;
+use crate::session::expected::ExpectedObjects;
 
 /// Settings of the publish role.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct PublisherSettings {
     /// The role of this publisher: the label of its metrics, if a process has several.
     pub role: &'static str,
     /// The objects that must exist before publishing starts.
-    pub expected: Expected,
+    pub expected: ExpectedObjects,
     /// The routing keys that the service declares. While the right to one of them is missing, its
     /// messages wait. A message whose key is refused and is none of them can never be published.
     pub keys: BTreeSet<String>,
@@ -46,7 +46,7 @@ impl PublisherSettings {
             service: service.into(),
             instance: instance.into(),
             role: "publish",
-            expected: Expected::new(),
+            expected: ExpectedObjects::new(),
             keys: BTreeSet::new(),
             window: 2_000,
             max_in_memory: 6_000,

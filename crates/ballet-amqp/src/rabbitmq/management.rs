@@ -75,7 +75,7 @@ pub(super) struct Management {
 
 /// A binding as the management API lists it.
 #[derive(Deserialize)]
-struct Listed {
+struct ListedBinding {
     source: String,
     destination: String,
     destination_type: String,
@@ -123,7 +123,7 @@ impl Management {
 
     /// All bindings of the virtual host.
     pub(super) async fn bindings(&self) -> Result<Vec<Binding>, NotListed> {
-        let listed: Vec<Listed> = self.list("bindings", None).await?;
+        let listed: Vec<ListedBinding> = self.list("bindings", None).await?;
         Ok(listed.into_iter().map(Binding::from).collect())
     }
 
@@ -177,13 +177,13 @@ impl Management {
     }
 }
 
-impl From<Listed> for Binding {
-    fn from(listed: Listed) -> Self {
+impl From<ListedBinding> for Binding {
+    fn from(listed: ListedBinding) -> Self {
         let kind = match &*listed.destination_type {
             "exchange" => Destination::Exchange,
             _ => Destination::Queue,
         };
-        let Listed { source, destination, routing_key: key, .. } = listed;
+        let ListedBinding { source, destination, routing_key: key, .. } = listed;
         Self { source, kind, destination, key }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::error::ContractError;
-use crate::contract::known::Known;
+use crate::contract::known::ContractEvents;
 use crate::events::event::{EventType, Role};
 use crate::events::key::Key;
 use crate::events::lasting::lasting;
@@ -183,7 +183,7 @@ impl SagaLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<SagaPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<SagaPart, ContractError> {
         let deadline = self.deadline.as_ref().map(|deadline| {
             Ok(DeadlinePart { passed: known.event(&deadline.passed)?, after: deadline.after })
         });
@@ -216,7 +216,7 @@ impl StepLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<StepPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<StepPart, ContractError> {
         Ok(StepPart {
             name: lasting(&self.name),
             kind: self.kind,
@@ -256,7 +256,7 @@ impl ShareLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<SharePart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<SharePart, ContractError> {
         Ok(SharePart {
             entity: lasting(&self.entity),
             view: lasting(&self.view),
@@ -277,7 +277,7 @@ impl CopyLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<CopyPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<CopyPart, ContractError> {
         Ok(CopyPart {
             entity: lasting(&self.entity),
             owner: lasting(&self.owner),

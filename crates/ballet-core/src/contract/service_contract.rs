@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::error::{ContractError, VERSION};
-use crate::contract::known::Known;
+use crate::contract::known::ContractEvents;
 use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
@@ -222,7 +222,7 @@ impl ServiceContract {
         Ok(keys)
     }
 
-    fn known(&self) -> Result<Known<'_>, ContractError> {
+    fn known(&self) -> Result<ContractEvents<'_>, ContractError> {
         if self.contract != VERSION {
             return Err(ContractError::Version(self.contract));
         }
@@ -234,7 +234,7 @@ impl ServiceContract {
                 return Err(ContractError::Twice(event.name.clone()));
             }
         }
-        Ok(Known(known))
+        Ok(ContractEvents(known))
     }
 }
 

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::envelope::blank::given;
-use crate::envelope::body::Form;
+use crate::envelope::body::BodyForm;
 use crate::envelope::cloud_event::Attributes;
 use crate::events::event::EventType;
 use crate::id::{MessageId, SagaId};
@@ -139,8 +139,8 @@ impl Envelope {
             return Some(Cow::Borrowed(named));
         }
         match body::form(message.content_type) {
-            Ok(Form::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
-            Ok(Form::Json) | Err(_) => message.attributes.correlation_id.clone(),
+            Ok(BodyForm::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
+            Ok(BodyForm::Json) | Err(_) => message.attributes.correlation_id.clone(),
         }
     }
 
@@ -159,11 +159,11 @@ fn open<'a>(
     let form = body::form(message.content_type)?;
     let body = unpack(message.body, message.content_encoding, limits)?;
     match form {
-        Form::Json => {
+        BodyForm::Json => {
             message.attributes.check()?;
             Ok((message.attributes.clone(), body))
         }
-        Form::CloudEvent => cloud_event::open(&body, limits),
+        BodyForm::CloudEvent => cloud_event::open(&body, limits),
     }
 }
 

@@ -114,11 +114,11 @@ impl Difference {
     pub fn object(&self) -> String {
         match self {
             Self::Missing { kind, wanted } | Self::Other { kind, wanted, .. } => {
-                Named(*kind, wanted).to_string()
+                NamedObject(*kind, wanted).to_string()
             }
-            Self::Policed { wanted, .. } => Named(Kind::Queue, wanted).to_string(),
+            Self::Policed { wanted, .. } => NamedObject(Kind::Queue, wanted).to_string(),
             Self::Unwanted { found } | Self::Strange { found } => {
-                Named(Kind::Binding, found).to_string()
+                NamedObject(Kind::Binding, found).to_string()
             }
         }
     }
@@ -220,9 +220,9 @@ fn is_same_binding(one: &Value, other: &Value) -> bool {
 }
 
 /// An object and its kind, written as "queue `orders`".
-struct Named<'a>(Kind, &'a Value);
+struct NamedObject<'a>(Kind, &'a Value);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for NamedObject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(kind, object) = self;
         let text = |field: &str| object[field].as_str().unwrap_or_default();

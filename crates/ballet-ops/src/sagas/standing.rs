@@ -4,7 +4,7 @@
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::recorded::Recorded;
-use ballet_store::ledger::standing::{Declared, Left, Recorded as _, left, standing, state};
+use ballet_store::ledger::standing::{Declared, LedgerLine as _, Left, left, standing, state};
 use jiff::Timestamp;
 use uuid::Uuid;
 

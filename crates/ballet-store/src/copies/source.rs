@@ -22,7 +22,7 @@ pub type SourceVersion = (String, i64, bool);
 
 /// The next entities after an id, with their states.
 #[derive(Debug)]
-pub struct Page {
+pub struct EntityPage {
     /// The entities, in the order of their ids.
     pub rows: Vec<SourceRow>,
     /// Whether there are no others after them. Otherwise there may be.
@@ -58,7 +58,7 @@ impl Source {
         after: Option<&str>,
         most: usize,
         bytes: usize,
-    ) -> Result<Page, sqlx::Error> {
+    ) -> Result<EntityPage, sqlx::Error> {
         let asked = self.asks.min(most);
         let statement = self.next("state::text", after);
         let page = sqlx::query_as(AssertSqlSafe(statement));
@@ -71,12 +71,12 @@ impl Source {
             rows.push(row);
             if taken >= bytes {
                 self.asks = rows.len();
-                return Ok(Page { rows, is_last: false });
+                return Ok(EntityPage { rows, is_last: false });
             }
         }
         self.asks = asked.saturating_mul(2);
         let is_last = rows.len() < asked;
-        Ok(Page { rows, is_last })
+        Ok(EntityPage { rows, is_last })
     }
 
     /// Returns the versions of the next entities after an id.

@@ -9,7 +9,7 @@ use crate::database::connection::in_time;
 
 /// A reading of the database's clock.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct ClockReading {
     pub now: Timestamp,
     /// False in a test, or where time is sped up on purpose.
     pub is_checked: bool,
@@ -31,11 +31,11 @@ pub async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
 }
 
 /// Asks for the time. Returns it with the moments of question and answer.
-pub async fn read(pool: &PgPool) -> Result<(Reading, Instant, Instant), sqlx::Error> {
+pub async fn read(pool: &PgPool) -> Result<(ClockReading, Instant, Instant), sqlx::Error> {
     let mut db = in_time(pool.acquire()).await?;
     let asked = Instant::now();
     let select = sqlx::query_as("select ballet.now(), ballet.clock_is_checked()");
     let (now, is_checked): (jiff_sqlx::Timestamp, bool) =
         in_time(select.fetch_one(&mut *db)).await?;
-    Ok((Reading { now: now.to_jiff(), is_checked }, asked, Instant::now()))
+    Ok((ClockReading { now: now.to_jiff(), is_checked }, asked, Instant::now()))
 }

@@ -34,7 +34,7 @@ pub(super) struct Primaries {
 
 /// The server to use, if one counts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
+pub(super) struct ChosenServer {
     pub(super) at: Option<usize>,
     /// The servers that take writes and, for the first time, do not count, and why.
     pub(super) passed_over: Vec<(usize, String)>,
@@ -52,7 +52,7 @@ impl Primaries {
         writable: &[(usize, Primary)],
         in_use: usize,
         now: Instant,
-    ) -> Chosen {
+    ) -> ChosenServer {
         let known = self.latest.map(|latest| latest.cluster);
         let is_known = |primary: &Primary| known.is_none_or(|known| primary.cluster == known);
         let candidates: Vec<&(usize, Primary)> = writable
@@ -88,7 +88,7 @@ impl Primaries {
         let before = std::mem::replace(&mut self.passed_over, passed_over);
         let passed_over =
             self.passed_over.iter().filter(|one| !before.contains(one)).cloned().collect();
-        Chosen { at, passed_over }
+        ChosenServer { at, passed_over }
     }
 
     fn why_not(&self, primary: Primary) -> String {

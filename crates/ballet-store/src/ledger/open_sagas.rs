@@ -29,13 +29,13 @@ pub struct Stages {
 
 /// Finds the open sagas of a ledger table.
 #[derive(Debug)]
-pub struct Open<'a> {
+pub struct OpenSagas<'a> {
     stages: &'a Stages,
     /// The time from which on it counts that a saga may still be aborted.
     since: Timestamp,
 }
 
-impl<'a> Open<'a> {
+impl<'a> OpenSagas<'a> {
     pub const fn new(stages: &'a Stages, since: Timestamp) -> Self {
         Self { stages, since }
     }
@@ -107,7 +107,7 @@ pub async fn any(
     db: &mut PgConnection,
     partition: &str,
     (from, to): (Uuid, Uuid),
-    open: &Open<'_>,
+    open: &OpenSagas<'_>,
 ) -> Result<bool, sqlx::Error> {
     // The small tables first.
     let statement = format!(
@@ -120,7 +120,7 @@ pub async fn any(
         return Ok(true);
     }
     // One by one: one that finds nothing reads the whole partition, which may be big.
-    for query in Open::queries(partition, "") {
+    for query in OpenSagas::queries(partition, "") {
         let statement = format!("select from (select) as one where exists ({query})");
         let query = open.bind(sqlx::query(AssertSqlSafe(statement)));
         let mut db = patient(db).await?;

@@ -40,14 +40,14 @@ pub struct Recorded {
     pub cause: Option<Uuid>,
 }
 
-impl standing::Recorded for RecordedRow {
+impl standing::LedgerLine for RecordedRow {
     fn line(&self) -> RowFields<'_> {
         let Self { step, key, entry, ordinal, .. } = self;
         RowFields { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
     }
 }
 
-impl standing::Recorded for Recorded {
+impl standing::LedgerLine for Recorded {
     fn line(&self) -> RowFields<'_> {
         self.row.line()
     }

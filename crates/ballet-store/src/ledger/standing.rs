@@ -19,7 +19,7 @@ pub struct RowFields<'a> {
 }
 
 /// A row of the ledger, as somebody reads it.
-pub trait Recorded {
+pub trait LedgerLine {
     /// The fields that the rule reads.
     fn line(&self) -> RowFields<'_>;
 }
@@ -61,11 +61,11 @@ impl Declared {
 }
 
 /// How far a step is: its furthest entry. `None` if it has not begun.
-pub fn state<'a, R: Recorded + 'a>(
+pub fn state<'a, R: LedgerLine + 'a>(
     rows: impl IntoIterator<Item = &'a R>,
     at: StepKey<'_>,
 ) -> Option<Entry> {
-    let lines = rows.into_iter().map(Recorded::line).filter(|line| line.at == at);
+    let lines = rows.into_iter().map(LedgerLine::line).filter(|line| line.at == at);
     lines.map(|line| line.entry).filter(|entry| is_of_progress(*entry)).max()
 }
 
@@ -75,9 +75,9 @@ const fn is_of_progress(entry: Entry) -> bool {
 }
 
 /// The [`state`] of each step that has begun. A saga may have many thousand repetitions of a step.
-fn states<R: Recorded>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
+fn states<R: LedgerLine>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
     let mut states = HashMap::new();
-    for RowFields { at, entry, .. } in rows.iter().map(Recorded::line) {
+    for RowFields { at, entry, .. } in rows.iter().map(LedgerLine::line) {
         if is_of_progress(entry) {
             let state = states.entry(at).or_insert(entry);
             *state = entry.max(*state);
@@ -87,7 +87,7 @@ fn states<R: Recorded>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
 }
 
 /// The outcomes of the steps that took effect, can be compensated, and are not.
-pub fn standing<R: Recorded>(
+pub fn standing<R: LedgerLine>(
     rows: &[R],
     declared: impl Fn(&str) -> Declared,
 ) -> impl Iterator<Item = &R> {
@@ -111,7 +111,7 @@ pub enum Left<'a, R> {
 }
 
 /// Compensations run one after the other, that of the latest step first, and none while a call is out.
-pub fn left<R: Recorded>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Left<'_, R> {
+pub fn left<R: LedgerLine>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Left<'_, R> {
     let states = states(rows);
     let is_out = |row: &&R| {
         let RowFields { at, entry, .. } = row.line();
@@ -136,20 +136,20 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
-    struct Row {
+    struct TestRow {
         at: StepKey<'static>,
         entry: Entry,
         ordinal: i32,
     }
 
-    impl Recorded for Row {
+    impl LedgerLine for TestRow {
         fn line(&self) -> RowFields<'_> {
             RowFields { at: self.at, entry: self.entry, ordinal: self.ordinal }
         }
     }
 
-    fn row(step: &'static str, entry: Entry, ordinal: i32) -> Row {
-        Row { at: StepKey { step, key: "" }, entry, ordinal }
+    fn row(step: &'static str, entry: Entry, ordinal: i32) -> TestRow {
+        TestRow { at: StepKey { step, key: "" }, entry, ordinal }
     }
 
     fn declared(name: &str) -> Declared {
@@ -163,13 +163,13 @@ mod tests {
     }
 
     /// The rule in its shortest form, which is too slow for many rows: what comes next.
-    fn next(rows: &[Row]) -> Option<&Row> {
-        let is_out = |row: &&Row| {
+    fn next(rows: &[TestRow]) -> Option<&TestRow> {
+        let is_out = |row: &&TestRow| {
             matches!(row.entry, Entry::Calling | Entry::Compensating)
                 && state(rows, row.at) == Some(row.entry)
                 && declared(row.at.step) != Declared::OfAnotherSaga
         };
-        let stands = |row: &&Row| {
+        let stands = |row: &&TestRow| {
             row.entry == Entry::Done
                 && state(rows, row.at) == Some(Entry::Done)
                 && declared(row.at.step).can_be_compensated()
@@ -188,12 +188,12 @@ mod tests {
             const KEYS: [&str; 3] = ["", "ann", "bob"];
             let mut known = HashSet::new();
             let entries = entries.into_iter().filter(|row| known.insert(*row));
-            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| Row {
+            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| TestRow {
                 at: StepKey { step: STEPS[step], key: KEYS[key] },
                 entry: Entry::ALL[entry],
                 ordinal,
             };
-            let mut rows: Vec<Row> = (0..).zip(entries).map(row).collect();
+            let mut rows: Vec<TestRow> = (0..).zip(entries).map(row).collect();
             let before = rows.clone();
             let steps = match left(&before, declared) {
                 Left::Call(row) => {
@@ -204,7 +204,7 @@ mod tests {
             };
             for (ordinal, step) in (100..).zip(steps) {
                 prop_assert_eq!(next(&rows), Some(step));
-                rows.push(Row { at: step.at, entry: Entry::Compensated, ordinal });
+                rows.push(TestRow { at: step.at, entry: Entry::Compensated, ordinal });
             }
             prop_assert_eq!(next(&rows), None);
         }

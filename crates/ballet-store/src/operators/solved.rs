@@ -16,7 +16,7 @@ use crate::ledger::entry::StepKey;
 
 /// A saga with compensations that are left, after this step.
 #[derive(Debug)]
-pub struct Solved {
+pub struct DueCompensation {
     pub saga_id: SagaId,
     /// The saga's name.
     pub saga: String,
@@ -27,7 +27,7 @@ pub struct Solved {
     pub attempts: u32,
 }
 
-impl Solved {
+impl DueCompensation {
     /// The step with its key.
     pub fn at(&self) -> StepKey<'_> {
         StepKey { step: &self.step, key: &self.key }
@@ -39,7 +39,7 @@ impl Solved {
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
-) -> Result<Option<Solved>, sqlx::Error> {
+) -> Result<Option<DueCompensation>, sqlx::Error> {
     type Columns = (Uuid, String, String, String, Uuid, i32);
     let due = format!(
         "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
@@ -48,7 +48,7 @@ pub async fn next(
     );
     let due: Option<Columns> =
         sqlx::query_as(AssertSqlSafe(due)).bind(sagas).fetch_optional(db).await?;
-    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| Solved {
+    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueCompensation {
         saga_id: SagaId(saga_id),
         saga,
         step,
@@ -88,7 +88,7 @@ pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error>
 }
 
 /// Takes it. Returns false if another process has taken it before.
-pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::Error> {
+pub async fn take(db: &mut PgConnection, solved: &DueCompensation) -> Result<bool, sqlx::Error> {
     let take = "with over as (delete from ballet.solved where saga_id = $1 and step = $2 and key = $3 \
                     and next_at is not null and solved_by = '' returning 1), \
                 taken as (update ballet.solved set next_at = null where saga_id = $1 and step = $2 and key = $3 \
@@ -118,7 +118,7 @@ pub async fn go_on(
 /// Tries it again later. Returns false if another process has taken it before.
 pub async fn put_off(
     db: &mut PgConnection,
-    solved: &Solved,
+    solved: &DueCompensation,
     pause: Duration,
 ) -> Result<bool, sqlx::Error> {
     let put_off = sqlx::query(

@@ -143,7 +143,7 @@ async fn retry_step(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
          order by owner, batch, position limit {STEP} for update skip locked"
     );
-    let chosen: Vec<Key> = sqlx::query_as(AssertSqlSafe(choose))
+    let chosen: Vec<DeadEventKey> = sqlx::query_as(AssertSqlSafe(choose))
         .bind(&filter.messages)
         .bind(&filter.sagas)
         .bind(&filter.events)
@@ -221,10 +221,13 @@ async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
 }
 
 /// The place of an event in the table.
-pub type Key = (i64, i64, i32);
+pub type DeadEventKey = (i64, i64, i32);
 
 /// The events that a filter selects now, the oldest first.
-pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sqlx::Error> {
+pub async fn keys(
+    db: &mut PgConnection,
+    filter: &Filter,
+) -> Result<Vec<DeadEventKey>, sqlx::Error> {
     let statement = format!(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} \
          order by created_at, owner, batch, position"
@@ -244,7 +247,7 @@ pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sq
 /// If the database does not answer, or what `keep` returns. Those of the batches before stay deleted.
 pub async fn forget<E: From<sqlx::Error>>(
     db: &mut PgConnection,
-    keys: &[Key],
+    keys: &[DeadEventKey],
     by: By<'_>,
     mut keep: impl FnMut(&[DeadEvent]) -> Result<(), E>,
 ) -> Result<u64, E> {
@@ -276,7 +279,7 @@ pub async fn forget<E: From<sqlx::Error>>(
     Ok(deleted)
 }
 
-fn columns(keys: &[Key]) -> (Vec<i64>, Vec<i64>, Vec<i32>) {
+fn columns(keys: &[DeadEventKey]) -> (Vec<i64>, Vec<i64>, Vec<i32>) {
     keys.iter().copied().collect()
 }
 

@@ -112,7 +112,7 @@ fn micros(after: SignedDuration) -> i64 {
 
 /// A deadline that has passed.
 #[derive(Debug)]
-pub struct Passed {
+pub struct PassedDeadline {
     pub saga_id: SagaId,
     pub due_at: Timestamp,
     pub saga: String,
@@ -149,7 +149,7 @@ pub async fn due(
     sagas: &[&'static str],
     limit: usize,
     settled: Option<Timestamp>,
-) -> Result<Vec<Passed>, sqlx::Error> {
+) -> Result<Vec<PassedDeadline>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
         "select saga_id, saga, due_at, message_id, traceparent, \
@@ -164,7 +164,7 @@ pub async fn due(
     .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_all(db)
     .await?;
-    let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| Passed {
+    let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| PassedDeadline {
         saga_id: SagaId(saga_id),
         due_at: due_at.to_jiff(),
         saga,

@@ -18,7 +18,7 @@ const LEASE_SECONDS: f64 = 10.0;
 
 /// A stream that this process may read, and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldStream {
     pub stream: String,
     pub epoch: i64,
     /// The offset of the next message. `None`: from the beginning, or from `begins_at`.
@@ -114,7 +114,7 @@ pub async fn take(
     streams: &[String],
     process: i64,
     most: usize,
-) -> Result<Vec<Held>, sqlx::Error> {
+) -> Result<Vec<HeldStream>, sqlx::Error> {
     type Columns = (String, i64, Option<i64>, Option<i64>, Option<i64>);
     let statement = format!(
         "with free as (select stream from ballet.telemetry_reader \
@@ -136,7 +136,7 @@ pub async fn take(
         .bind(LEASE_SECONDS)
         .fetch_all(db)
         .await?;
-    let held = |(stream, epoch, next, begins_at, last_seen)| Held {
+    let held = |(stream, epoch, next, begins_at, last_seen)| HeldStream {
         stream,
         epoch,
         next,

@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 
 use crate::database::connection::{in_long_time, in_time, patient};
-use crate::ledger::open_sagas::{Open, Stages};
+use crate::ledger::open_sagas::{OpenSagas, Stages};
 use crate::upkeep::chores::Chores;
 
 /// The number of rows that one statement deletes, and the other rows of their sagas.
@@ -78,9 +78,9 @@ async fn forget_sagas(
              and not exists ({}) \
              limit $9 for update skip locked)) returning saga_id) \
          insert into ballet.forgotten_saga select distinct saga_id from old on conflict do nothing",
-        Open::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
+        OpenSagas::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
     );
-    let open = Open::new(stages, now - limits.unsettled_window);
+    let open = OpenSagas::new(stages, now - limits.unsettled_window);
     let before = (now - limits.saga_window).to_sqlx();
     let query =
         || open.bind(sqlx::query(AssertSqlSafe(statement.clone()))).bind(before).bind(PORTION);

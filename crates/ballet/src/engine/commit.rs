@@ -8,10 +8,10 @@ use ballet_core::{EventType, StepKind};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
-use ballet_store::ledger::rows::{Added, Columns, Ledger};
+use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};
 use ballet_store::outbox::batches as outbox;
 use ballet_store::outbox::batches::Mark;
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use jiff::Timestamp;
 
 use crate::declare::handler::database_wait::answered;
@@ -84,7 +84,7 @@ pub(crate) struct CommitResult {
 }
 
 /// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
-fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
+fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failure> {
     let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
@@ -159,7 +159,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
 async fn write_ledger(
     engine: &Engine,
     open: &mut Transaction<'_>,
-    added: &Added<'_>,
+    added: &AddedRows<'_>,
 ) -> Result<(), Failure> {
     let Transaction { db, scope, deadlines, copied, .. } = open;
     let emits = !scope.emitted.is_empty();
@@ -190,7 +190,7 @@ async fn write_calls(
 
 /// The events and the marks that a transaction has written.
 struct WrittenOutbox<'a> {
-    emitted: Vec<Emitted>,
+    emitted: Vec<EmittedEvent>,
     /// The batch of the events, if there are any.
     begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
@@ -229,7 +229,7 @@ async fn write_outbox<'a>(
 }
 
 /// Gives the events to the lane of the broker.
-fn publish(engine: &Engine, batch: BatchId, emitted: Vec<Emitted>, now: Timestamp) {
+fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, now: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
     relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
@@ -248,7 +248,7 @@ fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
 }
 
 /// The rows that a transaction adds to the ledger, or else what it emits.
-fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
+fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     let rows: Vec<String> =
         ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
     if rows.is_empty() { emitted.names() } else { rows }

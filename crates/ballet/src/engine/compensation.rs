@@ -6,8 +6,8 @@ use std::time::Instant;
 use ballet_core::own_handlers::ABORT;
 use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::event::Encoded;
-use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::event::EncodedEvent;
+use ballet_store::ledger::rows::LedgerRow;
 use ballet_store::ledger::standing::{Left, left};
 use ballet_store::operators::solved;
 
@@ -31,7 +31,7 @@ pub(crate) async fn abort_here(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    abort_event: Encoded,
+    abort_event: EncodedEvent,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
     let known = !entomb(transaction, saga, saga_id, abort_event);
@@ -71,7 +71,7 @@ pub(crate) fn entomb(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    abort_event: Encoded,
+    abort_event: EncodedEvent,
 ) -> bool {
     let new = !transaction.is_aborted(saga, saga_id);
     if new {
@@ -89,7 +89,7 @@ pub(crate) async fn compensate_key(
     step: &str,
     key: &str,
     saga_id: SagaId,
-    event: Encoded,
+    event: EncodedEvent,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
     // The row of an unknown saga would count as its beginning, and keep the real one from being taken in.
@@ -112,7 +112,7 @@ pub(crate) async fn compensate_key(
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    aborts: Vec<Item<Encoded>>,
+    aborts: Vec<Item<EncodedEvent>>,
 ) -> Result<Vec<Effect>, RunFailure> {
     check_held(transaction).await?;
     let mut effects = Vec::with_capacity(aborts.len());
@@ -127,7 +127,7 @@ pub(crate) async fn abort_all(
     let begun = Instant::now();
     let mut last = vec![None; aborts.len()];
     loop {
-        let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
+        let mut round: Vec<(String, Vec<(usize, LedgerRow)>)> = Vec::new();
         for (at, rows) in left.iter_mut().enumerate() {
             let Some(row) = rows.next() else { continue };
             last[at] = Some((row.step.clone(), row.key.clone()));
@@ -161,8 +161,8 @@ async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     name: &str,
-    aborts: &[Item<Encoded>],
-    rows: Vec<(usize, Row)>,
+    aborts: &[Item<EncodedEvent>],
+    rows: Vec<(usize, LedgerRow)>,
 ) -> Result<Vec<usize>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
@@ -265,7 +265,7 @@ pub(crate) async fn compensate_wanted(
 async fn compensate_one(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    done: &Row,
+    done: &LedgerRow,
     saga_id: SagaId,
 ) -> Result<bool, Failure> {
     let at = StepKey { step: &done.step, key: &done.key };
@@ -291,7 +291,7 @@ fn left_to_compensate(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-) -> Vec<Row> {
+) -> Vec<LedgerRow> {
     let declared = |name: &str| transaction.engine.registry.declared(saga, name);
     match left(transaction.ledger.rows(saga_id), declared) {
         Left::Steps(rows) => rows.into_iter().cloned().collect(),

@@ -11,7 +11,7 @@ use ballet_core::{
     is_tombstone_of,
 };
 use ballet_store::ledger::open_sagas::Stages;
-use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::rows::LedgerRow;
 use ballet_store::ledger::standing::Declared;
 use jiff::SignedDuration;
 
@@ -361,7 +361,7 @@ impl Registry {
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
     /// row that this version cannot tell apart is of all: it was written by another version.
-    pub(crate) fn is_of(&self, saga: &SagaEntry, row: &Row) -> bool {
+    pub(crate) fn is_of(&self, saga: &SagaEntry, row: &LedgerRow) -> bool {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
         }

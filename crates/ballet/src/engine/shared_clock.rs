@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballet_store::database::clock::Reading;
+use ballet_store::database::clock::ClockReading;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::declare::handler::clock::Clock;
@@ -152,7 +152,7 @@ impl SharedClock {
     }
 
     /// Takes in an answer of the database, which read its clock between these moments.
-    pub(crate) fn observe(&self, reading: Reading, asked: Instant, answered: Instant) {
+    pub(crate) fn observe(&self, reading: ClockReading, asked: Instant, answered: Instant) {
         let half = answered.saturating_duration_since(asked) / 2;
         let moment = asked + half;
         let unsure = SignedDuration::try_from(half).unwrap_or(SignedDuration::MAX);

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
-use ballet_store::database::probe::Refusal;
+use ballet_store::database::probe::LoginRefusal;
 use ballet_store::operators::paused::Paused;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -33,7 +33,7 @@ pub(crate) struct Health {
 pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
     /// Whether it refuses the login.
-    pub(crate) refusal: Refusal,
+    pub(crate) refusal: LoginRefusal,
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
     /// Whether a person has paused it: it takes no messages, and works for the rest.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use axum::extract::Request;
 use axum::response::Response;
 use ballet_core::SagaId;
-use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace::{Trace, TraceExtras};
 use ballet_store::trace_context::TraceContext;
 
 use crate::declare::handler::clock::Clock;
@@ -22,7 +22,7 @@ pub(crate) struct Tracer {
 /// The request that this task serves.
 struct CurrentRequest {
     given: Option<TraceContext>,
-    carried: Carried,
+    carried: TraceExtras,
     clock: Clock,
     /// Set by whatever asks first: a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
@@ -103,12 +103,12 @@ fn given(request: &Request) -> Option<TraceContext> {
 }
 
 /// The `tracestate` and `baggage` of a request. Each header may come in several lines.
-fn carried(request: &Request, given: Option<TraceContext>) -> Carried {
+fn carried(request: &Request, given: Option<TraceContext>) -> TraceExtras {
     let lines = |name| {
         let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.collect::<Vec<_>>().join(",")
     };
     // A `tracestate` belongs to its trace.
     let tracestate = given.map(|_| lines("tracestate"));
-    Carried::new(tracestate.as_deref(), Some(&lines("baggage")))
+    TraceExtras::new(tracestate.as_deref(), Some(&lines("baggage")))
 }

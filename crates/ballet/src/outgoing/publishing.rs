@@ -1,7 +1,7 @@
 //! The spans of events that are being published.
 
 use ballet_core::{MessageId, SagaId};
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
@@ -24,8 +24,8 @@ struct SpanEvent<'a> {
 
 impl PublishSpans {
     /// Starts the spans of events that this service just emitted.
-    pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[Emitted]) -> Self {
-        let event = |event: &Emitted| SpanEvent {
+    pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[EmittedEvent]) -> Self {
+        let event = |event: &EmittedEvent| SpanEvent {
             trace: event.trace.as_ref().map(|trace| trace.context),
             event_type: event.event.event_type.name(),
             message_id: event.message_id,

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use ballet_amqp::{BatchId, Handed, LeftBehind, OutBatch, Published, PublisherHandle};
+use ballet_amqp::{BatchId, Handover, LeftBehind, OutBatch, Published, PublisherHandle};
 use ballet_store::outbox::batches::Mark;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -184,7 +184,7 @@ impl Relay {
         ballet_amqp::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
         let handed = self.publisher().map(|to| to.send(out));
-        if handed != Some(Handed::Queued) {
+        if handed != Some(Handover::Queued) {
             self.leave(batch);
         }
     }

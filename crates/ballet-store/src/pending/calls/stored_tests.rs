@@ -7,7 +7,7 @@ use sqlx::Executor;
 use super::*;
 use crate::ledger::entry::{NO_KEY, StepKey};
 use crate::operators::restored::hold_aborts;
-use crate::pending::calls::claims::{Room, claim};
+use crate::pending::calls::claims::{CallRoom, claim};
 use crate::pending::calls::open::{ask_anew, give, of_step};
 use crate::schema::migrated::migrated;
 
@@ -130,7 +130,7 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
 
 /// Claims a call that was not made before, or one that failed. It is due again at once.
 async fn claimed(db: &mut PgConnection, is_repeated: bool) -> NewCall {
-    let room = Room {
+    let room = CallRoom {
         step: "pay",
         undo: false,
         is_repeated,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use ballet_core::Event;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use serde::ser::{
     self, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
@@ -248,10 +248,10 @@ impl SerializeMap for FiniteCheck {
 }
 
 /// Encodes an event.
-pub(crate) fn encoded<E: Event>(event: &E) -> Result<Encoded, Failure> {
+pub(crate) fn encoded<E: Event>(event: &E) -> Result<EncodedEvent, Failure> {
     let body = encode(event)
         .map_err(|why| Failure::permanent(format!("{} cannot be encoded: {why}", E::TYPE)))?;
-    Ok(Encoded { event_type: E::TYPE, body: body.into() })
+    Ok(EncodedEvent { event_type: E::TYPE, body: body.into() })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{Reach, Room};
+use ballet_store::calls::claims::{CallRoom, LineReach};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
@@ -92,9 +92,9 @@ impl CallLine {
     }
 
     /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
-    pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
+    pub(crate) fn reach(&self, longest_pause: Duration) -> LineReach {
         let longest = self.claim_time().max(longest_pause);
-        Reach { step: self.of.step, undo: self.of.undo, longest }
+        LineReach { step: self.of.step, undo: self.of.undo, longest }
     }
 
     /// Waits for the turn of a call.
@@ -156,9 +156,9 @@ impl CallLine {
     }
 
     /// Returns the room for due calls, if it is time to look for them.
-    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<Room> {
+    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<CallRoom> {
         let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
-        let room = |newest_first, count| Room {
+        let room = |newest_first, count| CallRoom {
             step: self.of.step,
             undo: self.of.undo,
             is_repeated: self.is_repeated,

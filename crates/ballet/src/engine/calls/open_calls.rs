@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{self, Reach, Room};
+use ballet_store::calls::claims::{self, CallRoom, LineReach};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
 use sqlx::PgConnection;
@@ -168,7 +168,7 @@ impl OpenCalls {
         self: &Arc<Self>,
         db: &mut PgConnection,
         process: i64,
-        rooms: &[Room],
+        rooms: &[CallRoom],
         held: &[Uuid],
     ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
         let found = claims::claim(db, process, rooms, held).await?;
@@ -282,7 +282,7 @@ impl OpenCalls {
     }
 
     /// Returns the room of each line that looks for due calls now.
-    pub(crate) fn rooms(&self) -> Vec<Room> {
+    pub(crate) fn rooms(&self) -> Vec<CallRoom> {
         let now = Instant::now();
         let mut next_look = lock(&self.next_look);
         let all_look = *next_look <= now;
@@ -293,9 +293,9 @@ impl OpenCalls {
     }
 
     /// Tells the lines how many due calls were found in their room.
-    pub(crate) fn looked(&self, rooms: &[Room], found: &[(NewCall, Option<Claim>)]) {
+    pub(crate) fn looked(&self, rooms: &[CallRoom], found: &[(NewCall, Option<Claim>)]) {
         for line in self.lines.values() {
-            let is_of = |room: &&Room| line.is_of(room.step, room.undo, room.is_repeated);
+            let is_of = |room: &&CallRoom| line.is_of(room.step, room.undo, room.is_repeated);
             let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
             let is_of = |(call, _): &&(NewCall, Option<Claim>)| {
                 line.is_of(&call.step, call.undo, call.is_repeated)
@@ -307,7 +307,7 @@ impl OpenCalls {
     }
 
     /// Returns the longest time to the next claim of each line's calls, given their longest pause.
-    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<Reach> {
+    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<LineReach> {
         // Of those that were asked before and of those that were not it is the same.
         let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
         lines.map(|(_, line)| line.reach(longest_pause)).collect()

@@ -12,7 +12,7 @@ use ballet_core::SagaId;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
-use ballet_store::database::renewal::Replaced;
+use ballet_store::database::renewal::ReplacementFlag;
 use ballet_store::inbox::messages as inbox;
 use ballet_store::inbox::messages::NewMessage;
 use ballet_store::outbox::batches::Mark;
@@ -49,7 +49,7 @@ const AS_USUAL: &str = "set local lock_timeout to default";
 pub(crate) struct LaneConnection {
     db: PoolConnection<Postgres>,
     /// Whether its server was replaced since.
-    replaced: Replaced,
+    replaced: ReplacementFlag,
 }
 
 /// The state that the lanes of a service share.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballet_core::{AnyEvent, SagaId};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::locks::lock_keys;
-use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::rows::LedgerRow;
 
 use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
@@ -84,7 +84,7 @@ async fn outcomes(
     let engine = Arc::clone(&transaction.engine);
     let steps: Vec<_> = engine.registry.compensated_here().collect();
     let names: Vec<&str> = steps.iter().map(|step| step.part().name).collect();
-    let is_done = |row: &Row| row.entry == Entry::Done && names.contains(&row.step.as_str());
+    let is_done = |row: &LedgerRow| row.entry == Entry::Done && names.contains(&row.step.as_str());
     let (db, ledger) = transaction.db_and_ledger();
     let mut done: Vec<SagaId> = sagas.to_vec();
     done.retain(|saga| ledger.rows(*saga).iter().any(is_done));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ballet_core::{MessageId, Reason, SagaId, id};
 use ballet_store::inbox::failures;
-use ballet_store::inbox::messages::{NewMessage, Remembered, remembered};
+use ballet_store::inbox::messages::{MessageMemory, NewMessage, remembered};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
@@ -36,7 +36,7 @@ pub(crate) async fn check_messages(
     let memories = answered(remembered(transaction.db(), &engine.limits, &ids)).await?;
     for ((at, message_id), memory) in old.into_iter().zip(memories) {
         let LaneWork::Message(message) = &mut works[at] else { continue };
-        let Remembered { of_its_time, handled, handled_apart, failing } = memory;
+        let MessageMemory { of_its_time, handled, handled_apart, failing } = memory;
         let is_known = handled || handled_apart || failing;
         let is_gone = of_its_time.is_forgotten(message.age.id_is_old);
         if !is_known && (message.age.id_is_old || is_gone) {

@@ -1,7 +1,7 @@
 //! The messages of a run, as the items that its handlers take. Each begins its step's span.
 
 use ballet_core::AnyEvent;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -41,13 +41,13 @@ pub(crate) fn abort_events(
     works: &mut [LaneWork],
     run: &[usize],
     clock: &Clock,
-) -> Result<Vec<Item<Encoded>>, RunFailure> {
+) -> Result<Vec<Item<EncodedEvent>>, RunFailure> {
     let (mut abort_events, now) = (Vec::with_capacity(run.len()), clock.now());
     for at in run {
         let Some(message) = message(works, *at) else { continue };
         let lineage = begin_step(message, clock, now);
         let body = Bytes::copy_from_slice(message.body());
-        let abort_event = Encoded { event_type: message.envelope.event_type, body };
+        let abort_event = EncodedEvent { event_type: message.envelope.event_type, body };
         abort_events.push(item(message, lineage, abort_event)?);
     }
     Ok(abort_events)

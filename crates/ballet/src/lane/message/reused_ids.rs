@@ -2,13 +2,13 @@
 //! effect. The service counts them and names them in its log.
 
 use ballet_core::MessageId;
-use ballet_store::inbox::messages::Received;
+use ballet_store::inbox::messages::ReceiveResult;
 
 use crate::lane::message::message::{LaneWork, Message};
 
 /// Whether a message that is not new brings another content than the one that counts: the one that the
 /// inbox knows, or else that of an earlier message of the batch.
-pub(crate) fn is_reused(works: &[LaneWork], at: usize, received: &Received) -> bool {
+pub(crate) fn is_reused(works: &[LaneWork], at: usize, received: &ReceiveResult) -> bool {
     let Some(LaneWork::Message(message)) = works.get(at) else { return false };
     let id = message.envelope.message_id;
     let known = received.known.get(&id).copied().or_else(|| in_batch(&works[..at], id));

@@ -1,7 +1,7 @@
 //! The spans of a message: its way through the service, and the runs of its handlers.
 
 use ballet_core::Envelope;
-use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace::{Trace, TraceExtras};
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub(crate) struct MessageTrace {
     /// How often a handler has failed with the message so far.
     failures: u32,
     /// The `tracestate` and `baggage` that came beside the trace.
-    carried: Carried,
+    carried: TraceExtras,
 }
 
 /// A span that has begun.
@@ -79,7 +79,7 @@ impl MessageTrace {
         let received = OpenSpan::after(given, id, clock, now);
         // A `tracestate` belongs to its trace.
         let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
-        let carried = Carried::new(tracestate, envelope.baggage.as_deref());
+        let carried = TraceExtras::new(tracestate, envelope.baggage.as_deref());
         Self { received, step: received, failures, carried }
     }
 

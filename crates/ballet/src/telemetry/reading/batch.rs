@@ -3,7 +3,7 @@
 use ballet_amqp::Delivery;
 use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
 use ballet_core::telemetry::fingerprint;
-use ballet_store::telemetry::leftovers::Aside;
+use ballet_store::telemetry::leftovers::AsideMessage;
 use jiff::Timestamp;
 
 use crate::declare::telemetry::{AnyReadings, Codec, ReadingPlace};
@@ -32,7 +32,7 @@ pub(super) struct Batch {
     /// Every message, also those that could not be decoded.
     pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
-    pub(super) aside: Vec<Aside>,
+    pub(super) aside: Vec<AsideMessage>,
     /// The offsets that did not come: each from the first to the one before the second.
     pub(super) missed: Vec<(i64, i64)>,
 }
@@ -108,8 +108,13 @@ impl Batch {
 }
 
 /// A message that is set aside.
-pub(super) fn aside(offset: i64, reason: &'static str, detail: &str, mut body: Vec<u8>) -> Aside {
+pub(super) fn aside(
+    offset: i64,
+    reason: &'static str,
+    detail: &str,
+    mut body: Vec<u8>,
+) -> AsideMessage {
     body.truncate(KEPT_BODY);
     let detail = detail.chars().take(KEPT_DETAIL).collect();
-    Aside { offset, reason, detail, body }
+    AsideMessage { offset, reason, detail, body }
 }

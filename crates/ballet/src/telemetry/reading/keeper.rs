@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, Session};
 use ballet_core::topology::TELEMETRY;
 use ballet_store::database::connection::be_patient;
 use ballet_store::telemetry::places;
-use ballet_store::telemetry::places::{Held, LEASE};
+use ballet_store::telemetry::places::{HeldStream, LEASE};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -175,7 +175,7 @@ impl ReaderKeeper {
         }
     }
 
-    fn begin(&self, keeping: &mut KeeperState, held: Held) {
+    fn begin(&self, keeping: &mut KeeperState, held: HeldStream) {
         let stream = held.stream.clone();
         let place = keeping.streams.iter().position(|one| *one == stream).unwrap_or_default();
         let (release, released) = watch::channel(false);

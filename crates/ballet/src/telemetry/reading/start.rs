@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Object, Session, StreamStart};
-use ballet_store::telemetry::places::Held;
+use ballet_store::telemetry::places::HeldStream;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -43,7 +43,7 @@ pub(super) async fn open(
     session: &dyn Session,
     broker: &dyn Broker,
     queue: &str,
-    held: &Held,
+    held: &HeldStream,
     prefetch: u16,
 ) -> Result<OpenedStream, BrokerError> {
     let at = |offset: i64| StreamStart::Offset(u64::try_from(offset).unwrap_or_default());

@@ -9,7 +9,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::places;
-use ballet_store::telemetry::places::{Held, LEASE};
+use ballet_store::telemetry::places::{HeldStream, LEASE};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep};
 
@@ -35,7 +35,7 @@ pub(super) struct StreamReader {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) reader: Arc<dyn AnyReader>,
     pub(super) states: Arc<ReaderStates>,
-    pub(super) held: Held,
+    pub(super) held: HeldStream,
     pub(super) partition: u16,
     pub(super) most: u16,
     pub(super) suspects: Arc<Suspects>,
@@ -84,7 +84,7 @@ impl StreamReader {
                 Blame::None | Blame::SetAside => {}
                 Blame::PutOff(pause) => put_off = pause,
             }
-            let Held { stream, epoch, .. } = &self.held;
+            let HeldStream { stream, epoch, .. } = &self.held;
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
@@ -99,7 +99,7 @@ impl StreamReader {
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
         let released = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
-            let Held { stream, epoch, .. } = &self.held;
+            let HeldStream { stream, epoch, .. } = &self.held;
             places::release(&mut db, self.reader.name(), stream, *epoch).await
         };
         if let Err(failure) = answered(released).await {
@@ -213,7 +213,7 @@ impl StreamReader {
     }
 
     async fn renew(&self) -> Result<bool, Failure> {
-        let Held { stream, epoch, .. } = &self.held;
+        let HeldStream { stream, epoch, .. } = &self.held;
         let renewed = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
             places::renew(&mut db, self.reader.name(), stream, *epoch).await
@@ -223,7 +223,7 @@ impl StreamReader {
 
     /// Notes that the stream is another one. The next holder begins at its beginning.
     async fn begin_anew(&self) -> ReadingEnd {
-        let (name, Held { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
+        let (name, HeldStream { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
         let begun = async {
             let mut db = begin(&self.engine.database.upkeep).await?;
             if !places::begin_anew(&mut db, name, stream, *epoch).await? {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 use ballet_store::telemetry::leftovers;
-use ballet_store::telemetry::leftovers::Aside;
+use ballet_store::telemetry::leftovers::AsideMessage;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::Advance;
 use tokio::sync::mpsc;
@@ -53,7 +53,7 @@ pub(super) struct Writer {
 struct Piece {
     messages: Range<usize>,
     /// The reading of the single message is not given to the reader, but set aside.
-    without: Option<Aside>,
+    without: Option<AsideMessage>,
 }
 
 impl Writer {
@@ -200,7 +200,7 @@ impl Writer {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         series::read(name).increment(number(part.readings.len()));
         for aside in &part.aside {
-            let Aside { offset, reason, detail, .. } = aside;
+            let AsideMessage { offset, reason, detail, .. } = aside;
             series::aside(name, reason).increment(1);
             tracing::warn!(
                 offset,
@@ -251,7 +251,7 @@ impl From<Failure> for PieceFailure {
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,
-    aside: Vec<Aside>,
+    aside: Vec<AsideMessage>,
     missed: Vec<(i64, i64)>,
 }
 
@@ -263,8 +263,8 @@ impl PieceContent {
         let before = |at: usize| at.checked_sub(1).and_then(|at| batch.seen.get(at));
         let from = before(start).map_or(0, |seen| seen.readings);
         let to = if piece.without.is_some() { from } else { last.readings };
-        let in_piece = |aside: &&Aside| (first..=last.offset).contains(&aside.offset);
-        let mut aside: Vec<Aside> = batch.aside.iter().filter(in_piece).cloned().collect();
+        let in_piece = |aside: &&AsideMessage| (first..=last.offset).contains(&aside.offset);
+        let mut aside: Vec<AsideMessage> = batch.aside.iter().filter(in_piece).cloned().collect();
         aside.extend(piece.without.clone());
         let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
         Some(Self { readings: from..to, last, aside, missed })

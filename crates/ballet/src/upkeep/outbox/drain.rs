@@ -7,11 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-use ballet_amqp::{BatchId, Handed, OutBatch, Published};
+use ballet_amqp::{BatchId, Handover, OutBatch, Published};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
-use ballet_store::outbox::left_behind::{Loaded, Look, Unmarked};
+use ballet_store::outbox::left_behind::{LoadedBatch, TableLook, UnmarkedBatch};
 
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
@@ -98,7 +98,11 @@ pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
 }
 
 /// Lists what is left behind in a table.
-async fn look(outbox: &Outbox, table: i16, others: &mut OtherProcesses) -> Result<Look, Failure> {
+async fn look(
+    outbox: &Outbox,
+    table: i16,
+    others: &mut OtherProcesses,
+) -> Result<TableLook, Failure> {
     let relay = &outbox.relay;
     let mut db = answered(outbox.database.upkeep.acquire()).await?;
     loop {
@@ -115,7 +119,7 @@ async fn look(outbox: &Outbox, table: i16, others: &mut OtherProcesses) -> Resul
         if others.check_new(&mut db, relay.process, owners).await? {
             continue;
         }
-        found.left.retain(|Unmarked { batch, .. }| {
+        found.left.retain(|UnmarkedBatch { batch, .. }| {
             let ours = batch.process == relay.process;
             if ours { batch.number < next } else { others.knows_gone(batch.process) }
         });
@@ -124,9 +128,9 @@ async fn look(outbox: &Outbox, table: i16, others: &mut OtherProcesses) -> Resul
 }
 
 /// Returns how many of the batches make a portion.
-fn portion(left: &[Unmarked]) -> usize {
+fn portion(left: &[UnmarkedBatch]) -> usize {
     let (mut events, mut bytes) = (0, 0);
-    let fits = |batch: &&Unmarked| {
+    let fits = |batch: &&UnmarkedBatch| {
         events += usize::try_from(batch.events).unwrap_or_default();
         bytes += usize::try_from(batch.bytes).unwrap_or_default();
         events <= PORTION_EVENTS && bytes <= PORTION_BYTES
@@ -147,8 +151,8 @@ async fn has_room(outbox: &Outbox) -> bool {
 }
 
 /// Reads batches back, and hands them to the publisher.
-async fn publish(outbox: &Outbox, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
-    let adopt = |left: &&Unmarked| {
+async fn publish(outbox: &Outbox, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
+    let adopt = |left: &&UnmarkedBatch| {
         outbox.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
     };
     let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
@@ -165,13 +169,13 @@ async fn publish(outbox: &Outbox, table: i16, portion: &[Unmarked]) -> Result<()
 }
 
 /// Hands what was read back to the publisher.
-fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
+fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<LoadedBatch>) {
     let relay = &outbox.relay;
     let Some(publisher) = relay.publisher() else { return };
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
     let batches = loaded.len();
     tracing::info!(batches, events, table, "publishing events that were left behind");
-    for Loaded { batch, events, positions, unreadable } in loaded {
+    for LoadedBatch { batch, events, positions, unreadable } in loaded {
         relay.read_back(batch, positions, unreadable);
         if events.is_empty() {
             relay.published(Published { batch, unpublishable: Vec::new(), left_behind: None });
@@ -182,7 +186,7 @@ fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
         let service = outbox.service;
         relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
-        if publisher.send(OutBatch::new(batch, events)) != Handed::Queued {
+        if publisher.send(OutBatch::new(batch, events)) != Handover::Queued {
             relay.leave(batch);
         }
     }

@@ -16,7 +16,7 @@ use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 use ballet_store::operators::solved;
-use ballet_store::operators::solved::Solved;
+use ballet_store::operators::solved::DueCompensation;
 use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
@@ -92,8 +92,12 @@ async fn all_due(
     Ok(())
 }
 
-async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Result<(), Failure> {
-    let Solved { saga_id, note_id, .. } = solved;
+async fn go_on(
+    engine: &Arc<Engine>,
+    saga: &SagaEntry,
+    solved: &DueCompensation,
+) -> Result<(), Failure> {
+    let DueCompensation { saga_id, note_id, .. } = solved;
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[*saga_id], &[]).await?;
     // Another replica may have come first. The saga's lock says who.
@@ -115,7 +119,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
 async fn put_off(
     engine: &Engine,
     saga: &SagaEntry,
-    solved: &Solved,
+    solved: &DueCompensation,
     failure: &Failure,
 ) -> Result<(), Failure> {
     let pause = jittered(PAUSES.after(solved.attempts.saturating_add(1)));
