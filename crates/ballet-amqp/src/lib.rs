@@ -43,7 +43,7 @@ pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongStri
 #[doc(hidden)]
 pub use management::{ManagementApi, ManagementError};
 pub use publisher::{
-    batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
+    batch::{BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable},
     handle::{Handover, PublishError, Publisher, PublisherHandle},
     outgoing::Outgoing,
     settings::PublisherSettings,
@@ -53,8 +53,8 @@ pub use session::{
     error::BrokerError,
     expected::ExpectedObjects,
     lookup::Lookup,
-    message::{Confirmed, Delivery, Outcome, Publish},
-    object::{CopyQueue, Found, MissingObjects, Object},
+    message::{Delivery, MessageConfirm, Publish, PublishOutcome},
+    object::{CopyQueue, FoundObject, MissingObjects, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
     state::ConnectionState,

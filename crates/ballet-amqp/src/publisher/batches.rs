@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::publisher::batch::{
-    BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
+    BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable,
 };
 use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
@@ -209,7 +209,7 @@ impl Batches {
         unpublishable: Vec<Unpublishable>,
         left_behind: Option<LeftBehind>,
     ) {
-        (self.on_published)(Published { batch, unpublishable, left_behind });
+        (self.on_published)(PublishedBatch { batch, unpublishable, left_behind });
         self.memory.forget(&batch);
     }
 }

@@ -16,7 +16,7 @@ use crate::publisher::queue::{PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
 use crate::session::error::BrokerError;
-use crate::session::message::{Confirmed, Outcome, Publish, said};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome, said};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -204,22 +204,22 @@ impl<'a> PublishLoop<'a> {
         result
     }
 
-    fn take(&mut self, answer: &Confirmed) {
+    fn take(&mut self, answer: &MessageConfirm) {
         let Some(entry) = self.queue.flight.take(answer.number) else { return };
         self.queue.taken(&entry);
         match answer.outcome {
-            Outcome::Ack => {
+            PublishOutcome::Ack => {
                 fault::point(FaultPoint::AfterConfirm, &*entry.message);
                 self.confirmed.increment(1);
                 self.queue.batches.confirmed(&entry);
             }
-            Outcome::Nack => {
+            PublishOutcome::Nack => {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
                 self.alarm.raise(&*entry.message, problem);
                 self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
             }
-            Outcome::Returned { .. } => {
+            PublishOutcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";

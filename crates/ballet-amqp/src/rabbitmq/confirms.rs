@@ -19,7 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::rabbitmq::header_limits;
 use crate::rabbitmq::translate::{error, short};
 use crate::session::error::BrokerError;
-use crate::session::message::{Confirmed, Outcome, Publish};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome};
 use crate::session::seam::Confirms;
 
 /// When the oldest answer is missing for this long, the others are polled too.
@@ -46,13 +46,13 @@ struct PendingState {
 struct WaitingConfirm {
     number: u64,
     fingerprint: u64,
-    returned: Option<Outcome>,
+    returned: Option<PublishOutcome>,
     answer: PendingConfirm,
 }
 
 struct AnsweredConfirm {
     fingerprint: u64,
-    confirmed: Confirmed,
+    confirmed: MessageConfirm,
 }
 
 impl Pending {
@@ -131,7 +131,7 @@ struct ConfirmStream {
 }
 
 impl Stream for ConfirmStream {
-    type Item = Result<Vec<Confirmed>, BrokerError>;
+    type Item = Result<Vec<MessageConfirm>, BrokerError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -191,8 +191,8 @@ impl PendingState {
         lost: &mut Option<BrokerError>,
     ) {
         let (outcome, returned) = match answer {
-            Ok(Confirmation::Ack(returned)) => (Outcome::Ack, returned),
-            Ok(Confirmation::Nack(returned)) => (Outcome::Nack, returned),
+            Ok(Confirmation::Ack(returned)) => (PublishOutcome::Ack, returned),
+            Ok(Confirmation::Nack(returned)) => (PublishOutcome::Nack, returned),
             Ok(Confirmation::NotRequested) => return,
             Err(cause) => {
                 let cause = error(&cause);
@@ -204,7 +204,7 @@ impl PendingState {
             }
         };
         let confirmed =
-            Confirmed { number: waiting.number, outcome: waiting.returned.unwrap_or(outcome) };
+            MessageConfirm { number: waiting.number, outcome: waiting.returned.unwrap_or(outcome) };
         self.answered.push(AnsweredConfirm { fingerprint: waiting.fingerprint, confirmed });
         if let Some(returned) = returned {
             self.assign(&returned);
@@ -213,15 +213,17 @@ impl PendingState {
 
     /// Finds the returned message. Its confirm is not always the one that carried it.
     fn assign(&mut self, returned: &BasicReturnMessage) {
-        let outcome =
-            Outcome::Returned { code: returned.reply_code, text: returned.reply_text.to_string() };
+        let outcome = PublishOutcome::Returned {
+            code: returned.reply_code,
+            text: returned.reply_text.to_string(),
+        };
         let wanted = fingerprint(
             returned.exchange.as_str(),
             returned.routing_key.as_str(),
             &returned.properties,
         );
         let answered = self.answered.iter_mut().find(|answer| {
-            answer.fingerprint == wanted && answer.confirmed.outcome == Outcome::Ack
+            answer.fingerprint == wanted && answer.confirmed.outcome == PublishOutcome::Ack
         });
         if let Some(answer) = answered {
             answer.confirmed.outcome = outcome;

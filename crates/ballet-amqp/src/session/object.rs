@@ -28,7 +28,7 @@ pub struct CopyQueue {
 
 /// An object that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundObject {
     /// The number of ready messages in a queue; 0 for an exchange.
     pub messages: u32,
     /// The number of consumers of a queue; 0 for an exchange.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
-use crate::session::message::{Confirmed, Delivery, Publish};
+use crate::session::message::{Delivery, MessageConfirm, Publish};
 use crate::session::object::{CopyQueue, Object};
 use crate::session::peer::Peer;
 
@@ -65,7 +65,7 @@ pub enum StreamStart {
 
 /// The broker's answers to published messages, some at a time. The last item is the error that
 /// ended the channel. The outcome of a message without an answer by then is *unknown*.
-pub type Confirms = BoxStream<'static, Result<Vec<Confirmed>, BrokerError>>;
+pub type Confirms = BoxStream<'static, Result<Vec<MessageConfirm>, BrokerError>>;
 
 /// A connection with a working channel, used by one role. A session is never repaired: when it
 /// is lost, its owner drops it and connects again.

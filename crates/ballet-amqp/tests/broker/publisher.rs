@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, ExpectedObjects, Handover, LeftBehind, Publish, PublishError, Published,
+    ConnectionState, ExpectedObjects, Handover, LeftBehind, Publish, PublishError, PublishedBatch,
     PublisherSettings, Unpublishable,
 };
 use ballet_testkit::memory::{Kind, MemoryBroker};
@@ -256,7 +256,7 @@ async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() 
     wait_for(publisher.handle.held(), "held", Option::is_some).await;
     for number in 2..=5 {
         assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
-        let Published { batch: of, left_behind, .. } = publisher.published().await;
+        let PublishedBatch { batch: of, left_behind, .. } = publisher.published().await;
         let expected = LeftBehind { positions: vec![0], bytes: 3, releases: 0 };
         assert_eq!((of, left_behind), (batch(number), Some(expected)));
     }

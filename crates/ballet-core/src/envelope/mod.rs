@@ -67,7 +67,7 @@ pub struct Envelope {
 
 /// A message that was read: the envelope and the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received<'a> {
+pub struct ReceivedEvent<'a> {
     /// The metadata of the event.
     pub envelope: Envelope,
     /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
@@ -89,7 +89,7 @@ impl Envelope {
         known: &KnownEvents,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Received<'a>, Unacceptable> {
+    ) -> Result<ReceivedEvent<'a>, Unacceptable> {
         if let Some(header) = message.unreadable {
             let detail = unreadable::sentence(header);
             return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
@@ -116,7 +116,7 @@ impl Envelope {
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
             baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
         };
-        Ok(Received { envelope, body })
+        Ok(ReceivedEvent { envelope, body })
     }
 
     /// The id under which every consumer knows a message, or would know it if it accepted it. It is

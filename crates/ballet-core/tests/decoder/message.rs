@@ -4,7 +4,7 @@
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{HeaderSize, Limits};
 use ballet_core::{
-    Envelope, Event, EventType, Incoming, KnownEvents, Reason, Received, Unacceptable, id,
+    Envelope, Event, EventType, Incoming, KnownEvents, Reason, ReceivedEvent, Unacceptable, id,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -89,7 +89,7 @@ impl Message {
     }
 }
 
-fn read<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+fn read<'a>(message: &Incoming<'a>) -> Result<ReceivedEvent<'a>, Unacceptable> {
     let known: KnownEvents = [CheckedOut::TYPE].into_iter().collect();
     Envelope::read(message, &known, &Limits::default(), now())
 }

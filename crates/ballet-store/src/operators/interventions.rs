@@ -38,7 +38,7 @@ impl Act {
 
 /// An act, with its author and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct By<'a> {
+pub struct SignedAct<'a> {
     /// The act.
     pub act: Act,
     /// The name of the person.
@@ -49,7 +49,7 @@ pub struct By<'a> {
 
 /// A message to which something is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Touched {
+pub struct TouchedMessage {
     /// Its id.
     pub message_id: Uuid,
     /// Its saga.
@@ -80,13 +80,13 @@ pub struct Intervention {
 /// Notes what a person does to messages.
 pub async fn insert(
     db: &mut PgConnection,
-    by: By<'_>,
-    touched: &[Touched],
+    by: SignedAct<'_>,
+    touched: &[TouchedMessage],
 ) -> Result<(), sqlx::Error> {
     let messages: Vec<Uuid> = touched.iter().map(|one| one.message_id).collect();
     let sagas: Vec<Option<Uuid>> = touched.iter().map(|one| one.saga_id).collect();
     // A type is what a publisher wrote. One that is refused takes all messages of the statement with it.
-    let text = |one: &Touched| one.event_type.as_deref().map(storable);
+    let text = |one: &TouchedMessage| one.event_type.as_deref().map(storable);
     let types: Vec<Option<String>> = touched.iter().map(text).collect();
     sqlx::query(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \

@@ -60,7 +60,7 @@ pub async fn next(
 
 /// A saga with compensations that are left, as an audit sees it.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct WaitingCompensation {
     /// The saga.
     pub saga_id: Uuid,
     /// The step after which it goes on.
@@ -74,7 +74,7 @@ pub struct Waiting {
 }
 
 /// Returns all sagas with compensations that are left.
-pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error> {
+pub async fn waiting(db: &mut PgConnection) -> Result<Vec<WaitingCompensation>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, i32, Option<String>);
     let waiting = "select s.saga_id, s.step, s.next_at, s.attempts, f.detail from ballet.solved s \
                    left join ballet.failure f on f.message_id = s.note_id \
@@ -82,7 +82,7 @@ pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error>
     let rows: Vec<Columns> = sqlx::query_as(waiting).fetch_all(db).await?;
     let waiting = |(saga_id, step, next_at, attempts, last_failure): Columns| {
         let attempts = u32::try_from(attempts).unwrap_or_default();
-        Waiting { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
+        WaitingCompensation { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
     };
     Ok(rows.into_iter().map(waiting).collect())
 }
@@ -135,7 +135,7 @@ pub async fn put_off(
 
 /// A compensation that a person has done by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct CompensationByHand {
     /// The step.
     pub step: String,
     /// Its key, if it has one.
@@ -151,14 +151,17 @@ pub struct Note {
 }
 
 /// The compensations of a saga that a person has done by hand.
-pub async fn notes(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Note>, sqlx::Error> {
+pub async fn notes(
+    db: &mut PgConnection,
+    saga: Uuid,
+) -> Result<Vec<CompensationByHand>, sqlx::Error> {
     type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
     let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
                      where saga_id = $1 and solved_by <> '' order by solved_at";
     let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
     let solved = |(step, key, by, why, at, last_error): Columns| {
         let at = at.to_jiff();
-        Note { step, key, by, why, at, last_error }
+        CompensationByHand { step, key, by, why, at, last_error }
     };
     Ok(rows.into_iter().map(solved).collect())
 }

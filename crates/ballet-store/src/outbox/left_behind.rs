@@ -105,7 +105,7 @@ pub async fn first(db: &mut PgConnection, table: i16) -> Result<Option<(i64, i64
 
 /// An event that is committed and not yet known to be published.
 #[derive(Debug, Clone)]
-pub struct Unpublished {
+pub struct UnpublishedEvent {
     pub saga: Option<Uuid>,
     pub event_type: String,
     pub since: Timestamp,
@@ -116,7 +116,7 @@ pub async fn events(
     db: &mut PgConnection,
     table: i16,
     limit: i64,
-) -> Result<Vec<Unpublished>, sqlx::Error> {
+) -> Result<Vec<UnpublishedEvent>, sqlx::Error> {
     let left = format!(
         "select saga_id, event_type, created_at from (select *, min(position) over \
          (partition by owner, batch) as first from ballet.outbox_{table}) as event \
@@ -126,7 +126,7 @@ pub async fn events(
         sqlx::query_as(AssertSqlSafe(left)).bind(limit).fetch_all(db).await?;
     let event = |(saga, event_type, since): (_, _, jiff_sqlx::Timestamp)| {
         let since = since.to_jiff();
-        Unpublished { saga, event_type, since }
+        UnpublishedEvent { saga, event_type, since }
     };
     Ok(left.into_iter().map(event).collect())
 }

@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection, Row};
 
 /// A reader's place in one stream.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ReaderPlace {
     pub reader: String,
     pub stream: String,
     pub next_offset: Option<i64>,
@@ -21,14 +21,14 @@ pub struct Listed {
     pub failure: Option<String>,
 }
 
-impl Listed {
+impl ReaderPlace {
     /// The number of messages that it has not read yet, once it is known where the stream ends.
     pub fn behind(&self) -> Option<i64> {
         self.end_offset.map(|end| (end - self.next_offset.unwrap_or_default()).max(0))
     }
 }
 
-impl FromRow<'_, PgRow> for Listed {
+impl FromRow<'_, PgRow> for ReaderPlace {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             reader: row.try_get("reader")?,
@@ -48,7 +48,7 @@ impl FromRow<'_, PgRow> for Listed {
 
 /// The offsets that a reader has missed.
 #[derive(Debug, Clone)]
-pub struct Missed {
+pub struct MissedOffsets {
     pub reader: String,
     pub stream: String,
     pub from_offset: i64,
@@ -58,7 +58,7 @@ pub struct Missed {
     pub at: String,
 }
 
-impl FromRow<'_, PgRow> for Missed {
+impl FromRow<'_, PgRow> for MissedOffsets {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             reader: row.try_get("reader")?,
@@ -72,7 +72,7 @@ impl FromRow<'_, PgRow> for Missed {
 }
 
 /// All places, in order.
-pub async fn all(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
+pub async fn all(db: &mut PgConnection) -> Result<Vec<ReaderPlace>, sqlx::Error> {
     sqlx::query_as(
         "select reader, stream, next_offset, end_offset, \
              case when held_until > ballet.now() then holder end as holder, \
@@ -86,7 +86,7 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
 }
 
 /// The newest of what readers have missed.
-pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<Missed>, sqlx::Error> {
+pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<MissedOffsets>, sqlx::Error> {
     sqlx::query_as(
         "select reader, stream, from_offset, to_offset, reason, \
              to_char(at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as at \

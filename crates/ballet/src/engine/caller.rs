@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::metric::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
-use ballet_store::calls::stored::{Given, NewCall};
+use ballet_store::calls::stored::{NewCall, StatedOutcome};
 use jiff::Timestamp;
 
 use crate::declare::erased::call::{AnyWatch, CallHandlers};
@@ -185,11 +185,11 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 }
 
 /// Takes in what a person says of a call. Nobody is asked, so it says nothing of the provider.
-fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: Given) {
+fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome) {
     call.span().in_scope(|| tracing::info!("a person has said what became of a call"));
     let answer = match given {
-        Given::Answer(answer) => Some(answer),
-        Given::Nothing => None,
+        StatedOutcome::Answer(answer) => Some(answer),
+        StatedOutcome::Nothing => None,
     };
     engine.calls.answered(CallAnswer { call, answer, claim, compensations: Compensations::None });
 }

@@ -8,7 +8,7 @@ use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::EncodedEvent;
 use ballet_store::ledger::rows::LedgerRow;
-use ballet_store::ledger::standing::{Left, left};
+use ballet_store::ledger::standing::{RemainingCompensations, left};
 use ballet_store::operators::solved;
 
 use crate::declare::erased::outcome::AnyCompensated;
@@ -294,8 +294,8 @@ fn left_to_compensate(
 ) -> Vec<LedgerRow> {
     let declared = |name: &str| transaction.engine.registry.declared(saga, name);
     match left(transaction.ledger.rows(saga_id), declared) {
-        Left::Steps(rows) => rows.into_iter().cloned().collect(),
-        Left::Call(_) => Vec::new(),
+        RemainingCompensations::Steps(rows) => rows.into_iter().cloned().collect(),
+        RemainingCompensations::Call(_) => Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use ballet_core::{
 };
 use ballet_store::ledger::open_sagas::Stages;
 use ballet_store::ledger::rows::LedgerRow;
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::standing::StepDeclaration;
 use jiff::SignedDuration;
 
 use crate::declare::erased::call::CallHandlers;
@@ -350,12 +350,12 @@ impl Registry {
     }
 
     /// Looks up how this version declares a step, for one of its sagas.
-    pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> Declared {
+    pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> StepDeclaration {
         match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
-            Some(part) => Declared::Step(part.kind),
-            None if saga.has_step(name) => Declared::Step(StepKind::Origin),
-            None if self.has_step(name) => Declared::OfAnotherSaga,
-            None => Declared::Unknown,
+            Some(part) => StepDeclaration::Step(part.kind),
+            None if saga.has_step(name) => StepDeclaration::Step(StepKind::Origin),
+            None if self.has_step(name) => StepDeclaration::OfAnotherSaga,
+            None => StepDeclaration::Unknown,
         }
     }
 

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
 use ballet_store::database::probe::LoginRefusal;
-use ballet_store::operators::paused::Paused;
+use ballet_store::operators::paused::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -37,7 +37,7 @@ pub(crate) struct HealthParts {
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
     /// Whether a person has paused it: it takes no messages, and works for the rest.
-    pub(crate) paused: watch::Receiver<Option<Paused>>,
+    pub(crate) paused: watch::Receiver<Option<ServicePause>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.

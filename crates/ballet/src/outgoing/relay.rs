@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use ballet_amqp::{BatchId, Handover, LeftBehind, OutBatch, Published, PublisherHandle};
+use ballet_amqp::{BatchId, Handover, LeftBehind, OutBatch, PublishedBatch, PublisherHandle};
 use ballet_store::outbox::batches::Mark;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -190,7 +190,7 @@ impl Relay {
     }
 
     /// Records the publisher's report that a batch is published, or that the rest of it is left behind.
-    pub(crate) fn published(&self, published: Published) {
+    pub(crate) fn published(&self, published: PublishedBatch) {
         for event in &published.unpublishable {
             tracing::error!(
                 r#type = event.routing_key,

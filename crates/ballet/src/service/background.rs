@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::Part;
-use ballet_store::operators::paused::Paused;
+use ballet_store::operators::paused::ServicePause;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -45,7 +45,7 @@ const TURN: Duration = Duration::from_millis(25);
 pub(super) struct BackgroundParts {
     pub(super) engine: Arc<Engine>,
     pub(super) consumer: Arc<ConsumerHandle>,
-    pub(super) paused: Option<Paused>,
+    pub(super) paused: Option<ServicePause>,
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     pub(super) shares: Vec<ShareEntry>,
@@ -60,7 +60,7 @@ pub(super) struct BackgroundParts {
 
 /// The states of these tasks, as readiness reads them.
 pub(super) struct TaskStates {
-    pub(super) paused: watch::Receiver<Option<Paused>>,
+    pub(super) paused: watch::Receiver<Option<ServicePause>>,
     pub(super) hindered: watch::Receiver<Option<String>>,
     pub(super) unpublishable: watch::Receiver<i64>,
     pub(super) bindings: watch::Receiver<Bindings>,

@@ -12,7 +12,7 @@ use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::connection::{in_time, is_lock_timeout};
 use ballet_store::database::hosts::Hosts;
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::operators::paused::{self, ServicePause};
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
 use ballet_store::schema::migrate;
@@ -63,7 +63,7 @@ pub(super) struct ProcessPlace {
     /// The first outbox table to write to.
     pub(super) table: i16,
     /// Whether a person has paused the service.
-    pub(super) paused: Option<Paused>,
+    pub(super) paused: Option<ServicePause>,
 }
 
 impl PrepareInputs<'_> {

@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, Runs, ServiceContract};
 use ballet_signature::Secrets;
-use ballet_store::operators::paused::Paused;
+use ballet_store::operators::paused::ServicePause;
 use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 
@@ -263,7 +263,7 @@ impl Service {
         &mut self,
         frame: &mut ServiceFrame,
         engine: &Arc<Engine>,
-        (consumer, paused): (&Arc<ConsumerHandle>, Option<Paused>),
+        (consumer, paused): (&Arc<ConsumerHandle>, Option<ServicePause>),
         broker: Arc<dyn Broker>,
         settings: &Settings,
     ) -> TaskStates {

@@ -77,7 +77,7 @@ async fn solve_as(
     solve(&mut db, &by_hand, false).await
 }
 
-async fn stuck_in(world: &World) -> Vec<stuck::Stuck> {
+async fn stuck_in(world: &World) -> Vec<stuck::StuckEntry> {
     let mut db = world.database("huts").await;
     stuck::list(&mut db, 100).await.expect("a list")
 }

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::pending::calls::key::CallKey;
-use crate::pending::calls::stored::{Given, NewCall};
+use crate::pending::calls::stored::{NewCall, StatedOutcome};
 use crate::trace::Trace;
 
 /// The room that a process has for calls of one step, or of its compensation.
@@ -104,7 +104,7 @@ pub async fn claim(
             attempts: u32::try_from(attempts).unwrap_or_default(),
             is_repeated: again,
             is_stored: true,
-            given: Given::read(given.as_deref(), answer),
+            given: StatedOutcome::read(given.as_deref(), answer),
         }
     };
     Ok(rows.into_iter().map(call).collect())

@@ -45,19 +45,19 @@ pub struct NewCall {
     /// Whether it was read back from its table. Its saga may have gone on since.
     pub is_stored: bool,
     /// The outcome that a person has stated.
-    pub given: Option<Given>,
+    pub given: Option<StatedOutcome>,
 }
 
 /// The outcome of a call that a person states, so that the call is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum StatedOutcome {
     /// The answer of the other side, as JSON.
     Answer(String),
     /// The other side has done nothing. The call's saga is aborted.
     Nothing,
 }
 
-impl Given {
+impl StatedOutcome {
     /// As the table has it: its kind, and the answer.
     pub(crate) fn stored(&self) -> (&'static str, Option<&str>) {
         match self {

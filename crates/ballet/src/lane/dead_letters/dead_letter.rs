@@ -14,7 +14,7 @@ use ballet_amqp::headers::{
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
-use ballet_core::{Envelope, Incoming, Reason, Received, Unacceptable};
+use ballet_core::{Envelope, Incoming, Reason, ReceivedEvent, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
@@ -282,7 +282,7 @@ fn copy(
     let read = (!is_crash_loop(&delivery))
         .then(|| Envelope::read(&incoming, events, &engine.limits, engine.time.shared.latest()));
     match read {
-        Some(Ok(Received { envelope, .. })) => {
+        Some(Ok(ReceivedEvent { envelope, .. })) => {
             properties = properties
                 .with_type(envelope.event_type.name().into())
                 .with_message_id(envelope.message_id.to_string().into());

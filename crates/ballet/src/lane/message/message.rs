@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
-use ballet_core::{AnyEvent, Envelope, Incoming, Reason, Received, SagaId, Unacceptable};
+use ballet_core::{AnyEvent, Envelope, Incoming, Reason, ReceivedEvent, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use tracing::field::display;
@@ -73,7 +73,7 @@ impl Message {
         let now = clock.now();
         let incoming = Incoming { reader: Some(registry.service), ..incoming(&delivery) };
         let read = Envelope::read(&incoming, &registry.events, limits, latest);
-        let read = read.and_then(|Received { envelope, body }| {
+        let read = read.and_then(|ReceivedEvent { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry
                 .known(name)

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use ballet_amqp::{BatchId, Handover, OutBatch, Published};
+use ballet_amqp::{BatchId, Handover, OutBatch, PublishedBatch};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
@@ -178,7 +178,7 @@ fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<LoadedBatch>) {
     for LoadedBatch { batch, events, positions, unreadable } in loaded {
         relay.read_back(batch, positions, unreadable);
         if events.is_empty() {
-            relay.published(Published { batch, unpublishable: Vec::new(), left_behind: None });
+            relay.published(PublishedBatch { batch, unpublishable: Vec::new(), left_behind: None });
             continue;
         }
         fault::remember(&batch, &*events);
