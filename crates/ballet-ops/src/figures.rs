@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ballet_store::copies::state::{self as copies, Copy};
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::copies::state::{self as copies, CopyState};
+use ballet_store::operators::paused::{self, ServicePause};
 use ballet_store::partitions;
-use ballet_store::process::{Replicas, Unready, replicas, unready};
-use ballet_store::telemetry::listed::{self, Listed};
+use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
+use ballet_store::telemetry::listed::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -19,18 +19,18 @@ pub struct Figures {
     /// Its processes that are alive, by version.
     pub replicas: Vec<Replicas>,
     /// Those that are not ready.
-    pub unready: Vec<Unready>,
+    pub unready: Vec<UnreadyProcess>,
     /// Whether a person has paused it.
-    pub paused: Option<Paused>,
+    pub paused: Option<ServicePause>,
     /// What waits on its way out.
     pub outbox: OutboxWaits,
     /// What waits inside.
     pub inbox: InboxWaits,
     /// The copies that it keeps, each with the number of changes that it is behind, as far as the owner's database
     /// tells.
-    pub copies: Vec<(Copy, Option<i64>)>,
+    pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
-    pub readers: Vec<Listed>,
+    pub readers: Vec<ReaderPlace>,
     /// The days that its inbox has a partition for.
     pub days: usize,
 }

@@ -1,7 +1,7 @@
 //! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
 
 use anyhow::{Context as _, Result};
-use ballet_store::telemetry::listed::{self, Listed, Missed, RewindTo};
+use ballet_store::telemetry::listed::{self, MissedOffsets, ReaderPlace, RewindTo};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
@@ -59,8 +59,8 @@ async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection>
 
 async fn list(options: &GlobalOptions) -> Result<Done> {
     let known = system()?.parts.iter();
-    let mut rows: Vec<(&'static str, Listed)> = Vec::new();
-    let mut missed: Vec<(&'static str, Missed)> = Vec::new();
+    let mut rows: Vec<(&'static str, ReaderPlace)> = Vec::new();
+    let mut missed: Vec<(&'static str, MissedOffsets)> = Vec::new();
     let mut away = Vec::new();
     for part in known.filter(|part| part.readers.iter().any(|one| !one.in_memory)) {
         let service = part.service;
@@ -85,7 +85,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
         db.close().await?;
     }
     if options.output != Output::Table {
-        let row = |(service, one): &(&str, Listed)| {
+        let row = |(service, one): &(&str, ReaderPlace)| {
             json!({
                 "service": service, "reader": one.reader, "stream": one.stream,
                 "next_offset": one.next_offset, "end_offset": one.end_offset, "behind": one.behind(),
@@ -127,7 +127,7 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
     }
     ui::show(&table);
     for (service, one) in &missed {
-        let Missed { reader, stream, from_offset, reason, at, .. } = one;
+        let MissedOffsets { reader, stream, from_offset, reason, at, .. } = one;
         let what = match (one.to_offset, reason.as_str()) {
             (Some(to), _) => format!(
                 "missed at most {} messages of {stream}, offsets {from_offset} to {}: the stream no longer kept them",
@@ -223,7 +223,7 @@ fn place(rewind: &Rewind, options: &GlobalOptions) -> Result<RewindTo> {
 }
 
 /// What happens to the place in one stream.
-fn told(rewind: &Rewind, to: RewindTo, one: &Listed) -> String {
+fn told(rewind: &Rewind, to: RewindTo, one: &ReaderPlace) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };
     let was =

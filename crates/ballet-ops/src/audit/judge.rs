@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::solved::Waiting;
-use ballet_store::outbox::left_behind::Unpublished;
+use ballet_store::operators::solved::WaitingCompensation;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -57,7 +57,8 @@ impl<'a> Judge<'a> {
             for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
                 report.does_not_settle(saga, false);
             }
-            if let Some(Unpublished { saga, event_type, since }) = pending.unpublished.first() {
+            if let Some(UnpublishedEvent { saga, event_type, since }) = pending.unpublished.first()
+            {
                 report.open.push(format!(
                     "{service} has unpublished events: {}; the oldest is {event_type}{}, since {since}",
                     pending.unpublished_count,
@@ -247,8 +248,8 @@ fn waiting_for(call: &OpenCall) -> String {
 }
 
 /// What becomes of the compensations that are left, as a predicate of their service.
-fn going_on(left: &Waiting) -> String {
-    let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
+fn going_on(left: &WaitingCompensation) -> String {
+    let WaitingCompensation { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {
         Some(failure) if *attempts > 0 => {
             format!(", after {}: {failure}", counted(*attempts, "attempt"))

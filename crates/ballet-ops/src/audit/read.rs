@@ -4,8 +4,8 @@ use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
 use ballet_store::ledger::recorded::without_message;
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{self, Waiting};
-use ballet_store::outbox::left_behind::{self, Unpublished};
+use ballet_store::operators::solved::{self, WaitingCompensation};
+use ballet_store::outbox::left_behind::{self, UnpublishedEvent};
 use ballet_store::outbox::{batches, tables};
 use ballet_store::partitions::bound;
 use jiff::SignedDuration;
@@ -22,9 +22,9 @@ const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 pub(crate) struct Pending {
     pub(crate) calls: Vec<OpenCall>,
     /// The sagas of which compensations are left, after an answer or after what a person did.
-    pub(crate) compensations: Vec<Waiting>,
+    pub(crate) compensations: Vec<WaitingCompensation>,
     /// The oldest ones, if there are very many.
-    pub(crate) unpublished: Vec<Unpublished>,
+    pub(crate) unpublished: Vec<UnpublishedEvent>,
     pub(crate) unpublished_count: i64,
     /// The saga, type and reason of each event that can never be published.
     pub(crate) unpublishable: Vec<(Option<Uuid>, String, String)>,

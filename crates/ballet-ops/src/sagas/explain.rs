@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::inbox::stuck::{StuckEntry, StuckKind};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded::RecordedRow;
 use ballet_store::operators::interventions::Intervention;
-use ballet_store::outbox::left_behind::Unpublished;
-use ballet_store::process::Alive;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
+use ballet_store::process::Liveness;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -26,9 +26,9 @@ pub(crate) struct Explainer<'a> {
     system: &'a System,
     states: &'a BTreeMap<&'a str, State>,
     /// By saga: the service and the failure.
-    failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
+    failures: HashMap<Uuid, Vec<(&'a str, &'a StuckEntry)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
-    unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
+    unpublished: HashMap<Uuid, Vec<(&'a str, &'a UnpublishedEvent)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
     /// By saga: the service, and who has discarded what.
@@ -54,7 +54,7 @@ impl<'a> Explainer<'a> {
         };
         for (service, state) in states {
             for failure in &state.failures {
-                if let (Some(saga), What::Message { .. }) = (failure.saga_id, &failure.what) {
+                if let (Some(saga), StuckKind::Message { .. }) = (failure.saga_id, &failure.what) {
                     explainer.failures.entry(saga.0).or_default().push((*service, failure));
                 }
             }
@@ -125,7 +125,7 @@ impl<'a> Explainer<'a> {
             }
         }
         for (service, failure) in self.failures.get(&saga).into_iter().flatten() {
-            let What::Message { event_type, .. } = &failure.what else { continue };
+            let StuckKind::Message { event_type, .. } = &failure.what else { continue };
             let is_named = |wait: &Wait| {
                 wait.service == *service && wait.event_type.as_ref() == Some(event_type)
             };
@@ -250,7 +250,7 @@ impl<'a> Explainer<'a> {
             stays_open: false,
             since,
             why: None,
-            is_silent: self.states.get(service).is_some_and(|state| state.alive != Alive::Yes),
+            is_silent: self.states.get(service).is_some_and(|state| state.alive != Liveness::Yes),
             is_dead: false,
             next_at: None,
         }
@@ -275,8 +275,8 @@ impl<'a> Explainer<'a> {
     fn left(&self, saga: Uuid, left: Left<'_>) -> Wait {
         let Left { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
-        let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
-            (What::Message { event_type: failed, .. }, Some(event)) => failed == event,
+        let is_it = |failure: &StuckEntry| match (&failure.what, &event_type) {
+            (StuckKind::Message { event_type: failed, .. }, Some(event)) => failed == event,
             _ => event_type.is_none(),
         };
         let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
@@ -303,7 +303,7 @@ impl<'a> Explainer<'a> {
         Wait { why: self.silence(service), ..wait }
     }
 
-    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> Wait {
+    fn failed(&self, service: &str, event_type: &str, failure: &StuckEntry) -> Wait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
         of_failure(failure, self.on(wait, Some(event_type.to_owned())))
@@ -338,8 +338,8 @@ impl<'a> Explainer<'a> {
 }
 
 /// The same because of this failure. A failure without another attempt is a dead letter.
-fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
-    let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
+fn of_failure(failure: &StuckEntry, wait: Wait) -> Wait {
+    let StuckEntry { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     if let Some(at) = sent_back_at {
         let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
-use ballet_store::ledger::recorded::{Recorded, RecordedRow, of_saga};
+use ballet_store::ledger::recorded::{RecordedRow, RowWithBody, of_saga};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{Note, notes};
-use ballet_store::operators::stopped::{self, Stopped};
+use ballet_store::operators::solved::{CompensationByHand, notes};
+use ballet_store::operators::stopped::{self, StoppedSaga};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -44,11 +44,11 @@ pub struct Shown {
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
     /// What a person has compensated by hand, each with the service, in their order.
-    pub solved: Vec<(String, Note)>,
+    pub solved: Vec<(String, CompensationByHand)>,
     /// What persons have done to its messages and calls, each with the service, in the order of time.
     pub interventions: Vec<(String, Intervention)>,
     /// Who has stopped it.
-    pub stopped: Vec<Stopped>,
+    pub stopped: Vec<StoppedSaga>,
     /// When the owner aborts it, if it has not decided until then.
     pub deadline: Option<Timestamp>,
     /// What hinders in the services, as their databases say.
@@ -124,9 +124,9 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
 }
 
 /// The events that a service published for the saga, and the one from outside with which it began it.
-fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
+fn happened(part: &Part, recorded: &[RowWithBody]) -> Vec<Happened> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
-    let by_ordinal: BTreeMap<i32, &Recorded> =
+    let by_ordinal: BTreeMap<i32, &RowWithBody> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();
     let mut events = Vec::new();
     for row in published(part, &rows) {

@@ -15,8 +15,8 @@ use ballet_store::dead_events;
 use ballet_store::inbox::failures;
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::{self, Recorded, of_saga};
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded::{self, RowWithBody, of_saga};
+use ballet_store::ledger::standing::StepDeclaration;
 use ballet_store::operators::change::{as_service, change};
 use ballet_store::operators::solved::{self, NewNote, insert};
 use sqlx::PgConnection;
@@ -97,7 +97,7 @@ pub async fn solve(
     dry_run: bool,
 ) -> Result<SolvedStep, NotSolved> {
     let ByHand { part, saga, step, key, event, .. } = by_hand;
-    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
+    let can_be = |one: &StepPart| StepDeclaration::Step(one.kind).can_be_compensated();
     let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
@@ -192,7 +192,7 @@ async fn write(
     by_hand: &ByHand<'_>,
     standing: &Standing<'_>,
     solved: &SolvedStep,
-    rows: &[Recorded],
+    rows: &[RowWithBody],
     last_error: Option<String>,
 ) -> Result<(), sqlx::Error> {
     let ByHand { saga, step, note, message_id, note_id, .. } = by_hand;

@@ -3,8 +3,10 @@
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::recorded::Recorded;
-use ballet_store::ledger::standing::{Declared, LedgerLine as _, Left, left, standing, state};
+use ballet_store::ledger::recorded::RowWithBody;
+use ballet_store::ledger::standing::{
+    LedgerLine as _, RemainingCompensations, StepDeclaration, left, standing, state,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -44,7 +46,7 @@ pub(crate) struct Standing<'a> {
     saga: &'a SagaPart,
     step: &'a StepPart,
     key: &'a str,
-    rows: &'a [Recorded],
+    rows: &'a [RowWithBody],
 }
 
 impl<'a> Standing<'a> {
@@ -53,7 +55,7 @@ impl<'a> Standing<'a> {
         saga: &'a SagaPart,
         step: &'a StepPart,
         saga_id: Uuid,
-        rows: &'a [Recorded],
+        rows: &'a [RowWithBody],
         key: Option<&str>,
     ) -> Result<Self, NotSolved> {
         if rows.is_empty() {
@@ -91,8 +93,8 @@ impl<'a> Standing<'a> {
     }
 
     /// The row of this step with that entry.
-    fn find(&self, entry: Entry) -> Option<&'a Recorded> {
-        let is = |one: &&Recorded| one.line().at == self.at() && one.row.entry == entry;
+    fn find(&self, entry: Entry) -> Option<&'a RowWithBody> {
+        let is = |one: &&RowWithBody| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
     }
 
@@ -105,7 +107,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The row of the abort of the whole saga.
-    fn abort(&self) -> Option<&'a Recorded> {
+    fn abort(&self) -> Option<&'a RowWithBody> {
         self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
@@ -116,7 +118,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The compensation that is wanted and not done, with the outcome that it compensates.
-    pub(crate) fn undo(&self) -> Result<(Undo, &'a Recorded), NotSolved> {
+    pub(crate) fn undo(&self) -> Result<(Undo, &'a RowWithBody), NotSolved> {
         let not_done = |why: &str| NotSolved::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
@@ -163,18 +165,18 @@ impl<'a> Standing<'a> {
         Err(NotSolved::NotCalling { step: self.name(), why: why.to_owned() })
     }
 
-    fn declared(&self, name: &str) -> Declared {
-        Declared::of(self.part, self.saga.saga, name)
+    fn declared(&self, name: &str) -> StepDeclaration {
+        StepDeclaration::of(self.part, self.saga.saga, name)
     }
 
     /// The service compensates in one order.
     fn check_order(&self) -> Result<(), NotSolved> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
-            Left::Call(row) if row.row.entry == Entry::Calling => {
+            RemainingCompensations::Call(row) if row.row.entry == Entry::Calling => {
                 (row, "waits for the answer to its call")
             }
-            Left::Call(row) => (row, "is being compensated"),
-            Left::Steps(steps) => match steps.first() {
+            RemainingCompensations::Call(row) => (row, "is being compensated"),
+            RemainingCompensations::Steps(steps) => match steps.first() {
                 Some(row) if row.line().at != self.at() => {
                     (*row, "took effect later and is not compensated")
                 }
@@ -224,7 +226,7 @@ mod tests {
             saga("delivery", step("deliver", delivered)),
         ];
         let part = Part { service: "stock", sagas, ..Part::default() };
-        let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| Recorded {
+        let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| RowWithBody {
             row: RecordedRow {
                 step: step.to_owned(),
                 key: key.to_owned(),

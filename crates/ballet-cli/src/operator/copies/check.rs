@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet_ops::copies::{Check, Difference};
-use ballet_store::copies::state::Copy;
+use ballet_store::copies::state::CopyState;
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -32,7 +32,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut done = Done::All;
     for kept in &found {
         let (mut reader, mut owner) = both(kept, options).await?;
-        let Copy { entity, .. } = &kept.copy;
+        let CopyState { entity, .. } = &kept.copy;
         let progress = Progress::endless(&format!("comparing {entity} of {}", kept.service));
         let patience = Duration::from_secs(args.patience);
         let check = Check { patience, most: args.limit.max(1) };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::copies::rebuild::Rebuild;
-use ballet_store::copies::state::{self as copies, Copy};
+use ballet_store::copies::state::{self as copies, CopyState};
 use tokio::time::{Instant, sleep};
 
 use crate::base::exit::{Done, usage};
@@ -45,7 +45,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     let mut done = Done::All;
     for kept in &found {
-        let Copy { entity, owner, entities, .. } = &kept.copy;
+        let CopyState { entity, owner, entities, .. } = &kept.copy;
         if args.dry_run {
             let emptied = if args.empty { ", which is emptied first," } else { "" };
             ui::print(&format!(
@@ -66,7 +66,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 }
 
 async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let Copy { entity, owner: from, .. } = &kept.copy;
+    let CopyState { entity, owner: from, .. } = &kept.copy;
     let (mut reader, mut owner) = both(kept, options).await?;
     let Some(share) = copies::share(&mut owner, entity).await? else {
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ballet_ops::redrive::Lines;
-use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
@@ -110,9 +110,9 @@ enum Way<'a> {
 }
 
 impl Selection {
-    fn filter(&self) -> Filter {
+    fn filter(&self) -> DeadEventFilter {
         let Self { id, saga, event, .. } = self;
-        Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
+        DeadEventFilter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
     }
 
     /// Connects to the databases of the services.
@@ -183,7 +183,7 @@ fn as_json(service: &str, event: &DeadEvent) -> Value {
 
 async fn change(args: &Change, options: &GlobalOptions, way: Way<'_>) -> Result<Done> {
     let filter = args.selection.filter();
-    if filter == Filter::default() && !args.all {
+    if filter == DeadEventFilter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;

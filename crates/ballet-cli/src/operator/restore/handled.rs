@@ -11,10 +11,10 @@ use ballet_ops::missed::{Missed, MissedEvent};
 use ballet_ops::redrive::{Stop, Waiting};
 use ballet_ops::restored;
 use ballet_store::calls::open::sagas_answered_soon;
-use ballet_store::inbox::stuck::{self, What};
-use ballet_store::ledger::recorded::{Sagas, of_sagas};
+use ballet_store::inbox::stuck::{self, StuckKind};
+use ballet_store::ledger::recorded::{SagaSelection, of_sagas};
 use ballet_store::operators::restored::held_until;
-use ballet_store::process::{Alive, alive};
+use ballet_store::process::{Liveness, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -150,7 +150,7 @@ impl<'a> Handled<'a> {
         let mut renewed: Option<Instant> = None;
         loop {
             // Of a service that is being started there is no news.
-            if !has_started && alive(db).await? == Alive::Yes {
+            if !has_started && alive(db).await? == Liveness::Yes {
                 (has_started, news) = (true, Instant::now());
             }
             let counts = |event: &MissedEvent| counts(event) && !without_saga.contains(&event.id);
@@ -200,7 +200,8 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     let mut put_off = HashMap::new();
     for stuck in stuck::list(db, MOST_STUCK).await? {
         // A step may wait for another event for reasons of its own.
-        if let (What::Message { message_id, event_type }, Some(saga)) = (stuck.what, stuck.saga_id)
+        if let (StuckKind::Message { message_id, event_type }, Some(saga)) =
+            (stuck.what, stuck.saga_id)
             && stuck.reason == "not_yet"
             && after_the_beginning.contains(&*event_type)
         {
@@ -208,7 +209,7 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
         }
     }
     let sagas: Vec<Uuid> = put_off.values().copied().collect();
-    let rows = of_sagas(db, Sagas::These(&sagas)).await?;
+    let rows = of_sagas(db, SagaSelection::These(&sagas)).await?;
     let known: HashSet<Uuid> = rows.into_iter().map(|(saga, _)| saga).collect();
     put_off.retain(|_, saga| !known.contains(saga));
     Ok(put_off.into_keys().collect())
