@@ -30,10 +30,10 @@ pub use backoff::{Backoff, jittered};
 #[doc(hidden)]
 pub use consumer::watermark::Watermark;
 pub use consumer::{
-    ahead::Ahead,
     arrival::{Arrival, Sink},
     handle::{Consumer, ConsumerHandle, StopResult},
     lengths::Lengths,
+    prefetch::Ahead,
     receipt::Receipt,
     settings::ConsumerSettings,
 };
@@ -51,7 +51,7 @@ pub use publisher::{
 pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementAddress};
 pub use session::{
     error::BrokerError,
-    expected::ExpectedObjects,
+    expected_objects::ExpectedObjects,
     lookup::Lookup,
     message::{Delivery, MessageConfirm, Publish, PublishOutcome},
     object::{CopyQueue, FoundObject, MissingObjects, Object},

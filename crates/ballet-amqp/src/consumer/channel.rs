@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
-use crate::consumer::ahead::Ahead;
 use crate::consumer::arrival::{Arrival, Sink};
+use crate::consumer::prefetch::Ahead;
 use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};

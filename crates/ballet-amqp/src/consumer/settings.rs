@@ -1,6 +1,6 @@
 //! Settings of the consume role.
 
-use crate::session::expected::ExpectedObjects;
+use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the consume role.
 #[derive(Debug, Clone)]

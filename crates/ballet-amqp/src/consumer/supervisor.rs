@@ -14,7 +14,7 @@ use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::session::error::BrokerError;
-use crate::session::expected::ExpectedObjects;
+use crate::session::expected_objects::ExpectedObjects;
 use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;

@@ -4,7 +4,7 @@ use ballet_core::envelope::Limits;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::described::Descriptions;
+use crate::headers::descriptions::Descriptions;
 use crate::headers::names::{
     ATTEMPTS, DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours,
     is_written_at_delivery,

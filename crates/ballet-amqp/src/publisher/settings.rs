@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::session::expected::ExpectedObjects;
+use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the publish role.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::contract_events::ContractEvents;
 use crate::contract::error::ContractError;
-use crate::contract::known::ContractEvents;
 use crate::events::event::{EventType, Role};
 use crate::events::key::Key;
 use crate::events::lasting::lasting;

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::contract_events::ContractEvents;
 use crate::contract::error::{ContractError, VERSION};
-use crate::contract::known::ContractEvents;
 use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };

@@ -3,7 +3,7 @@
 use crate::envelope::blank::given;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
-use crate::envelope::known::KnownEvents;
+use crate::envelope::known_events::KnownEvents;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::events::event::{EventType, is_well_formed};
 use crate::topology::names::{EVENTS, ROUTE};

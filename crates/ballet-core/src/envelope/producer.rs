@@ -1,7 +1,7 @@
 //! Which foreign producer a message is from, so that it can get it back.
 
 use crate::envelope::blank::given;
-use crate::envelope::known::KnownEvents;
+use crate::envelope::known_events::KnownEvents;
 use crate::topology::names::EVENTS;
 
 /// The foreign producer of a message that was published to this exchange with this key.

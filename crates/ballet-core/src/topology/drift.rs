@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::topology::differs::{other, table};
-use crate::topology::in_force::{self, InForce};
+use crate::topology::difference_words::{other, table};
+use crate::topology::effective_policy::{self, InForce};
 
 /// The objects of one virtual host, as the broker's management API lists them.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +149,8 @@ pub fn compare(definitions: &Value, found: &BrokerObjects) -> Vec<Difference> {
                 continue;
             };
             let is_policy = kind == ObjectKind::Policy;
-            let first = if is_policy { in_force::widened(wanted, there) } else { wanted.clone() };
+            let first =
+                if is_policy { effective_policy::widened(wanted, there) } else { wanted.clone() };
             for (wanted, found, keeps_less) in [(&first, there, false), (wanted, &first, true)] {
                 let words = other(kind.fields(), wanted, found);
                 if !words.is_empty() {
@@ -175,7 +176,7 @@ fn policed(definitions: &Value, found: &[Value]) -> Vec<Difference> {
             section(definitions, ObjectKind::Policy).any(|one| one["name"] == *policy)
         };
         let policies = section(definitions, ObjectKind::Policy);
-        let InForce { words, remedies, .. } = in_force::compare(policies, wanted, found);
+        let InForce { words, remedies, .. } = effective_policy::compare(policies, wanted, found);
         let only_declared = is_declared(&found["policy"]) && found["operator_policy"].is_null();
         if !words.is_empty() && !only_declared {
             differences.push(Difference::Policed { wanted: wanted.clone(), words, remedies });

@@ -147,7 +147,7 @@ pub async fn failed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     /// A row of the service may hold such a character, and its decoder may say so.
     #[tokio::test]

@@ -181,7 +181,7 @@ async fn read(db: &mut PgConnection, query: Query<'_>) -> Result<Vec<Interventio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn what_was_discarded_before_the_backup_and_again_since_is_noted_again_once() {

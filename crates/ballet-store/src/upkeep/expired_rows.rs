@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::database::clock::now;
     use crate::pending::deadlines::note;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn the_note_of_a_deadline_goes_with_it_and_that_of_a_message_stays() {

@@ -9,7 +9,7 @@ use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::EncodedEvent;
 use ballet_store::ledger::rows::LedgerRow;
 use ballet_store::ledger::standing::{RemainingCompensations, left};
-use ballet_store::operators::solved;
+use ballet_store::operators::compensations_by_hand;
 
 use crate::declare::erased::outcome::AnyCompensated;
 use crate::declare::erased::step::Handlers;
@@ -234,7 +234,7 @@ pub(crate) async fn go_on_apart(
     saga_id: SagaId,
 ) -> Result<(), Failure> {
     let note_id = transaction.scope.clock.draw(transaction.scope.now);
-    answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
+    answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 
 /// Compensates what is left to compensate: all of a saga that is aborted, or else this repetition of a step, which

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ballet_core::{MessageId, SagaId};
 use ballet_store::calls::key::{CallKey, CallPurpose};
 use ballet_store::calls::stored::NewCall;
-use ballet_store::copies::copied::CopyWrites;
+use ballet_store::copies::copy_writes::CopyWrites;
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines::Deadlines;
 use ballet_store::inbox::messages as inbox;

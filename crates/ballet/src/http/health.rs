@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
 use ballet_store::database::probe::LoginRefusal;
-use ballet_store::operators::paused::ServicePause;
+use ballet_store::operators::service_pause::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
 

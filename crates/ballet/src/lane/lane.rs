@@ -17,7 +17,7 @@ use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
 use crate::lane::batch::batch::{LaneState, SharedLaneState};
-use crate::lane::later::{after_conflict, later, later_or_never, left};
+use crate::lane::fallback::{after_conflict, later, later_or_never, left};
 use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids;
 use crate::lane::part::{BatchPart, pause, split};

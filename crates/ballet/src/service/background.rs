@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::Part;
-use ballet_store::operators::paused::ServicePause;
+use ballet_store::operators::service_pause::ServicePause;
 use tokio::sync::watch;
 use tokio::time::sleep;
 

@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, Runs, ServiceContract};
 use ballet_signature::Secrets;
-use ballet_store::operators::paused::ServicePause;
+use ballet_store::operators::service_pause::ServicePause;
 use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::rules::{read, rules};
 use crate::scrape::Sample;
 use crate::trip::TripBooked;
-use crate::watched::Watched;
+use crate::watched_world::Watched;
 
 const RECONNECTS: &str = "ballet_reconnects_total";
 

@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use crate::rules::rules;
 use crate::trip::{HotelRenamed, RoomBooked, TripBooked};
-use crate::watched::Watched;
+use crate::watched_world::Watched;
 use crate::world::LONG;
 
 const DEAD_LETTERS: &str = "BalletDeadLetters";

@@ -5,7 +5,7 @@ use ballet_stage::{Link, Method};
 use serde_json::json;
 
 use crate::trip::RoomFreed;
-use crate::watched::Watched;
+use crate::watched_world::Watched;
 
 const BROKER: &str = "BalletBrokerAway";
 const DOWN: &str = "BalletServiceDown";

@@ -8,7 +8,7 @@ use sqlx::Executor;
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
 use crate::process::SLOW;
-use crate::watched::Watched;
+use crate::watched_world::Watched;
 
 const BEHIND: &str = "BalletTelemetryBehind";
 const NOT_FOLLOWED: &str = "BalletTelemetryNotFollowed";

@@ -12,7 +12,7 @@ use ballet_ops::sagas::NotSolved;
 use ballet_stage::wait_until;
 use tokio::sync::Semaphore;
 
-use crate::solved::by_hand_of_key;
+use crate::compensations_by_hand::by_hand_of_key;
 use crate::world::{SOON, World, part};
 
 ballet_testkit::events! {

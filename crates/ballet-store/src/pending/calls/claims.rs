@@ -170,7 +170,7 @@ mod tests {
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn a_claim_of_another_release_is_left_alone_for_as_long_as_any_may_last() {

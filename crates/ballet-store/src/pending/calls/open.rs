@@ -203,7 +203,7 @@ mod tests {
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn a_step_fails_when_no_call_of_it_gets_an_answer_and_is_one_row_however_many_wait() {

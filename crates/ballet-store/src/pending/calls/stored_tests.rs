@@ -6,10 +6,10 @@ use sqlx::Executor;
 
 use super::*;
 use crate::ledger::entry::{NO_KEY, StepKey};
-use crate::operators::restored::hold_aborts;
+use crate::operators::restored_database::hold_aborts;
 use crate::pending::calls::claims::{CallRoom, claim};
 use crate::pending::calls::open::{ask_anew, give, of_step};
-use crate::schema::migrated::migrated;
+use crate::schema::migrated_database::migrated;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

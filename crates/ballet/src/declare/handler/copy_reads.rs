@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ballet_core::{Entity, Versioned};
-use ballet_store::copies::copied::{CopiedRow, rows};
+use ballet_store::copies::copy_writes::{CopiedRow, rows};
 use ballet_store::copies::fills;
 use sqlx::PgConnection;
 

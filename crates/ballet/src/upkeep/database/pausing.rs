@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::ConsumerHandle;
-use ballet_store::operators::paused::{self, ServicePause};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
@@ -76,7 +76,8 @@ async fn switch(
 async fn follow_person(database: &Database, paused: watch::Sender<Option<ServicePause>>) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let now = async { paused::in_own_database(&mut *database.upkeep.acquire().await?).await };
+        let now =
+            async { service_pause::in_own_database(&mut *database.upkeep.acquire().await?).await };
         if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
             paused.send_if_modified(|before| {
                 let is_new = *before != now;

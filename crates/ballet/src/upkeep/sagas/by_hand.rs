@@ -15,8 +15,8 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
-use ballet_store::operators::solved;
-use ballet_store::operators::solved::DueCompensation;
+use ballet_store::operators::compensations_by_hand;
+use ballet_store::operators::compensations_by_hand::DueCompensation;
 use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
@@ -70,7 +70,7 @@ async fn all_due(
 ) -> Result<(), Failure> {
     while !*engine.stopping.borrow() {
         let mut db = engine.database.upkeep.acquire().await?;
-        let next = answered(solved::next(&mut db, sagas)).await?;
+        let next = answered(compensations_by_hand::next(&mut db, sagas)).await?;
         drop(db);
         let Some(solved) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
@@ -101,7 +101,7 @@ async fn go_on(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[*saga_id], &[]).await?;
     // Another replica may have come first. The saga's lock says who.
-    if !answered(solved::take(transaction.db(), solved)).await? {
+    if !answered(compensations_by_hand::take(transaction.db(), solved)).await? {
         return Ok(());
     }
     transaction.enter(Some(*saga_id), None, None);
@@ -138,7 +138,7 @@ async fn put_off(
     // be listed for ever.
     noted(&engine.database, || async {
         let mut db = begin(&engine.database.upkeep).await?;
-        if answered(solved::put_off(&mut db, solved, pause)).await? {
+        if answered(compensations_by_hand::put_off(&mut db, solved, pause)).await? {
             answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
         }
         fault::point(FaultPoint::BeforeTables, "put_off");

@@ -1,7 +1,7 @@
 //! A database that was restored from a backup, while the broker and the others were not.
 
 use ballet::{Abort, FailureKind, SagaId};
-use ballet_store::operators::restored::{end_hold, hold_aborts};
+use ballet_store::operators::restored_database::{end_hold, hold_aborts};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};

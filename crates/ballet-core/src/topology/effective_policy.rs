@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::topology::differs::{differs, table};
+use crate::topology::difference_words::{differs, table};
 
 /// Of these more keeps more, and none keeps all.
 const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];

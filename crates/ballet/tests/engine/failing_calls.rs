@@ -8,7 +8,7 @@ use ballet::{Clock, Failure, SagaId};
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::restored::hold_aborts;
+use ballet_store::operators::restored_database::hold_aborts;
 use jiff::SignedDuration;
 
 use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};

@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::entry::NO_KEY;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn what_was_never_tried_comes_first_and_what_somebody_goes_on_with_is_left_to_him() {
