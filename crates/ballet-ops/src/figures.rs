@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ballet_store::copies::state::{self as copies, CopyState};
-use ballet_store::operators::paused::{self, ServicePause};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::partitions;
 use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
-use ballet_store::telemetry::listed::{self, ReaderPlace};
+use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -72,11 +72,11 @@ async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
     Ok(Figures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
-        paused: paused::now(db).await?,
+        paused: service_pause::now(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
         copies,
-        readers: listed::all(db).await?,
+        readers: reader_places::all(db).await?,
         days: partitions.iter().filter(|name| name.starts_with("inbox_2")).count(),
     })
 }

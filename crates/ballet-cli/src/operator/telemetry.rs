@@ -1,7 +1,7 @@
 //! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
 
 use anyhow::{Context as _, Result};
-use ballet_store::telemetry::listed::{self, MissedOffsets, ReaderPlace, RewindTo};
+use ballet_store::telemetry::reader_places::{self, MissedOffsets, ReaderPlace, RewindTo};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
@@ -78,9 +78,9 @@ async fn list(options: &GlobalOptions) -> Result<Done> {
             }
             Err(error) => return Err(error),
         };
-        let all = listed::all(&mut db).await.with_context(context)?;
+        let all = reader_places::all(&mut db).await.with_context(context)?;
         rows.extend(all.into_iter().map(|one| (service, one)));
-        let all = listed::missed(&mut db, MOST_MISSED).await.with_context(context)?;
+        let all = reader_places::missed(&mut db, MOST_MISSED).await.with_context(context)?;
         missed.extend(all.into_iter().map(|one| (service, one)));
         db.close().await?;
     }
@@ -155,7 +155,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
     // A release that runs may have one that its contract here has not.
     let mut db = connect(service, options).await?;
     let mut rows =
-        listed::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
+        reader_places::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
     rows.retain(|one| one.reader == *reader);
     if rows.is_empty() {
         return Err(usage(match (readers.contains(&reader.as_str()), readers.is_empty()) {
@@ -189,7 +189,7 @@ async fn run_rewind(rewind: &Rewind, options: &GlobalOptions) -> Result<Done> {
         confirm(rewind.yes, "delete", &question, "rewind")?;
     }
     if !rewind.dry_run {
-        listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
+        reader_places::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
     }
     for one in &rows {
         ui::print(&told(rewind, to, one));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::solved::WaitingCompensation;
+use ballet_store::operators::compensations_by_hand::WaitingCompensation;
 use ballet_store::outbox::left_behind::UnpublishedEvent;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;

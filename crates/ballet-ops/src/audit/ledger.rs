@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use ballet_store::ledger::standing::StepDeclaration;
 use jiff::Timestamp;
 

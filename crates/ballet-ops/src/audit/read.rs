@@ -2,9 +2,9 @@
 
 use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
-use ballet_store::ledger::recorded::without_message;
+use ballet_store::ledger::recorded_rows::without_message;
+use ballet_store::operators::compensations_by_hand::{self, WaitingCompensation};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{self, WaitingCompensation};
 use ballet_store::outbox::left_behind::{self, UnpublishedEvent};
 use ballet_store::outbox::{batches, tables};
 use ballet_store::partitions::bound;
@@ -37,7 +37,7 @@ pub(crate) struct Pending {
 pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
     let mut pending = Pending { calls: open::list(db).await?, ..Pending::default() };
     // After the calls: the transaction that closes one leaves the compensations.
-    pending.compensations = solved::waiting(db).await?;
+    pending.compensations = compensations_by_hand::waiting(db).await?;
     for table in tables::present(db).await? {
         pending.unpublished.extend(left_behind::events(db, table, MOST).await?);
         pending.unpublished_count += left_behind::count(db, table).await?.0;
@@ -71,7 +71,7 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
         (saga, format!("{by} compensated {step} by hand: {why}"))
     };
     let calls = interventions::answered(db).await?;
-    let solved = solved::all(db).await?;
+    let solved = compensations_by_hand::all(db).await?;
     // What was done last is what the rows of a saga are like.
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet_store::ledger::recorded::{SagaSelection, of_sagas, window};
+use ballet_store::ledger::recorded_rows::{SagaSelection, of_sagas, window};
 use uuid::Uuid;
 
 use crate::audit::ledger::Rows;

@@ -8,7 +8,7 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
 use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::{RecordedRow, SagaSelection, of_sagas};
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, of_sagas};
 use ballet_store::ledger::standing::StepDeclaration;
 use ballet_stream::{Notice, Read, Reader, Start};
 use jiff::{SignedDuration, Timestamp};

@@ -12,7 +12,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
 use ballet_store::calls::stored::StatedOutcome;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::of_saga;
+use ballet_store::ledger::recorded_rows::of_saga;
 use ballet_store::operators::change::{as_service, change};
 use ballet_store::operators::interventions::{self, Act, TouchedMessage};
 use serde::de::IgnoredAny;

@@ -9,7 +9,7 @@ use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
 use ballet_store::inbox::stuck::{StuckEntry, StuckKind};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use ballet_store::operators::interventions::Intervention;
 use ballet_store::outbox::left_behind::UnpublishedEvent;
 use ballet_store::process::Liveness;

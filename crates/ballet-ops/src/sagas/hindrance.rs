@@ -3,7 +3,7 @@
 
 use ballet_core::System;
 use ballet_store::calls::open;
-use ballet_store::operators::paused;
+use ballet_store::operators::service_pause;
 use ballet_store::process::Liveness;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -47,7 +47,7 @@ pub async fn of_service(
     alive: Liveness,
     db: &mut PgConnection,
 ) -> Result<Vec<Hindrance>, sqlx::Error> {
-    if let Some(paused) = paused::now(db).await? {
+    if let Some(paused) = service_pause::now(db).await? {
         return Ok(vec![Hindrance::of_service(service, &format!("it is {paused}"))]);
     }
     match alive {

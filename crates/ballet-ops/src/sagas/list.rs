@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{System, id};
-use ballet_store::ledger::recorded::{RecordedRow, SagaSelection, before};
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, before};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;

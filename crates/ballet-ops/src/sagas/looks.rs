@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ballet_core::System;
-use ballet_store::ledger::recorded::SagaSelection;
+use ballet_store::ledger::recorded_rows::SagaSelection;
 use uuid::Uuid;
 
 use crate::audit::ledger::Rows;

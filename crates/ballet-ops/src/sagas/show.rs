@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
-use ballet_store::ledger::recorded::{RecordedRow, RowWithBody, of_saga};
+use ballet_store::ledger::recorded_rows::{RecordedRow, RowWithBody, of_saga};
+use ballet_store::operators::compensations_by_hand::{CompensationByHand, notes};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{CompensationByHand, notes};
-use ballet_store::operators::stopped::{self, StoppedSaga};
+use ballet_store::operators::stopped_sagas::{self, StoppedSaga};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -89,7 +89,7 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
         let read = async {
             let recorded = of_saga(db, saga).await?;
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
-            Ok((recorded, by_hand, stopped::of_saga(db, saga).await?))
+            Ok((recorded, by_hand, stopped_sagas::of_saga(db, saga).await?))
         };
         match answered(&[*options], read).await {
             Ok((recorded, (solved, acts), by)) => {

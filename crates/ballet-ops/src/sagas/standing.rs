@@ -3,7 +3,7 @@
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::recorded::RowWithBody;
+use ballet_store::ledger::recorded_rows::RowWithBody;
 use ballet_store::ledger::standing::{
     LedgerLine as _, RemainingCompensations, StepDeclaration, left, standing, state,
 };
@@ -205,7 +205,7 @@ fn name(step: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use ballet_core::{EventType, StepKind};
-    use ballet_store::ledger::recorded::RecordedRow;
+    use ballet_store::ledger::recorded_rows::RecordedRow;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::paused;
+use ballet_store::operators::service_pause;
 use ballet_store::process::{UnreadyProcess, WhyUnready, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
@@ -105,7 +105,7 @@ async fn inside(
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
-        if let Some(paused) = paused::now(db).await? {
+        if let Some(paused) = service_pause::now(db).await? {
             let found = format!("it takes no messages: it is {paused}");
             let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
             findings.push(Finding::warning("paused", service, &found, &advice));

@@ -16,7 +16,7 @@ use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::{Act, insert_again};
-use ballet_store::operators::restored::end_hold;
+use ballet_store::operators::restored_database::end_hold;
 use ballet_store::process::{Liveness, alive};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
