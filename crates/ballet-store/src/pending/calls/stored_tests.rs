@@ -147,7 +147,7 @@ async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
     let mut call = call_of(None, 1, now);
     insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
     assert_eq!(claimed(&mut db, false).await.given, None);
-    for given in [Given::Nothing, Given::Answer("\"yes\"".to_owned())] {
+    for given in [StatedOutcome::Nothing, StatedOutcome::Answer("\"yes\"".to_owned())] {
         give(&mut db, call.key.0, &given).await.expect("given");
         assert_eq!(claimed(&mut db, false).await.given, Some(given.clone()));
         // A batch takes it in, and leaves it to the next one.
@@ -190,7 +190,7 @@ async fn what_a_person_says_of_a_call_is_taken_in_before_the_calls_that_are_due_
     sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
     assert_eq!(claimed(&mut db, true).await.key, longest);
     sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
-    give(&mut db, aside.0, &Given::Nothing).await.expect("given");
+    give(&mut db, aside.0, &StatedOutcome::Nothing).await.expect("given");
     let first = claimed(&mut db, true).await;
-    assert_eq!((first.key, first.given), (aside, Some(Given::Nothing)));
+    assert_eq!((first.key, first.given), (aside, Some(StatedOutcome::Nothing)));
 }
