@@ -26,20 +26,20 @@ const MANAGEMENT: &str = "WATCHED_MANAGEMENT_URL";
 
 /// The addresses of a service's servers.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct ServerAddresses {
     pub(crate) amqp: String,
     pub(crate) database: String,
     pub(crate) management: Option<String>,
 }
 
 /// A service in a process of its own. It ends with this.
-pub(crate) struct Process {
+pub(crate) struct ServiceProcess {
     process: OwnProcess,
     address: String,
 }
 
-impl Process {
-    pub(crate) async fn start(name: &str, places: &Places) -> Self {
+impl ServiceProcess {
+    pub(crate) async fn start(name: &str, places: &ServerAddresses) -> Self {
         let process = OwnProcess::start("process::service", |command| {
             command
                 .env(SERVICE, name)

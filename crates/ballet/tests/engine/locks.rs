@@ -4,7 +4,7 @@ use ballet_stage::wait_until;
 use sqlx::PgConnection;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 /// Returns the holders of process locks in the hotel's database: server process and number.
 async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
@@ -17,7 +17,7 @@ async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
 
 #[tokio::test]
 async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
-    let mut world = World::hotel("locks").await;
+    let mut world = TripWorld::hotel("locks").await;
     world.start(the_hotel()).await;
     let mut db = world.database("hotel").await;
     let before = holders(&mut db).await;

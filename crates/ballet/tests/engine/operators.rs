@@ -11,14 +11,14 @@ use ballet_testkit::health::{metrics, sample, until_ready, until_says};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
-use crate::world::{LONG, SOON, World, part};
+use crate::world::{LONG, SOON, TripWorld, part};
 
 const BY: SignedAct<'static> = SignedAct { act: Act::Retried, name: "ada", why: None };
 
 /// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
-async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
+async fn with_an_event_left(name: &str) -> (TripWorld, Proxy, SagaId) {
     let desk = || part(desk(), DESK_TABLES);
-    let mut world = World::prepared(name, vec![desk()]).await;
+    let mut world = TripWorld::prepared(name, vec![desk()]).await;
     let way = Proxy::to(world.env.amqp_url("desk")).await.expect("a proxy");
     let url = way.url().to_owned();
     world.start_with(desk(), |settings| settings.amqp_url = Some(url)).await;
@@ -72,7 +72,7 @@ async fn t206_what_cannot_be_taken_over_is_counted_and_makes_readiness_red() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
-    let world = World::new("frozen_retry", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("frozen_retry", vec![part(desk(), DESK_TABLES)]).await;
     let (url, saga) = (world.env.database_url("desk"), world.new_saga());
     let mut db = session(url).await;
     let dead = format!(

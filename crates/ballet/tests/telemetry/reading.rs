@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::meter::{
-    BOMB, Beat, Beats, Stops, asleep, published, publisher, sent, service, started,
+    BOMB, Beat, Beats, StopSwitch, asleep, published, publisher, sent, service, started,
     started_to_stop, stream,
 };
 
@@ -130,12 +130,12 @@ async fn what_is_set_aside_for_a_type_with_a_zero_character_does_not_stop_the_re
 async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
     let system = asleep("telemetry_crash").await;
     // Nothing is read while they are published.
-    let running = started_to_stop(&system, 20, &Stops::after(0)).await;
+    let running = started_to_stop(&system, 20, &StopSwitch::after(0)).await;
     published(&running, 50, 100..140).await;
     drop(running);
     let mut crashes = 0;
     loop {
-        let stops = Stops::after(20);
+        let stops = StopSwitch::after(20);
         let running = started_to_stop(&system, 20, &stops).await;
         // A process that is gone keeps its lease for a while. A test does not wait for it.
         system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;

@@ -9,14 +9,17 @@ use serde_json::json;
 
 use crate::scene::{asleep, rome};
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.
 const DELAYED: Duration = Duration::from_secs(10);
 
 /// The sagas of the others come with the world.
-async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, Vec<SagaId>) {
+async fn is_dead_and_others_go_on(
+    mut world: TripWorld,
+    poison: Raw<'_>,
+) -> (TripWorld, Vec<SagaId>) {
     let url = world.env.ops_amqp_url().to_owned();
     publish(&url, &[poison]);
     let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
@@ -36,7 +39,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
 /// Five kinds of messages whose properties no AMQP client can read, and after each of them a good one.
 #[tokio::test]
 async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("no_text").await;
+    let world = TripWorld::hotel("no_text").await;
     let (saga, id) = (world.new_saga().to_string(), world.new_id());
     let good = |kind: Property| match kind {
         Property::Type => TripBooked::TYPE.name().as_bytes(),
@@ -85,7 +88,7 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
 /// management API it takes longer ones still.
 #[tokio::test]
 async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("long_frame").await;
+    let world = TripWorld::hotel("long_frame").await;
     let began = Instant::now();
     for payload in [131_065, 131_072] {
         let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();
