@@ -24,7 +24,7 @@ pub(super) const UNTIL_TAKEN: Backoff =
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// A message that was alone so often when the channel closed is declared unpublishable.
+/// A message that was alone this often when the channel closed is declared unpublishable.
 const STRIKES: u32 = 5;
 
 /// A batch or a single message to publish.

@@ -69,7 +69,7 @@ impl ServiceContract {
             let event = schema.event();
             if left.contains(&event) {
                 left.retain(|other| *other != event);
-                // Whoever reads the event may know an older release of it.
+                // A reader of the event may know an older release of it.
                 let is_own = event.service() == part.service;
                 let keys = if is_own { schema.keys() } else { &[] };
                 events.push(EventLines {
@@ -165,7 +165,7 @@ impl ServiceContract {
     pub fn part(&self) -> Result<Part, ContractError> {
         let known = self.known()?;
         let telemetry = KnownTelemetry::read(&self.telemetry)?;
-        // Whoever asks for them later takes a contract whose schemas cannot be read for one without.
+        // Checked here, because later a contract with unreadable schemas would pass for one without schemas.
         self.schemas()?;
         self.telemetry_schemas()?;
         let of_sagas = self.sagas.iter().map(|saga| saga.part(&known));

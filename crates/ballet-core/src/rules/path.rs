@@ -179,7 +179,7 @@ fn check_aborting(
     }
 }
 
-/// Whether the saga is decided whenever a step runs: whoever publishes one of its triggers decides, or runs after that.
+/// Whether the saga is decided whenever a step runs: a publisher of each of its triggers decides, or runs after that.
 fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     let mut decided: BTreeSet<usize> = BTreeSet::new();
     let is_late = |decided: &BTreeSet<usize>, event: &EventType| {

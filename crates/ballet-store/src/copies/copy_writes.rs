@@ -91,8 +91,8 @@ impl CopyWrites {
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);
         for (entity, RunPages { run, seen, pages }) in pages {
-            // Before the entities: a page of an older run then sees that there is a newer one. Whoever
-            // waits for this row has no lock on an entity.
+            // Before the entities: a page of an older run then sees that there is a newer one. A transaction
+            // that waits for this row has no lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \

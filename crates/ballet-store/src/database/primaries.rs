@@ -118,7 +118,7 @@ mod tests {
 
     /// As of a service whose old server does not answer.
     const A_LOOK: Duration = Duration::from_secs(5);
-    /// After so many looks, the next one is half a minute after the first.
+    /// After this many looks, the next one is half a minute after the first.
     const LOOKS: u32 = 6;
 
     fn primary(cluster: i64, timeline: u32) -> Primary {

@@ -104,8 +104,9 @@ pub async fn insert(
     .map(drop)
 }
 
-/// Notes again what persons had done before the database was restored, unless it knows. What it knows of an earlier time is
-/// another one: the message was sent again in between. Its clock may be a minute behind that of whoever did it.
+/// Notes again the acts of persons from before the database was restored, except those it still knows. A known act of
+/// an earlier time is another one: the message was sent again in between. The database's clock may be a minute behind
+/// the clock of the person's command.
 pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
     let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
         all.iter().map(|one| text(one).map(storable)).collect()

@@ -63,7 +63,7 @@ async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx
         match in_time(outbox_tables::writer(session, table)).await {
             Ok(writer) if writer == Some(process) => return Ok(true),
             Ok(_) => {}
-            // Nobody waits for who holds a table. It is hardly ours: numbers are drawn twice only after a restore.
+            // Do not wait for the holder of a table. It is hardly ours: numbers are drawn twice only after a restore.
             Err(error) if is_lock_timeout(&error) => {
                 tracing::warn!(table, "whose rows an outbox table holds is not known: {error}");
             }
@@ -102,7 +102,7 @@ pub async fn are_on_one_server(
     Ok(one == other)
 }
 
-/// Renews the lease of a process, which says of which version it is, and why it is not ready, if it is not.
+/// Renews the lease of a process, with its version and, if it is not ready, the reason.
 pub async fn renew(
     session: &mut PgConnection,
     process: i64,

@@ -156,7 +156,7 @@ pub(crate) async fn abort_all(
     Ok(effects)
 }
 
-/// Compensates one step in several sagas. Returns the places of those of which a call is out.
+/// Compensates one step in several sagas. Returns the places of those that have a call out.
 async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,

@@ -170,7 +170,7 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
         stage.page(run, &[("attic", 1, text)]);
         stage.until_settled("porter").await;
     }
-    // What is newer counts, whoever brings it.
+    // The newer version counts, also if an older page brings it.
     stage.page(older, &[("hall", 2, "newer")]);
     stage.until_settled("porter").await;
     let newest = lamps(&[("attic", 1, Some("right")), ("hall", 2, Some("newer"))]);

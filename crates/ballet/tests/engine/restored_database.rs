@@ -161,7 +161,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     assert_eq!(world.count("hotel", "room").await, 2);
 
     world.start(the_hotel()).await;
-    // Whoever restores tells it again what the journal has for it of that time, and more.
+    // The operator sends it again all messages of that time, and more, from the journal.
     for event in seen.iter().filter(|m| m["routing_key"] == "desk.trip_booked.v1") {
         let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
         let told = world.env.management().publish("amq.default", "hotel", properties, body).await;

@@ -131,7 +131,7 @@ impl Upgrade {
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 
-    /// Waits until no saga of this version is open, as whoever takes it out of the code does.
+    /// Waits until no saga of this version is open, as a developer does before removing it from the code.
     pub(crate) async fn until_ended(&self, version: u32) {
         let ended = wait_until("sagas to end", LONG, || async {
             let open = self.open().await;

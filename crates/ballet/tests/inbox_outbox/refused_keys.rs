@@ -95,7 +95,7 @@ async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after
     stage.until_count("cars", "ballet.outbox()", 0).await;
 }
 
-/// Small batches, of which many more are left behind than a process keeps one by one.
+/// The number of small batches: many more are left behind than a process keeps one by one.
 const SMALL_BATCHES: i64 = 1_500;
 const FEW_LOTS: i64 = 4;
 const EVENTS_OF_SMALL: usize = 6_000;

@@ -38,8 +38,8 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
                 where owner = 99999); end $$";
     let have_swept = "(select owner from ballet.outbox_table where owner is not null \
                       group by owner having count(*) > 1) as process";
-    // Both have swept when each has taken over what a process left that is gone. Whoever is first waits in the
-    // midst of its sweep for a table that is locked, so the next table falls to the other.
+    // Both have swept when each has taken over a table of a process that is gone. The first one waits in the
+    // middle of its sweep for a locked table, so the next table falls to the other.
     let mut written = 1;
     while stage.count("desk", have_swept).await < 2 {
         let mut lives = stage.connect("desk").await;

@@ -131,7 +131,7 @@ async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() 
     running.stop().await;
 }
 
-/// A step with a statement that crashes the server: that of its request, or that which takes its answer in.
+/// A step whose request, or whose handling of the answer, has a statement that crashes the server.
 #[derive(Clone, Default)]
 pub(crate) struct Pays(Arc<AtomicUsize>);
 

@@ -44,7 +44,7 @@ const PORTION: u64 = 500;
 /// it is a small part of that.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_THE_FLOOD: u32 = 8;
-/// When no dead letter has come for so long, it is looked what is still missing.
+/// After this long without a dead letter, the test checks which messages are still missing.
 const PAUSE: Duration = Duration::from_millis(300);
 
 fn number(name: &str, otherwise: u64) -> u64 {

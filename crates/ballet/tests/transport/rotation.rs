@@ -188,7 +188,7 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     let urls = [amqps(&world, &servers, "localhost"), database];
     let mut scene = RotatedHotel::open(world, files, urls, Some(ca)).await;
 
-    // Whoever trusts both can be asked to show either.
+    // A client that trusts both certificates accepts either.
     let both = format!("{}{}", old.certificate(), new.certificate());
     scene.files.file("ca.pem", &both);
     let identity = new.identity(&["localhost"]).unwrap();

@@ -25,7 +25,7 @@ pub(crate) async fn asleep(name: &str, parts: Vec<WorldPart>) -> TripWorld {
     asleep_on(Servers::shared().await.unwrap(), name, parts).await
 }
 
-/// The same, on servers of one's own.
+/// The same, on the test's own servers.
 pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> TripWorld {
     TripWorld::prepared_on(servers, name, parts).await
 }

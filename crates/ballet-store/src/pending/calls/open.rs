@@ -118,8 +118,8 @@ pub async fn of_step(
     }))
 }
 
-/// Notes what a person says of an open call that nobody makes at this moment. The service takes that in at once: it is
-/// the first of the calls of its step that are due, of which there may be many that fail for long.
+/// Notes the outcome that a person states of an open call that nobody makes at this moment. The service takes it in at
+/// once: the call comes before the other due calls of its step, even if many of those have failed for long.
 pub async fn give(
     db: &mut PgConnection,
     key: Uuid,

@@ -183,7 +183,7 @@ async fn what_a_person_says_of_a_call_is_taken_in_before_the_calls_that_are_due_
     let (_database, mut db, now) = tables("given_first").await;
     let mut calls = [1, 2].map(|number| call_of(None, number, now));
     insert(&mut db, 1, &mut calls, &[None, None], now).await.expect("stored");
-    // So many fail that one has been due since before the other was requested.
+    // Enough calls fail that one has been due since before the other was requested.
     let failed = "update ballet.call set attempts = 1, last_error = '500', next_at = case \
                       when call_key = $1 then created_at - interval '1 hour' else 'infinity' end";
     let [longest, aside] = calls.map(|call| call.key);

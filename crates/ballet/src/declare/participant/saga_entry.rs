@@ -63,7 +63,7 @@ impl SagaEntry {
         self.parts().any(|part| part.name == name)
     }
 
-    /// The versions of which a step of that name is.
+    /// Returns the versions that a step of that name belongs to.
     pub(crate) fn versions_of(&self, name: &str) -> Option<Versions> {
         self.parts().find(|part| part.name == name).map(|part| part.versions)
     }

@@ -19,7 +19,7 @@ use crate::declare::step::watch::Watch;
 /// Collects a service's steps of one saga.
 pub struct SagaSteps<Sg> {
     pub(crate) entry: SagaEntry,
-    /// The versions that the steps are of which are added now.
+    /// The versions of the steps that are added now.
     versions: Versions,
     saga: PhantomData<fn(Sg)>,
 }

@@ -36,9 +36,9 @@ const NOT_TAKEN_AFTER: u32 = 5;
 /// reach the other side.
 pub(crate) const QUIET_AFTER: u32 = 9;
 
-/// The number of calls of which it is remembered how often something went wrong with them.
+/// The most calls whose failures are counted.
 const MOST_COUNTED: usize = 50_000;
-/// How long that is remembered if there are so many. Another process may have ended the call since.
+/// How long a count is kept when there are that many. Another process may have ended the call since.
 const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often something went wrong with a call, and when it was the last time.
@@ -212,9 +212,9 @@ impl OpenCalls {
         count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
-    /// Counts that the other side has not taken the request of a call, and returns whether that was so often enough in
+    /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough in
     /// a row. Another process counts anew. Without a count all failed attempts count, also those without an answer: then
-    /// it takes so many that none of them is under way.
+    /// it takes enough of them that none is still under way.
     pub(crate) fn is_not_taken(&self, call: &NewCall) -> bool {
         match count(&self.refusals, call) {
             Some(count) => count >= NOT_TAKEN_AFTER,

@@ -211,8 +211,8 @@ async fn note(engine: &Engine, letter: &Publish, noted: &FailureRecord) {
     failures::record(&engine.database.upkeep, id, saga, &event_type, failed).await;
 }
 
-/// Whether the message was delivered so often, and never settled, that reading it may be what ends
-/// the process.
+/// Whether the message was delivered often and never settled: reading it may be what ends the
+/// process.
 pub(crate) fn is_crash_loop(delivery: &Delivery) -> bool {
     delivery.earlier_deliveries() >= DELIVERY_LIMIT
 }

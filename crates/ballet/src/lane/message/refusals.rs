@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// As much as the queue of a producer keeps of what comes back to it.
 const MESSAGES: f64 = 10_000.0;
 const BYTES: f64 = 100_000_000.0;
-/// The time in which so much may become dead letters again.
+/// The time after which that much may become dead letters again.
 const WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How often what was left out is told.
 const TELL_EVERY: Duration = Duration::from_secs(60);

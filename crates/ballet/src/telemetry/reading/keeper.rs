@@ -273,8 +273,8 @@ impl ReaderKeeper {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Shows how far the reader is in each of its streams, whoever reads it: else what this process has shown of a
-    /// stream that it has left would stay. What another release read under this name is nobody's lag.
+    /// Shows how far the reader is in each of its streams, also in those that other processes read: otherwise the
+    /// gauge of a stream that this process has left would stay. A stream of another release of the reader has no lag.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = async {

@@ -13,7 +13,7 @@ use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);
-/// For so long a stream that is silent and counts messages is looked at again.
+/// The time for which a stream that is silent, but counts messages, is looked at again.
 const SLOW: Duration = Duration::from_secs(15);
 /// How many streams one connection looks at at a time: a look at an empty stream takes as long as that pause.
 pub(super) const LOOKS_AT_A_TIME: usize = 16;
@@ -124,8 +124,8 @@ impl MessagesSince {
         Ok(Self::behind_message(last.as_ref(), since))
     }
 
-    /// The same for who acts as if there were nothing: a broker that is only slow says nothing of what is there, but
-    /// counts it.
+    /// The same for a caller that treats silence as an empty stream: a broker that is only slow delivers nothing, but
+    /// still counts the messages.
     pub(super) async fn find_surely(
         connection: &dyn Session,
         queue: &str,

@@ -54,7 +54,7 @@ struct FailingReader {
 }
 
 impl ReaderStates {
-    /// The states when so many streams are to be followed to their ends.
+    /// The states when `behind` streams are to be followed to their ends.
     pub(crate) fn new(behind: usize) -> Self {
         Self { failing: Mutex::default(), behind: watch::Sender::new(behind) }
     }

@@ -198,7 +198,7 @@ impl StreamReader {
             match self.renew().await {
                 Ok(true) => holds_since = asked,
                 Ok(false) => return ReadingEnd::Fenced,
-                // Nobody keeps it locked for so long but who resets the reader.
+                // Only a reset of the reader keeps it locked for this long.
                 Err(failure) if holds_since.elapsed() > LEASE && failure.is_lock_timeout() => {
                     return ReadingEnd::Fenced;
                 }
