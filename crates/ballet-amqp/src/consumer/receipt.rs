@@ -152,7 +152,7 @@ impl Settling {
         self.take(GAP)
     }
 
-    /// Takes all, because nothing can be acknowledged later. What is left out is delivered again.
+    /// Takes all, because nothing can be acknowledged later. Deliveries that are left out come again.
     pub(super) fn take_last_acks(&self) -> Acks {
         self.take(Duration::ZERO)
     }

@@ -152,7 +152,7 @@ impl Holds {
                 due.push(first);
                 hold.next = NextAttempt::UnderWay;
             } else {
-                // Those who waited have given up. What was left behind is tried in their place.
+                // The callers that waited have given up. The messages left behind are tried in their place.
                 hold.next = NextAttempt::WhenOneComes;
                 hold.is_full = false;
                 batches.released();
@@ -187,7 +187,7 @@ impl Holds {
         if !released.is_empty() {
             batches.released();
         }
-        // Of two causes, the later one has what was tried before the other's followed.
+        // The later of two causes holds the messages that were tried first.
         released.into_iter().rev().flat_map(|hold| hold.entries).collect()
     }
 }

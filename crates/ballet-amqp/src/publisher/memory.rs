@@ -28,7 +28,7 @@ pub(super) struct BatchMemory {
 #[derive(Debug, Default)]
 struct MemoryState {
     batches: HashMap<BatchId, HeldBatch>,
-    /// Of those that are not held.
+    /// The size of the batches that are not held.
     total: BatchSize,
     held: BatchSize,
 }

@@ -32,7 +32,7 @@ pub struct PublisherSettings {
     /// The maximum number of body bytes of those.
     pub max_bytes_held: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened. What has the key of an unconfirmed message waits, and one is tried now and then. If
+    /// one is opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
     /// messages of other keys are not confirmed either, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }

@@ -1,8 +1,8 @@
 //! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
 //! its queues.
 //!
-//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding again does
-//! not tell whether the binding was there, and a service has no right to bind.
+//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding
+//! again does not tell whether the binding was there, and a service has no right to bind.
 
 use std::fmt;
 use std::str::FromStr;

@@ -16,7 +16,7 @@ pub fn foreign_producer(
     app_id: Option<&str>,
     known: &KnownEvents,
 ) -> Option<&'static str> {
-    // Who may publish elsewhere is not known.
+    // The publishers of another exchange are not known.
     let event = known.get(routing_key).filter(|_| exchange == EVENTS)?;
     let producers = event.foreign_producers();
     let named = given(app_id);

@@ -308,7 +308,7 @@ pub struct System {
 }
 
 impl System {
-    /// Every type of telemetry that is published or read in the system. What its publisher says of it counts.
+    /// Every type of telemetry that is published or read in the system. Its publisher's declaration counts.
     #[must_use]
     pub fn telemetry(&self) -> Vec<TelemetryType> {
         let published = self.parts.iter().flat_map(|part| part.telemetry.iter().copied());

@@ -190,7 +190,7 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
             continue;
         };
         let nodes = nodes(system, saga);
-        // A pivot has a rule of its own, below. What is never aborted has nothing to decide.
+        // A pivot has a rule of its own, below. A saga that is never aborted has nothing to decide.
         let decides = |kind| kind == StepKind::Decision || kind == StepKind::Pivot;
         let may_end = owned.deadline.is_some() || nodes.iter().any(|node| decides(node.step.kind));
         if owned.abort.is_some() && !may_end {

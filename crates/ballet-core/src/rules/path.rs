@@ -136,8 +136,9 @@ fn check_refusable(
     }
 }
 
-/// The decision says until when the owner aborts. A refusal that comes after it is dropped, and what the refusing service
-/// was asked for is missing in a saga that ended well. What comes beside or after a pivot breaks the rule of that.
+/// Checks that no refusal can come after the decision, which ends the time in which the owner aborts. Such a refusal
+/// is dropped, and the refusing service's work is missing in a saga that ended well. A refusal beside or after a pivot
+/// breaks the pivot's rule.
 fn check_aborting(
     system: &System,
     saga: &str,
@@ -201,8 +202,8 @@ fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     }
 }
 
-/// Whether it is known what comes before a step: everything there waits for what a step of the saga has done, and not for
-/// a refusal, or for what comes from outside.
+/// Whether it is known what comes before a step: everything there waits for an outcome `done` of a step of the saga,
+/// not for a refusal or an event from outside.
 fn is_known(nodes: &[Node<'_>], before: &[BTreeSet<usize>], at: usize) -> bool {
     let is_done = |event: &EventType| nodes.iter().any(|node| node.step.done == *event);
     let mut steps = before[at].iter().chain([&at]).map(|at| nodes[*at].step);

@@ -87,7 +87,7 @@ impl InForce {
     }
 }
 
-/// Whether what is in force keeps all that is wanted to be kept.
+/// Whether the limits in force keep all messages that the declaration wants kept.
 fn keeps(property: &str, wanted: Option<&Value>, there: Option<&Value>) -> bool {
     if !LIMITS.contains(&property) {
         return wanted == there;
@@ -135,7 +135,7 @@ fn amount(limit: &Value) -> Option<u64> {
     age[..age.len() - 1].parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Whether a policy changes what an argument says. Of two limits the lower one counts.
+/// Whether a policy changes the effect of an argument. The lower of two limits counts.
 fn changes(argument: &Value, policy: Option<&Value>) -> bool {
     match (argument.as_i64(), policy.and_then(Value::as_i64)) {
         (Some(argument), Some(policy)) => policy < argument,

@@ -66,7 +66,7 @@ impl NeededQueue {
         let standstill = standstill(found, listed);
         let mut words = other(ObjectKind::Queue.fields(), &self.wanted, found);
         let in_force = effective_policy::compare(self.policies.iter(), &self.wanted, found);
-        // What the journal no longer has is missing to tools, and to no service.
+        // Tools miss messages that the journal loses; services do not.
         let loses = in_force.loses && name != JOURNAL;
         words.extend(in_force.words);
         words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));

@@ -29,7 +29,7 @@ struct CopyVersion {
     version: i64,
     state: Option<String>,
     run: Option<Uuid>,
-    /// When the message was made. What was made long before the copy was emptied does not count.
+    /// When the message was made. A message from long before the copy was emptied does not count.
     made_at: Option<Timestamp>,
 }
 
@@ -54,8 +54,8 @@ struct RunPages {
 }
 
 impl CopyWrites {
-    /// Takes what a message says of entities. Of two versions the newer counts, and of two that are equal
-    /// the one of the newer run, else the first.
+    /// Takes a message's versions of entities. The newer of two versions counts; if they are equal, the one
+    /// of the newer run, else the first.
     pub fn add(
         &mut self,
         entity: &'static str,
@@ -86,7 +86,7 @@ impl CopyWrites {
     }
 
     /// Writes the entities. An older version changes nothing, nor does an equal one, unless it comes
-    /// from the owner's own rows, by the newest run: then it mends a row that differs. What was made before
+    /// from the owner's own rows, by the newest run: then it mends a row that differs. A message from before
     /// the copy was emptied changes nothing: the owner's versions may have been set back.
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);

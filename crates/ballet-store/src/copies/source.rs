@@ -11,7 +11,7 @@ pub struct Source {
     view: String,
     /// The type of its ids. A comparison in this type can use their index.
     id_type: String,
-    /// How many entities the next page asks for at most. What it asks for and does not take is read for nothing.
+    /// How many entities the next page asks for at most. Entities that it does not take are read for nothing.
     asks: usize,
 }
 

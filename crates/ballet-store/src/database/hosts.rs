@@ -64,7 +64,7 @@ impl Hosts {
     }
 
     /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
-    /// changed. Connections stay as they are. What was seen of other servers counts no more.
+    /// changed. Connections stay as they are. Earlier looks at other servers no longer count.
     ///
     /// # Errors
     ///

@@ -41,12 +41,12 @@ pub(super) struct ChosenServer {
 }
 
 impl Primaries {
-    /// Of one cluster the server with the latest timeline counts. One of an earlier timeline than was ever seen
-    /// does not, even if it is the only one. Timelines of two clusters say nothing of each other: another cluster
-    /// counts when for a while only that one takes writes, and then the known one does no more. A look that finds
-    /// nobody says nothing, and the time around it does not count.
+    /// Chooses the server with the latest timeline of a cluster. A server with an earlier timeline than the latest seen
+    /// does not count, even if it is the only one. Timelines of two clusters cannot be compared: another cluster counts
+    /// when only that one has taken writes for a while, and from then on the known one does not. A look that finds no
+    /// server says nothing, and the time around it does not count.
     ///
-    /// Of several with the same timeline the one in use stays.
+    /// Among several servers with the same timeline, the one in use stays.
     pub(super) fn choose(
         &mut self,
         writable: &[(usize, Primary)],

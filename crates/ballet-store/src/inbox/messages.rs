@@ -140,8 +140,8 @@ pub async fn forget(db: &mut PgConnection, messages: &[NewMessage]) -> Result<()
     Ok(())
 }
 
-/// The messages that are kept by their time, and those that are kept apart. Of those with one id the
-/// first counts. Without one order everywhere, two batches with the same ids could deadlock.
+/// The messages that are kept by their time, and those that are kept apart. The first of several with
+/// one id counts. Without one order everywhere, two batches with the same ids could deadlock.
 fn places(messages: &[NewMessage]) -> (Vec<NewMessage>, Vec<NewMessage>) {
     let is_timed = |message: &NewMessage| !message.apart && id::is_timed(message.id.0);
     let mut places: (Vec<_>, Vec<_>) = messages.iter().copied().partition(is_timed);

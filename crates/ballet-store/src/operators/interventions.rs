@@ -153,8 +153,8 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(discarded)).await
 }
 
-/// The calls whose outcome is what a person said: the saga, the step, who says so, and why. One that was made anew, since
-/// nothing was done, has the other side's.
+/// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call that was made anew,
+/// since nothing was done, has the other side's outcome.
 pub async fn answered(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {

@@ -244,8 +244,8 @@ pub async fn of_ended_sagas(
     Ok(rows.into_iter().map(|(saga, due_at, what)| (saga, due_at.to_jiff(), what)).collect())
 }
 
-/// The sagas with a deadline that is put off for good, each with the reason if that is still known. Only a person lets it
-/// pass. No deadline is set for as long as a year.
+/// The sagas with a deadline that is put off for good, each with the reason if that is still known. Only a person lets
+/// it pass. No deadline is set for as long as a year.
 pub async fn set_aside(
     db: &mut PgConnection,
     limit: i64,

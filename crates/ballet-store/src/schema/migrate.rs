@@ -112,7 +112,7 @@ pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), 
         in_time(hindrances::list_own(&mut db)).await.ok();
         return Err(error);
     }
-    // What follows lets others in while it waits.
+    // The following statements let others in while they wait.
     in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
     hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;

@@ -313,8 +313,8 @@ pub async fn reset(db: &mut PgConnection, reader: &str) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// How far a reader is behind in each of these streams: messages, and the age in seconds of what it has read last. Zero if it has
-/// read all.
+/// How far a reader is behind in each of these streams: messages, and the age in seconds of the last message that it
+/// has read. Zero if it has read all.
 pub async fn lags(
     db: &mut PgConnection,
     reader: &str,

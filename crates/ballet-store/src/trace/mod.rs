@@ -57,8 +57,8 @@ impl Trace {
         Some(Self { context, carried: TraceExtras::new(texts.next(), texts.next()) })
     }
 
-    /// The trace for a column: a shorter one beside the saga whose id it has. Earlier releases read no trace in that, so
-    /// the saga is left out where another process than the one that writes the row often reads it.
+    /// The trace for a column: a shorter text if the row also has the saga whose id it is. Earlier releases cannot read
+    /// the short form, so the saga is left out where a process often reads rows that another one has written.
     #[must_use]
     pub fn stored(&self, saga: Option<SagaId>) -> String {
         let Self { context, carried } = self;

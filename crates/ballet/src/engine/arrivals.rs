@@ -250,7 +250,7 @@ pub(crate) async fn answer(
         return Ok(effect);
     }
     if !transaction.is_aborted(saga, saga_id) {
-        // Of one repetition there is nothing earlier, and a replica of before would not take it up apart.
+        // One repetition has no earlier steps, and a replica of an older release would not take it up apart.
         compensate_wanted(transaction, saga, at, saga_id).await?;
     } else if are_apart {
         go_on_apart(transaction, saga, at, saga_id).await?;

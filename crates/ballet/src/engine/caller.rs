@@ -25,7 +25,7 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::spans::{Span, WorkKind};
 
-/// The pause until the other side is asked again that has no outcome yet.
+/// The pause before a side that has no outcome yet is asked again.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 /// The longest pause that the other side may ask for until it has an outcome.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -83,7 +83,7 @@ fn not_apart(engine: &Engine, answer: CallAnswer, failure: &Failure) -> Option<C
     None
 }
 
-/// Hands over an attempt that failed, with what becomes of the call.
+/// Hands over a failed attempt, with the next attempt of the call.
 fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallRetry) {
     call.attempts = match then {
         // The other side answers. So the attempts begin anew.
@@ -131,7 +131,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let asked = watched(
         engine.registry.service,
         step.name,
-        // All of it is code of the step: the look-ups, and what it makes of a refusal.
+        // All of it is the step's code: the look-ups, and its handling of a refusal.
         Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
@@ -239,7 +239,7 @@ async fn attempt(
     if let Some(kept) = step.keys_kept()
         && age >= kept
     {
-        // That the other side finds nothing may be because it has forgotten what was done.
+        // The other side may find nothing because it has forgotten what was done.
         let known = if step.looks_up() { look_up().await? } else { None };
         return Ok(known.map_or(AttemptResult::Forgotten(kept), AttemptResult::Answer));
     }
@@ -276,8 +276,8 @@ async fn attempt(
     Err(failure)
 }
 
-/// Looks at the rows of a step that stays open. The transaction is rolled back: what counts is what a second look finds
-/// under the saga's lock.
+/// Looks at the rows of a step that stays open. The transaction is rolled back: only a second look, under the saga's
+/// lock, counts.
 async fn look(
     engine: &Arc<Engine>,
     watch: &dyn AnyWatch,
@@ -297,7 +297,7 @@ async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool
     Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
-/// Records an attempt that has ended, as a part of what the step that wants it set off.
+/// Records the span of an attempt that has ended, below the step that wants the call.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };

@@ -26,9 +26,9 @@ use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::wire::OutgoingEvent;
 
-/// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
-/// broker, and the calls are being made, when this returns. All marks are of one table, and are
-/// written only if that is the table that is written to.
+/// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
+/// broker, and the calls are being made, when this returns. All marks belong to one table. They are
+/// written only if it is the current table.
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
@@ -88,8 +88,8 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
     let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
-        // What the framework emits has its row in the ledger. Published beside it, others would act on what has not
-        // happened here.
+        // An event that the framework emits has a row in the ledger. If a handler published it without one, others
+        // would act on something that has not happened here.
         let is_declared = match emitted.by_handler {
             true => registry.publishes(event),
             false => registry.emits(event),
@@ -141,7 +141,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
         }
         let mut steps = saga.steps.iter().map(|step| step.part());
         if let Some(step) = steps.find(|step| step.has_outcome(event)) {
-            // What begins or decides a saga may not be declared so: the service would not start.
+            // An event that begins or decides a saga cannot be declared this way: the service would not start.
             let or_else = match step.kind {
                 StepKind::Origin | StepKind::Decision => "",
                 StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
@@ -254,8 +254,8 @@ fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
-/// for instance. What is nobody's failure stays so. Only here may a lost connection hide what took effect.
+/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. An error that is not the
+/// handler's stays as it is. Only here may a lost connection hide whether the transaction took effect.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

@@ -40,7 +40,7 @@ pub(crate) async fn abort_here(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Fails while the service, whose database was restored, has not heard yet what it missed.
+/// Fails while the database was restored and the service has not yet heard what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db()).await
@@ -92,14 +92,14 @@ pub(crate) async fn compensate_key(
     event: EncodedEvent,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
-    // The row of an unknown saga would count as its beginning, and keep the real one from being taken in.
+    // The row of an unknown saga would count as its beginning, and block the real one.
     check_begun(transaction, saga, saga_id).await?;
     let at = StepKey { step, key };
     let known = transaction.is_taken_back(saga, saga_id, at);
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
-    // A compensation that another event has to see to is no reason for this one to fail.
+    // This one does not fail because of a compensation that belongs to another event.
     if !transaction.is_aborted(saga, saga_id) {
         compensate_wanted(transaction, saga, at, saga_id).await?;
     }
@@ -226,7 +226,7 @@ pub(crate) async fn compensate_next(
     Ok(())
 }
 
-/// Leaves what is left to compensate after a step to a transaction of its own.
+/// Leaves the remaining compensations after a step to a transaction of their own.
 pub(crate) async fn go_on_apart(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -237,8 +237,7 @@ pub(crate) async fn go_on_apart(
     answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 
-/// Compensates what is left to compensate: all of a saga that is aborted, or else this repetition of a step, which
-/// was taken back alone.
+/// Compensates the remaining steps of an aborted saga, or else this repetition of a step, which was taken back alone.
 pub(crate) async fn compensate_wanted(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,

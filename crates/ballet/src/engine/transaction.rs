@@ -68,8 +68,8 @@ impl<'db> Transaction<'db> {
         Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
     }
 
-    /// Fails if a handler has ended the transaction. What came after would commit by itself, one
-    /// statement at a time. sqlx ends it if a savepoint of its own is cancelled while it begins.
+    /// Fails if a handler has ended the transaction: each later statement would commit by itself. sqlx
+    /// ends the transaction if a savepoint of its own is cancelled while it begins.
     pub(crate) fn check_open(&self) -> Result<(), Failure> {
         if self.db.is_in_transaction() {
             return Ok(());

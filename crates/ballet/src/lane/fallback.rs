@@ -134,7 +134,7 @@ fn original(message: Message) -> OriginalMessage {
     OriginalMessage { delivery, receipt, span }
 }
 
-/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
+/// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
 pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;
@@ -148,7 +148,7 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    // Nor for what is forgotten.
+    // Nor for a saga or message that is forgotten.
     let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
     message.known.aborts() && !locked && !forgotten
 }

@@ -93,7 +93,7 @@ impl BatchPart {
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known. What seemed to be the database's fault may be that of one of them.
+/// poison is known. One of them may be to blame for what seemed to be the database's fault.
 pub(crate) fn split(part: BatchPart, poison: Option<usize>) -> Vec<BatchPart> {
     let BatchPart { mut works, losses, restarts, .. } = part;
     let mut parts = Vec::with_capacity(3);

@@ -145,7 +145,7 @@ impl HeldBatches {
         let first = portion(first, GATHERED_EVENTS, GATHERED_BYTES);
         let last = *first.last()?;
         let held = first.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect();
-        // What waits stays in order, also for the next process.
+        // The waiting events stay in order, also for the next process.
         Some(ScatteredBatches { held, into: BatchId { number: last.number + 1, ..last } })
     }
 

@@ -85,8 +85,8 @@ impl Turns {
         inner.written >= FILL || (inner.written > 0 && !waits && inner.has_had_its_time(now))
     }
 
-    /// Returns true if nothing was written for the time of a turn. If the table holds rows, others wrote them: a process
-    /// that was frozen when it lost the table.
+    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the same, a process that
+    /// was frozen when it lost the table wrote them.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
         inner.written == 0 && inner.has_had_its_time(now)

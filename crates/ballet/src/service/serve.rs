@@ -65,7 +65,7 @@ async fn answer(
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
-            // What is left of the body when the request is answered is read on, so that the client gets the answer.
+            // The rest of the body is read after the request is answered, so that the client gets the answer.
             let request = Lingering::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {

@@ -142,7 +142,7 @@ impl Service {
         );
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
-        // What is counted before it is nowhere.
+        // Metrics that are counted before this are lost.
         recorder::install();
         metrics::begin(&self.participant.part());
 

@@ -192,7 +192,7 @@ pub async fn close(
 }
 
 /// Opens calls again that this transaction has closed, and whose answers it does not handle after
-/// all. What a person says of one still counts.
+/// all. An outcome that a person has stated still counts.
 pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
     if keys.is_empty() {
         return Ok(());

@@ -61,7 +61,7 @@ impl<W: Watch> AnyCall for WatchStep<W> {
             sqlx::query("savepoint look").execute(tx.db()).await?;
             let (end, outcome) = match self.0.look(&mut tx).await? {
                 Look::Over(event) => ("release savepoint look", AnyOutcome::Done(encoded(&event)?)),
-                // A sign of life came between the two looks. What else is in the transaction stays.
+                // A sign of life came between the two looks. The rest of the transaction stays.
                 Look::Open(_) => {
                     ("rollback to savepoint look", AnyOutcome::Call(NO_REQUEST.to_owned()))
                 }

@@ -68,8 +68,8 @@ impl SagaEntry {
         self.parts().find(|part| part.name == name).map(|part| part.versions)
     }
 
-    /// Whether a step runs on its triggers. Of several that begin the saga on the same event, only one does: that of
-    /// the version under which sagas begin.
+    /// Whether a step runs on its triggers. If several steps begin the saga on the same event, only the step of the
+    /// version under which sagas begin does.
     pub(crate) fn runs(&self, step: &StepPart) -> bool {
         let is_rival = |other: &StepPart| {
             other.kind == StepKind::Origin

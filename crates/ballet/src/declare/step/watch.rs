@@ -81,8 +81,8 @@ pub trait Watch: Send + Sync + 'static {
         on: Self::On,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Looks whether it is over. What it writes is kept only if it is: otherwise the transaction is
-    /// rolled back. If it is, it is asked once more, under the saga's lock, and that answer counts.
+    /// Looks whether the step is over. If it is not, the transaction with the look's writes is rolled
+    /// back. If it is, the watch looks once more, under the saga's lock, and that answer counts.
     ///
     /// A look that takes longer than five seconds is given up and made again, and so is one that fails. A process
     /// makes at most four looks of a watch at a time.

@@ -212,9 +212,9 @@ impl OpenCalls {
         count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
-    /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough in
-    /// a row. Another process counts anew. Without a count all failed attempts count, also those without an answer: then
-    /// it takes enough of them that none is still under way.
+    /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough
+    /// in a row. Another process counts anew. Without a count all failed attempts count, also those without an answer:
+    /// then it takes enough of them that none is still under way.
     pub(crate) fn is_not_taken(&self, call: &NewCall) -> bool {
         match count(&self.refusals, call) {
             Some(count) => count >= NOT_TAKEN_AFTER,
@@ -308,7 +308,7 @@ impl OpenCalls {
 
     /// Returns the longest time to the next claim of each line's calls, given their longest pause.
     pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<LineReach> {
-        // Of those that were asked before and of those that were not it is the same.
+        // Calls that were asked before and new ones have the same reach.
         let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
         lines.map(|(_, line)| line.reach(longest_pause)).collect()
     }

@@ -226,7 +226,7 @@ async fn run_all(
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
-        // What is done is only noted. A refusal may run a handler by itself: the owner's abort.
+        // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.
         let is_done = matches!(outcome, AnyOutcome::Done(_));
         let taken = arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome);
         let taken = pin!(taken);

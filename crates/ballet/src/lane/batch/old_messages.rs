@@ -1,8 +1,8 @@
 //! Looks up old messages in the inbox before a batch handles them: this service may have forgotten them.
 //!
-//! Without a memory, a message that was handled looks like one that was not. Such a message is a
-//! dead letter that says so. What is noted as failing here was not handled, however old it is. A
-//! partition that could not be made yet has forgotten nothing: its messages are tried again.
+//! Without a memory, a message that was handled looks like one that was not. Such a message becomes
+//! a dead letter that says so. A message that is noted as failing here was not handled, however old
+//! it is. A partition that could not be made yet has forgotten nothing: its messages are tried again.
 
 use std::sync::Arc;
 

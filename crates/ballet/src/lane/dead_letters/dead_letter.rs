@@ -37,7 +37,7 @@ pub(crate) struct OriginalMessage {
 }
 
 impl OriginalMessage {
-    /// One that could not be read: what is said of it is what its properties say.
+    /// A message that could not be read: its description is what its properties say.
     pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
         let properties = &delivery.properties;
         let said = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
@@ -63,7 +63,7 @@ pub(crate) fn set_aside(
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let Unacceptable { reason, detail } = why;
-    // What a handler or the engine says of its work; the rest is said of a message that was not read.
+    // These are reasons of a handler or the engine; the others are of messages that were not read.
     let was_handled = matches!(reason, Reason::Permanent | Reason::Failed | Reason::NotYet);
     let reason = reason.code();
     ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);

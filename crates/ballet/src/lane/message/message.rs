@@ -60,8 +60,8 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Reads a delivery. What cannot be read leaves before any transaction. What is ahead is told by
-    /// the latest time that any clock tells.
+    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead is
+    /// judged by the latest time of any clock.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,

@@ -200,8 +200,8 @@ impl StreamFollower {
     }
 }
 
-/// Whether nothing comes of what seemed to be there. The last message may have no time, or that of another clock than the
-/// broker's. If it is too old by that one, the broker waits for the next message, and does not say so.
+/// Whether none of the expected messages comes. The last message may have no time, or the time of another clock than
+/// the broker's. If it is too old by the broker's clock, the broker silently waits for the next message.
 async fn nothing_comes(receiver: &mut Receiver) -> Result<bool, BrokerError> {
     if receiver.next.is_some() {
         return Ok(false);

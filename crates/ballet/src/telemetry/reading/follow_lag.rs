@@ -80,8 +80,8 @@ pub(crate) struct FollowLag {
 }
 
 impl FollowLag {
-    /// Looks until the service stops. What it cannot see it leaves as it was: a follower without the broker fails, and
-    /// that is told otherwise.
+    /// Looks until the service stops. A lag that it cannot see stays as it was: a follower without the broker fails,
+    /// and readiness reports that.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
@@ -104,7 +104,7 @@ impl FollowLag {
     async fn show(&self, looks: &mut Option<Arc<dyn Session>>) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
         let now = self.engine.time.clock.now();
-        // What is older is not looked for.
+        // Older messages do not count.
         let since = (now - self.follower.reaches_back()).as_second();
         let session = match looks.take() {
             Some(session) => session,

@@ -193,8 +193,8 @@ impl ReaderKeeper {
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });
     }
 
-    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. Who reads under an
-    /// older epoch writes nothing more. It may take minutes: all that was ever read goes at once.
+    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A process with an older
+    /// epoch writes nothing more. The transaction may take minutes, because it deletes everything that was ever read.
     async fn reset(&self) -> Result<(), Failure> {
         let name = self.reader.name();
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;

@@ -26,7 +26,7 @@ use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
 use crate::telemetry::series;
 use crate::upkeep::database::crashes::Blame;
 
-/// The broker's code for what is not there.
+/// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
 
 /// The place of a reader in one stream, held by this process.
@@ -88,7 +88,8 @@ impl StreamReader {
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
-        // Its lease is kept meanwhile, and lasts longer: others would take it for their share, and not what is there.
+        // Its lease is kept meanwhile, and lasts longer: otherwise others would count it as their share, and read
+        // nothing.
         if left.is_missing() {
             tokio::select! {
                 () = sleep(LEASE / 2) => {}

@@ -34,8 +34,8 @@ const CONFLICTS: u32 = 3;
 pub(super) enum LeaseEnd {
     /// Another process has the lease.
     Fenced,
-    /// The database was lost, and nobody knows whether a commit took effect. Its rows say so. What was being written
-    /// may be to blame.
+    /// The database was lost, and only its rows can tell whether a commit took effect. The messages that were being
+    /// written may be to blame.
     DatabaseLost(Failure, Option<LostMessages>),
 }
 
@@ -236,7 +236,7 @@ pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64
 /// Why a piece was not written.
 enum PieceFailure {
     Fenced,
-    /// There was no connection: what was to be written is not to blame.
+    /// There was no connection, so the messages are not to blame.
     NotBegun(Failure),
     Failed(Failure),
 }
@@ -247,7 +247,7 @@ impl From<Failure> for PieceFailure {
     }
 }
 
-/// The part of a batch that a piece is.
+/// The content of a piece of a batch.
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,

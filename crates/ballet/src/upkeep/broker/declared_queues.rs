@@ -83,7 +83,7 @@ impl QueueComparer {
     pub(crate) fn take(&mut self, found: Result<Vec<Value>, NotListed>) {
         let mut now = self.state.borrow().clone();
         match found {
-            // What differed when the broker last answered still counts.
+            // The differences of the broker's last answer still count.
             Err(NotListed(why)) => now.unknown = Some(why),
             Ok(found) => {
                 let differ = self.needed.iter_mut().filter_map(|one| one.compare(&found)).collect();

@@ -33,9 +33,9 @@ pub(crate) struct Crashes<W>(HashMap<W, Losses>);
 
 #[derive(Debug, Default)]
 struct Losses {
-    /// Of connections to a server that went on.
+    /// Losses of connections to a server that went on.
     crashes: u32,
-    /// Of those that ended with their server.
+    /// Losses of connections that ended with their server.
     restarts: u32,
 }
 

@@ -175,7 +175,7 @@ impl Sweeper {
                 true
             }
             Ok(false) => false,
-            // Somebody holds the list. What is taken over already is looked at all the same.
+            // Somebody holds the list. The tables that are taken over already are looked at all the same.
             Err(failure) => {
                 let table = table.number;
                 tracing::warn!(table, "an outbox table cannot be taken over: {failure}");

@@ -70,7 +70,7 @@ impl TurnKeeper {
         Ok(())
     }
 
-    /// Empties the tables whose events are all published. What cannot be emptied now, since
+    /// Empties the tables whose events are all published. A table that cannot be emptied now, since
     /// somebody reads it, is tried again.
     async fn empty(&mut self) -> Result<(), Failure> {
         let outbox = self.outbox.clone();
