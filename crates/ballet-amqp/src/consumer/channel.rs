@@ -53,7 +53,7 @@ pub(super) enum ConsumeEnd {
 enum Window {
     /// One, because no message has shown yet that more are safe.
     Probing,
-    /// As many as the settings allow, or fewer if they are big.
+    /// The number that the settings allow, or fewer if the messages are big.
     Open,
     /// One, which is handed on only when everything before it is settled.
     Cautious,

@@ -44,7 +44,7 @@ enum NextAttempt {
     At(Instant),
     /// None waits: the next one that comes is tried.
     WhenOneComes,
-    /// One is on its way.
+    /// One message is on its way.
     UnderWay,
 }
 

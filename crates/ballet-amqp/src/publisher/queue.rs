@@ -51,7 +51,7 @@ pub(super) struct PublishQueue {
     keys: BTreeSet<String>,
     /// Messages that wait until somebody mends the broker.
     holds: Holds,
-    /// One of those, to be tried.
+    /// One of the held messages, to be tried.
     tries: VecDeque<InFlight>,
     /// The number of messages that the broker confirmed.
     confirmed: u64,

@@ -66,7 +66,7 @@ impl fmt::Debug for ManagementAddress {
 /// The management API of a broker. `Debug` shows no password.
 #[derive(Clone)]
 pub(super) struct Management {
-    /// With user and password, which reqwest turns into a header.
+    /// The URLs with user and password, which reqwest turns into a header.
     bases: Vec<Url>,
     /// The reason why there are no addresses.
     unknown: &'static str,

@@ -36,7 +36,7 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Each of several would begin the saga, and the second beginning of one is a dead letter.
+/// Checks that one event begins a saga: each of several would begin it, and the second beginning is a dead letter.
 fn check_origins(saga: &str, nodes: &[Node<'_>], problems: &mut Vec<Problem>) {
     let origins: Vec<&Node<'_>> =
         nodes.iter().filter(|node| node.step.kind == StepKind::Origin).collect();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::topology::difference_words::{differs, table};
 
-/// Of these more keeps more, and none keeps all.
+/// The limits of a queue: a larger value keeps more, and no limit keeps all.
 const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];
 
 /// The properties of a policy that decide what becomes of messages. The others, such as the place of a
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(dropping.words[0], differs);
     }
 
-    /// As those of the next release, while processes of this one run.
+    /// The policies of the next release, while processes of this one run.
     #[test]
     fn a_policy_that_keeps_more_loses_nothing() {
         let journal = queue("journal", &json!({}));

@@ -116,7 +116,7 @@ impl Primaries {
 mod tests {
     use super::*;
 
-    /// As of a service whose old server does not answer.
+    /// The time between two looks of a service whose old server does not answer.
     const A_LOOK: Duration = Duration::from_secs(5);
     /// After this many looks, the next one is half a minute after the first.
     const LOOKS: u32 = 6;

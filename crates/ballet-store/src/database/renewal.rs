@@ -14,7 +14,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Renewal {
     begun: Instant,
-    /// In microseconds since `begun`.
+    /// The time, in microseconds since `begun`.
     not_before: Arc<AtomicU64>,
     /// How often the server was replaced.
     servers: Arc<watch::Sender<u64>>,

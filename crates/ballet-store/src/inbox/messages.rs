@@ -160,7 +160,7 @@ fn contents(messages: &[NewMessage]) -> Vec<i64> {
     messages.iter().map(|message| message.content).collect()
 }
 
-/// In the order of all locks.
+/// Sorts ids into the order of all locks, without duplicates.
 fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     let mut ids: Vec<Uuid> = ids.collect();
     ids.sort_unstable();

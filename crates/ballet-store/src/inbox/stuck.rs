@@ -71,8 +71,8 @@ pub enum StuckKind {
 /// The reason of a call without an outcome of any attempt.
 pub const CALL_WAITS: &str = "call_waits";
 
-/// Of a call whose provider has the request, and no outcome yet: it is not stuck. Its attempts begin anew with each
-/// such answer.
+/// The condition that the provider of a call has the request, and no outcome yet: the call is not stuck. Its attempts
+/// begin anew with each such answer.
 pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
     and next_at > ballet.now() - interval '1 minute')";
 

@@ -83,7 +83,7 @@ pub async fn insert(
 #[derive(Debug)]
 pub struct RefusedCopy {
     pub id: Uuid,
-    /// As it was tried last.
+    /// The properties of the last attempt.
     pub properties: Vec<u8>,
     pub why: String,
     /// Whether the broker refuses the copy for what it is, and not for want of room.

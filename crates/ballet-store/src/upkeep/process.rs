@@ -137,7 +137,7 @@ pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::
 /// Whether a process of a service is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// One is.
+    /// At least one process is alive.
     Yes,
     /// None is, and one still has its session: it gives no sign of life since then.
     Frozen(Timestamp),

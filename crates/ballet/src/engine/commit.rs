@@ -129,7 +129,7 @@ fn undeclared(registry: &Registry, event: EventType) -> String {
     }
 }
 
-/// As what the service emits an event that its handlers do not publish, and what to do.
+/// Says in which role the service emits an event that its handlers may not publish, and what to do.
 fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     for saga in &registry.sagas {
         let name = saga.saga;

@@ -21,7 +21,7 @@ const WITNESS: SignedDuration = SignedDuration::from_hours(24);
 /// How long the database's clock has to stay where it was set ahead to before it lets a deadline
 /// pass. A clock that is set back within that time has aborted no saga.
 const SETTLE: Duration = Duration::from_secs(60);
-/// Before the first answer.
+/// The value before the database's first answer.
 const UNKNOWN: i64 = i64::MIN;
 
 /// The clocks of a process.

@@ -56,7 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
 enum Fields {
     /// Only those of the type.
     Known,
-    /// Also others, which are ignored.
+    /// Unknown fields are allowed, and ignored.
     Any,
 }
 

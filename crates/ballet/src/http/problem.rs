@@ -46,7 +46,7 @@ pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
-    /// To the gateway, which alone is believed.
+    /// Ask the gateway, which alone is believed.
     AskTheGateway,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, HeldEvents>>);
 pub(crate) struct HeldEvents {
     rows: HeldRows,
     bytes: usize,
-    /// They may be tried again after more releases than these.
+    /// The number of releases after which, with one more, they may be tried again.
     releases: u64,
 }
 

@@ -41,7 +41,7 @@ pub(super) struct CheckedSettings {
 ///
 /// # Errors
 ///
-/// All that is wrong, each with the name of its variable.
+/// All errors together, each with the name of its variable.
 pub(super) fn check(
     settings: &Settings,
     service: &str,

@@ -88,7 +88,7 @@ fn refusal(error: &sqlx::Error) -> String {
     format!(": {why}")
 }
 
-/// One rule in its line, or several as a list.
+/// Writes one rule in its line, or several as a list.
 fn rules(problems: &[Problem]) -> String {
     match problems {
         [problem] => format!("a rule: {problem}"),

@@ -45,7 +45,7 @@ pub enum TelemetryError {
     /// The broker did not confirm it. It may be in the stream all the same, and a second time when it is sent again.
     #[error("the broker did not confirm it in time; it may be recorded: send it again")]
     Unconfirmed(String),
-    /// It can never be published: its type is not declared, its body is too large, or it is no JSON.
+    /// The measurement can never be published: its type is not declared, its body is too large, or it is no JSON.
     #[error("{0}")]
     Unpublishable(String),
 }

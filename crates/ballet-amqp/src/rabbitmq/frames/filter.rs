@@ -72,7 +72,7 @@ impl FrameHead {
 }
 
 impl FrameFilter {
-    /// With the `frame_max` that the address asks for, if it does.
+    /// Makes a filter with the `frame_max` that the address asks for, if it does.
     pub(super) fn new(frame_max: Option<u32>) -> Self {
         Self {
             bytes: vec![0; CHUNK],

@@ -58,7 +58,7 @@ pub enum StatedOutcome {
 }
 
 impl StatedOutcome {
-    /// As the table has it: its kind, and the answer.
+    /// Returns the columns of the table: its kind, and the answer.
     pub(crate) fn stored(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Answer(answer) => ("answer", Some(answer)),

@@ -12,7 +12,7 @@ use crate::declare::handler::failure::Failure;
 /// Reads an entity from this service's copy: `None` if the copy does not know it, and a version
 /// without a state if it was removed.
 ///
-/// It reads what was committed before. Events that the same batch brings are written at its end.
+/// Only committed entities are read. Events that the same batch brings are written at its end.
 ///
 /// # Errors
 ///

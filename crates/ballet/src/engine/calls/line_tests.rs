@@ -25,7 +25,7 @@ fn own_room(line: &CallLine) -> Option<usize> {
     line.count_now(Instant::now(), false)
 }
 
-/// As if this many calls were claimed and failed.
+/// Claims and fails this many calls.
 fn fail(line: &CallLine, count: usize) {
     line.looked(count, count);
     for _ in 0..count {
@@ -62,7 +62,7 @@ fn fill(line: &CallLine) {
     }
 }
 
-/// As if calls were answered as fast as new ones come. Returns the room for due calls.
+/// Answers calls as fast as new ones come. Returns the room for due calls.
 fn room_under_load(line: &CallLine) -> Option<usize> {
     (0..LIMIT * HELD).find_map(|_| {
         line.remove();

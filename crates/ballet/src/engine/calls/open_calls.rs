@@ -89,7 +89,7 @@ pub(crate) enum CallRetry {
 
 /// The calls that this process holds.
 pub(crate) struct OpenCalls {
-    /// By step, whether it compensates, and whether the calls were asked before.
+    /// The lines by step, whether it compensates, and whether the calls were asked before.
     lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,

@@ -148,7 +148,7 @@ pub(crate) fn retry_later(
 pub(crate) enum RetryWait {
     /// Its handler has failed.
     AfterFailure(Delay),
-    /// For another event, a lock or a server; or it compensates, and is tried without end.
+    /// It waits for another event, a lock or a server; or it compensates, and is tried without end.
     Other(Delay),
 }
 

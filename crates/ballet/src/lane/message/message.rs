@@ -55,7 +55,7 @@ pub(crate) struct Message {
     pub(crate) reuses_id: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
-    /// One for each handler; taken when it runs, and decoded again if it has to run again.
+    /// The event for each handler; taken when it runs, and decoded again if it has to run again.
     events: Vec<Option<AnyEvent>>,
 }
 

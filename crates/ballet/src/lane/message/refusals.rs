@@ -16,12 +16,12 @@ use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::EVENTS;
 use tokio::time::Instant;
 
-/// As much as the queue of a producer keeps of what comes back to it.
+/// The messages that a producer's queue of returned messages keeps.
 const MESSAGES: f64 = 10_000.0;
 const BYTES: f64 = 100_000_000.0;
 /// The time after which that much may become dead letters again.
 const WITHIN: Duration = Duration::from_secs(60 * 60);
-/// How often what was left out is told.
+/// How often the messages that were left out are logged.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The rest of the bounds, by event.

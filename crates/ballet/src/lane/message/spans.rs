@@ -13,7 +13,7 @@ use crate::outgoing::spans::{Span, Spans, WorkKind};
 /// The place of a message in its trace.
 #[derive(Debug)]
 pub(crate) struct MessageTrace {
-    /// From the message's arrival until it is settled.
+    /// The span from the message's arrival until it is settled.
     received: OpenSpan,
     /// The handler that is running, or ran last.
     step: OpenSpan,

@@ -38,7 +38,7 @@ impl FollowProgress {
         self.place().get_or_insert(FollowPlace { next: 0, at: now });
     }
 
-    /// It has taken all up to this message.
+    /// The follower has taken all messages up to this one.
     pub(super) fn is_at(&self, last: &SeenMessage) {
         let mut place = self.place();
         let before = place.map_or(Timestamp::UNIX_EPOCH, |place| place.at);
@@ -75,7 +75,7 @@ pub(crate) struct FollowLag {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
-    /// One for each stream, in the order of the partitions.
+    /// The progress in each stream, in the order of the partitions.
     pub(crate) followed: Vec<Arc<FollowProgress>>,
 }
 

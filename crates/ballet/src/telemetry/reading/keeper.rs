@@ -52,7 +52,7 @@ struct KeptStream {
 struct KeeperState {
     streams: Vec<String>,
     kept: BTreeMap<String, KeptStream>,
-    /// Of each stream, what may crash the database.
+    /// The messages of each stream that may crash the database.
     suspects: BTreeMap<String, Arc<Suspects>>,
     tasks: JoinSet<(String, ReadingEnd)>,
     /// Until when this process leaves the streams to others, as it cannot read.
@@ -60,7 +60,7 @@ struct KeeperState {
     failures: u32,
     /// The streams of other processes, each with the epoch and since when it is seen.
     others: BTreeMap<String, (i64, Instant)>,
-    /// For the ends of the streams.
+    /// The session that looks for the ends of the streams.
     looks: Option<Arc<dyn Session>>,
 }
 

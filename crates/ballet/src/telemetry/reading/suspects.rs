@@ -42,7 +42,7 @@ impl Suspects {
         known.condemned.as_ref().filter(|(at, _)| *at == offset).map(|(_, why)| why.clone())
     }
 
-    /// All up to this offset is written.
+    /// Notes that all messages up to this offset are written.
     pub(super) async fn are_written(&self, last: i64) {
         let mut known = self.0.lock().await;
         if known.until.is_some_and(|until| until <= last) {

@@ -42,7 +42,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Whether a deadline is what crashes the database's server.
 #[derive(Default)]
 struct Suspicion {
-    /// By the oldest deadline of a portion.
+    /// The losses, by the oldest deadline of a portion.
     crashes: Crashes<SagaId>,
     /// Whether one of several is to blame. Until it is found, each is published alone.
     is_strong: bool,
