@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ballet_store::copies::state::{self as copies, Copy};
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::copies::state::{self as copies, CopyState};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::partitions;
-use ballet_store::process::{Replicas, Unready, replicas, unready};
-use ballet_store::telemetry::listed::{self, Listed};
+use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
+use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -19,17 +19,17 @@ pub struct ServiceFigures {
     /// Its live processes, by version.
     pub replicas: Vec<Replicas>,
     /// Its processes that are not ready.
-    pub unready: Vec<Unready>,
+    pub unready: Vec<UnreadyProcess>,
     /// The pause, if a person has paused it.
-    pub paused: Option<Paused>,
+    pub paused: Option<ServicePause>,
     /// The messages that wait to be published.
     pub outbox: OutboxWaits,
     /// The messages that wait to be handled.
     pub inbox: InboxWaits,
     /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
-    pub copies: Vec<(Copy, Option<i64>)>,
+    pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
-    pub readers: Vec<Listed>,
+    pub readers: Vec<ReaderPlace>,
     /// The number of days for which its inbox has a partition.
     pub days: usize,
 }
@@ -71,11 +71,11 @@ async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
-        paused: paused::now(db).await?,
+        paused: service_pause::now(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
         copies,
-        readers: listed::all(db).await?,
+        readers: reader_places::all(db).await?,
         days: partitions.iter().filter(|name| name.starts_with("inbox_2")).count(),
     })
 }

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
-use crate::consumer::ahead::Ahead;
 use crate::consumer::arrival::{Arrival, Sink};
+use crate::consumer::prefetch::Ahead;
 use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::wish::{Wish, changed};
+use crate::consumer::wish::{ConsumerWish, changed};
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::{Delivery, said};
@@ -39,7 +39,7 @@ const ACK_SHARE: u64 = 4;
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
 /// How consuming over one connection ended.
-pub(super) enum End {
+pub(super) enum ConsumeEnd {
     /// Stopped on request; `unsettled` deliveries were not settled in time.
     Stopped { unsettled: usize },
     /// Paused, or stopped before anything was delivered.
@@ -53,7 +53,7 @@ pub(super) enum End {
 enum Window {
     /// One, because no message has shown yet that more are safe.
     Probing,
-    /// As many as the settings allow, or fewer if they are big.
+    /// The number that the settings allow, or fewer if the messages are big.
     Open,
     /// One, which is handed on only when everything before it is settled.
     Cautious,
@@ -107,8 +107,8 @@ impl<'a> Channel<'a> {
 
     pub(super) async fn run(
         mut self,
-        wish: &mut watch::Receiver<Wish>,
-    ) -> Result<End, BrokerError> {
+        wish: &mut watch::Receiver<ConsumerWish>,
+    ) -> Result<ConsumeEnd, BrokerError> {
         let mut deliveries = self.consume(1).await?;
         tracing::info!(
             peer = %self.session.peer(),
@@ -119,11 +119,11 @@ impl<'a> Channel<'a> {
         let end = self.until_asked(&mut deliveries, wish).await;
         let asked = *wish.borrow();
         let end = match (end, asked) {
-            (Ok(()), Wish::Stop { drain }) => self.drain(&mut deliveries, drain).await,
-            (Ok(()), _) => Ok(End::Interrupted),
-            (Err(cause), _) => Ok(End::Lost(cause)),
+            (Ok(()), ConsumerWish::Stop { drain }) => self.drain(&mut deliveries, drain).await,
+            (Ok(()), _) => Ok(ConsumeEnd::Interrupted),
+            (Err(cause), _) => Ok(ConsumeEnd::Lost(cause)),
         };
-        if !matches!(end, Ok(End::Lost(_))) {
+        if !matches!(end, Ok(ConsumeEnd::Lost(_))) {
             // Ack messages settled by now, so they are not delivered again.
             timeout(LAST_ACKS, self.send(self.settling.take_last_acks())).await.ok();
         }
@@ -136,7 +136,7 @@ impl<'a> Channel<'a> {
     async fn until_asked(
         &mut self,
         deliveries: &mut Deliveries,
-        wish: &mut watch::Receiver<Wish>,
+        wish: &mut watch::Receiver<ConsumerWish>,
     ) -> Result<(), BrokerError> {
         let mut closed = self.session.closed();
         let settling = Arc::clone(&self.settling);
@@ -329,7 +329,7 @@ impl<'a> Channel<'a> {
         &mut self,
         deliveries: &mut Deliveries,
         limit: Duration,
-    ) -> Result<End, BrokerError> {
+    ) -> Result<ConsumeEnd, BrokerError> {
         let deadline = Instant::now() + limit;
         self.session.cancel(&self.tag()).await?;
         // Messages that were not handed on need no waiting.
@@ -341,7 +341,7 @@ impl<'a> Channel<'a> {
             self.send_acks().await?;
             let unsettled = self.settling.outstanding().saturating_sub(not_ours);
             if unsettled == 0 {
-                return Ok(End::Stopped { unsettled });
+                return Ok(ConsumeEnd::Stopped { unsettled });
             }
             tokio::select! {
                 () = settling.changed() => {}
@@ -352,8 +352,8 @@ impl<'a> Channel<'a> {
                     }
                     Some(Err(_)) | None => over = true,
                 },
-                _ = lost(&mut closed) => return Ok(End::Stopped { unsettled }),
-                () = sleep_until(deadline) => return Ok(End::Stopped { unsettled }),
+                _ = lost(&mut closed) => return Ok(ConsumeEnd::Stopped { unsettled }),
+                () = sleep_until(deadline) => return Ok(ConsumeEnd::Stopped { unsettled }),
             }
         }
     }

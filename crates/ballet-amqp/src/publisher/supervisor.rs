@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Backoff, GOOD_AFTER};
-use crate::publisher::publish_loop::{End, PublishLoop};
-use crate::publisher::queue::{Command, Queue};
+use crate::publisher::publish_loop::{PublishEnd, PublishLoop};
+use crate::publisher::queue::{PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
 use crate::session::error::BrokerError;
@@ -23,8 +23,8 @@ const MOST_PATIENCE: u32 = 16;
 pub(super) struct Supervisor {
     broker: Arc<dyn Broker>,
     settings: PublisherSettings,
-    queue: Queue,
-    commands: mpsc::UnboundedReceiver<Command>,
+    queue: PublishQueue,
+    commands: mpsc::UnboundedReceiver<PublishCommand>,
     stop: Stop,
     state: watch::Sender<ConnectionState>,
     held: watch::Sender<Option<String>>,
@@ -34,8 +34,8 @@ impl Supervisor {
     pub(super) fn new(
         broker: Arc<dyn Broker>,
         settings: PublisherSettings,
-        queue: Queue,
-        commands: mpsc::UnboundedReceiver<Command>,
+        queue: PublishQueue,
+        commands: mpsc::UnboundedReceiver<PublishCommand>,
         stop: watch::Receiver<Option<Duration>>,
         state: watch::Sender<ConnectionState>,
         held: watch::Sender<Option<String>>,
@@ -72,8 +72,8 @@ impl Supervisor {
                         backoff.reset();
                     }
                     match end {
-                        End::Stopped => break,
-                        End::Lost { cause, at_once, is_overdue } => {
+                        PublishEnd::Stopped => break,
+                        PublishEnd::Lost { cause, at_once, is_overdue } => {
                             // A queue without a majority confirms nothing on any connection.
                             let at_once_again = is_overdue && since.elapsed() < confirm_limit * 2;
                             confirm_limit = match at_once_again {

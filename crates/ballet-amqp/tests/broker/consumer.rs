@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, Consumer, ConsumerSettings, Drained, Expected, PublisherSettings,
+    ConnectionState, Consumer, ConsumerSettings, ExpectedObjects, PublisherSettings, StopResult,
 };
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker, QueueOptions};
 use ballet_testkit::wire::clients::{
@@ -167,7 +167,7 @@ async fn a_missing_queue_is_named() {
 #[tokio::test]
 async fn without_what_is_only_expected_it_consumes_all_the_same() {
     let settings = ConsumerSettings::new("orders", "one");
-    let expected = Expected::new().queue("orders.nowhere");
+    let expected = ExpectedObjects::new().queue("orders.nowhere");
     let mut consumer = TestConsumer::start(broker(1), ConsumerSettings { expected, ..settings });
     consumer.next().await.1.settle();
 }
@@ -204,7 +204,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
         taken.into_iter().for_each(|(_, receipt)| receipt.settle());
     };
     let (drained, ()) = tokio::join!(consumer.handle.stop(SOON), settle);
-    assert_eq!(drained, Drained { unsettled: 0 });
+    assert_eq!(drained, StopResult { unsettled: 0 });
     assert_eq!(broker.unacked("orders"), 0);
     let left: Vec<_> = broker.ready("orders").iter().map(|left| id(&left.properties)).collect();
     assert_eq!(left, ["late"]);
@@ -217,7 +217,7 @@ async fn a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
     let mut consumer = TestConsumer::usual(broker.clone());
     let mut taken = consumer.take(2).await;
     taken.remove(0).1.settle();
-    assert_eq!(consumer.handle.stop(MOMENT).await, Drained { unsettled: 1 });
+    assert_eq!(consumer.handle.stop(MOMENT).await, StopResult { unsettled: 1 });
     assert_eq!(broker.ready("orders").len(), 1);
 }
 
@@ -359,7 +359,7 @@ async fn t201_a_service_that_may_see_nothing_of_what_it_needs_works() {
     for name in ["events", "orders", "orders.dead"] {
         broker.hide(name);
     }
-    let expected = Expected::new().exchange("events").queue("orders.dead");
+    let expected = ExpectedObjects::new().exchange("events").queue("orders.dead");
     let watched = vec!["orders".to_owned(), "orders.dead".to_owned()];
     let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
     let settings = ConsumerSettings { expected: expected.clone(), ..settings };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, Expected, Handed, LeftBehind, Publish, PublishError, Published,
+    ConnectionState, ExpectedObjects, Handover, LeftBehind, Publish, PublishError, PublishedBatch,
     PublisherSettings, Unpublishable,
 };
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
@@ -30,7 +30,7 @@ async fn batches_are_published_in_order_and_reported() {
     let broker = broker();
     let mut publisher = TestPublisher::usual(broker.clone());
     for number in 1..=3 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
     }
     for number in 1..=3 {
         let published = publisher.published().await;
@@ -224,9 +224,9 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
     let settings =
         PublisherSettings { max_in_memory: 4, ..PublisherSettings::new("orders", "one") };
     let mut publisher = TestPublisher::start(broker.clone(), settings);
-    assert_eq!(publisher.handle.send(out(1, &["a.x"; 3])), Handed::Queued);
-    assert_eq!(publisher.handle.send(out(2, &["a.x"; 2])), Handed::Spilled);
-    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Queued);
+    assert_eq!(publisher.handle.send(out(1, &["a.x"; 3])), Handover::Queued);
+    assert_eq!(publisher.handle.send(out(2, &["a.x"; 2])), Handover::Spilled);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handover::Queued);
     assert_eq!(*publisher.handle.spilled().borrow(), 1);
     assert!(!publisher.handle.in_memory(&batch(2)));
     assert!(!publisher.handle.has_room());
@@ -237,7 +237,7 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
     publisher.published().await;
     // Larger than the bound by itself: there is no other way for it.
     until("empty", || publisher.handle.waiting() == 0).await;
-    assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handed::Queued);
+    assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handover::Queued);
     publisher.published().await;
 }
 
@@ -255,8 +255,8 @@ async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() 
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     wait_for(publisher.handle.held(), "held", Option::is_some).await;
     for number in 2..=5 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
-        let Published { batch: of, left_behind, .. } = publisher.published().await;
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
+        let PublishedBatch { batch: of, left_behind, .. } = publisher.published().await;
         let expected = LeftBehind { positions: vec![0], bytes: 3, releases: 0 };
         assert_eq!((of, left_behind), (batch(number), Some(expected)));
     }
@@ -339,7 +339,7 @@ async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
     let publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(2, &["a.x"; 3]));
     assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
-    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Spilled);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handover::Spilled);
 
     broker.unreachable(true);
     let publisher = TestPublisher::usual(broker.clone());
@@ -351,7 +351,7 @@ async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
 async fn a_missing_exchange_is_named_before_anything_is_published() {
     let broker = broker();
     let mut settings = PublisherSettings::new("orders", "one");
-    settings.expected = Expected::new().exchange("events").exchange("retry");
+    settings.expected = ExpectedObjects::new().exchange("events").exchange("retry");
     let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x"]));
     let named = |state: &ConnectionState| match state {

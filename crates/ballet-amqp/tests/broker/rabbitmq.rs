@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handed, RabbitMq, Unpublishable};
+use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handover, RabbitMq, Unpublishable};
 use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -233,7 +233,7 @@ async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
             () = &mut trouble => over = true,
             _ = tick.tick() => {
                 // What is spilled would be read back from the outbox table.
-                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handed::Queued {
+                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handover::Queued {
                     sent += 1;
                 }
             }

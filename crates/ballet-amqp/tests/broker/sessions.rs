@@ -1,4 +1,4 @@
-//! What a session asks, and how it, a consumer of it or one of its further channels ends.
+//! The questions that a session asks, and the ends of a session, its consumers and its further channels.
 
 use std::collections::BTreeSet;
 

@@ -35,9 +35,9 @@ async fn an_attempt_that_nobody_answers_leaves_no_connection_behind() {
 struct Silent(AtomicUsize);
 
 #[derive(Debug)]
-struct Counted(Arc<Silent>);
+struct CountedAttempts(Arc<Silent>);
 
-impl Broker for Counted {
+impl Broker for CountedAttempts {
     fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
         async {
             self.0.0.fetch_add(1, Ordering::SeqCst);
@@ -53,7 +53,7 @@ impl Broker for Counted {
 async fn a_consumer_whose_attempts_take_long_waits_longer_each_time() {
     let silent = Arc::new(Silent::default());
     let consumer =
-        TestConsumer::start(Counted(Arc::clone(&silent)), ConsumerSettings::new("orders", "one"));
+        TestConsumer::start(CountedAttempts(Arc::clone(&silent)), ConsumerSettings::new("orders", "one"));
     sleep(Duration::from_secs(120)).await;
     let attempts = silent.0.load(Ordering::SeqCst);
     // Without longer waits it would be 19.

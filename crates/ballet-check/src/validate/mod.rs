@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ballet_core::envelope::Limits;
 use ballet_core::{
-    Envelope, EventType, Incoming, KnownEvents, MessageId, Reason, Received, Unacceptable,
+    Envelope, EventType, Incoming, KnownEvents, MessageId, Reason, ReceivedEvent, Unacceptable,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -62,7 +62,7 @@ impl Validator {
     pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> MessageVerdict {
         let message_id = Envelope::message_id_of(message, &self.limits);
         match Envelope::read(message, &self.known, &self.limits, now) {
-            Ok(Received { envelope, body }) => {
+            Ok(ReceivedEvent { envelope, body }) => {
                 let event = envelope.event_type;
                 MessageVerdict {
                     event: Some(event),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
+    AMQPValue, BasicProperties, Broker, FieldTable, Publish, PublishOutcome, RabbitMq, Session,
 };
 use ballet_stage::{Servers, TestEnv};
 use ballet_testkit::command::{CommandOutput, ended};
@@ -117,7 +117,7 @@ impl StreamWorld {
         }
         while open > 0 {
             for confirmed in confirms.next().await.expect("open").expect("confirms") {
-                assert_eq!(confirmed.outcome, Outcome::Ack);
+                assert_eq!(confirmed.outcome, PublishOutcome::Ack);
                 open -= 1;
             }
         }

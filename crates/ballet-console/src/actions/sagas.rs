@@ -7,7 +7,7 @@ use ballet_core::{EventType, SagaId};
 use ballet_ops::redrive::{DeadLetter, Note, NoteWriter, PendingRetries, Stop};
 use ballet_ops::sagas::{self, ManualCompensation, SolveError, SolvedStep, StoppableSaga};
 use ballet_ops::words::counted;
-use ballet_store::dead_events::{self, Filter};
+use ballet_store::dead_events::{self, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
 use sqlx::Connection as _;
 use tokio::time::Instant;
@@ -134,8 +134,8 @@ impl RetryScope {
         PendingRetries { service: self.service.clone(), sagas, messages: Vec::new() }
     }
 
-    fn unpublished(&self) -> Filter {
-        Filter { sagas: self.saga.into_iter().collect(), ..Filter::default() }
+    fn unpublished(&self) -> DeadEventFilter {
+        DeadEventFilter { sagas: self.saga.into_iter().collect(), ..DeadEventFilter::default() }
     }
 
     /// Counts the work that would be retried, and changes nothing.

@@ -6,7 +6,7 @@ use ballet_ops::figures::ServiceFigures;
 use ballet_ops::finding::{Finding, FindingState};
 use ballet_ops::sagas::{Hindrance, SagaState, SagaVersion};
 use ballet_ops::words::grouped;
-use ballet_store::waiting::Waiting;
+use ballet_store::waiting::WaitingCount;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -151,7 +151,7 @@ fn figure(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
+fn waits(waiting: &WaitingCount, now: Timestamp) -> Markup {
     html! {
         (grouped(waiting.count))
         @if let Some(at) = waiting.since { span.quiet { " for " (since(at, now)) } }

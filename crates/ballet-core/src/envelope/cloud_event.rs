@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::envelope::blank::is_blank;
-use crate::envelope::body::{self, Form};
+use crate::envelope::body::{self, BodyForm};
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 
@@ -75,7 +75,7 @@ impl<'a> Attributes<'a> {
         {
             return Err(wrong(&format!("its specversion is {version:?}, only 1.0 is understood")));
         }
-        if body::form(self.data_content_type.as_deref())? == Form::CloudEvent {
+        if body::form(self.data_content_type.as_deref())? == BodyForm::CloudEvent {
             return Err(wrong("its data is another CloudEvent"));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::envelope::blank::given;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
-use crate::envelope::known::KnownEvents;
+use crate::envelope::known_events::KnownEvents;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::events::event::{EventType, is_well_formed};
 use crate::topology::names::{EVENTS, ROUTE};
@@ -60,7 +60,7 @@ pub(crate) fn event_type(
     known.get(name).ok_or_else(|| unknown(what, name, known))
 }
 
-/// What comes back from a retry queue was put there by its own service, under that service's name. Before
+/// Checks that a message from a retry queue was put there by its own service, under that service's name. Before
 /// RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads it to the queues of others as well.
 fn check_return(message: &Incoming<'_>) -> Result<(), Unacceptable> {
     match message.reader {

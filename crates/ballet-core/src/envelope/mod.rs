@@ -18,7 +18,7 @@ pub mod cloud_event;
 mod event_name;
 mod ids;
 mod incoming;
-mod known;
+mod known_events;
 pub(crate) mod limits;
 mod producer;
 mod trace;
@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::envelope::blank::given;
-use crate::envelope::body::Form;
+use crate::envelope::body::BodyForm;
 use crate::envelope::cloud_event::Attributes;
 use crate::events::event::EventType;
 use crate::id::{MessageId, SagaId};
@@ -38,7 +38,7 @@ use crate::id::{MessageId, SagaId};
 pub use blank::is_blank;
 pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
-pub use known::KnownEvents;
+pub use known_events::KnownEvents;
 pub use limits::{HeaderSize, Limits};
 pub use producer::foreign_producer;
 pub use trace::{is_baggage, is_traceparent, is_tracestate};
@@ -67,7 +67,7 @@ pub struct Envelope {
 
 /// A message that was read: the envelope and the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received<'a> {
+pub struct ReceivedEvent<'a> {
     /// The metadata of the event.
     pub envelope: Envelope,
     /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
@@ -89,7 +89,7 @@ impl Envelope {
         known: &KnownEvents,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Received<'a>, Unacceptable> {
+    ) -> Result<ReceivedEvent<'a>, Unacceptable> {
         if let Some(header) = message.unreadable {
             let detail = unreadable::sentence(header);
             return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
@@ -116,7 +116,7 @@ impl Envelope {
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
             baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
         };
-        Ok(Received { envelope, body })
+        Ok(ReceivedEvent { envelope, body })
     }
 
     /// The id under which every consumer knows a message, or would know it if it accepted it. It is
@@ -139,8 +139,8 @@ impl Envelope {
             return Some(Cow::Borrowed(named));
         }
         match body::form(message.content_type) {
-            Ok(Form::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
-            Ok(Form::Json) | Err(_) => message.attributes.correlation_id.clone(),
+            Ok(BodyForm::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
+            Ok(BodyForm::Json) | Err(_) => message.attributes.correlation_id.clone(),
         }
     }
 
@@ -159,11 +159,11 @@ fn open<'a>(
     let form = body::form(message.content_type)?;
     let body = unpack(message.body, message.content_encoding, limits)?;
     match form {
-        Form::Json => {
+        BodyForm::Json => {
             message.attributes.check()?;
             Ok((message.attributes.clone(), body))
         }
-        Form::CloudEvent => cloud_event::open(&body, limits),
+        BodyForm::CloudEvent => cloud_event::open(&body, limits),
     }
 }
 
@@ -205,7 +205,7 @@ fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), 
     }
 }
 
-/// Who may publish it, for a producer that has a wrong name.
+/// Names the services that may publish an event, for a producer with a wrong name.
 fn publishers(event_type: EventType) -> String {
     let service = [event_type.service()];
     let all: Vec<&str> = service.iter().chain(event_type.foreign_producers()).copied().collect();

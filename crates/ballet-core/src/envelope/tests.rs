@@ -27,7 +27,7 @@ fn read(message: &Incoming<'_>) -> Result<Envelope, Unacceptable> {
     received(message).map(|received| received.envelope)
 }
 
-fn received<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+fn received<'a>(message: &Incoming<'a>) -> Result<ReceivedEvent<'a>, Unacceptable> {
     Envelope::read(message, &known(), &Limits::default(), soon_after())
 }
 

@@ -10,7 +10,7 @@ use crate::rules;
 
 pub use crate::parts::node::Node;
 
-/// Who triggers whom in a system.
+/// The services and steps of a system, and which triggers which.
 #[derive(Debug, Clone)]
 pub struct Graph {
     system: System,

@@ -83,7 +83,8 @@ pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     found
 }
 
-/// The version under which sagas begin. Only the owner says it: without its part it may be the latest that the others tell.
+/// The version under which sagas begin. Only the owner declares it: without the owner's part, the latest version of
+/// the other services may be it.
 pub(crate) fn begun(system: &System, saga: &str) -> u32 {
     let mut parts = parts_of(system, saga);
     let owned = parts.find(|(service, part)| part.owner == *service);
@@ -99,8 +100,8 @@ fn latest(system: &System, saga: &str) -> u32 {
     told.fold(FIRST, u32::max)
 }
 
-/// The versions that the steps of a saga tell apart, and the one under which sagas begin. Between two of them that are not
-/// neighbours nothing changes.
+/// The versions at which the steps of a saga change, and the one under which sagas begin. Between two of them nothing
+/// changes.
 pub(crate) fn declared(system: &System, saga: &str) -> BTreeSet<u32> {
     let begun = begun(system, saga);
     let steps = || parts_of(system, saga).flat_map(|(_, part)| &part.steps);

@@ -2,7 +2,7 @@
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
 const PLACED: EventType = EventType::in_saga("orders.placed.v1");

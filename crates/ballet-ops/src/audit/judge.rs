@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::solved::Waiting;
-use ballet_store::outbox::left_behind::Unpublished;
+use ballet_store::operators::compensations_by_hand::WaitingCompensation;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -59,7 +59,8 @@ impl<'a> SagaJudge<'a> {
             for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
                 report.does_not_settle(saga, false);
             }
-            if let Some(Unpublished { saga, event_type, since }) = pending.unpublished.first() {
+            if let Some(UnpublishedEvent { saga, event_type, since }) = pending.unpublished.first()
+            {
                 report.open.push(format!(
                     "{service} has unpublished events: {}; the oldest is {event_type}{}, since {since}",
                     pending.unpublished_count,
@@ -249,8 +250,8 @@ fn describe_call(call: &OpenCall) -> String {
 }
 
 /// Describes the compensations that are left, as a predicate of their service.
-fn describe_compensations(left: &Waiting) -> String {
-    let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
+fn describe_compensations(left: &WaitingCompensation) -> String {
+    let WaitingCompensation { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {
         Some(failure) if *attempts > 0 => {
             format!(", after {}: {failure}", counted(*attempts, "attempt"))

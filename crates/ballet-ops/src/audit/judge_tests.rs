@@ -167,7 +167,7 @@ fn a_call_that_is_set_aside_needs_a_person() {
 
 #[test]
 fn a_compensation_that_is_tried_again_is_on_its_way() {
-    let left = |last_failure: Option<&str>, saga_id| Waiting {
+    let left = |last_failure: Option<&str>, saga_id| WaitingCompensation {
         saga_id,
         step: "pack".to_owned(),
         next_at: Timestamp::UNIX_EPOCH,
@@ -218,7 +218,7 @@ fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
 
 #[test]
 fn unpublished_and_unpublishable_events_are_named() {
-    let event = Unpublished {
+    let event = UnpublishedEvent {
         saga: Some(Uuid::nil()),
         event_type: "stock.reserved.v1".to_owned(),
         since: Timestamp::UNIX_EPOCH,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded_rows::RecordedRow;
+use ballet_store::ledger::standing::StepDeclaration;
 use jiff::Timestamp;
 
 /// A piece of work that a service has left to do for a saga.
@@ -71,7 +71,7 @@ fn is_removed(part: &Part, row: &RecordedRow) -> bool {
 
 fn can_be_compensated(part: &Part, name: &str) -> bool {
     step(part, name)
-        .map_or(Declared::Unknown, |step| Declared::Step(step.kind))
+        .map_or(StepDeclaration::Unknown, |step| StepDeclaration::Step(step.kind))
         .can_be_compensated()
 }
 
@@ -143,7 +143,7 @@ fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for saga in &part.sagas {
         let undone = all.iter().filter(|((step, _), entries)| {
-            Declared::of(part, saga.saga, step).can_be_compensated() && !alone(entries)
+            StepDeclaration::of(part, saga.saga, step).can_be_compensated() && !alone(entries)
         });
         let of = |entries: &BTreeMap<Entry, i32>, entry| entries.get(&entry).copied();
         let mut undone: Vec<_> = undone

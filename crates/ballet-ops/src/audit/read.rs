@@ -2,10 +2,10 @@
 
 use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
-use ballet_store::ledger::recorded::without_message;
+use ballet_store::ledger::recorded_rows::without_message;
+use ballet_store::operators::compensations_by_hand::{self, WaitingCompensation};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{self, Waiting};
-use ballet_store::outbox::left_behind::{self, Unpublished};
+use ballet_store::outbox::left_behind::{self, UnpublishedEvent};
 use ballet_store::outbox::{batches, tables};
 use ballet_store::partitions::bound;
 use jiff::SignedDuration;
@@ -22,9 +22,9 @@ const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 pub(crate) struct PendingWork {
     pub(crate) calls: Vec<OpenCall>,
     /// The sagas that have compensations left, after an answer or after a person's intervention.
-    pub(crate) compensations: Vec<Waiting>,
+    pub(crate) compensations: Vec<WaitingCompensation>,
     /// The oldest unpublished events, up to a limit for each table.
-    pub(crate) unpublished: Vec<Unpublished>,
+    pub(crate) unpublished: Vec<UnpublishedEvent>,
     pub(crate) unpublished_count: i64,
     /// The saga, type and reason of each event that can never be published.
     pub(crate) unpublishable: Vec<(Option<Uuid>, String, String)>,
@@ -37,7 +37,7 @@ pub(crate) struct PendingWork {
 pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::Error> {
     let mut pending = PendingWork { calls: open::list(db).await?, ..PendingWork::default() };
     // After the calls: the transaction that closes one leaves the compensations.
-    pending.compensations = solved::waiting(db).await?;
+    pending.compensations = compensations_by_hand::waiting(db).await?;
     for table in tables::present(db).await? {
         pending.unpublished.extend(left_behind::events(db, table, MOST).await?);
         pending.unpublished_count += left_behind::count(db, table).await?.0;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet_store::ledger::recorded::{Sagas, of_sagas, window};
+use ballet_store::ledger::recorded_rows::{SagaSelection, of_sagas, window};
 use uuid::Uuid;
 
 use crate::audit::ledger::RowsByService;
@@ -29,7 +29,7 @@ pub(crate) async fn next_window<'a>(
             Err(why) => lost.push((*service, why)),
         }
     }
-    let rows = rows(sources, Sagas::Between(after, upper)).await;
+    let rows = rows(sources, SagaSelection::Between(after, upper)).await;
     sources.lose_all(lost);
     (rows, upper)
 }
@@ -37,7 +37,7 @@ pub(crate) async fn next_window<'a>(
 /// Reads the rows of these sagas, by saga and service.
 pub(crate) async fn rows<'a>(
     sources: &mut ServiceDatabases<'a>,
-    wanted: Sagas<'_>,
+    wanted: SagaSelection<'_>,
 ) -> BTreeMap<Uuid, RowsByService<'a>> {
     let (mut sagas, mut lost) = (BTreeMap::<Uuid, RowsByService<'a>>::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballet_store::copies::copied;
+use ballet_store::copies::copy_writes;
 use ballet_store::copies::source::{Source, SourceVersion};
 use ballet_store::copies::state::source;
 use sqlx::PgConnection;
@@ -109,7 +109,7 @@ impl CopyCheck {
             let Some((last, ..)) = rows.last() else { break };
             after = Some(last.clone());
             let ids: Vec<String> = rows.iter().map(|(id, ..)| id.clone()).collect();
-            let copied = by_id(copied::versions(reader, entity, &ids).await?);
+            let copied = by_id(copy_writes::versions(reader, entity, &ids).await?);
             report.compared += rows.len() as u64;
             progress(report.compared);
             for (id, version, removed) in rows {
@@ -142,7 +142,7 @@ impl CopyCheck {
     ) -> Result<(), sqlx::Error> {
         let mut after = String::new();
         while !report.is_cut {
-            let ids = copied::ids(reader, entity, &after, PAGE).await?;
+            let ids = copy_writes::ids(reader, entity, &after, PAGE).await?;
             let Some(last) = ids.last() else { break };
             after.clone_from(last);
             let known = by_id(source.versions_of(owner, &ids).await?);

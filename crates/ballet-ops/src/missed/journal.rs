@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
-use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart, incoming};
+use ballet_amqp::{Broker, BrokerError, Delivery, PublishOutcome, StreamStart, incoming};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
@@ -87,9 +87,11 @@ impl ServiceJournal {
             let ended = || BrokerError::Lost("the broker closed the channel".to_owned());
             for confirmed in confirms.next().await.ok_or_else(ended)?? {
                 match confirmed.outcome {
-                    Outcome::Ack => {}
-                    Outcome::Nack => return Err(RedriveError::NoJournal("refused".to_owned())),
-                    Outcome::Returned { code, text } => {
+                    PublishOutcome::Ack => {}
+                    PublishOutcome::Nack => {
+                        return Err(RedriveError::NoJournal("refused".to_owned()));
+                    }
+                    PublishOutcome::Returned { code, text } => {
                         return Err(RedriveError::NoJournal(format!("{code} {text}")));
                     }
                 }

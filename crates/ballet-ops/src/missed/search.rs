@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
-use ballet_store::operators::interventions::{Act, Intervention, Touched};
+use ballet_store::operators::interventions::{Act, Intervention, TouchedMessage};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -349,7 +349,7 @@ impl JournalSearch {
 /// Returns the intervention that discarded the dead letter, if its note is there.
 fn discard(letter: &DeadLetter) -> Option<Intervention> {
     let Note { by, why, at } = letter.noted(DISCARDED)?;
-    let Touched { message_id, saga_id, event_type } = touched(letter);
+    let TouchedMessage { message_id, saga_id, event_type } = touched(letter);
     let act = Act::Discarded.name().to_owned();
     Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }

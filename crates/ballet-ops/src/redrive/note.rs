@@ -1,6 +1,6 @@
 //! The note of who acts on messages, when and why.
 
-use ballet_store::operators::interventions::{Act, By};
+use ballet_store::operators::interventions::{Act, SignedAct};
 use jiff::Timestamp;
 
 /// A note of who acts on dead letters, when and why. It is written into the headers of the messages sent, and so into
@@ -18,7 +18,7 @@ pub struct Note {
 impl Note {
     /// Returns the note of an act for the database of a service.
     #[must_use]
-    pub fn of(&self, act: Act) -> By<'_> {
-        By { act, name: &self.by, why: self.why.as_deref() }
+    pub fn of(&self, act: Act) -> SignedAct<'_> {
+        SignedAct { act, name: &self.by, why: self.why.as_deref() }
     }
 }

@@ -1,7 +1,7 @@
 //! Writes notes of a person's acts on single messages to the database of their service. The journal has a note of each
 //! as well, which the broker confirms before the message is removed.
 
-use ballet_store::operators::interventions::{Act, Touched, insert};
+use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ const PORTION: usize = 1_000;
 /// Writes notes while the work goes on, so that few are missing if this process ends.
 #[derive(Debug)]
 pub struct NoteWriter {
-    touched: UnboundedSender<Touched>,
+    touched: UnboundedSender<TouchedMessage>,
     written: JoinHandle<Result<(), String>>,
 }
 
@@ -48,18 +48,18 @@ impl NoteWriter {
 }
 
 /// Returns the message as notes name it.
-pub(crate) fn touched(message: &DeadLetter) -> Touched {
+pub(crate) fn touched(message: &DeadLetter) -> TouchedMessage {
     // A message that begins a saga may not name it: it has the saga's id.
     let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);
     let event_type = message.event_type.clone();
-    Touched { message_id: message.id.0, saga_id: saga.ok(), event_type }
+    TouchedMessage { message_id: message.id.0, saga_id: saga.ok(), event_type }
 }
 
 async fn write(
     opened: Result<PgConnection, String>,
     act: Act,
     note: Note,
-    mut notes: UnboundedReceiver<Touched>,
+    mut notes: UnboundedReceiver<TouchedMessage>,
 ) -> Result<(), String> {
     let Some(first) = notes.recv().await else { return Ok(()) };
     let mut portion = vec![first];

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{BrokerError, Confirmed, Confirms, Outcome, Session};
+use ballet_amqp::{BrokerError, Confirms, MessageConfirm, PublishOutcome, Session};
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -180,21 +180,21 @@ impl<'a> Pass<'a> {
     /// Removes the dead letters whose replacements are confirmed.
     async fn confirmed(
         &mut self,
-        confirms: Option<Result<Vec<Confirmed>, BrokerError>>,
+        confirms: Option<Result<Vec<MessageConfirm>, BrokerError>>,
     ) -> Result<(), RedriveError> {
         let lost = || BrokerError::Lost("the broker closed the channel".to_owned());
         let mut safe = Vec::new();
-        for Confirmed { number, outcome } in confirms.ok_or_else(lost)?? {
+        for MessageConfirm { number, outcome } in confirms.ok_or_else(lost)?? {
             let Some(replaced) = self.published.remove(&number) else { continue };
             let Some(in_flight) = self.in_flight.get_mut(&replaced) else { continue };
             in_flight.unconfirmed -= 1;
             match outcome {
-                Outcome::Ack => {}
-                Outcome::Nack => {
+                PublishOutcome::Ack => {}
+                PublishOutcome::Nack => {
                     in_flight.failure =
                         Some("the broker did not accept the message; its log says why".to_owned());
                 }
-                Outcome::Returned { code, text } => {
+                PublishOutcome::Returned { code, text } => {
                     let key = &self.service;
                     in_flight.failure =
                         Some(format!("no queue takes messages for `{key}`: {code} {text}"));

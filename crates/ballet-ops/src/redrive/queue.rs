@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_amqp::{Broker, BrokerError, Delivery, FoundObject, Object, Session};
 use ballet_core::topology::{UNROUTED, dead_queue};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
@@ -156,7 +156,7 @@ impl DeadQueue {
     }
 
     /// Fails if there is no such queue.
-    pub(crate) async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
+    pub(crate) async fn find(&self, session: &dyn Session) -> Result<FoundObject, RedriveError> {
         let queue = self.name.clone();
         let found = session.find(&Object::Queue(queue.clone())).await?;
         found.seen()?.ok_or_else(|| RedriveError::NoQueue {
@@ -212,6 +212,6 @@ impl DeadQueue {
     }
 }
 
-fn status(found: &Found, readers: u32) -> QueueStatus {
+fn status(found: &FoundObject, readers: u32) -> QueueStatus {
     QueueStatus { dead_letters: found.messages.into(), readers }
 }

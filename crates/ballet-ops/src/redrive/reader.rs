@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_amqp::{Broker, BrokerError, Delivery, FoundObject, Object, Session};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -180,7 +180,7 @@ async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError
 
 /// Whether the queue is really empty. RabbitMQ reports a quorum queue as empty if it cannot count it within 250 ms.
 /// Then it does not count our consumer, either.
-fn is_empty(found: &Found) -> bool {
+fn is_empty(found: &FoundObject) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_does_not_count_our_consumer_is_not_empty() {
-        let found = |messages, consumers| Found { messages, consumers };
+        let found = |messages, consumers| FoundObject { messages, consumers };
         assert!(is_empty(&found(0, 1)));
         assert!(!is_empty(&found(1, 1)));
         assert!(!is_empty(&found(0, 0)));

@@ -8,8 +8,8 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
 use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::{RecordedRow, Sagas, of_sagas};
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, of_sagas};
+use ballet_store::ledger::standing::StepDeclaration;
 use ballet_stream::{JournalItem, JournalReader, Notice, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
@@ -74,7 +74,7 @@ pub async fn compare(
     let sagas: Vec<Uuid> = published.keys().copied().collect();
     for sagas in sagas.chunks(LOOK_UP) {
         let mut rows: HashMap<Uuid, Vec<RecordedRow>> = HashMap::new();
-        for (saga, row) in of_sagas(db, Sagas::These(sagas)).await? {
+        for (saga, row) in of_sagas(db, SagaSelection::These(sagas)).await? {
             rows.entry(saga).or_default().push(row);
         }
         for saga in sagas {
@@ -195,7 +195,8 @@ fn held_outside(
     now: &[RecordedRow],
 ) -> Vec<&'static str> {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
-    let can_be_compensated = |step: &&StepPart| Declared::Step(step.kind).can_be_compensated();
+    let can_be_compensated =
+        |step: &&StepPart| StepDeclaration::Step(step.kind).can_be_compensated();
     let calling = steps.filter(|step| step.runs.is_answered_later()).filter(can_be_compensated);
     let ended = |step: &StepPart| {
         let is_it = |row: &RecordedRow| {

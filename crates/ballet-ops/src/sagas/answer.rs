@@ -10,11 +10,11 @@ use std::fmt;
 use ballet_core::{Part, Runs, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
-use ballet_store::calls::stored::Given;
+use ballet_store::calls::stored::StatedOutcome;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::of_saga;
+use ballet_store::ledger::recorded_rows::of_saga;
 use ballet_store::operators::change::{as_service, change};
-use ballet_store::operators::interventions::{self, Act, Touched};
+use ballet_store::operators::interventions::{self, Act, TouchedMessage};
 use serde::de::IgnoredAny;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -141,16 +141,16 @@ pub async fn answer(
     }
     match (outcome, then) {
         (CallOutcome::Answer(answer), _) => {
-            open::give(&mut transaction, key, &Given::Answer(answer.clone())).await?;
+            open::give(&mut transaction, key, &StatedOutcome::Answer(answer.clone())).await?;
         }
         (CallOutcome::NothingDone, CallFollowUp::Ends) => {
-            open::give(&mut transaction, key, &Given::Nothing).await?;
+            open::give(&mut transaction, key, &StatedOutcome::Nothing).await?;
         }
         (CallOutcome::NothingDone, CallFollowUp::TakesIn | CallFollowUp::Makes) => {
             open::ask_anew(&mut transaction, key).await?;
         }
     }
-    let touched = [Touched { message_id: key, saga_id: Some(saga.0), event_type: None }];
+    let touched = [TouchedMessage { message_id: key, saga_id: Some(saga.0), event_type: None }];
     interventions::insert(&mut transaction, note.of(Act::Answered), &touched).await?;
     fault::point(FaultPoint::BeforeTables, "answered");
     transaction.commit().await?;

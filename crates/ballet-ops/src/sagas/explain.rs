@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::inbox::stuck::{StuckEntry, StuckKind};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use ballet_store::operators::interventions::Intervention;
-use ballet_store::outbox::left_behind::Unpublished;
-use ballet_store::process::Alive;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
+use ballet_store::process::Liveness;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -27,9 +27,9 @@ pub(crate) struct Explainer<'a> {
     system: &'a System,
     states: &'a BTreeMap<&'a str, ServiceState>,
     /// By saga: the service and the failure.
-    failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
+    failures: HashMap<Uuid, Vec<(&'a str, &'a StuckEntry)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
-    unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
+    unpublished: HashMap<Uuid, Vec<(&'a str, &'a UnpublishedEvent)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
     /// By saga: the service, and the intervention that discarded an event.
@@ -55,7 +55,7 @@ impl<'a> Explainer<'a> {
         };
         for (service, state) in states {
             for failure in &state.failures {
-                if let (Some(saga), What::Message { .. }) = (failure.saga_id, &failure.what) {
+                if let (Some(saga), StuckKind::Message { .. }) = (failure.saga_id, &failure.what) {
                     explainer.failures.entry(saga.0).or_default().push((*service, failure));
                 }
             }
@@ -126,7 +126,7 @@ impl<'a> Explainer<'a> {
             }
         }
         for (service, failure) in self.failures.get(&saga).into_iter().flatten() {
-            let What::Message { event_type, .. } = &failure.what else { continue };
+            let StuckKind::Message { event_type, .. } = &failure.what else { continue };
             let is_named = |wait: &SagaWait| {
                 wait.service == *service && wait.event_type.as_ref() == Some(event_type)
             };
@@ -256,7 +256,7 @@ impl<'a> Explainer<'a> {
             stays_open: false,
             since,
             why: None,
-            is_silent: self.states.get(service).is_some_and(|state| state.alive != Alive::Yes),
+            is_silent: self.states.get(service).is_some_and(|state| state.alive != Liveness::Yes),
             is_dead: false,
             next_at: None,
         }
@@ -281,8 +281,8 @@ impl<'a> Explainer<'a> {
     fn unfinished_work(&self, saga: Uuid, left: UnfinishedWork<'_>) -> SagaWait {
         let UnfinishedWork { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
-        let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
-            (What::Message { event_type: failed, .. }, Some(event)) => failed == event,
+        let is_it = |failure: &StuckEntry| match (&failure.what, &event_type) {
+            (StuckKind::Message { event_type: failed, .. }, Some(event)) => failed == event,
             _ => event_type.is_none(),
         };
         let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
@@ -309,7 +309,7 @@ impl<'a> Explainer<'a> {
         SagaWait { why: self.silence(service), ..wait }
     }
 
-    fn failed_message(&self, service: &str, event_type: &str, failure: &Stuck) -> SagaWait {
+    fn failed_message(&self, service: &str, event_type: &str, failure: &StuckEntry) -> SagaWait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
         with_failure(failure, self.with_event(wait, Some(event_type.to_owned())))
@@ -344,8 +344,8 @@ impl<'a> Explainer<'a> {
 }
 
 /// Adds a failure as the reason. A failure without another attempt is a dead letter.
-fn with_failure(failure: &Stuck, wait: SagaWait) -> SagaWait {
-    let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
+fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
+    let StuckEntry { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     if let Some(at) = sent_back_at {
         let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");

@@ -3,8 +3,8 @@
 
 use ballet_core::System;
 use ballet_store::calls::open;
-use ballet_store::operators::paused;
-use ballet_store::process::Alive;
+use ballet_store::operators::service_pause;
+use ballet_store::process::Liveness;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -44,18 +44,18 @@ impl Hindrance {
 /// If the database does not answer.
 pub async fn of_service(
     service: &str,
-    alive: Alive,
+    alive: Liveness,
     db: &mut PgConnection,
 ) -> Result<Vec<Hindrance>, sqlx::Error> {
-    if let Some(paused) = paused::now(db).await? {
+    if let Some(paused) = service_pause::now(db).await? {
         return Ok(vec![Hindrance::of_service(service, &format!("it is {paused}"))]);
     }
     match alive {
-        Alive::Yes => {}
-        Alive::Frozen(_) => {
+        Liveness::Yes => {}
+        Liveness::Frozen(_) => {
             return Ok(vec![Hindrance::of_service(service, "its process gives no sign of life")]);
         }
-        Alive::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
+        Liveness::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
     }
     // The provider of each of these steps is away.
     let away = |(step, error): (String, String)| {

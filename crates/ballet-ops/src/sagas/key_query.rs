@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Key};
-use ballet_store::ledger::recorded::{self, with_text};
+use ballet_store::ledger::recorded_rows::{self, with_text};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -82,7 +82,9 @@ impl SagaSearch<'_> {
     async fn find(self, db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
         match self {
             Self::Key(key) => of_ledger(db, key).await,
-            Self::Ending(digits) => Ok(recorded::ending(db, digits).await?.into_iter().collect()),
+            Self::Ending(digits) => {
+                Ok(recorded_rows::ending(db, digits).await?.into_iter().collect())
+            }
         }
     }
 }

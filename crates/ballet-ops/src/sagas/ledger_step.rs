@@ -3,8 +3,10 @@
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::recorded::Recorded;
-use ballet_store::ledger::standing::{Declared, Left, Recorded as _, left, standing, state};
+use ballet_store::ledger::recorded_rows::RowWithBody;
+use ballet_store::ledger::standing::{
+    LedgerLine as _, RemainingCompensations, StepDeclaration, left, standing, state,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -44,7 +46,7 @@ pub(crate) struct LedgerStep<'a> {
     saga: &'a SagaPart,
     step: &'a StepPart,
     key: &'a str,
-    rows: &'a [Recorded],
+    rows: &'a [RowWithBody],
 }
 
 impl<'a> LedgerStep<'a> {
@@ -53,7 +55,7 @@ impl<'a> LedgerStep<'a> {
         saga: &'a SagaPart,
         step: &'a StepPart,
         saga_id: Uuid,
-        rows: &'a [Recorded],
+        rows: &'a [RowWithBody],
         key: Option<&str>,
     ) -> Result<Self, SolveError> {
         if rows.is_empty() {
@@ -91,8 +93,8 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Returns the row of this step with an entry.
-    fn find(&self, entry: Entry) -> Option<&'a Recorded> {
-        let is = |one: &&Recorded| one.line().at == self.at() && one.row.entry == entry;
+    fn find(&self, entry: Entry) -> Option<&'a RowWithBody> {
+        let is = |one: &&RowWithBody| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
     }
 
@@ -105,7 +107,7 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Returns the row of the abort of the whole saga.
-    fn abort(&self) -> Option<&'a Recorded> {
+    fn abort(&self) -> Option<&'a RowWithBody> {
         self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
@@ -116,7 +118,7 @@ impl<'a> LedgerStep<'a> {
     }
 
     /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
-    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a Recorded), SolveError> {
+    pub(crate) fn undo(&self) -> Result<(UndoKind, &'a RowWithBody), SolveError> {
         let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
         match state {
@@ -163,18 +165,18 @@ impl<'a> LedgerStep<'a> {
         Err(SolveError::NotCalling { step: self.name(), why: why.to_owned() })
     }
 
-    fn declared(&self, name: &str) -> Declared {
-        Declared::of(self.part, self.saga.saga, name)
+    fn declared(&self, name: &str) -> StepDeclaration {
+        StepDeclaration::of(self.part, self.saga.saga, name)
     }
 
     /// Checks that no later step has to be compensated first, as the service would.
     fn check_order(&self) -> Result<(), SolveError> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
-            Left::Call(row) if row.row.entry == Entry::Calling => {
+            RemainingCompensations::Call(row) if row.row.entry == Entry::Calling => {
                 (row, "waits for the answer to its call")
             }
-            Left::Call(row) => (row, "is being compensated"),
-            Left::Steps(steps) => match steps.first() {
+            RemainingCompensations::Call(row) => (row, "is being compensated"),
+            RemainingCompensations::Steps(steps) => match steps.first() {
                 Some(row) if row.line().at != self.at() => {
                     (*row, "took effect later and is not compensated")
                 }
@@ -203,7 +205,7 @@ fn name(step: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use ballet_core::{EventType, StepKind};
-    use ballet_store::ledger::recorded::RecordedRow;
+    use ballet_store::ledger::recorded_rows::RecordedRow;
 
     use super::*;
 
@@ -224,7 +226,7 @@ mod tests {
             saga("delivery", step("deliver", delivered)),
         ];
         let part = Part { service: "stock", sagas, ..Part::default() };
-        let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| Recorded {
+        let row = |(step, key, entry, ordinal): (&str, &str, Entry, i32)| RowWithBody {
             row: RecordedRow {
                 step: step.to_owned(),
                 key: key.to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{System, id};
-use ballet_store::ledger::recorded::{RecordedRow, Sagas, before};
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, before};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -86,7 +86,7 @@ pub async fn list(
     let mut after = wanted.after;
     'pages: loop {
         let ids = page(&mut sources, after, wanted).await;
-        let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
+        let mut rows = rows(&mut sources, SagaSelection::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
         let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
             let one = judge_saga(system, explainer, saga, rows, &hindrances);

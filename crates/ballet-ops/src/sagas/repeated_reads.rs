@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ballet_core::System;
-use ballet_store::ledger::recorded::Sagas;
+use ballet_store::ledger::recorded_rows::SagaSelection;
 use uuid::Uuid;
 
 use crate::audit::ledger::RowsByService;
@@ -48,7 +48,7 @@ pub(crate) async fn judge<'a, T>(
         }
         let ids: Vec<Uuid> = open.keys().copied().collect();
         latest = Some(states(sources).await);
-        let mut now = rows(sources, Sagas::These(&ids)).await;
+        let mut now = rows(sources, SagaSelection::These(&ids)).await;
         let again = open.into_iter().map(|(saga, before)| {
             let of_saga = now.remove(&saga).unwrap_or_default();
             let is_same = of_saga == before;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ballet_store::database::clock::now;
 use ballet_store::deadlines;
-use ballet_store::inbox::stuck::{self, Stuck};
-use ballet_store::process::{Alive, alive};
+use ballet_store::inbox::stuck::{self, StuckEntry};
+use ballet_store::process::{Liveness, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -23,10 +23,10 @@ pub(crate) struct ServiceState {
     /// When it was read.
     pub(crate) at: Timestamp,
     pub(crate) pending: PendingWork,
-    pub(crate) failures: Vec<Stuck>,
+    pub(crate) failures: Vec<StuckEntry>,
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
-    pub(crate) alive: Alive,
+    pub(crate) alive: Liveness,
     /// The causes that keep its sagas from going on.
     pub(crate) hindrances: Vec<Hindrance>,
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
-use ballet_store::ledger::recorded::{Recorded, RecordedRow, of_saga};
+use ballet_store::ledger::recorded_rows::{RecordedRow, RowWithBody, of_saga};
+use ballet_store::operators::compensations_by_hand::{CompensationByHand, notes};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{Note, notes};
-use ballet_store::operators::stopped::{self, Stopped};
+use ballet_store::operators::stopped_sagas::{self, StoppedSaga};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -44,11 +44,11 @@ pub struct SagaDetails {
     /// The causes of its waiting, the oldest first.
     pub waits: Vec<SagaWait>,
     /// The notes of compensations by hand, each with the service, in their order.
-    pub solved: Vec<(String, Note)>,
+    pub solved: Vec<(String, CompensationByHand)>,
     /// The interventions in its messages and calls, each with the service, in the order of time.
     pub interventions: Vec<(String, Intervention)>,
     /// The notes of its stops.
-    pub stopped: Vec<Stopped>,
+    pub stopped: Vec<StoppedSaga>,
     /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
     /// The hindrances in the services, from their databases.
@@ -97,7 +97,7 @@ async fn look<'a>(
         let read = async {
             let recorded = of_saga(db, saga).await?;
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
-            Ok((recorded, by_hand, stopped::of_saga(db, saga).await?))
+            Ok((recorded, by_hand, stopped_sagas::of_saga(db, saga).await?))
         };
         match read_in_time(&[*options], read).await {
             Ok((recorded, (solved, acts), by)) => {
@@ -132,9 +132,9 @@ async fn look<'a>(
 }
 
 /// Returns the events that a service published for the saga, and the event from outside with which it began.
-fn saga_events(part: &Part, recorded: &[Recorded]) -> Vec<SagaEvent> {
+fn saga_events(part: &Part, recorded: &[RowWithBody]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
-    let by_ordinal: BTreeMap<i32, &Recorded> =
+    let by_ordinal: BTreeMap<i32, &RowWithBody> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();
     let mut events = Vec::new();
     for row in published(part, &rows) {

@@ -14,10 +14,10 @@ use ballet_store::dead_events;
 use ballet_store::inbox::failures;
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::{self, Recorded, of_saga};
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded_rows::{self, RowWithBody, of_saga};
+use ballet_store::ledger::standing::StepDeclaration;
 use ballet_store::operators::change::{as_service, change};
-use ballet_store::operators::solved::{self, NewNote, insert};
+use ballet_store::operators::compensations_by_hand::{self, NewNote, insert};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ pub async fn solve(
     dry_run: bool,
 ) -> Result<SolvedStep, SolveError> {
     let ManualCompensation { part, saga, step, key, event, .. } = by_hand;
-    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
+    let can_be = |one: &StepPart| StepDeclaration::Step(one.kind).can_be_compensated();
     let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
@@ -162,7 +162,7 @@ async fn how_compensated(
     step: &str,
     key: &str,
 ) -> Result<String, sqlx::Error> {
-    let notes = solved::notes(db, saga).await?;
+    let notes = compensations_by_hand::notes(db, saga).await?;
     let note = notes.into_iter().find(|note| note.step == step && note.key == key);
     Ok(match note {
         Some(note) => format!("{} has solved it by hand ({})", note.by, note.why),
@@ -191,19 +191,19 @@ async fn write(
     by_hand: &ManualCompensation<'_>,
     standing: &LedgerStep<'_>,
     solved: &SolvedStep,
-    rows: &[Recorded],
+    rows: &[RowWithBody],
     last_error: Option<String>,
 ) -> Result<(), sqlx::Error> {
     let ManualCompensation { saga, step, note, message_id, note_id, .. } = by_hand;
     let ordinal = rows.iter().map(|one| one.row.ordinal).max().map_or(0, |last| last + 1);
-    let row = recorded::ByHand {
+    let row = recorded_rows::ByHand {
         saga: saga.0,
         at: StepKey { step, key: standing.key() },
         ordinal,
         event: solved.event.as_ref().map(|(kind, body)| (kind.name(), body.as_str())),
         cause: standing.cause(),
     };
-    recorded::compensated(db, &row).await?;
+    recorded_rows::compensated(db, &row).await?;
     if let Some((kind, body)) = &solved.event {
         let event = dead_events::NewEvent {
             message_id: *message_id,

@@ -7,7 +7,7 @@ use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::deadlines;
 use ballet_store::operators::change::change;
-use ballet_store::operators::stopped;
+use ballet_store::operators::stopped_sagas;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ pub async fn stop(
 ) -> Result<(), StopError> {
     let mut transaction = change(db).await?;
     if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
-        let stopped = stopped::pending(&mut transaction, id, saga.saga).await?;
+        let stopped = stopped_sagas::pending(&mut transaction, id, saga.saga).await?;
         let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
         return Err(match stopped {
             Some((by, why)) => StopError::Stopped { by, why },
@@ -82,7 +82,7 @@ pub async fn stop(
         });
     }
     let why = note.why.as_deref().unwrap_or_default();
-    stopped::insert(&mut transaction, id, saga.saga, &note.by, why).await?;
+    stopped_sagas::insert(&mut transaction, id, saga.saga, &note.by, why).await?;
     fault::point(FaultPoint::BeforeTables, "stopped");
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "stopped");

@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// The servers that a URL names, and the one that takes writes. The URL may be replaced.
 #[derive(Clone)]
 pub struct Hosts {
-    named: Arc<RwLock<Arc<Named>>>,
+    named: Arc<RwLock<Arc<UrlServers>>>,
     /// The changes to the options of all of them.
     changes: Vec<Arc<Change>>,
     current: Arc<AtomicUsize>,
@@ -31,13 +31,13 @@ pub struct Hosts {
 type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
 
 /// The servers that one URL names.
-struct Named {
+struct UrlServers {
     all: Vec<PgConnectOptions>,
     /// The connection to each server over which it was asked last.
     asked: Vec<Mutex<Option<PgConnection>>>,
 }
 
-impl Named {
+impl UrlServers {
     fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
         let all: Result<Vec<_>, _> =
             one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
@@ -58,19 +58,19 @@ impl Hosts {
     ///
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let named = Arc::new(RwLock::new(Arc::new(Named::parse(url, tls)?)));
+        let named = Arc::new(RwLock::new(Arc::new(UrlServers::parse(url, tls)?)));
         let (current, seen) = (Arc::default(), Arc::default());
         Ok(Self { named, changes: Vec::new(), current, seen })
     }
 
     /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
-    /// changed. Connections stay as they are. What was seen of other servers counts no more.
+    /// changed. Connections stay as they are. Earlier looks at other servers no longer count.
     ///
     /// # Errors
     ///
     /// As with [`parse`](Self::parse). Nothing is changed then.
     pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
-        let named = Arc::new(Named::parse(url, tls)?);
+        let named = Arc::new(UrlServers::parse(url, tls)?);
         let before = self.named();
         let are_others = named.servers().ne(before.servers());
         *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
@@ -91,7 +91,7 @@ impl Hosts {
         changed
     }
 
-    fn named(&self) -> Arc<Named> {
+    fn named(&self) -> Arc<UrlServers> {
         Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -155,7 +155,7 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// What a server that takes writes says of itself. `None` for one that takes none, such as a standby. The
+/// Asks a server that takes writes about itself. `None` for one that takes none, such as a standby. The
 /// connection is kept; one that no longer works is replaced.
 async fn primary(
     options: &PgConnectOptions,

@@ -10,13 +10,13 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::database::connection::{begin, in_time};
 use crate::ledger::open_sagas;
-use crate::ledger::open_sagas::{Open, Stages};
-use crate::schema::partitions::{Partitioned, Present, attach, present};
+use crate::ledger::open_sagas::{OpenSagas, Stages};
+use crate::schema::partitions::{Partitioned, PresentPartition, attach, present};
 use crate::upkeep::chores::Chores;
 
 /// A partition that may go.
-struct Old {
-    partition: Present,
+struct OldPartition {
+    partition: PresentPartition,
     /// Whether it may go with its rows.
     with_rows: bool,
 }
@@ -35,7 +35,7 @@ pub async fn drop_old(
         chores.took(&name, drop_from_inbox(db, &inbox, &old).await)?;
     }
     let ledger = Partitioned::ledger(limits);
-    let open = Open::new(stages, now - limits.unsettled_window);
+    let open = OpenSagas::new(stages, now - limits.unsettled_window);
     let mut kept = Vec::new();
     for old in old(db, &ledger, now).await? {
         let name = old.partition.name.clone();
@@ -57,7 +57,7 @@ pub async fn drop_old(
 async fn drop_from_inbox(
     db: &mut PgConnection,
     inbox: &Partitioned,
-    Old { partition, with_rows }: &Old,
+    OldPartition { partition, with_rows }: &OldPartition,
 ) -> Result<(), sqlx::Error> {
     let name = &partition.name;
     forget_handled(db, name).await?;
@@ -74,10 +74,10 @@ async fn drop_from_inbox(
 async fn drop_from_ledger(
     db: &mut PgConnection,
     ledger: &Partitioned,
-    Old { partition, with_rows }: &Old,
-    open: &Open<'_>,
+    OldPartition { partition, with_rows }: &OldPartition,
+    open: &OpenSagas<'_>,
 ) -> Result<bool, sqlx::Error> {
-    let Present { name, attached, half_detached } = partition;
+    let PresentPartition { name, attached, half_detached } = partition;
     let bounds = ledger.bounds(name);
     if *attached && !half_detached && open_sagas::any(db, name, bounds, open).await? {
         return Ok(false);
@@ -101,7 +101,7 @@ async fn old(
     db: &mut PgConnection,
     partitioned: &Partitioned,
     now: Timestamp,
-) -> Result<Vec<Old>, sqlx::Error> {
+) -> Result<Vec<OldPartition>, sqlx::Error> {
     let Some(oldest) = partitioned.wanted(now).into_iter().next() else { return Ok(Vec::new()) };
     let present = present(db, partitioned.table).await?;
     if present.iter().all(|it| it.name >= oldest.name) {
@@ -126,7 +126,7 @@ async fn old(
         let with_rows = before.as_ref().is_some_and(|before| partition.name < *before);
         let is_whole = partition.attached && !partition.half_detached;
         if with_rows || !is_whole || !has_rows(db, &partition.name).await? {
-            old.push(Old { partition, with_rows });
+            old.push(OldPartition { partition, with_rows });
         }
     }
     Ok(old)
@@ -152,7 +152,7 @@ async fn forget_handled(db: &mut PgConnection, partition: &str) -> Result<(), sq
 async fn detach(
     db: &mut PgConnection,
     Partitioned { table, .. }: &Partitioned,
-    Present { name, half_detached, .. }: &Present,
+    PresentPartition { name, half_detached, .. }: &PresentPartition,
 ) -> Result<(), sqlx::Error> {
     let how = if *half_detached { "finalize" } else { "concurrently" };
     let statement = format!("alter table ballet.{table} detach partition ballet.{name} {how}");

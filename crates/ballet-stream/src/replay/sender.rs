@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::{
-    Backoff, BasicProperties, Broker, BrokerError, Confirmed, Confirms, Outcome, Publish, Session,
+    Backoff, BasicProperties, Broker, BrokerError, Confirms, MessageConfirm, Publish,
+    PublishOutcome, Session,
 };
 use futures_util::StreamExt;
 
@@ -176,7 +177,10 @@ impl Sender {
         }
     }
 
-    fn take(&mut self, Confirmed { number, outcome }: Confirmed) -> Result<(), SendError> {
+    fn take(
+        &mut self,
+        MessageConfirm { number, outcome }: MessageConfirm,
+    ) -> Result<(), SendError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let at = number.checked_sub(link.first).and_then(|at| usize::try_from(at).ok());
         let Some(found) = at.and_then(|at| self.flight.get_mut(at)) else { return Ok(()) };
@@ -185,9 +189,9 @@ impl Sender {
             Err(SendError::NotTaken { event_type, reason })
         };
         match outcome {
-            Outcome::Ack => found.confirmed = true,
-            Outcome::Nack => return not_taken("a queue is full".to_owned()),
-            Outcome::Returned { code, text } => return not_taken(format!("{code} {text}")),
+            PublishOutcome::Ack => found.confirmed = true,
+            PublishOutcome::Nack => return not_taken("a queue is full".to_owned()),
+            PublishOutcome::Returned { code, text } => return not_taken(format!("{code} {text}")),
         }
         while self.flight.front().is_some_and(|first| first.confirmed) {
             self.flight.pop_front();

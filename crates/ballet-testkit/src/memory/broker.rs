@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use ballet::EventType;
 use ballet::core::topology;
-use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, Session};
+use ballet_amqp::{BasicProperties, Broker, BrokerError, Peer, Publish, PublishOutcome, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
@@ -121,13 +121,18 @@ impl MemoryBroker {
     }
 
     /// Publishes a message as another client would.
-    pub fn put(&self, message: &Publish) -> Outcome {
+    pub fn put(&self, message: &Publish) -> PublishOutcome {
         self.lock().accept(message)
     }
 
     /// Publishes an event of this type as a service would. See [`properties`](super::properties).
     #[doc(hidden)]
-    pub fn put_event(&self, of: EventType, properties: BasicProperties, body: Vec<u8>) -> Outcome {
+    pub fn put_event(
+        &self,
+        of: EventType,
+        properties: BasicProperties,
+        body: Vec<u8>,
+    ) -> PublishOutcome {
         self.put(&Publish {
             exchange: topology::EVENTS.to_owned(),
             routing_key: of.name().to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{
-    BrokerError, Confirms, Deliveries, Found, Lookup, Object, Peer, Publish, Session,
+    BrokerError, Confirms, Deliveries, FoundObject, Lookup, Object, Peer, Publish, Session,
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
@@ -79,7 +79,7 @@ impl Session for MemorySession {
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let found = counts.map_or(Lookup::Absent, |(messages, consumers)| {
-            Lookup::Found(Found { messages: count(messages), consumers: count(consumers) })
+            Lookup::Found(FoundObject { messages: count(messages), consumers: count(consumers) })
         });
         ready(Ok(found)).boxed()
     }

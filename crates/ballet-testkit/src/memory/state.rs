@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
-use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
+use ballet_amqp::{BrokerError, MessageConfirm, Delivery, PublishOutcome, Publish};
 use ballet_stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
@@ -43,11 +43,11 @@ pub(super) struct ClientConnection {
     pub(super) name: String,
     pub(super) blocked: watch::Sender<bool>,
     pub(super) closed: watch::Sender<Option<BrokerError>>,
-    pub(super) confirms: Option<mpsc::UnboundedSender<Result<Confirmed, BrokerError>>>,
+    pub(super) confirms: Option<mpsc::UnboundedSender<Result<MessageConfirm, BrokerError>>>,
     pub(super) published: u64,
     /// Messages published while the broker blocked.
     pub(super) pending: Vec<(u64, Publish)>,
-    pub(super) held_confirms: VecDeque<Confirmed>,
+    pub(super) held_confirms: VecDeque<MessageConfirm>,
     pub(super) consumers: BTreeMap<String, QueueConsumer>,
     last_tag: u64,
     pub(super) unacked: BTreeMap<u64, Unacked>,
@@ -108,7 +108,7 @@ impl BrokerState {
         }
         let outcome = self.accept(message);
         let Some(connection) = self.connections.get_mut(&connection) else { return };
-        let confirmed = Confirmed { number, outcome };
+        let confirmed = MessageConfirm { number, outcome };
         if self.faults.hold_confirms || self.faults.unconfirmed_keys.contains(&message.routing_key)
         {
             connection.held_confirms.push_back(confirmed);
@@ -118,10 +118,10 @@ impl BrokerState {
     }
 
     /// Routes a message.
-    pub(super) fn accept(&mut self, message: &Publish) -> Outcome {
+    pub(super) fn accept(&mut self, message: &Publish) -> PublishOutcome {
         if self.faults.nack > 0 {
             self.faults.nack -= 1;
-            return Outcome::Nack;
+            return PublishOutcome::Nack;
         }
         let mut queues = Vec::new();
         if message.exchange.is_empty() {
@@ -130,7 +130,7 @@ impl BrokerState {
             self.route(&message.exchange, message, &mut queues);
         }
         if queues.is_empty() && message.mandatory {
-            return Outcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
+            return PublishOutcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
         }
         self.taken.push(message.clone());
         for queue in queues {
@@ -140,7 +140,7 @@ impl BrokerState {
             }
             self.dispatch(&queue);
         }
-        Outcome::Ack
+        PublishOutcome::Ack
     }
 
     fn route(&self, exchange: &str, message: &Publish, queues: &mut Vec<String>) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ballet_amqp::{
     Arrival, BasicProperties, BatchId, Broker, ConnectionState, Consumer, ConsumerHandle,
-    ConsumerSettings, OutBatch, Publish, Published, Publisher, PublisherHandle, PublisherSettings,
-    Receipt,
+    ConsumerSettings, OutBatch, Publish, PublishedBatch, Publisher, PublisherHandle,
+    PublisherSettings, Receipt,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -48,7 +48,7 @@ pub fn id(properties: &BasicProperties) -> String {
 #[derive(Debug)]
 pub struct TestPublisher {
     pub handle: PublisherHandle,
-    reports: mpsc::UnboundedReceiver<Published>,
+    reports: mpsc::UnboundedReceiver<PublishedBatch>,
 }
 
 impl TestPublisher {
@@ -63,7 +63,7 @@ impl TestPublisher {
         Self::start(broker, PublisherSettings::new("orders", "one"))
     }
 
-    pub async fn published(&mut self) -> Published {
+    pub async fn published(&mut self) -> PublishedBatch {
         timeout(SOON, self.reports.recv())
             .await
             .expect("no batch was published")
@@ -71,7 +71,7 @@ impl TestPublisher {
     }
 
     /// Returns the next report, however long it takes.
-    pub async fn any(&mut self) -> Published {
+    pub async fn any(&mut self) -> PublishedBatch {
         match self.reports.recv().await {
             Some(published) => published,
             None => std::future::pending().await,

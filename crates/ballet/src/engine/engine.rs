@@ -15,8 +15,8 @@ use crate::engine::shared_clock::Time;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
 
-/// The parts of a running service that its transactions work with. What needs one or two of them
-/// takes those.
+/// The parts of a running service that its transactions work with. Code that needs one or two of
+/// them takes those.
 pub(crate) struct Engine {
     /// The handlers of the service, by event and by step.
     pub(crate) registry: Registry,

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::http::problem::{Cause, Problem, RETRY_AFTER};
+use crate::http::problem::{FailureCause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::settings::settings::Settings;
@@ -65,7 +65,7 @@ async fn answer(
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
-            // What is left of the body when the request is answered is read on, so that the client gets the answer.
+            // The rest of the body is read after the request is answered, so that the client gets the answer.
             let request = LingeringBody::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
@@ -78,7 +78,7 @@ async fn answer(
                 // A read may always be tried again.
                 response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
             }
-            if let Some(cause) = response.extensions().get::<Cause>() {
+            if let Some(cause) = response.extensions().get::<FailureCause>() {
                 cause.log(&method, uri.path(), response.status());
             }
             in_words(response, &method, &uri)

@@ -45,12 +45,12 @@ pub enum TelemetryError {
     /// The broker did not confirm it. It may be in the stream all the same, and a second time when it is sent again.
     #[error("the broker did not confirm it in time; it may be recorded: send it again")]
     Unconfirmed(String),
-    /// It can never be published: its type is not declared, its body is too large, or it is no JSON.
+    /// The measurement can never be published: its type is not declared, its body is too large, or it is no JSON.
     #[error("{0}")]
     Unpublishable(String),
 }
 
-/// What all publishers of a process share.
+/// The state that all publishers of telemetry in a process share.
 pub(crate) struct TelemetryLine {
     pub(crate) service: &'static str,
     pub(crate) declared: Vec<TelemetryType>,

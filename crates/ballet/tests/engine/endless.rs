@@ -15,7 +15,7 @@ use crate::lifecycle::work_at_all_times;
 use crate::trip::{
     HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,
 };
-use crate::world::{Part, SOON, World, part};
+use crate::world::{SOON, TripWorld, WorldPart, part};
 
 /// A hotel that does not take back its rooms while it is closed.
 #[derive(Clone, Default)]
@@ -52,7 +52,7 @@ impl Compensate for Closed {
 }
 
 impl Closed {
-    fn part(&self) -> Part {
+    fn part(&self) -> WorldPart {
         let step = self.clone();
         let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.compensatable(step));
         part(hotel, HOTEL_TABLES)
@@ -73,7 +73,7 @@ impl Closed {
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again() {
     let hotel = Closed::default();
-    let world = World::new("endless", vec![hotel.part()]).await;
+    let world = TripWorld::new("endless", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -97,7 +97,7 @@ async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_listed() {
     let hotel = Closed::default();
-    let mut world = World::new("very_endless", vec![hotel.part()]).await;
+    let mut world = TripWorld::new("very_endless", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -141,7 +141,7 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
     let hotel = Closed::default();
-    let mut world = World::new("given_up", vec![hotel.part()]).await;
+    let mut world = TripWorld::new("given_up", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;

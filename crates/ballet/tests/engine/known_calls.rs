@@ -14,7 +14,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
 use crate::trip::{CarRefused, CarRented, CarReturned};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 /// A car hire whose line is cut until it opens. It cannot be asked what it did, and remembers keys for a day.
 #[derive(Clone, Default)]
@@ -42,9 +42,9 @@ impl Counter {
 }
 
 /// A call whose answer was lost a day ago, so that it waits for a person.
-async fn set_aside(name: &str) -> (World, Counter, SagaId) {
+async fn set_aside(name: &str) -> (TripWorld, Counter, SagaId) {
     let counter = Counter::default();
-    let world = World::new(name, vec![part(counter.cars(), &[])]).await;
+    let world = TripWorld::new(name, vec![part(counter.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
     let_the_call_age(&world).await;
     world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
@@ -52,9 +52,9 @@ async fn set_aside(name: &str) -> (World, Counter, SagaId) {
     (world, counter, saga)
 }
 
-/// What Ada, an operator, says of the call.
+/// Records what Ada, an operator, knows of the call.
 async fn say_once(
-    world: &World,
+    world: &TripWorld,
     counter: &Counter,
     saga: SagaId,
     outcome: CallOutcome,
@@ -76,7 +76,7 @@ async fn say_once(
 
 /// The same, as soon as no attempt is in the way.
 async fn say(
-    world: &World,
+    world: &TripWorld,
     counter: &Counter,
     saga: SagaId,
     outcome: &CallOutcome,
@@ -95,7 +95,7 @@ fn answer_of(json: &str) -> CallOutcome {
     CallOutcome::Answer(json.to_owned())
 }
 
-async fn audited(world: &World, counter: &Counter) -> Report {
+async fn audited(world: &TripWorld, counter: &Counter) -> Report {
     let system = System { name: "trips", parts: vec![counter.cars().part()] };
     let databases = [("cars".to_owned(), world.env.database_url("cars").to_owned())];
     audit(&system, &databases, &BrokerSnapshot::default(), SignedDuration::ZERO).await

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::trip::{
     CarRented, HotelRenamed, Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripOverdue,
 };
-use crate::world::{SOON, World, everybody, the_hotel};
+use crate::world::{SOON, TripWorld, everybody, the_hotel};
 
 /// The database dump that each release left behind, by service. A release adds its own, and changes none.
 const RELEASES: [(&str, &str); 3] = [
@@ -31,7 +31,7 @@ fn saga(number: u32) -> SagaId {
 
 #[tokio::test]
 async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
-    let mut world = World::new("release", everybody(Rental::default())).await;
+    let mut world = TripWorld::new("release", everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
@@ -83,7 +83,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     world.event::<RoomBooked>(saga(5)).await;
 }
 
-async fn redrive_all(world: &World) {
+async fn redrive_all(world: &TripWorld) {
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let dead_letters = DeadLetters::new(broker, "hotel");
     let clock = Clock::system();
@@ -110,7 +110,7 @@ async fn redrive_all(world: &World) {
 }
 
 /// As if a release had renamed the step, or not.
-async fn rename(world: &World, from: &str, to: &str) {
+async fn rename(world: &TripWorld, from: &str, to: &str) {
     let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
     let renamed = rename.bind(from).bind(to).execute(&mut world.database("hotel").await).await;
     assert_eq!(renamed.expect("renamed").rows_affected(), 1);
@@ -119,7 +119,7 @@ async fn rename(world: &World, from: &str, to: &str) {
 #[tokio::test]
 async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept() {
     let system = System { name: "trips", parts: vec![the_hotel().participant.part()] };
-    let world = World::hotel("gone").await;
+    let world = TripWorld::hotel("gone").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;

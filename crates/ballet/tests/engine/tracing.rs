@@ -14,7 +14,7 @@ use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
     Trouble, desk, desk_within, hotel,
 };
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -28,9 +28,9 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
 }
 
 /// A desk with a door, and a hotel that may have trouble.
-async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (World, Running) {
+async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
-    let mut world = World::prepared(name, parts).await;
+    let mut world = TripWorld::prepared(name, parts).await;
     let otlp_endpoint = otlp.map(str::to_owned);
     let hotel = part(hotel(trouble), HOTEL_TABLES);
     world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;
@@ -51,7 +51,7 @@ async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
 }
 
 /// Trace and span of the events of a saga, in order.
-async fn traces(world: &World, saga: SagaId) -> Vec<(String, String)> {
+async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     let of_saga = |m: &&serde_json::Value| {
         m["exchange"] == "events" && m["properties"]["correlation_id"] == saga.to_string()
     };
@@ -86,7 +86,7 @@ fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
 #[tokio::test]
 async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stays_behind() {
     let desk = || part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
-    let world = World::new("beside", vec![desk()]).await;
+    let world = TripWorld::new("beside", vec![desk()]).await;
     let (state, baggage) = ("vendor=1, other=2", "user=7;plan=free, page=a%20b");
     let long = format!("k={}", "v".repeat(8200));
     for (given, expected) in [

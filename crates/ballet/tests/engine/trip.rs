@@ -193,7 +193,7 @@ impl Compensate for BookRoom {
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
     pub(crate) trouble: Trouble,
-    /// Where calls wait; `None` if they do not.
+    /// The permits that calls wait for; `None` if they do not wait.
     pub(crate) hold: Option<Arc<tokio::sync::Semaphore>>,
     /// The database of the rental's own book, which is the same whatever process asks.
     pub(crate) book: Option<String>,

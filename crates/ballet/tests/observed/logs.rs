@@ -6,7 +6,7 @@ use ballet_testkit::process_log::{log_here, text};
 use serde_json::json;
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 /// A text that must not appear in a log.
 const SECRET: &str = "xyzzy-7391";
@@ -18,7 +18,7 @@ async fn t160_bodies_and_header_values_are_not_logged() {
         part(hotel(Trouble::default().times(4)), HOTEL_TABLES),
         part(cars(Rental::default()), &[]),
     ];
-    let world = World::new("logs", parts).await;
+    let world = TripWorld::new("logs", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: SECRET.into() }).await;
     world.event::<RoomBooked>(saga).await;

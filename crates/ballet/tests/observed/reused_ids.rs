@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
 use crate::trip::{RoomBooked, TripBooked, TripCancelled};
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -19,13 +19,13 @@ const OSLO: &str = r#"{"city":"Oslo"}"#;
 
 /// A hotel, and one trip whose messages may share ids.
 struct Reuse {
-    world: World,
+    world: TripWorld,
     saga: SagaId,
 }
 
 impl Reuse {
     async fn new(name: &str) -> Self {
-        let world = World::hotel(name).await;
+        let world = TripWorld::hotel(name).await;
         let saga = world.new_saga();
         Self { world, saga }
     }
@@ -61,7 +61,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packer.finish().expect("packed")
 }
 
-async fn counted(world: &World) -> u64 {
+async fn counted(world: &TripWorld) -> u64 {
     let text = metrics(world.services[0].address()).await.expect("metrics");
     let line = text.lines().find_map(|line| line.strip_prefix(METRIC));
     line.expect("the metric begins at zero").parse().expect("a number")

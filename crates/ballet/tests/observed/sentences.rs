@@ -1,4 +1,4 @@
-//! What the log and the dead letter say of a failure: a sentence that helps.
+//! The log and the dead letter explain a failure in a sentence that helps.
 
 use ballet::{Event, EventType, Failure, Participant, Projection, Retry, Service, Tx};
 use ballet_testkit::TestSystem;

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::scene::{asleep, trips_published};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 /// The real broker, of whose sessions the test keeps the last in hand.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Broker for InHand {
     }
 }
 
-async fn until_depth(world: &World, ready: u64, unacked: u64) {
+async fn until_depth(world: &TripWorld, ready: u64, unacked: u64) {
     let is = |depth: QueueDepth| (depth.ready, depth.unacked) == (ready, unacked);
     world.env.management().until_depth("hotel", SOON, is).await.unwrap();
 }

@@ -9,9 +9,9 @@ use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
-use crate::world::{LONG, World, part, the_hotel};
+use crate::world::{LONG, TripWorld, part, the_hotel};
 
-fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> TestConsumer {
+fn consumer(world: &TripWorld, service: &str, instance: &str, prefetch: u16) -> TestConsumer {
     let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();
     TestConsumer::start(
         broker,
@@ -140,7 +140,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t58_a_burst_reaches_the_broker_in_the_order_of_commits() {
-    let world = World::new("burst", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("burst", vec![part(desk(), DESK_TABLES)]).await;
     let mut committed = Vec::new();
     for _ in 0..300 {
         committed.push(world.begin(0).await.to_string());

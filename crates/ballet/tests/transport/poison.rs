@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::scene::{asleep, rome};
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.
@@ -17,9 +17,9 @@ const DELAYED: Duration = Duration::from_secs(10);
 
 /// The sagas of the others come with the world.
 async fn is_dead_and_others_go_on(
-    mut world: World,
+    mut world: TripWorld,
     poison: RawMessage<'_>,
-) -> (World, Vec<SagaId>) {
+) -> (TripWorld, Vec<SagaId>) {
     let url = world.env.ops_amqp_url().to_owned();
     publish(&url, &[poison]);
     let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
@@ -39,7 +39,7 @@ async fn is_dead_and_others_go_on(
 /// Five kinds of messages whose properties no AMQP client can read, and after each of them a good one.
 #[tokio::test]
 async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("no_text").await;
+    let world = TripWorld::hotel("no_text").await;
     let (saga, id) = (world.new_saga().to_string(), world.new_id());
     let good = |kind: Property| match kind {
         Property::Type => TripBooked::TYPE.name().as_bytes(),
@@ -91,7 +91,7 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
 /// management API it takes longer ones still.
 #[tokio::test]
 async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("long_frame").await;
+    let world = TripWorld::hotel("long_frame").await;
     let began = Instant::now();
     for payload in [131_065, 131_072] {
         let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();

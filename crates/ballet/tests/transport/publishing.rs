@@ -18,7 +18,7 @@ use crate::scene::{
     OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, trip_to_rome,
 };
 use crate::trip::{HotelRenamed, RoomBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 #[tokio::test]
 async fn t01_a_message_arrives_as_it_was_published() {
@@ -35,7 +35,7 @@ async fn t01_a_message_arrives_as_it_was_published() {
 
 #[tokio::test]
 async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
-    let world = World::hotel("characters").await;
+    let world = TripWorld::hotel("characters").await;
     let texts = ["Grüße, 世界 🎭", "\"quoted\" \\ 'and' ;,=", "tab\t line\r\n bell\u{7}"];
     let mut headers = FieldTable::default();
     for (at, text) in texts.iter().enumerate() {
@@ -57,7 +57,7 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
 }
 
 /// A trip with a header that bears its name.
-fn with_header(world: &World, value: AMQPValue) -> Publish {
+fn with_header(world: &TripWorld, value: AMQPValue) -> Publish {
     let mut headers = FieldTable::default();
     headers.insert("x-mine".into(), value);
     let mut sent = trip_to_rome(world);
@@ -129,7 +129,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
 
 #[tokio::test]
 async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
-    let world = World::hotel("nobody").await;
+    let world = TripWorld::hotel("nobody").await;
     let mut unit = world.handle(0).unit().await.unwrap();
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();
@@ -198,7 +198,7 @@ const SPOILT: &str = "do $do$ begin execute replace($left$
 
 #[tokio::test]
 async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothing() {
-    let world = World::hotel("spoilt").await;
+    let world = TripWorld::hotel("spoilt").await;
     world.execute("hotel", SPOILT).await;
     wait_until("the others", SOON, || async {
         let seen = world.seen().await;

@@ -15,20 +15,20 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::scene::{asleep, rome};
 use crate::tls::{Files, amqps, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::{LONG, World, the_hotel};
+use crate::world::{LONG, TripWorld, the_hotel};
 
 const HOTEL: &str = "hotel";
 
 /// A hotel whose URLs are in files, and what it was asked for.
-struct Scene {
-    world: World,
+struct RotatedHotel {
+    world: TripWorld,
     files: Files,
     running: Running,
     sagas: Vec<SagaId>,
 }
 
-impl Scene {
-    async fn open(world: World, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
+impl RotatedHotel {
+    async fn open(world: TripWorld, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
         let mut settings = Settings::new("", "");
         (settings.amqp_url, settings.database_url) = (None, None);
         settings.amqp_url_file = Some(files.file("amqp", &urls[0]));
@@ -124,7 +124,7 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
     let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)];
     let urls = [amqp.to_owned(), database.to_owned()];
     let files = Files::new("rotation");
-    let mut scene = Scene::open(world, files, urls.clone(), None).await;
+    let mut scene = RotatedHotel::open(world, files, urls.clone(), None).await;
 
     // The broker's comes first, the file later.
     let change = json!({ "password": "of-tomorrow", "tags": "management" });
@@ -186,9 +186,9 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     let ca = files.file("ca.pem", old.certificate());
     let database = world.env.database_url(HOTEL).replace("127.0.0.1", "localhost");
     let urls = [amqps(&world, &servers, "localhost"), database];
-    let mut scene = Scene::open(world, files, urls, Some(ca)).await;
+    let mut scene = RotatedHotel::open(world, files, urls, Some(ca)).await;
 
-    // Whoever trusts both can be asked to show either.
+    // A client that trusts both certificates accepts either.
     let both = format!("{}{}", old.certificate(), new.certificate());
     scene.files.file("ca.pem", &both);
     let identity = new.identity(&["localhost"]).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet_ops::copies::{CopyCheck, CopyDifference};
-use ballet_store::copies::state::Copy;
+use ballet_store::copies::state::CopyState;
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut done = ExitStatus::All;
     for kept in &found {
         let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
-        let Copy { entity, .. } = &kept.copy;
+        let CopyState { entity, .. } = &kept.copy;
         let progress = Progress::endless(&format!("comparing {entity} of {}", kept.service));
         let patience = Duration::from_secs(args.patience);
         let check = CopyCheck { patience, most: args.limit.max(1) };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::paused;
-use ballet_store::process::{Unready, WhyUnready, unready};
+use ballet_store::operators::service_pause;
+use ballet_store::process::{UnreadyProcess, WhyUnready, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
@@ -105,12 +105,12 @@ async fn inside(
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
-        if let Some(paused) = paused::now(db).await? {
+        if let Some(paused) = service_pause::now(db).await? {
             let found = format!("it takes no messages: it is {paused}");
             let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
             findings.push(Finding::warning("paused", service, &found, &advice));
         }
-        for Unready { process, why } in unready(db).await? {
+        for UnreadyProcess { process, why } in unready(db).await? {
             let found = format!("its process {process} is not ready: {why}");
             let advice = match why {
                 WhyUnready::Frozen => {
@@ -196,7 +196,7 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
 /// Counts the unpublishable events in the outbox, and what is stuck.
 async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
+    let unpublished = dead_events::count(db, &dead_events::DeadEventFilter::default()).await?;
     if unpublished > 0 {
         let found = format!("{} could not be published", ui::counted(unpublished, "event"));
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";

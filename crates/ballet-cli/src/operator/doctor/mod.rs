@@ -14,7 +14,7 @@ mod waiting_sagas;
 
 use anyhow::Result;
 use ballet::core::System;
-use ballet::core::topology::drift::Found;
+use ballet::core::topology::drift::BrokerObjects;
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use futures_util::future::join_all;
@@ -163,7 +163,7 @@ async fn on_broker(
     match management.read_objects().await {
         Ok(found) => {
             findings.extend(topology::judge(system, vhost, &found));
-            let Found { queues: listed, .. } = found;
+            let BrokerObjects { queues: listed, .. } = found;
             findings.extend(queues::judge(system, &listed));
             *queues = Some(listed);
         }

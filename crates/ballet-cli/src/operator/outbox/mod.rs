@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ballet_ops::redrive::ArchiveFile;
-use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
@@ -109,9 +109,9 @@ enum OutboxAction<'a> {
 }
 
 impl EventSelection {
-    fn filter(&self) -> Filter {
+    fn filter(&self) -> DeadEventFilter {
         let Self { id, saga, event, .. } = self;
-        Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
+        DeadEventFilter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
     }
 
     /// Connects to the databases of the services.
@@ -186,7 +186,7 @@ async fn change(
     way: OutboxAction<'_>,
 ) -> Result<ExitStatus> {
     let filter = args.selection.filter();
-    if filter == Filter::default() && !args.all {
+    if filter == DeadEventFilter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;

@@ -16,8 +16,8 @@ use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::{Act, insert_again};
-use ballet_store::operators::restored::end_hold;
-use ballet_store::process::{Alive, alive};
+use ballet_store::operators::restored_database::end_hold;
+use ballet_store::process::{Liveness, alive};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
@@ -137,7 +137,7 @@ async fn tell_again(
     options: &GlobalOptions,
 ) -> Result<Option<MissedEvents>> {
     let service = part.service;
-    if alive(db).await? == Alive::Yes {
+    if alive(db).await? == Liveness::Yes {
         return Err(usage(format!(
             "a process of {service} is running on this database: stop it, so that it hears first what \
              it missed (or --check, to compare only)"

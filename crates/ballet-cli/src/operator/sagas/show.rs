@@ -5,8 +5,8 @@ use ballet::core::{Graph, id};
 use ballet_ops::redrive::DeadLetter;
 use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, SagaWait};
 use ballet_store::operators::interventions::{Act, Intervention};
-use ballet_store::operators::solved::Note;
-use ballet_store::operators::stopped::Stopped;
+use ballet_store::operators::compensations_by_hand::CompensationByHand;
+use ballet_store::operators::stopped_sagas::StoppedSaga;
 use ballet_terminal::lanes::{self, LaneEvent as Event};
 use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
@@ -189,11 +189,11 @@ pub(super) fn show(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &Glo
         let said = format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}");
         ui::print(&plain(&said));
     }
-    for Stopped { saga, by, why, at } in &shown.stopped {
+    for StoppedSaga { saga, by, why, at } in &shown.stopped {
         let ago = ui::ago(Some(*at), now);
         ui::print(&plain(&format!("{saga} stopped by {by} {ago} ago: {why}")));
     }
-    for (service, Note { step, key, by, why, at, .. }) in &shown.solved {
+    for (service, CompensationByHand { step, key, by, why, at, .. }) in &shown.solved {
         let key = if key.is_empty() { String::new() } else { format!(" {key}") };
         let ago = ui::ago(Some(*at), now);
         let said = format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}");
@@ -229,7 +229,7 @@ fn as_json(saga: Uuid, shown: &SagaDetails) -> Value {
             "event": happened.event_type, "body": happened.body,
         })
     };
-    let solved = |(service, solved): &(String, Note)| {
+    let solved = |(service, solved): &(String, CompensationByHand)| {
         json!({
             "service": service, "step": solved.step, "key": solved.key, "by": solved.by,
             "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
@@ -241,8 +241,8 @@ fn as_json(saga: Uuid, shown: &SagaDetails) -> Value {
             "event": one.event_type, "by": one.by, "why": one.why, "at": one.at.to_string(),
         })
     };
-    let stopped = |stopped: &Stopped| {
-        let Stopped { saga, by, why, at } = stopped;
+    let stopped = |stopped: &StoppedSaga| {
+        let StoppedSaga { saga, by, why, at } = stopped;
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     let stands =

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, MessageId, Part, SagaId, SagaPart, System, id};
-use ballet_store::inbox::stuck::{Stuck, What as StuckWhat};
-use ballet_store::process::Alive;
+use ballet_store::inbox::stuck::{StuckEntry, StuckKind as StuckWhat};
+use ballet_store::process::Liveness;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -197,7 +197,7 @@ fn states<'a>(
             pending: PendingWork::default(),
             failures: open_dead_letters(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
-            alive: Alive::Yes,
+            alive: Liveness::Yes,
             hindrances: Vec::new(),
         }
     };
@@ -216,7 +216,7 @@ fn last_of_each<'e>(
 fn open_dead_letters<'e>(
     saga: Uuid,
     entries: impl Iterator<Item = &'e JournalEntry>,
-) -> Vec<Stuck> {
+) -> Vec<StuckEntry> {
     let stuck = |entry: &JournalEntry| {
         let MessageFate::Died { handler, reason, detail, attempts } = &entry.what else {
             return None;
@@ -224,7 +224,7 @@ fn open_dead_letters<'e>(
         let id = Uuid::try_parse(&entry.message_id);
         let id = id.map_or_else(|_| MessageId::derived_from_text(&entry.message_id), MessageId);
         let what = StuckWhat::Message { message_id: id, event_type: entry.event_type.clone() };
-        Some(Stuck {
+        Some(StuckEntry {
             saga_id: Some(SagaId(saga)),
             what,
             handler: handler.clone().unwrap_or_default(),

@@ -3,7 +3,7 @@
 use ballet_core::StepKind;
 use ballet_core::graph::Node;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;

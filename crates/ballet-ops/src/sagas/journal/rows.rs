@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepPart, System};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::RowsByService;

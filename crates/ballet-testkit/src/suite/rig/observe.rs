@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ballet::core::topology::{EVENTS, RETRIES, UNROUTED, dead_queue};
 use ballet_amqp::{Publish, ShortString};
 use ballet_store::calls::open;
-use ballet_store::ledger::recorded;
+use ballet_store::ledger::recorded_rows;
 use sqlx::AssertSqlSafe;
 
 use crate::suite::rig::check_result::CheckResult;
@@ -23,7 +23,7 @@ pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSna
     for (name, query) in &subject.records {
         taken.records.extend(rows(world, name, query).await?);
     }
-    taken.ledger = recorded::furthest(&mut world.db).await?;
+    taken.ledger = recorded_rows::furthest(&mut world.db).await?;
     taken.calls = open::all_in_words(&mut world.db).await?;
     Ok(taken.named(&world.sagas))
 }

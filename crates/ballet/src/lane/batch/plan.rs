@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use ballet_core::SagaId;
 
-use crate::lane::message::message::Work;
+use crate::lane::message::message::LaneWork;
 
 /// A piece of work among those of its batch, as far as it matters for the order.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +23,16 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn of(at: usize, work: &Work) -> Self {
+    pub(crate) fn of(at: usize, work: &LaneWork) -> Self {
         match work {
-            Work::Message(message) => {
+            LaneWork::Message(message) => {
                 let (saga, known) = (message.envelope.saga_id, &message.known);
                 // A message that came without a saga is refused alone.
                 let runs = known.runs() && saga.is_some();
                 let runs_with = runs.then(|| known.event_type.name());
                 Self { at, saga, runs_with, is_mixed: runs && !known.is_all_bulk() }
             }
-            Work::Answer(answer) => {
+            LaneWork::Answer(answer) => {
                 let saga = Some(answer.call.saga_id);
                 Self { at, saga, runs_with: None, is_mixed: false }
             }

@@ -74,10 +74,10 @@ impl Receiver {
         }
         self.begins_at = None;
         match self.next {
-            // The broker begins with what was written together with the first message.
+            // The broker begins with the messages that were written together with the first one.
             Some(next) if offset < next => return,
-            // The broker keeps what it knows of publishers at the beginning of each segment, as an entry with an
-            // offset of its own. Who is overtaken by the retention loses whole segments.
+            // The broker keeps its state of publishers at the beginning of each segment, as an entry with an
+            // offset of its own. A reader that the retention overtakes loses whole segments.
             Some(next) if offset > next + i64::from(self.is_continuous) => {
                 batch.missed.push((next, offset));
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet_core::CopyPart;
 use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::fills::Fill;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -65,7 +65,7 @@ impl CopyKeeper {
                 let turn = copy_fills::take_turn_to_ask(transaction.db(), entity);
                 if answered(turn).await? {
                     let body = Bytes::from_static(b"{}");
-                    transaction.scope.emit(Encoded { event_type: request, body });
+                    transaction.scope.emit(EncodedEvent { event_type: request, body });
                     commit(transaction, &[]).await?;
                     tracing::info!("asked {owner} for all entities named {entity}");
                 }

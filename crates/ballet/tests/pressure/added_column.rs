@@ -10,7 +10,7 @@ use ballet::{Handle, Never, Participant, Retry, Step, StepResult, Tx, done};
 use ballet_stage::wait_until;
 use sqlx::Row;
 
-use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked};
+use crate::stage::{BOOK, PressureStage, RoomBooked, SOON, Trip, TripBooked};
 
 /// Reads whatever columns there are, as no step should.
 struct ReadsAll;
@@ -49,7 +49,7 @@ fn routes(hotel: Handle) -> Router {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t195_a_column_added_under_load_costs_no_message_and_no_stall() {
-    let stage = Stage::new("widened", &hotel()).await;
+    let stage = PressureStage::new("widened", &hotel()).await;
     let replicas = [
         stage.start_with(hotel(), routes, |settings| settings.lanes = 3).await,
         stage.start_with(hotel(), routes, |_| {}).await,

@@ -4,7 +4,7 @@ use crate::trip::{
     CarRented, DESK_TABLES, Rental, RoomBooked, RoomRefused, TripBooked, TripCancelled,
     TripConfirmed, TripWanted, desk,
 };
-use crate::world::{World, everybody, part};
+use crate::world::{TripWorld, everybody, part};
 
 fn rome() -> TripWanted {
     TripWanted { city: "Rome".into() }
@@ -12,7 +12,7 @@ fn rome() -> TripWanted {
 
 #[tokio::test]
 async fn t110_an_event_of_a_saga_that_never_began_is_a_dead_letter_of_the_owner() {
-    let world = World::new("never", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("never", vec![part(desk(), DESK_TABLES)]).await;
     let (rented, refused) = (world.new_saga(), world.new_saga());
     world.publish(rented, &CarRented { car: "a car in Rome".into() }).await;
     world.publish(refused, &RoomRefused {}).await;
@@ -31,7 +31,7 @@ async fn t110_an_event_of_a_saga_that_never_began_is_a_dead_letter_of_the_owner(
 #[tokio::test]
 async fn t113_the_same_may_be_wanted_again_and_old_events_do_not_touch_the_new_saga() {
     let rental = Rental::default();
-    let world = World::new("again", everybody(rental.clone())).await;
+    let world = TripWorld::new("again", everybody(rental.clone())).await;
     let (old, new) = (world.new_saga(), world.new_saga());
     world.publish(old, &rome()).await;
     world.event::<TripConfirmed>(old).await;

@@ -1,7 +1,7 @@
 //! A database that was restored from a backup, while the broker and the others were not.
 
 use ballet::{Abort, FailureKind, SagaId};
-use ballet_store::operators::restored::{end_hold, hold_aborts};
+use ballet_store::operators::restored_database::{end_hold, hold_aborts};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
@@ -10,9 +10,9 @@ use crate::trip::{
     CarRefused, CarRented, DESK_TABLES, Rental, RoomBooked, RoomFreed, Trip, TripBooked,
     TripCancelled, TripConfirmed, TripWanted, cars, desk,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
-async fn begin(world: &World) -> SagaId {
+async fn begin(world: &TripWorld) -> SagaId {
     let saga = world.new_saga();
     let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
     sqlx::query("insert into trip values ($1, 'booked')")
@@ -32,7 +32,7 @@ async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_aske
     let cars = || part(cars(rental.clone()), &[]);
     let hotel = the_hotel();
     let mut world =
-        World::new("asked_before", vec![part(desk(), DESK_TABLES), hotel, cars()]).await;
+        TripWorld::new("asked_before", vec![part(desk(), DESK_TABLES), hotel, cars()]).await;
     let sagas = [begin(&world).await, begin(&world).await];
     for saga in sagas {
         world.event::<TripConfirmed>(saga).await;
@@ -61,7 +61,7 @@ async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_aske
     assert_eq!(after, before, "the same requests under the same keys");
 }
 
-async fn abort(world: &World, desk: usize, saga: SagaId) -> Result<Abort, FailureKind> {
+async fn abort(world: &TripWorld, desk: usize, saga: SagaId) -> Result<Abort, FailureKind> {
     let mut unit = world.handle(desk).saga_unit(saga).await.expect("a transaction");
     let aborted = unit.abort::<Trip>(TripCancelled { reason: "ill".into() }).await;
     let aborted = aborted.map_err(|failure| failure.kind())?;
@@ -73,7 +73,7 @@ async fn abort(world: &World, desk: usize, saga: SagaId) -> Result<Abort, Failur
 async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed() {
     let desk = || part(desk(), DESK_TABLES);
     let hotel = the_hotel();
-    let mut world = World::new("owner_waits", vec![desk(), hotel]).await;
+    let mut world = TripWorld::new("owner_waits", vec![desk(), hotel]).await;
     let (saga, refused) = (begin(&world).await, begin(&world).await);
     world.services.remove(0).stop().await;
     let mut db = world.database("desk").await;
@@ -96,7 +96,7 @@ async fn t204_a_restored_owner_aborts_nothing_until_it_has_heard_what_it_missed(
 #[tokio::test]
 async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_of_an_unknown_saga()
 {
-    let mut world = World::prepared("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
+    let mut world = TripWorld::prepared("owner_asks_again", vec![part(desk(), DESK_TABLES)]).await;
     let mut db = world.database("desk").await;
     let now = ballet::Clock::system().now();
     hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");
@@ -119,7 +119,7 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
 }
 
 /// All that the hotel has of a saga is gone, as if the backup were older than it.
-async fn forget(world: &World, saga: SagaId, message: &str) {
+async fn forget(world: &TripWorld, saga: SagaId, message: &str) {
     let mut db = world.database("hotel").await;
     let mut gone = format!(
         "delete from ballet.ledger where saga_id = '{saga}'; \
@@ -141,7 +141,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     let rental = Rental::default();
     let cars = || part(cars(rental.clone()), &[]);
     let mut world =
-        World::new("restored", vec![part(desk(), DESK_TABLES), the_hotel(), cars()]).await;
+        TripWorld::new("restored", vec![part(desk(), DESK_TABLES), the_hotel(), cars()]).await;
     let ended = begin(&world).await;
     world.event::<TripConfirmed>(ended).await;
     // From here on no car is rented: what begins stays open.
@@ -161,7 +161,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     assert_eq!(world.count("hotel", "room").await, 2);
 
     world.start(the_hotel()).await;
-    // Whoever restores tells it again what the journal has for it of that time, and more.
+    // The operator sends it again all messages of that time, and more, from the journal.
     for event in seen.iter().filter(|m| m["routing_key"] == "desk.trip_booked.v1") {
         let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
         let told = world.env.management().publish("amq.default", "hotel", properties, body).await;

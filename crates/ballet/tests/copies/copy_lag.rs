@@ -4,7 +4,7 @@ use ballet::Running;
 use ballet_stage::wait_until;
 use ballet_testkit::health::{metrics, sample, until_ready};
 
-use crate::stage::{LONG, Stage};
+use crate::stage::{CopiesStage, LONG};
 
 async fn metric(service: &Running, name: &str) -> Option<f64> {
     sample(&metrics(service.address()).await.expect("metrics"), name)
@@ -21,7 +21,7 @@ async fn says(service: &Running, words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
-    let stage = Stage::new("behind").await;
+    let stage = CopiesStage::new("behind").await;
     let porter = stage.reader("porter").await;
     says(&porter, "lamp is not filled: house has published none yet").await;
     // A figure is of all services in a process, and the other tests fill copies of theirs.

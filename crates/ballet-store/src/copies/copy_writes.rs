@@ -7,7 +7,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::copies::entity_row::{EntityRow, Page};
+use crate::copies::entity_row::{EntityRow, RunPage};
 use crate::copies::source::SourceVersion;
 
 /// How long before a copy was emptied an event may have been made and still count: the transaction that
@@ -17,23 +17,23 @@ const LONGEST_TRANSACTION: &str = "10 minutes";
 /// The copied entities that a transaction writes. They are written with one statement at its end,
 /// in one order, so that transactions cannot deadlock on them.
 #[derive(Debug, Default)]
-pub struct Copied {
-    /// By entity and id: what may count.
-    rows: BTreeMap<(&'static str, String), Vec<Copy>>,
+pub struct CopyWrites {
+    /// The versions that may count, by entity and id.
+    rows: BTreeMap<(&'static str, String), Vec<CopyVersion>>,
     /// The pages of runs, by entity.
-    pages: BTreeMap<&'static str, Pages>,
+    pages: BTreeMap<&'static str, RunPages>,
 }
 
 #[derive(Debug)]
-struct Copy {
+struct CopyVersion {
     version: i64,
     state: Option<String>,
     run: Option<Uuid>,
-    /// When the message was made. What was made long before the copy was emptied does not count.
+    /// When the message was made. A message from long before the copy was emptied does not count.
     made_at: Option<Timestamp>,
 }
 
-impl Copy {
+impl CopyVersion {
     /// Whether the other one counts in no case beside this one.
     fn outdoes(&self, other: &Self) -> bool {
         let counts_as_well = match (self.made_at, other.made_at) {
@@ -47,36 +47,36 @@ impl Copy {
 
 /// Pages of one run.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Pages {
+struct RunPages {
     run: Uuid,
     seen: i64,
     pages: Option<i64>,
 }
 
-impl Copied {
-    /// Takes what a message says of entities. Of two versions the newer counts, and of two that are equal
-    /// the one of the newer run, else the first.
+impl CopyWrites {
+    /// Takes a message's versions of entities. The newer of two versions counts; if they are equal, the one
+    /// of the newer run, else the first.
     pub fn add(
         &mut self,
         entity: &'static str,
         rows: Vec<EntityRow>,
-        page: Option<Page>,
+        page: Option<RunPage>,
         made_at: Option<Timestamp>,
     ) {
         let run = page.map(|page| page.run);
         for EntityRow { id, version, state } in rows {
-            let copy = Copy { version, state, run, made_at };
+            let copy = CopyVersion { version, state, run, made_at };
             let known = self.rows.entry((entity, id)).or_default();
             if !known.iter().any(|known| known.outdoes(&copy)) {
                 known.retain(|known| !copy.outdoes(known));
                 known.push(copy);
             }
         }
-        if let Some(Page { run, pages }) = page {
+        if let Some(RunPage { run, pages }) = page {
             let known = self.pages.entry(entity).or_default();
             // Pages of an older run are not counted.
             if known.run < run {
-                *known = Pages { run, seen: 0, pages: None };
+                *known = RunPages { run, seen: 0, pages: None };
             }
             if known.run == run {
                 known.seen += 1;
@@ -86,13 +86,13 @@ impl Copied {
     }
 
     /// Writes the entities. An older version changes nothing, nor does an equal one, unless it comes
-    /// from the owner's own rows, by the newest run: then it mends a row that differs. What was made before
+    /// from the owner's own rows, by the newest run: then it mends a row that differs. A message from before
     /// the copy was emptied changes nothing: the owner's versions may have been set back.
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);
-        for (entity, Pages { run, seen, pages }) in pages {
-            // Before the entities: a page of an older run then sees that there is a newer one. Whoever
-            // waits for this row has no lock on an entity.
+        for (entity, RunPages { run, seen, pages }) in pages {
+            // Before the entities: a page of an older run then sees that there is a newer one. A transaction
+            // that waits for this row has no lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \
@@ -127,7 +127,7 @@ impl Copied {
         let copies = rows
             .into_iter()
             .flat_map(|(place, copies)| copies.into_iter().map(move |copy| (place.clone(), copy)));
-        for ((entity, id), Copy { version, state, run, made_at }) in copies {
+        for ((entity, id), CopyVersion { version, state, run, made_at }) in copies {
             entities.push(entity);
             ids.push(id);
             versions.push(version);
@@ -214,11 +214,11 @@ mod tests {
 
     #[test]
     fn of_a_batch_the_newest_version_counts() {
-        let mut copied = Copied::default();
+        let mut copied = CopyWrites::default();
         copied.add("lamp", vec![row("hall", 2, "2")], None, None);
         copied.add("lamp", vec![row("hall", 1, "1"), row("attic", 1, "1")], None, None);
         assert_eq!(states(&copied), ["1", "2"]);
-        let page = |run| Some(Page { run: Uuid::from_u128(run), pages: None });
+        let page = |run| Some(RunPage { run: Uuid::from_u128(run), pages: None });
         for (run, text) in [(2, "of the newer run"), (1, "of the older run")] {
             copied.add("lamp", vec![row("hall", 2, text)], page(run), None);
         }
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn of_a_batch_a_newer_version_that_was_made_earlier_does_not_replace_an_older_one() {
         let at = |second| Timestamp::from_second(second).ok();
-        let mut copied = Copied::default();
+        let mut copied = CopyWrites::default();
         copied.add("lamp", vec![row("hall", 2, "2")], None, at(2));
         copied.add("lamp", vec![row("hall", 3, "3")], None, at(1));
         assert_eq!(states(&copied), ["2", "3"]);
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(states(&copied), ["4"]);
     }
 
-    fn states(copied: &Copied) -> Vec<&str> {
+    fn states(copied: &CopyWrites) -> Vec<&str> {
         let copies = copied.rows.values().flatten();
         copies.filter_map(|copy| copy.state.as_deref()).collect()
     }
@@ -245,10 +245,10 @@ mod tests {
     #[test]
     fn pages_of_the_newest_run_are_counted() {
         let run = |number| Uuid::from_u128(number);
-        let mut copied = Copied::default();
+        let mut copied = CopyWrites::default();
         for (number, pages) in [(2, None), (1, Some(9)), (2, Some(4)), (2, None)] {
-            copied.add("lamp", Vec::new(), Some(Page { run: run(number), pages }), None);
+            copied.add("lamp", Vec::new(), Some(RunPage { run: run(number), pages }), None);
         }
-        assert_eq!(copied.pages["lamp"], Pages { run: run(2), seen: 3, pages: Some(4) });
+        assert_eq!(copied.pages["lamp"], RunPages { run: run(2), seen: 3, pages: Some(4) });
     }
 }

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::topology::differs::{differs, table};
+use crate::topology::difference_words::{differs, table};
 
-/// Of these more keeps more, and none keeps all.
+/// The limits of a queue: a larger value keeps more, and no limit keeps all.
 const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];
 
 /// The properties of a policy that decide what becomes of messages. The others, such as the place of a
@@ -87,7 +87,7 @@ impl InForce {
     }
 }
 
-/// Whether what is in force keeps all that is wanted to be kept.
+/// Whether the limits in force keep all messages that the declaration wants kept.
 fn keeps(property: &str, wanted: Option<&Value>, there: Option<&Value>) -> bool {
     if !LIMITS.contains(&property) {
         return wanted == there;
@@ -135,7 +135,7 @@ fn amount(limit: &Value) -> Option<u64> {
     age[..age.len() - 1].parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Whether a policy changes what an argument says. Of two limits the lower one counts.
+/// Whether a policy changes the effect of an argument. The lower of two limits counts.
 fn changes(argument: &Value, policy: Option<&Value>) -> bool {
     match (argument.as_i64(), policy.and_then(Value::as_i64)) {
         (Some(argument), Some(policy)) => policy < argument,
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(dropping.words[0], differs);
     }
 
-    /// As those of the next release, while processes of this one run.
+    /// The policies of the next release, while processes of this one run.
     #[test]
     fn a_policy_that_keeps_more_loses_nothing() {
         let journal = queue("journal", &json!({}));

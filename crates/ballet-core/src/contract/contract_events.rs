@@ -6,9 +6,9 @@ use crate::contract::error::ContractError;
 use crate::events::event::EventType;
 
 /// The events of a contract, by name.
-pub(crate) struct Known<'a>(pub(crate) BTreeMap<&'a str, EventType>);
+pub(crate) struct ContractEvents<'a>(pub(crate) BTreeMap<&'a str, EventType>);
 
-impl Known<'_> {
+impl ContractEvents<'_> {
     pub(crate) fn event(&self, name: &str) -> Result<EventType, ContractError> {
         let missing = || ContractError::NoEvent(name.to_owned());
         self.0.get(name).copied().ok_or_else(missing)

@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::huts::{GuideHired, GuidePaidOff, HutLeft, Huts};
 use crate::trip::{Rental, TripBooked, TripCancelled};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 fn trip() -> TripBooked {
     TripBooked { city: "Zermatt".into() }
@@ -24,8 +24,8 @@ fn cancelled() -> TripCancelled {
 }
 
 /// A saga whose hut is held and whose guide is hired.
-async fn hired(name: &str, huts: &Huts) -> (World, SagaId) {
-    let world = World::new(name, vec![part(huts.guided(), &[])]).await;
+async fn hired(name: &str, huts: &Huts) -> (TripWorld, SagaId) {
+    let world = TripWorld::new(name, vec![part(huts.guided(), &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip()).await;
     world.event::<GuideHired>(saga).await;
@@ -34,7 +34,7 @@ async fn hired(name: &str, huts: &Huts) -> (World, SagaId) {
 
 /// Records that Ada, an operator, has compensated a step by hand.
 async fn by_hand(
-    world: &World,
+    world: &TripWorld,
     participant: &Participant,
     saga: SagaId,
     step: &str,
@@ -43,7 +43,7 @@ async fn by_hand(
 }
 
 pub(crate) async fn by_hand_of_key(
-    world: &World,
+    world: &TripWorld,
     participant: &Participant,
     saga: SagaId,
     step: &str,
@@ -53,7 +53,7 @@ pub(crate) async fn by_hand_of_key(
 }
 
 async fn solve_as(
-    world: &World,
+    world: &TripWorld,
     participant: &Participant,
     saga: SagaId,
     (step, key): (&str, Option<&str>),
@@ -77,13 +77,13 @@ async fn solve_as(
     solve(&mut db, &by_hand, false).await
 }
 
-async fn stuck_in(world: &World) -> Vec<stuck::Stuck> {
+async fn stuck_in(world: &TripWorld) -> Vec<stuck::StuckEntry> {
     let mut db = world.database("huts").await;
     stuck::list(&mut db, 100).await.expect("a list")
 }
 
 /// Waits until the saga is stuck for this reason.
-async fn until_stuck(world: &World, reason: &str) {
+async fn until_stuck(world: &TripWorld, reason: &str) {
     wait_until(reason, SOON, || async {
         let stuck = stuck_in(world).await;
         let is_it = stuck.iter().any(|one| one.detail.contains(reason));
@@ -93,7 +93,7 @@ async fn until_stuck(world: &World, reason: &str) {
     .expect("stuck");
 }
 
-async fn until_nothing_is_stuck(world: &World) {
+async fn until_nothing_is_stuck(world: &TripWorld) {
     wait_until("nothing to be stuck", SOON, || async {
         let stuck = stuck_in(world).await;
         if stuck.is_empty() { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
@@ -104,7 +104,7 @@ async fn until_nothing_is_stuck(world: &World) {
 
 /// Tries until no attempt is in the way.
 async fn when_free(
-    world: &World,
+    world: &TripWorld,
     part: &Participant,
     saga: SagaId,
     step: &str,
@@ -210,7 +210,7 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
 }
 
 /// A guide who has the letter, and will pay himself off some day.
-async fn taken(name: &str) -> (World, Huts, SagaId) {
+async fn taken(name: &str) -> (TripWorld, Huts, SagaId) {
     let huts = Huts::default();
     let (world, saga) = hired(name, &huts).await;
     huts.takes.store(true, Ordering::SeqCst);
@@ -262,7 +262,7 @@ async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out(
     assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
 }
 
-async fn undo_key(world: &World) -> CallKey {
+async fn undo_key(world: &TripWorld) -> CallKey {
     let mut db = world.database("huts").await;
     let key = sqlx::query_scalar("select call_key from ballet.call where undo");
     CallKey(key.fetch_one(&mut db).await.expect("a key"))
@@ -273,7 +273,7 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
     let huts = Huts::default();
     huts.snow.store(true, Ordering::SeqCst);
     let part_of = huts.alone();
-    let world = World::new("one_wins", vec![part(huts.alone(), &[])]).await;
+    let world = TripWorld::new("one_wins", vec![part(huts.alone(), &[])]).await;
     let mut sagas = Vec::new();
     for _ in 0..24 {
         let saga = world.new_saga();

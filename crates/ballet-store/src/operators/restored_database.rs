@@ -1,4 +1,4 @@
-//! That the database was restored from a backup, and aborts wait until it has heard what it missed.
+//! The record that the database was restored from a backup: aborts wait until it has heard what it missed.
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
@@ -10,8 +10,8 @@ pub async fn holds_aborts(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(holds).fetch_one(db).await
 }
 
-/// Makes the service put off aborts, for as long as `longest` unless [`end_hold`] comes first. `backup` is the time up to
-/// which the backup had everything: what the service did after that it does not know.
+/// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the time up to which
+/// the backup had everything: the service does not know what it did after that.
 pub async fn hold_aborts(
     db: &mut PgConnection,
     backup: Timestamp,
@@ -21,8 +21,8 @@ pub async fn hold_aborts(
     let keeps_backup = "select exists (select from pg_attribute where attname = 'backup_at' \
                         and attrelid = 'ballet.restored'::regclass and not attisdropped)";
     if sqlx::query_scalar(keeps_backup).fetch_one(&mut *db).await? {
-        // What an earlier restore could not bring back is still not known; nor since when, if that did not say. A hold
-        // that goes on without a time is this restore's, from before the service migrated.
+        // The losses of an earlier restore are still not known, nor is their time, if that restore did not note it. A
+        // hold that goes on without a time is this restore's, from before the service migrated.
         let keep = "insert into ballet.restored (restored_at, hold_until, backup_at) \
                     values (ballet.now(), ballet.now(), $1) \
                     on conflict (only_one) do update set restored_at = excluded.restored_at, \

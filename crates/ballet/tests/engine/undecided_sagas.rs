@@ -10,7 +10,7 @@ use crate::trip::{
     CarRefused, CarReturned, DESK_TABLES, RoomBooked, Trip, TripBooked, TripWanted, Trouble, desk,
     hotel,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 ballet_testkit::events! {
     CarReserved = "cars.car_reserved.v1" { car: String }
@@ -45,7 +45,7 @@ fn cars() -> Participant {
 #[tokio::test]
 async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead_is_named() {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(), &[])];
-    let world = World::new("undecided", parts).await;
+    let world = TripWorld::new("undecided", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &TripWanted { city: "Rome".into() }).await;
     world.event::<CarReserved>(saga).await;

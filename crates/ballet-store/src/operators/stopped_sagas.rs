@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// A saga that a person has stopped before its deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stopped {
+pub struct StoppedSaga {
     /// The saga's name.
     pub saga: String,
     /// The person that stopped it.
@@ -18,12 +18,12 @@ pub struct Stopped {
 }
 
 /// The people that have stopped the sagas with this id.
-pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Stopped>, sqlx::Error> {
+pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<StoppedSaga>, sqlx::Error> {
     let statement =
         "select saga, stopped_by, why, stopped_at from ballet.stopped where saga_id = $1";
     let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> =
         sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
-    let stopped = |(saga, by, why, at): (_, _, _, jiff_sqlx::Timestamp)| Stopped {
+    let stopped = |(saga, by, why, at): (_, _, _, jiff_sqlx::Timestamp)| StoppedSaga {
         saga,
         by,
         why,

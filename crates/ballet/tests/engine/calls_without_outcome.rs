@@ -10,23 +10,23 @@ use ballet_store::inbox::{failures, stuck};
 use tokio::sync::Semaphore;
 
 use crate::trip::{CarRented, Trip, TripBooked, Trouble};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 /// A step whose other side fails like this, as often as it has trouble.
 struct Asks {
     trouble: Trouble,
     fails: fn() -> Failure,
-    asked: Asked,
+    asked: AskedKeys,
 }
 
 /// The keys that were asked for, and how many answers may be given.
 #[derive(Clone)]
-struct Asked {
+struct AskedKeys {
     keys: Arc<Mutex<Vec<CallKey>>>,
     hold: Arc<Semaphore>,
 }
 
-impl Asked {
+impl AskedKeys {
     fn keys(&self) -> Vec<CallKey> {
         self.keys.lock().expect("not poisoned").clone()
     }
@@ -59,11 +59,11 @@ impl CallStep for Asks {
     }
 }
 
-async fn world(name: &str, fails: fn() -> Failure, answers: usize) -> (World, Asked) {
-    let asked = Asked { keys: Arc::default(), hold: Arc::new(Semaphore::new(answers)) };
+async fn world(name: &str, fails: fn() -> Failure, answers: usize) -> (TripWorld, AskedKeys) {
+    let asked = AskedKeys { keys: Arc::default(), hold: Arc::new(Semaphore::new(answers)) };
     let step = Asks { trouble: Trouble::default().times(1), fails, asked: asked.clone() };
     let cars = Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step));
-    (World::new(name, vec![part(cars, &[])]).await, asked)
+    (TripWorld::new(name, vec![part(cars, &[])]).await, asked)
 }
 
 /// The condition for calls that wait for a pause of this many minutes, at least.

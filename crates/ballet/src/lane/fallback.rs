@@ -12,19 +12,19 @@ use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::lane::batch::batch::make_partitions;
 use crate::lane::batch::dispatch::entomb;
-use crate::lane::dead_letters::dead_letter::{self, Original, Wait};
-use crate::lane::message::message::{Message, Work};
+use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
+use crate::lane::message::message::{LaneWork, Message};
 use crate::lane::part::pause;
 
 /// Puts messages off, or sets them aside, when the immediate attempts are used up.
 pub(super) async fn later_or_never(
     engine: &Arc<Engine>,
-    works: Vec<Work>,
+    works: Vec<LaneWork>,
     failed: &BatchFailure,
     attempts: u32,
 ) {
     // The handlers of a message commit together: if one failed, none compensated anything.
-    let compensates = works.iter().any(Work::compensates);
+    let compensates = works.iter().any(LaneWork::compensates);
     let permanent = failed.failure.kind() == FailureKind::Permanent;
     if compensates && !permanent {
         // A compensation is never given up silently.
@@ -32,18 +32,18 @@ pub(super) async fn later_or_never(
     }
     for work in works {
         match work {
-            Work::Message(message) => {
+            LaneWork::Message(message) => {
                 let delivery = &message.delivery;
                 let (reason, wait) = match failed.failure.kind() {
                     FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
                     FailureKind::NotYet => {
                         let delay = Delay::for_an_hour(dead_letter::other_waits(delivery));
-                        (Reason::NotYet, delay.map(Wait::Other))
+                        (Reason::NotYet, delay.map(RetryWait::Other))
                     }
                     _ => {
                         let retry = message.known.retry(failed.handler);
                         let delay = retry.after(dead_letter::failed_waits(delivery));
-                        (Reason::Failed, delay.map(Wait::AfterFailure))
+                        (Reason::Failed, delay.map(RetryWait::AfterFailure))
                     }
                 };
                 match wait {
@@ -60,11 +60,11 @@ pub(super) async fn later_or_never(
                 }
             }
             // Work that crashes the database again and again is not tried for ever.
-            Work::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
+            LaneWork::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
                 after_crash(engine, *answer, &failed.failure);
             }
             // A call is never given up: its answer is asked for again under the same key.
-            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
+            LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
@@ -73,16 +73,16 @@ pub(super) async fn later_or_never(
 /// failed like any other.
 pub(super) async fn after_conflict(
     engine: &Arc<Engine>,
-    works: Vec<Work>,
+    works: Vec<LaneWork>,
     failed: &BatchFailure,
     attempts: u32,
 ) {
     // A missing partition is made, so that conflict ends.
-    let may_end = |work: &Work| match work {
-        Work::Message(message) if !failed.failure.is_missing_partition() => {
+    let may_end = |work: &LaneWork| match work {
+        LaneWork::Message(message) if !failed.failure.is_missing_partition() => {
             Delay::for_an_hour(dead_letter::other_waits(&message.delivery)).is_some()
         }
-        Work::Message(_) | Work::Answer(_) => true,
+        LaneWork::Message(_) | LaneWork::Answer(_) => true,
     };
     let (later_again, over) = works.into_iter().partition(may_end);
     later(engine, later_again, failed, attempts).await;
@@ -92,20 +92,20 @@ pub(super) async fn after_conflict(
 /// Tries again later, without end.
 pub(super) async fn later(
     engine: &Arc<Engine>,
-    works: Vec<Work>,
+    works: Vec<LaneWork>,
     failed: &BatchFailure,
     attempts: u32,
 ) {
     for work in works {
         match work {
-            Work::Message(message) => {
+            LaneWork::Message(message) => {
                 if needs_tombstone(&message, failed) {
                     leave_tombstone(engine, &message).await;
                 }
                 let delay = Delay::endless(dead_letter::other_waits(&message.delivery));
-                put_off(engine, *message, failed, Wait::Other(delay), attempts);
+                put_off(engine, *message, failed, RetryWait::Other(delay), attempts);
             }
-            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
+            LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
@@ -114,7 +114,7 @@ fn put_off(
     engine: &Arc<Engine>,
     message: Message,
     failed: &BatchFailure,
-    wait: Wait,
+    wait: RetryWait,
     attempts: u32,
 ) {
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
@@ -128,13 +128,13 @@ fn put_off(
     dead_letter::retry_later(engine, original(message), why, handler, wait, attempts);
 }
 
-fn original(message: Message) -> Original {
+fn original(message: Message) -> OriginalMessage {
     let span = message.span();
     let Message { delivery, receipt, .. } = message;
-    Original { delivery, receipt, span }
+    OriginalMessage { delivery, receipt, span }
 }
 
-/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
+/// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
 pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;
@@ -148,7 +148,7 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    // Nor for what is forgotten.
+    // Nor for a saga or message that is forgotten.
     let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
     message.known.aborts() && !locked && !forgotten
 }

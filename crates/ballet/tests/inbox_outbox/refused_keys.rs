@@ -7,7 +7,7 @@ use ballet_amqp::Publish;
 use ballet_testkit::memory::until;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::OutboxStage;
 use crate::trip::{Rental, cars};
 
 ballet_testkit::events! {
@@ -38,7 +38,7 @@ async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
 
 /// Closes all lots, some at a time, so that there is always room in the publisher's memory for what comes next: what
 /// finds none is swept, out of order.
-async fn close_all_lots(stage: &Stage, running: &Running) {
+async fn close_all_lots(stage: &OutboxStage, running: &Running) {
     for begun in (0..BATCHES).step_by(10) {
         close_lots(running, begun..begun + 10, LOTS).await;
         let closed = usize::try_from((begun + 10) * LOTS).expect("few");
@@ -62,7 +62,7 @@ fn assert_once_and_in_order(events: &[Publish], batches: i64, lots: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() {
-    let stage = Stage::new("refused_key", &[service()]).await;
+    let stage = OutboxStage::new("refused_key", &[service()]).await;
     stage.broker.refuse_key(LotCounted::TYPE.name());
     let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     close_all_lots(&stage, &running).await;
@@ -83,7 +83,7 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after_a_crash() {
-    let stage = Stage::new("refused_and_gone", &[service()]).await;
+    let stage = OutboxStage::new("refused_and_gone", &[service()]).await;
     stage.broker.refuse_key(LotCounted::TYPE.name());
     let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     close_all_lots(&stage, &running).await;
@@ -95,7 +95,7 @@ async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after
     stage.until_count("cars", "ballet.outbox()", 0).await;
 }
 
-/// Small batches, of which many more are left behind than a process keeps one by one.
+/// The number of small batches: many more are left behind than a process keeps one by one.
 const SMALL_BATCHES: i64 = 1_500;
 const FEW_LOTS: i64 = 4;
 const EVENTS_OF_SMALL: usize = 6_000;
@@ -103,7 +103,7 @@ const EVENTS_OF_SMALL: usize = 6_000;
 const MOST_UNMARKED: i64 = 900;
 
 /// Commits small batches while a key is refused, and waits until most of what waits for it is gathered.
-async fn until_gathered(stage: &Stage, running: &Running) {
+async fn until_gathered(stage: &OutboxStage, running: &Running) {
     for begun in (0..SMALL_BATCHES).step_by(100) {
         close_lots(running, begun..begun + 100, FEW_LOTS).await;
         let closed = usize::try_from((begun + 100) * FEW_LOTS).expect("few");
@@ -118,7 +118,7 @@ async fn until_gathered(stage: &Stage, running: &Running) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_in_very_many_batches_is_gathered_and_published_once_and_in_order() {
-    let stage = Stage::new("gathered", &[service()]).await;
+    let stage = OutboxStage::new("gathered", &[service()]).await;
     stage.broker.refuse_key(LotCounted::TYPE.name());
     let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     until_gathered(&stage, &running).await;
@@ -131,7 +131,7 @@ async fn what_waits_in_very_many_batches_is_gathered_and_published_once_and_in_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_gathered_batches_another_process_publishes_only_what_waits() {
-    let stage = Stage::new("gathered_and_gone", &[service()]).await;
+    let stage = OutboxStage::new("gathered_and_gone", &[service()]).await;
     stage.broker.refuse_key(LotCounted::TYPE.name());
     let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
     until_gathered(&stage, &running).await;

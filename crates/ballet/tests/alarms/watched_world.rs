@@ -6,34 +6,34 @@ use std::time::Duration;
 use ballet_stage::{Prometheus, Proxy, ScrapeTarget, Servers, wait_until};
 
 use crate::meter::METER_TABLES;
-use crate::process::{Places, Process, participant};
+use crate::process::{ServerAddresses, ServiceProcess, participant};
 use crate::rules::{read, rules};
 use crate::scrape::Sample;
 use crate::trip::HOTEL_TABLES;
-use crate::world::{LONG, World, part};
+use crate::world::{LONG, TripWorld, part};
 
-/// What the page tells an operator to scrape of the broker.
+/// The broker's metrics that the page tells an operator to scrape.
 const OF_THE_BROKER: &str = "/metrics/detailed?family=queue_coarse_metrics\
     &family=queue_consumer_count&family=node_metrics&family=node_coarse_metrics";
 
-/// What a minute of the rules lasts here.
+/// The length of a rule's minute in these tests.
 const MINUTE: Duration = Duration::from_secs(2);
 
-pub(crate) struct Watched {
-    pub(crate) world: World,
+pub(crate) struct WatchedWorld {
+    pub(crate) world: TripWorld,
     /// The service that the test is about.
-    pub(crate) process: Process,
+    pub(crate) process: ServiceProcess,
     /// Its ways to the servers.
     pub(crate) broker: Proxy,
     pub(crate) database: Proxy,
     /// The others, with their ways to the broker and to their databases.
-    pub(crate) others: Vec<(Process, Proxy, Proxy)>,
+    pub(crate) others: Vec<(ServiceProcess, Proxy, Proxy)>,
     pub(crate) prometheus: Prometheus,
     /// The samples of the first scrape.
     pub(crate) first: Vec<Sample>,
 }
 
-impl Watched {
+impl WatchedWorld {
     /// A service of that name that has done nothing yet.
     pub(crate) async fn new(test: &str, service: &'static str) -> Self {
         Self::with(test, &[service], None, |_| {}).await
@@ -49,7 +49,7 @@ impl Watched {
         test: &str,
         services: &[&'static str],
         absent: Option<&'static str>,
-        set: impl FnOnce(&mut Places),
+        set: impl FnOnce(&mut ServerAddresses),
     ) -> Self {
         let known: BTreeSet<_> = services.iter().copied().chain(absent).collect();
         let tables = |name: &str| match name {
@@ -59,13 +59,13 @@ impl Watched {
         };
         let parts = known.iter().map(|name| part(participant(name), tables(name))).collect();
         // Those that run have processes of their own.
-        let world = World::prepared(test, parts).await;
+        let world = TripWorld::prepared(test, parts).await;
         let mut set = Some(set);
         let mut running = Vec::new();
         for name in services {
             let broker = Proxy::to(world.env.amqp_url(name)).await.expect("a way");
             let database = Proxy::to(world.env.database_url(name)).await.expect("a way");
-            let mut places = Places {
+            let mut places = ServerAddresses {
                 amqp: broker.url().to_owned(),
                 database: database.url().to_owned(),
                 management: Some(world.env.management().url().to_owned()),
@@ -73,7 +73,7 @@ impl Watched {
             if let Some(set) = set.take() {
                 set(&mut places);
             }
-            running.push((Process::start(name, &places).await, broker, database));
+            running.push((ServiceProcess::start(name, &places).await, broker, database));
         }
         let metrics = Servers::shared().await.expect("servers").rabbitmq().metrics_url();
         let of_broker = format!("{metrics}{OF_THE_BROKER}&vhost={}", world.env.vhost());

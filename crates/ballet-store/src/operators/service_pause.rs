@@ -1,14 +1,14 @@
-//! That a person has paused a service. Its processes look here every other second, and take no messages as long as the
-//! row is there, whoever of them was started since.
+//! The pause of a service by a person. Its processes look here every other second. None takes messages while the row
+//! is there, even if it was started later.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-/// Who has paused a service, and why.
+/// The pause of a service: by whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paused {
+pub struct ServicePause {
     /// The person.
     pub by: String,
     /// Why.
@@ -17,14 +17,14 @@ pub struct Paused {
     pub at: Timestamp,
 }
 
-impl fmt::Display for Paused {
+impl fmt::Display for ServicePause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "paused by {}: {}", self.by, self.why)
     }
 }
 
 /// Whether the service of this database is paused now. A database of an earlier release cannot be.
-pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
+pub async fn now(db: &mut PgConnection) -> Result<Option<ServicePause>, sqlx::Error> {
     let is_known = "select to_regclass('ballet.paused') is not null";
     if !sqlx::query_scalar(is_known).fetch_one(&mut *db).await? {
         return Ok(None);
@@ -33,11 +33,11 @@ pub async fn now(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
 }
 
 /// The same for the service's own processes: their database has the table.
-pub async fn in_own_database(db: &mut PgConnection) -> Result<Option<Paused>, sqlx::Error> {
+pub async fn in_own_database(db: &mut PgConnection) -> Result<Option<ServicePause>, sqlx::Error> {
     let paused = "select paused_by, why, paused_at from ballet.paused";
     let paused: Option<(String, String, jiff_sqlx::Timestamp)> =
         sqlx::query_as(paused).fetch_optional(db).await?;
-    Ok(paused.map(|(by, why, at)| Paused { by, why, at: at.to_jiff() }))
+    Ok(paused.map(|(by, why, at)| ServicePause { by, why, at: at.to_jiff() }))
 }
 
 /// Pauses the service. One that is paused stays so, with who was first: then this returns false.

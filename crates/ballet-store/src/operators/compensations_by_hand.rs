@@ -16,7 +16,7 @@ use crate::ledger::entry::StepKey;
 
 /// A saga with compensations that are left, after this step.
 #[derive(Debug)]
-pub struct Solved {
+pub struct DueCompensation {
     pub saga_id: SagaId,
     /// The saga's name.
     pub saga: String,
@@ -27,7 +27,7 @@ pub struct Solved {
     pub attempts: u32,
 }
 
-impl Solved {
+impl DueCompensation {
     /// The step with its key.
     pub fn at(&self) -> StepKey<'_> {
         StepKey { step: &self.step, key: &self.key }
@@ -39,7 +39,7 @@ impl Solved {
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
-) -> Result<Option<Solved>, sqlx::Error> {
+) -> Result<Option<DueCompensation>, sqlx::Error> {
     type Columns = (Uuid, String, String, String, Uuid, i32);
     let due = format!(
         "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
@@ -48,7 +48,7 @@ pub async fn next(
     );
     let due: Option<Columns> =
         sqlx::query_as(AssertSqlSafe(due)).bind(sagas).fetch_optional(db).await?;
-    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| Solved {
+    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueCompensation {
         saga_id: SagaId(saga_id),
         saga,
         step,
@@ -60,7 +60,7 @@ pub async fn next(
 
 /// A saga with compensations that are left, as an audit sees it.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct WaitingCompensation {
     /// The saga.
     pub saga_id: Uuid,
     /// The step after which it goes on.
@@ -74,7 +74,7 @@ pub struct Waiting {
 }
 
 /// Returns all sagas with compensations that are left.
-pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error> {
+pub async fn waiting(db: &mut PgConnection) -> Result<Vec<WaitingCompensation>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, i32, Option<String>);
     let waiting = "select s.saga_id, s.step, s.next_at, s.attempts, f.detail from ballet.solved s \
                    left join ballet.failure f on f.message_id = s.note_id \
@@ -82,13 +82,13 @@ pub async fn waiting(db: &mut PgConnection) -> Result<Vec<Waiting>, sqlx::Error>
     let rows: Vec<Columns> = sqlx::query_as(waiting).fetch_all(db).await?;
     let waiting = |(saga_id, step, next_at, attempts, last_failure): Columns| {
         let attempts = u32::try_from(attempts).unwrap_or_default();
-        Waiting { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
+        WaitingCompensation { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
     };
     Ok(rows.into_iter().map(waiting).collect())
 }
 
 /// Takes it. Returns false if another process has taken it before.
-pub async fn take(db: &mut PgConnection, solved: &Solved) -> Result<bool, sqlx::Error> {
+pub async fn take(db: &mut PgConnection, solved: &DueCompensation) -> Result<bool, sqlx::Error> {
     let take = "with over as (delete from ballet.solved where saga_id = $1 and step = $2 and key = $3 \
                     and next_at is not null and solved_by = '' returning 1), \
                 taken as (update ballet.solved set next_at = null where saga_id = $1 and step = $2 and key = $3 \
@@ -118,7 +118,7 @@ pub async fn go_on(
 /// Tries it again later. Returns false if another process has taken it before.
 pub async fn put_off(
     db: &mut PgConnection,
-    solved: &Solved,
+    solved: &DueCompensation,
     pause: Duration,
 ) -> Result<bool, sqlx::Error> {
     let put_off = sqlx::query(
@@ -135,7 +135,7 @@ pub async fn put_off(
 
 /// A compensation that a person has done by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct CompensationByHand {
     /// The step.
     pub step: String,
     /// Its key, if it has one.
@@ -151,14 +151,17 @@ pub struct Note {
 }
 
 /// The compensations of a saga that a person has done by hand.
-pub async fn notes(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Note>, sqlx::Error> {
+pub async fn notes(
+    db: &mut PgConnection,
+    saga: Uuid,
+) -> Result<Vec<CompensationByHand>, sqlx::Error> {
     type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
     let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
                      where saga_id = $1 and solved_by <> '' order by solved_at";
     let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
     let solved = |(step, key, by, why, at, last_error): Columns| {
         let at = at.to_jiff();
-        Note { step, key, by, why, at, last_error }
+        CompensationByHand { step, key, by, why, at, last_error }
     };
     Ok(rows.into_iter().map(solved).collect())
 }
@@ -233,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::entry::NO_KEY;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn what_was_never_tried_comes_first_and_what_somebody_goes_on_with_is_left_to_him() {

@@ -31,7 +31,7 @@ pub struct RecordedRow {
 
 /// A row of the ledger with its body and its cause.
 #[derive(Debug)]
-pub struct Recorded {
+pub struct RowWithBody {
     /// The rest of it.
     pub row: RecordedRow,
     /// The event.
@@ -40,14 +40,14 @@ pub struct Recorded {
     pub cause: Option<Uuid>,
 }
 
-impl standing::Recorded for RecordedRow {
+impl standing::LedgerLine for RecordedRow {
     fn line(&self) -> RowFields<'_> {
         let Self { step, key, entry, ordinal, .. } = self;
         RowFields { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
     }
 }
 
-impl standing::Recorded for Recorded {
+impl standing::LedgerLine for RowWithBody {
     fn line(&self) -> RowFields<'_> {
         self.row.line()
     }
@@ -72,35 +72,35 @@ const BOTH: &str =
     "(select * from ballet.ledger union all select * from ballet.ledger_other) as row";
 
 /// Reads the rows of one saga, in the order in which they were added.
-pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Recorded>, sqlx::Error> {
+pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<RowWithBody>, sqlx::Error> {
     let statement = format!("select * from {BOTH} where saga_id = $1 order by ordinal");
     let rows = sqlx::query(AssertSqlSafe(statement)).bind(saga).fetch_all(db).await?;
     let recorded = |row: &PgRow| {
         let (body, cause) = (row.try_get("body")?, row.try_get("message_id")?);
-        Ok(Recorded { row: RecordedRow::from_row(row)?, body, cause })
+        Ok(RowWithBody { row: RecordedRow::from_row(row)?, body, cause })
     };
     rows.iter().map(recorded).collect()
 }
 
 /// Sagas whose rows are read.
 #[derive(Debug, Clone, Copy)]
-pub enum Sagas<'a> {
-    /// Those after the first and up to the second.
+pub enum SagaSelection<'a> {
+    /// The sagas after the first id and up to the second.
     Between(Option<Uuid>, Option<Uuid>),
-    /// These.
+    /// The sagas with these ids.
     These(&'a [Uuid]),
 }
 
 /// Reads the rows of these sagas, saga by saga in the order in which they were added.
 pub async fn of_sagas(
     db: &mut PgConnection,
-    wanted: Sagas<'_>,
+    wanted: SagaSelection<'_>,
 ) -> Result<Vec<(Uuid, RecordedRow)>, sqlx::Error> {
     let condition = match wanted {
-        Sagas::Between(..) => {
+        SagaSelection::Between(..) => {
             "($1::uuid is null or saga_id > $1) and ($2::uuid is null or saga_id <= $2)"
         }
-        Sagas::These(_) => "saga_id = any($1)",
+        SagaSelection::These(_) => "saga_id = any($1)",
     };
     let statement = format!(
         "select saga_id, step, key, entry, arrived, ordinal, event_type, recorded_at \
@@ -108,8 +108,8 @@ pub async fn of_sagas(
     );
     let query = sqlx::query(AssertSqlSafe(statement));
     let query = match wanted {
-        Sagas::Between(after, upper) => query.bind(after).bind(upper),
-        Sagas::These(sagas) => query.bind(sagas),
+        SagaSelection::Between(after, upper) => query.bind(after).bind(upper),
+        SagaSelection::These(sagas) => query.bind(sagas),
     };
     let rows = query.fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.try_get("saga_id")?, RecordedRow::from_row(row)?))).collect()

@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection, Row};
 
 /// A reader's place in one stream.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ReaderPlace {
     pub reader: String,
     pub stream: String,
     pub next_offset: Option<i64>,
@@ -21,14 +21,14 @@ pub struct Listed {
     pub failure: Option<String>,
 }
 
-impl Listed {
+impl ReaderPlace {
     /// The number of messages that it has not read yet, once it is known where the stream ends.
     pub fn behind(&self) -> Option<i64> {
         self.end_offset.map(|end| (end - self.next_offset.unwrap_or_default()).max(0))
     }
 }
 
-impl FromRow<'_, PgRow> for Listed {
+impl FromRow<'_, PgRow> for ReaderPlace {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             reader: row.try_get("reader")?,
@@ -46,9 +46,9 @@ impl FromRow<'_, PgRow> for Listed {
     }
 }
 
-/// What a reader has missed.
+/// The offsets that a reader has missed.
 #[derive(Debug, Clone)]
-pub struct Missed {
+pub struct MissedOffsets {
     pub reader: String,
     pub stream: String,
     pub from_offset: i64,
@@ -58,7 +58,7 @@ pub struct Missed {
     pub at: String,
 }
 
-impl FromRow<'_, PgRow> for Missed {
+impl FromRow<'_, PgRow> for MissedOffsets {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             reader: row.try_get("reader")?,
@@ -72,7 +72,7 @@ impl FromRow<'_, PgRow> for Missed {
 }
 
 /// All places, in order.
-pub async fn all(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
+pub async fn all(db: &mut PgConnection) -> Result<Vec<ReaderPlace>, sqlx::Error> {
     sqlx::query_as(
         "select reader, stream, next_offset, end_offset, \
              case when held_until > ballet.now() then holder end as holder, \
@@ -86,7 +86,7 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
 }
 
 /// The newest of what readers have missed.
-pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<Missed>, sqlx::Error> {
+pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<MissedOffsets>, sqlx::Error> {
     sqlx::query_as(
         "select reader, stream, from_offset, to_offset, reason, \
              to_char(at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as at \
@@ -97,7 +97,7 @@ pub async fn missed(db: &mut PgConnection, most: i64) -> Result<Vec<Missed>, sql
     .await
 }
 
-/// Where a reader is to go on.
+/// The place at which a reader is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RewindTo {
     /// At the beginning, with its rows deleted.
@@ -108,8 +108,8 @@ pub enum RewindTo {
     Time(i64),
 }
 
-/// Rewinds a reader, or one of its streams. What was asked for before, and is not done yet, is called off. Whoever reads has lost its lease, and writes nothing more. Returns how many
-/// streams are rewound.
+/// Rewinds a reader, or one of its streams, and calls off an earlier rewind that is not done yet. A process that reads
+/// loses its lease, and writes nothing more. Returns how many streams are rewound.
 pub async fn rewind(
     db: &mut PgConnection,
     reader: &str,

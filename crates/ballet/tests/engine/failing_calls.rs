@@ -8,12 +8,12 @@ use ballet::{Clock, Failure, SagaId};
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::restored::hold_aborts;
+use ballet_store::operators::restored_database::hold_aborts;
 use jiff::SignedDuration;
 
 use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
 use crate::trip::{CarRefused, CarRented, CarReturned, TripBooked};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 fn deals(city: &str) -> Result<(), Failure> {
     match city {
@@ -24,7 +24,7 @@ fn deals(city: &str) -> Result<(), Failure> {
 }
 
 /// The key of a saga's call.
-async fn key_of(world: &World, saga: SagaId) -> CallKey {
+async fn key_of(world: &TripWorld, saga: SagaId) -> CallKey {
     let url = world.env.database_url("cars");
     wait_until("a call", SOON, || async {
         let mut db = world.looks().session(url).await?;
@@ -38,7 +38,7 @@ async fn key_of(world: &World, saga: SagaId) -> CallKey {
 }
 
 /// As if this many attempts had been made, and the pauses between them were over.
-async fn attempts(world: &World, saga: SagaId, attempts: u32) {
+async fn attempts(world: &TripWorld, saga: SagaId, attempts: u32) {
     let failed = format!("ballet.call where saga_id = '{saga}' and owner = 0 and attempts > 0");
     world.until_count("cars", &failed, 1).await;
     let skip = format!(
@@ -51,7 +51,7 @@ async fn attempts(world: &World, saga: SagaId, attempts: u32) {
 #[tokio::test]
 async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would_not() {
     let rental = CarHire::new(deals);
-    let world = World::new("always_fail", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("always_fail", vec![part(rental.cars(), &[])]).await;
     for _ in 0..300 {
         book(&world, "Atlantis").await;
     }
@@ -66,7 +66,7 @@ async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would
 #[tokio::test]
 async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_was_done() {
     let rental = CarHire::new(deals);
-    let world = World::new("not_taken", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("not_taken", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Nowhere").await;
     world.event::<CarRefused>(saga).await;
     assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, 1);
@@ -91,7 +91,7 @@ fn deals_in_the_end(_: &str) -> Result<(), Failure> {
 #[tokio::test]
 async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
     let rental = CarHire::new(deals_in_the_end);
-    let world = World::new("in_a_row", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("in_a_row", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
     world.event::<CarRented>(saga).await;
     assert_eq!(world.events::<CarRefused>(saga).await, []);
@@ -100,7 +100,7 @@ async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
 #[tokio::test]
 async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_done() {
     let rental = CarHire::new(deals);
-    let world = World::new("unwanted", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("unwanted", vec![part(rental.cars(), &[])]).await;
     let (nothing, unheard) = (book(&world, "Atlantis").await, book(&world, "Atlantis").await);
     for saga in [nothing, unheard] {
         cancel(&world, saga).await;
@@ -121,7 +121,7 @@ async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_d
 #[tokio::test]
 async fn t205_a_request_of_a_process_that_died_may_still_arrive_and_is_not_given_up_for() {
     let rental = CarHire::new(deals);
-    let world = World::new("still_out", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("still_out", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Atlantis").await;
     cancel(&world, saga).await;
     let call = format!("ballet.call where saga_id = '{saga}' and closed_at is null");
@@ -142,7 +142,7 @@ async fn t205_a_request_of_a_process_that_died_may_still_arrive_and_is_not_given
 #[tokio::test]
 async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
     let rental = CarHire { kept: Some(A_DAY), ..CarHire::new(deals) };
-    let world = World::new("forgotten", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("forgotten", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Atlantis").await;
     let key = key_of(&world, saga).await;
     rental.rent_unheard(key);
@@ -155,7 +155,7 @@ async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
 #[tokio::test]
 async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_nothing() {
     let rental = CarHire { kept: Some(A_DAY), is_forgetful: true, ..CarHire::new(deals) };
-    let world = World::new("forgot", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("forgot", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
     let key = key_of(&world, saga).await;
     let_the_call_age(&world).await;
@@ -169,7 +169,7 @@ async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_not
 #[tokio::test]
 async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_backup() {
     let rental = CarHire { kept: Some(A_DAY), ..CarHire::new(deals) };
-    let world = World::new("lost_call", vec![part(rental.cars(), &[])]).await;
+    let world = TripWorld::new("lost_call", vec![part(rental.cars(), &[])]).await;
     let mut db = world.database("cars").await;
     // What was done in the last 25 hours is lost.
     let backup = Clock::system().now() - SignedDuration::from_hours(25);
@@ -198,7 +198,7 @@ async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_loo
     let rental = CarHire { kept: Some(A_DAY), looks_up: false, ..CarHire::new(deals) };
     let cars = rental.cars();
     let system = System { name: "trips", parts: vec![cars.part()] };
-    let world = World::new("set_aside", vec![part(cars, &[])]).await;
+    let world = TripWorld::new("set_aside", vec![part(cars, &[])]).await;
     let saga = book(&world, "Atlantis").await;
     key_of(&world, saga).await;
     // As if it had been stored while the clock was ahead: it is new, and is made.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_amqp::{Handed, Publish, PublishError, PublisherSettings};
+use ballet_amqp::{Handover, Publish, PublishError, PublisherSettings};
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 
 use crate::publisher::broker;
@@ -62,10 +62,10 @@ async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {
     };
     let mut publisher = TestPublisher::start(broker.clone(), settings);
     for number in 1..=4 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x"])), Handed::Queued);
+        assert_eq!(publisher.handle.send(out(number, &["a.x"])), Handover::Queued);
     }
     until("taken", || broker.taken_count() == 4).await;
-    assert_eq!(publisher.handle.send(out(5, &["a.y"])), Handed::Queued);
+    assert_eq!(publisher.handle.send(out(5, &["a.y"])), Handover::Queued);
     let mut left_behind = Vec::new();
     while !left_behind.contains(&(5, false)) {
         let published = publisher.published().await;
@@ -75,7 +75,7 @@ async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {
     // Hours later.
     for number in 6..=100 {
         tokio::time::sleep(Duration::from_secs(120)).await;
-        assert_eq!(publisher.handle.send(out(number, &["a.y"])), Handed::Queued);
+        assert_eq!(publisher.handle.send(out(number, &["a.y"])), Handover::Queued);
         assert_eq!(publisher.published().await.batch, batch(number));
     }
     let of_x = broker.taken().iter().filter(|message| message.routing_key == "a.x").count();

@@ -6,23 +6,23 @@ use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::{ExchangeKind, until};
 
 use crate::notes::{Notes, TABLES, renamed};
-use crate::stage::{Stage, execute};
+use crate::stage::{OutboxStage, execute};
 use crate::trip::HotelRenamed;
 
 const MANY: usize = 1_000_000;
 
 /// Notes that fail for good, and a message that waits for it.
-async fn about_to_fail(name: &str) -> (Notes, Stage, ballet::Running) {
+async fn about_to_fail(name: &str) -> (Notes, OutboxStage, ballet::Running) {
     let notes = Notes::held();
     let _ = notes.trouble.clone().times(1000);
-    let stage = Stage::new(name, &[notes.guide()]).await;
+    let stage = OutboxStage::new(name, &[notes.guide()]).await;
     let running = stage.start(notes.guide(), TABLES).await;
     stage.put(&stage.new_id(), None, &renamed("Broken"));
     until("the handler", || notes.entered(), 1).await;
     (notes, stage, running)
 }
 
-async fn until_dead(stage: &Stage, count: usize) -> Vec<Publish> {
+async fn until_dead(stage: &OutboxStage, count: usize) -> Vec<Publish> {
     until("the dead letters", || stage.broker.ready("guide.dead").len(), count).await;
     stage.broker.ready("guide.dead")
 }
@@ -68,7 +68,7 @@ async fn a_copy_that_no_queue_takes_is_kept_until_one_does() {
 async fn t173_copies_during_an_alarm_of_the_broker_hold_up_no_other_message() {
     const UNREADABLE: usize = 20;
     let notes = Notes::default();
-    let stage = Stage::new("alarm", &[notes.guide()]).await;
+    let stage = OutboxStage::new("alarm", &[notes.guide()]).await;
     let running = stage.start_with(notes.guide(), TABLES, |settings| settings.prefetch = Some(4));
     let _running = running.await;
     stage.broker.block(true);
@@ -111,7 +111,7 @@ async fn a_copy_that_is_made_again_after_a_crash_is_kept_once() {
 }
 
 /// A copy that is due after a time.
-async fn keep(stage: &Stage, body: &str, after: &str) {
+async fn keep(stage: &OutboxStage, body: &str, after: &str) {
     let insert = "insert into ballet.unsent_copy select gen_random_uuid(), 'dead', 'guide', $1, \
                   $2, 'full', now(), now() + $3::interval";
     let properties = serde_json::to_vec(&BasicProperties::default()).expect("JSON");
@@ -122,7 +122,7 @@ async fn keep(stage: &Stage, body: &str, after: &str) {
 #[tokio::test]
 async fn a_copy_that_was_put_off_while_the_clock_was_ahead_is_published() {
     let notes = Notes::default();
-    let stage = Stage::new("ahead", &[notes.guide()]).await;
+    let stage = OutboxStage::new("ahead", &[notes.guide()]).await;
     keep(&stage, "one", "30 days").await;
     let _running = stage.start(notes.guide(), TABLES).await;
     until_dead(&stage, 1).await;
@@ -131,7 +131,7 @@ async fn a_copy_that_was_put_off_while_the_clock_was_ahead_is_published() {
 #[tokio::test]
 async fn a_copy_that_one_replica_publishes_is_left_alone_by_the_others() {
     let notes = Notes::default();
-    let stage = Stage::new("leased", &[notes.guide()]).await;
+    let stage = OutboxStage::new("leased", &[notes.guide()]).await;
     let _first = stage.start(notes.guide(), TABLES).await;
     stage.broker.hold_confirms();
     keep(&stage, "one", "-1 minute").await;

@@ -2,7 +2,7 @@
 
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
-use crate::session::object::{Missing, Object};
+use crate::session::object::{MissingObjects, Object};
 use crate::session::seam::Session;
 
 /// The objects that a service expects in the broker.
@@ -10,11 +10,11 @@ use crate::session::seam::Session;
 /// A passive check only shows that an object exists, not its arguments and bindings. `ballet
 /// topology` compares those. An object that the user may not see counts as there: its first use shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedObjects {
     objects: Vec<Object>,
 }
 
-impl Expected {
+impl ExpectedObjects {
     /// Creates an empty expectation.
     #[must_use]
     pub fn new() -> Self {
@@ -50,6 +50,6 @@ impl Expected {
         if objects.is_empty() {
             return Ok(());
         }
-        Err(BrokerError::Topology(Missing { vhost: session.peer().vhost.clone(), objects }))
+        Err(BrokerError::Topology(MissingObjects { vhost: session.peer().vhost.clone(), objects }))
     }
 }
