@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
-use ballet_amqp::{BrokerError, MessageConfirm, Delivery, PublishOutcome, Publish};
+use ballet_amqp::{BrokerError, Delivery, MessageConfirm, Publish, PublishOutcome};
 use ballet_stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 

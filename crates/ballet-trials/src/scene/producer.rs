@@ -9,7 +9,7 @@ use ballet::core::Role;
 use ballet::core::topology::EVENTS;
 use ballet::{Clock, Event};
 use ballet_amqp::{
-    BasicProperties, Broker, Confirms, PublishOutcome, PERSISTENT, Publish, RabbitMq, Session,
+    BasicProperties, Broker, Confirms, PERSISTENT, Publish, PublishOutcome, RabbitMq, Session,
 };
 use futures_util::StreamExt;
 use serde::Serialize;

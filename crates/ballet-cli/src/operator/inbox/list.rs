@@ -55,7 +55,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Reads one more than the limit, if there are more.
-async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Option<Vec<StuckEntry>>> {
+async fn read(
+    service: &str,
+    limit: u32,
+    options: &GlobalOptions,
+) -> Result<Option<Vec<StuckEntry>>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
         let listed = stuck::list(&mut db, limit.saturating_add(1)).await?;

@@ -18,7 +18,10 @@ pub(crate) struct AbandonedQueue {
 }
 
 /// Finds the abandoned queues among the differences.
-pub(crate) fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Vec<AbandonedQueue> {
+pub(crate) fn abandoned_queues(
+    differences: &[Difference],
+    found: &BrokerObjects,
+) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
