@@ -53,7 +53,7 @@ pub use session::{
     error::BrokerError,
     expected_objects::ExpectedObjects,
     lookup::Lookup,
-    message::{Delivery, MessageConfirm, Publish, PublishOutcome},
+    message::{Delivery, MessageConfirm, PERSISTENT, Publish, PublishOutcome},
     object::{CopyQueue, FoundObject, MissingObjects, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
