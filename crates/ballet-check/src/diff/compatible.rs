@@ -24,7 +24,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
                 list.parts(&before.part, &after.part);
             }
             (None, Some(_)) => {
-                add(&mut found, service, service, ChangeRule::Added, "the service is new")
+                add(&mut found, service, service, ChangeRule::Added, "the service is new");
             }
             (Some(_), None) => {
                 add(&mut found, service, service, ChangeRule::Removed, "the service is gone");

@@ -120,7 +120,7 @@ fn add(
     }
     for field in SchemaShape::read(schema, definitions).fields {
         let path = format!("{prefix}{}", field.name);
-        let below = resolve(&schema["properties"][&field.name], definitions);
+        let below = resolved(&schema["properties"][&field.name], definitions);
         let is_list = below["items"].is_object();
         found.push(ListedField {
             kind: field.plain_kind(),
@@ -129,7 +129,7 @@ fn add(
             path: path.clone(),
         });
         let (inner, dots) =
-            if is_list { (resolve(&below["items"], definitions), "[].") } else { (below, ".") };
+            if is_list { (resolved(&below["items"], definitions), "[].") } else { (below, ".") };
         add(inner, definitions, &format!("{path}{dots}"), depth + 1, found);
     }
 }

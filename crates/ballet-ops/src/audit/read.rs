@@ -71,7 +71,7 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
         (saga, format!("{by} compensated {step} by hand: {why}"))
     };
     let calls = interventions::answered(db).await?;
-    let solved = solved::all(db).await?;
+    let solved = compensations_by_hand::all(db).await?;
     // The latest entry explains the rows of a saga, so it comes last.
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }

@@ -170,7 +170,7 @@ impl CopyCheck {
             let ids: Vec<String> = suspects.keys().cloned().collect();
             for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
                 // The copy first: the owner has every version that the copy has by then.
-                let copied = by_id(copied::versions(reader, entity, ids).await?);
+                let copied = by_id(copy_writes::versions(reader, entity, ids).await?);
                 let owned = by_id(source.versions_of(owner, ids).await?);
                 for id in ids {
                     let first = suspects.get(id).copied().flatten();

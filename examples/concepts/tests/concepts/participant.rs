@@ -12,7 +12,7 @@ use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{
     CardCharged, CardDeclined, OrderCancelled, SeatsHeld, TicketsOrdered,
 };
-use outside::{Client, Connection, Secrets};
+use outside::{ApiClient, ApiConnection, Secrets};
 use serde_json::json;
 
 const PROCESSOR: &str = "PROCESSOR_URL";
@@ -36,11 +36,11 @@ fn program() -> ExitCode {
     ballet::main(|args: Args| (args.ballet, call_outside::service(processor(&url))))
 }
 
-fn processor(url: &str) -> Client {
+fn processor(url: &str) -> ApiClient {
     let key = Secrets::of("PROCESSOR_KEY", Some("our-key"), None, 1).expect("a key");
     let (url, key) = (url.parse().expect("a URL"), key.expect("a key"));
     let timeout = Duration::from_secs(10);
-    Client::new(Connection { url, key, ca_file: None, timeout }).expect("a client")
+    ApiClient::new(ApiConnection { url, key, ca_file: None, timeout }).expect("a client")
 }
 
 fn contract() -> Contract {

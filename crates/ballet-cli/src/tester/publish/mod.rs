@@ -130,7 +130,7 @@ fn show(
     for ((MessageText { place, .. }, OutgoingMessage { event, message_id, .. }), sent) in both {
         match sent {
             PublishOutcome::NotTried => {
-                ui::print(&format!("{place}would publish {event}, id {message_id}"))
+                ui::print(&format!("{place}would publish {event}, id {message_id}"));
             }
             PublishOutcome::Confirmed => {
                 ui::print(&format!("{place}{} {event}, id {message_id}", ui::green("published")));

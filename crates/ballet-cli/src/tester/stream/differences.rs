@@ -24,14 +24,14 @@ pub(crate) struct DifferenceReport {
     last: String,
     /// The events that differ in that saga, by their paths.
     of_last: Vec<Vec<String>>,
-    kinds: HashMap<String, DifferenceKind>,
+    kinds: HashMap<String, KindCounts>,
     /// The number of differences that only follow from others.
     following: u64,
 }
 
 /// A kind of difference: the same change of the same event.
 #[derive(Default)]
-struct DifferenceKind {
+struct KindCounts {
     sagas: u64,
     last: String,
     /// The fewest events before it. The earliest difference is closest to the cause.

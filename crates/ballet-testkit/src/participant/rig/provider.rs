@@ -187,7 +187,7 @@ async fn answer(
         done: false,
     };
     let note = |asked: ReceivedRequest| {
-        shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked)
+        shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     };
     note(asked.clone());
     let mut mode = shared.mode.subscribe();

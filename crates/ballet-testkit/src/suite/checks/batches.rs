@@ -88,7 +88,7 @@ fn comes(
     let mut comes: Vec<PublishedEvent> = Vec::new();
     match (ending, second) {
         (SagaEnding::Aborted, false) | (SagaEnding::Compensated, true) => {
-            comes.extend(rig.abort()?(saga))
+            comes.extend(rig.abort()?(saga));
         }
         (SagaEnding::Done | SagaEnding::Refused | SagaEnding::Compensated, _)
         | (SagaEnding::Aborted, true) => {}

@@ -73,7 +73,7 @@ impl StreamReader {
         let name = name_of(self.reader.name(), &self.held.stream);
         match &left {
             ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
-                self.states.fails(&name, &left.to_string())
+                self.states.fails(&name, &left.to_string());
             }
             ReadingEnd::Fenced | ReadingEnd::Released => self.states.works(&name),
         }
