@@ -348,7 +348,7 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
         most = most.max(if expected < 40 { broker.unacked("orders") } else { 0 });
         receipt.settle();
     }
-    // Those on their way when the number changes, and 16 of 4 MiB.
+    // The messages on their way when the number changes, and 16 of 4 MiB.
     assert!(most <= 40, "{most} messages of 4 MiB were in hand");
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }

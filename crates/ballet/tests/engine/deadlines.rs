@@ -243,7 +243,7 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
 }
 
 /// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
-/// they are told by who is there.
+/// another one publishes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
     let mut world = desks("leader", 1, LONG).await;

@@ -210,7 +210,7 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
 /// Leaves a partition of the inbox as a replica leaves it that dies while it detaches it: somebody reads the inbox, and
 /// is waited for in vain.
 pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
-    // That wait alone has an end. The command may take its time to get so far.
+    // Only this wait has a limit. The command may take its time to get here.
     execute(dying, "set lock_timeout = '100ms'".to_owned()).await;
     let detach =
         format!("alter table ballet.inbox detach partition ballet.{partition} concurrently");

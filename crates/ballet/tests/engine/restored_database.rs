@@ -101,7 +101,7 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
     let now = ballet::Clock::system().now();
     hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");
     world.start(part(desk(), DESK_TABLES)).await;
-    // What was accepted before is to be refused now: what it depends on may be still to come.
+    // An event that was accepted before would be refused now: the events that it depends on may be still to come.
     let refused = world.new_saga();
     world.publish(refused, &TripWanted { city: String::new() }).await;
     // Another process may have the beginning.
