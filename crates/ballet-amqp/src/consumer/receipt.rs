@@ -199,7 +199,7 @@ impl Settling {
         });
     }
 
-    /// Moves the watermark. The note is told whether the tag stays above it.
+    /// Moves the watermark, and passes on to the note whether the tag stays above it.
     fn done(&self, tag: u64, note: impl FnOnce(&mut SettlingState, bool)) {
         let mut inner = self.lock();
         if inner.disabled {

@@ -87,7 +87,7 @@ impl Supervisor {
                 Err(error) => (error, false),
             };
             let unpublished = self.queue.batches.in_memory();
-            // An error that a message explains is told with the message.
+            // An error that a message explains is logged with the message.
             is_news = !at_once;
             if is_news && outage.is_news(&lost) {
                 tracing::warn!(

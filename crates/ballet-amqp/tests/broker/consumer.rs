@@ -95,7 +95,7 @@ async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
     let mut consumer = In::usual(broker.clone());
     let mut both = consumer.take(2).await;
     let (second, first) = (both.pop().unwrap(), both.pop().unwrap());
-    // At once, so that one ack and one give-back are told together. The ack covers both tags.
+    // At once, so that one ack and one give-back are sent together. The ack covers both tags.
     drop(first);
     second.1.settle();
     let (id, receipt) = consumer.next().await;

@@ -264,7 +264,7 @@ pub async fn memories(
     times: &[Timestamp],
 ) -> Result<Vec<PartitionMemory>, sqlx::Error> {
     let present = present(db, partitioned.table).await?;
-    // Read second: what was dropped in between is told so.
+    // Read second, so a partition that was dropped in between is reported as dropped.
     let dropped = dropped(db).await?;
     let memory = |time: &Timestamp| {
         let name = partitioned.at(*time).name;

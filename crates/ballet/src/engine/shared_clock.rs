@@ -130,7 +130,7 @@ impl SharedClock {
         Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
     }
 
-    /// The time up to which deadlines pass: after a leap ahead that of before, for a while. `None` where
+    /// The time up to which deadlines pass: for a while after a leap ahead, the time before it. `None` where
     /// the database alone knows the time.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         self.settled_at(Instant::now())

@@ -44,7 +44,7 @@ async fn all_become_due(db: &mut PgConnection) -> u64 {
     db.execute(due).await.expect("an answer").rows_affected()
 }
 
-/// How often each saga was told something, and under how many message ids.
+/// The number of deadline events of each saga, and of their message ids.
 fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     let mut told: HashMap<String, Vec<&str>> = HashMap::new();
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();

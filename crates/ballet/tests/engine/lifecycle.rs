@@ -1,4 +1,4 @@
-//! A service's start, what it keeps in order while it runs, and its stop.
+//! A service's start, its upkeep while it runs, and its stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -253,7 +253,7 @@ pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     let mut world = TripWorld::hotel("partitions").await;
-    // It tidies up when it starts, and is not to do so in the midst of this.
+    // It tidies up when it starts, and must not do so in the middle of this.
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
     let all = names(&mut db, PARTITIONS).await;

@@ -172,7 +172,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     for saga in [open, after] {
         world.event::<TripConfirmed>(saga).await;
     }
-    // The last of them is told: everything before it in the hotel's queue is handled.
+    // The last of them is published: everything before it in the hotel's queue is handled.
     world.until_empty("hotel").await;
     for saga in [ended, open, after] {
         let of_saga = format!("room where saga_id = '{saga}'");

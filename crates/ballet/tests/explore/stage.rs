@@ -207,7 +207,7 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// One of the replicas dies in the midst of its work.
+    /// One of the replicas dies in the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         wait_until("some work done", LONG, || async {
             let done =

@@ -90,7 +90,7 @@ const HELD: &[Migration] = &[
 /// The words of readiness about migrations that somebody holds up.
 const WAITS: &str = "the migrations wait for others to end: server process ";
 
-/// A hotel that is in the midst of a migration, and cannot go on before it is let go.
+/// A hotel in the middle of a migration, which cannot go on before the test lets it.
 struct MigratingHotel {
     world: TripWorld,
     way: Proxy,
