@@ -23,7 +23,7 @@ use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
-use crate::session::message::{Delivery, said};
+use crate::session::message::{Delivery, text_of};
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -201,8 +201,8 @@ impl<'a> Channel<'a> {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
-                    id = said(delivery.properties.message_id()),
-                    saga = said(delivery.properties.correlation_id()),
+                    id = text_of(delivery.properties.message_id()),
+                    saga = text_of(delivery.properties.correlation_id()),
                     "suspect message, delivered three times or more; handling messages one by one"
                 );
                 self.cautious.send_replace(true);

@@ -16,7 +16,7 @@ use crate::publisher::queue::{PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
 use crate::session::error::BrokerError;
-use crate::session::message::{MessageConfirm, Publish, PublishOutcome, said};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome, text_of};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -339,8 +339,8 @@ impl Alarm {
         let Publish { routing_key, properties, .. } = message.to_publish();
         tracing::error!(
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             others = self.silent,
             "{problem}"
         );

@@ -15,7 +15,7 @@ use crate::publisher::holds::{HeldMessages, Holds};
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
-use crate::session::message::{Publish, said};
+use crate::session::message::{Publish, text_of};
 
 /// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
@@ -340,8 +340,8 @@ impl PublishQueue {
         tracing::warn!(
             exchange,
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );

@@ -53,7 +53,7 @@ pub(super) async fn later_or_never(
                             leave_tombstone(engine, &message).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
-                        left(engine, &message, Err(&why.detail));
+                        end_span(engine, &message, Err(&why.detail));
                         let original = original(*message);
                         dead_letter::set_aside(engine, original, why, failed.handler, attempts);
                     }
@@ -120,7 +120,7 @@ fn put_off(
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
-    left(engine, &message, Err(&why.detail));
+    end_span(engine, &message, Err(&why.detail));
     // A conflict comes before any handler. It is noted all the same: a restored service is told again
     // since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
@@ -135,7 +135,7 @@ fn original(message: Message) -> OriginalMessage {
 }
 
 /// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
-pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+pub(super) fn end_span(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;
     }

@@ -189,12 +189,12 @@ impl Writer {
         }
         commit(transaction, &[]).await?;
         self.suspects.are_written(part.last.offset).await;
-        self.told(&part);
+        self.report(&part);
         Ok(())
     }
 
     /// Logs and counts a committed part.
-    fn told(&self, part: &PieceContent) {
+    fn report(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
