@@ -11,7 +11,7 @@ use crate::consumer::arrival::Sink;
 use crate::consumer::lengths::Lengths;
 use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::supervisor::Supervisor;
+use crate::consumer::supervisor::ConsumeSupervisor;
 use crate::consumer::wish::ConsumerWish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
@@ -40,7 +40,7 @@ impl Consumer {
         let (cautious_tx, cautious) = watch::channel(false);
         let (lengths_tx, lengths) = watch::channel(Lengths::new());
         let unsettled = Unsettled::default();
-        let task = Supervisor {
+        let task = ConsumeSupervisor {
             broker,
             settings,
             sink,

@@ -26,13 +26,13 @@ const UNKNOWN: i64 = i64::MIN;
 
 /// The clocks of a process.
 #[derive(Clone)]
-pub(crate) struct Time {
+pub(crate) struct ProcessClocks {
     /// Tells the time that all processes of the service share, and draws this process's ids.
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<SharedClock>,
 }
 
-impl Time {
+impl ProcessClocks {
     pub(crate) fn new(own: Clock, bound: SignedDuration) -> Self {
         let shared = SharedClock::new(own, bound);
         Self { clock: shared.clock(), shared }

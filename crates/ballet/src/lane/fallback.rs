@@ -13,7 +13,7 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::batch::batch::make_partitions;
 use crate::lane::batch::dispatch::entomb;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
 /// Puts messages off, or sets them aside, when the immediate attempts are used up.
@@ -112,7 +112,7 @@ pub(super) async fn later(
 
 fn put_off(
     engine: &Arc<Engine>,
-    message: Message,
+    message: LaneMessage,
     failed: &BatchFailure,
     wait: RetryWait,
     attempts: u32,
@@ -128,14 +128,14 @@ fn put_off(
     dead_letter::retry_later(engine, original(message), why, handler, wait, attempts);
 }
 
-fn original(message: Message) -> OriginalMessage {
+fn original(message: LaneMessage) -> OriginalMessage {
     let span = message.span();
-    let Message { delivery, receipt, .. } = message;
+    let LaneMessage { delivery, receipt, .. } = message;
     OriginalMessage { delivery, receipt, span }
 }
 
 /// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
-pub(super) fn end_span(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+pub(super) fn end_span(engine: &Engine, message: &LaneMessage, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;
     }
@@ -145,7 +145,7 @@ pub(super) fn end_span(engine: &Engine, message: &Message, outcome: Result<&str,
 }
 
 /// Until the compensation is done, the tombstone must keep later steps from taking effect.
-fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+fn needs_tombstone(message: &LaneMessage, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
     // Nor for a saga or message that is forgotten.
@@ -153,7 +153,7 @@ fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     message.known.aborts() && !locked && !forgotten
 }
 
-async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
+async fn leave_tombstone(engine: &Arc<Engine>, message: &LaneMessage) {
     let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
     while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
         if failure.is_missing_partition() {
