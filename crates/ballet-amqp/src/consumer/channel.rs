@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::backoff::until;
 use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::prefetch::Ahead;
-use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
+use crate::consumer::receipt::{Acks, Receipt, Settling, UnsettledTime};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::metric::Counter;
@@ -84,7 +84,7 @@ impl<'a> ConsumeChannel<'a> {
         sink: &'a Sink,
         state: &'a watch::Sender<ConnectionState>,
         cautious: &'a watch::Sender<bool>,
-        unsettled: &Unsettled,
+        unsettled: &UnsettledTime,
     ) -> Self {
         let settling = Arc::default();
         unsettled.follow(&settling);

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::consumer::arrival::Sink;
 use crate::consumer::lengths::Lengths;
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::supervisor::ConsumeSupervisor;
 use crate::consumer::wish::ConsumerWish;
@@ -39,7 +39,7 @@ impl Consumer {
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (cautious_tx, cautious) = watch::channel(false);
         let (lengths_tx, lengths) = watch::channel(Lengths::new());
-        let unsettled = Unsettled::default();
+        let unsettled = UnsettledTime::default();
         let task = ConsumeSupervisor {
             broker,
             settings,
@@ -62,7 +62,7 @@ pub struct ConsumerHandle {
     state: watch::Receiver<ConnectionState>,
     cautious: watch::Receiver<bool>,
     lengths: watch::Receiver<Lengths>,
-    unsettled: Unsettled,
+    unsettled: UnsettledTime,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
 

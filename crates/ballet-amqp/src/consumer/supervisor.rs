@@ -10,7 +10,7 @@ use crate::backoff::{Backoff, GOOD_AFTER};
 use crate::consumer::arrival::Sink;
 use crate::consumer::channel::{ConsumeChannel, ConsumeEnd};
 use crate::consumer::lengths::{Lengths, look};
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::session::error::BrokerError;
@@ -28,7 +28,7 @@ pub(super) struct ConsumeSupervisor {
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) cautious: watch::Sender<bool>,
     pub(super) lengths: watch::Sender<Lengths>,
-    pub(super) unsettled: Unsettled,
+    pub(super) unsettled: UnsettledTime,
 }
 
 impl ConsumeSupervisor {

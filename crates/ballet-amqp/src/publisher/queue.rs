@@ -59,7 +59,7 @@ pub(super) struct PublishQueue {
 
 /// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Salvaged {
+pub(super) struct SalvageResult {
     /// The number of messages that will be published again.
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
@@ -242,7 +242,7 @@ impl PublishQueue {
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
     /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
     /// from now on, since a queue that confirms nothing would soon have all the window.
-    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> Salvaged {
+    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
         let blame = blame(cause, &unconfirmed, &self.keys);
@@ -283,7 +283,7 @@ impl PublishQueue {
             }
         }
         let explained = blame != BlamedMessages::Nobody;
-        let mut salvaged = Salvaged { again: again.len(), explained, is_news: false };
+        let mut salvaged = SalvageResult { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
             if self.holds.hold(held, &mut self.batches) {
