@@ -18,12 +18,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::backoff::until;
 use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::prefetch::Ahead;
-use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
+use crate::consumer::receipt::{Acks, Receipt, Settling, UnsettledTime};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
-use crate::session::message::{Delivery, said};
+use crate::session::message::{Delivery, text_of};
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -50,7 +50,7 @@ pub(super) enum ConsumeEnd {
 
 /// The number of messages that the broker may send ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Window {
+enum SendWindow {
     /// One, because no message has shown yet that more are safe.
     Probing,
     /// The number that the settings allow, or fewer if the messages are big.
@@ -60,14 +60,14 @@ enum Window {
 }
 
 /// Consumes over one connection.
-pub(super) struct Channel<'a> {
+pub(super) struct ConsumeChannel<'a> {
     session: &'a dyn Session,
     settings: &'a ConsumerSettings,
     sink: &'a Sink,
     state: &'a watch::Sender<ConnectionState>,
     cautious: &'a watch::Sender<bool>,
     settling: Arc<Settling>,
-    pace: Window,
+    pace: SendWindow,
     ahead: Ahead,
     consumers: u32,
     /// Received but not handed on. Used only when cautious.
@@ -77,14 +77,14 @@ pub(super) struct Channel<'a> {
     settled: Counter,
 }
 
-impl<'a> Channel<'a> {
+impl<'a> ConsumeChannel<'a> {
     pub(super) fn new(
         session: &'a dyn Session,
         settings: &'a ConsumerSettings,
         sink: &'a Sink,
         state: &'a watch::Sender<ConnectionState>,
         cautious: &'a watch::Sender<bool>,
-        unsettled: &Unsettled,
+        unsettled: &UnsettledTime,
     ) -> Self {
         let settling = Arc::default();
         unsettled.follow(&settling);
@@ -95,7 +95,7 @@ impl<'a> Channel<'a> {
             state,
             cautious,
             settling,
-            pace: Window::Probing,
+            pace: SendWindow::Probing,
             ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
@@ -173,7 +173,7 @@ impl<'a> Channel<'a> {
     /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
-        self.pace == Window::Open && self.settling.has_only_acks_below(enough)
+        self.pace == SendWindow::Open && self.settling.has_only_acks_below(enough)
     }
 
     async fn take_in(
@@ -183,7 +183,7 @@ impl<'a> Channel<'a> {
     ) -> Result<(), BrokerError> {
         let delivery = next.ok_or_else(|| cancelled(&self.settings.queue))??;
         self.receive(delivery, deliveries).await?;
-        if self.pace == Window::Open && self.ahead.adjusts() {
+        if self.pace == SendWindow::Open && self.ahead.adjusts() {
             self.open_up(deliveries).await?;
         }
         Ok(())
@@ -197,17 +197,17 @@ impl<'a> Channel<'a> {
         self.settling.delivered(delivery.tag);
         self.ahead.delivered(delivery.body.len());
         match self.pace {
-            Window::Open | Window::Probing if is_suspect(&delivery) => {
+            SendWindow::Open | SendWindow::Probing if is_suspect(&delivery) => {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
-                    id = said(delivery.properties.message_id()),
-                    saga = said(delivery.properties.correlation_id()),
+                    id = text_of(delivery.properties.message_id()),
+                    saga = text_of(delivery.properties.correlation_id()),
                     "suspect message, delivered three times or more; handling messages one by one"
                 );
                 self.cautious.send_replace(true);
                 self.held.push_back(delivery);
-                if self.pace == Window::Open {
+                if self.pace == SendWindow::Open {
                     // Stop sending ahead. Hold the messages that are already on their way.
                     self.session.cancel(&self.tag()).await?;
                     while let Some(delivery) = deliveries.next().await {
@@ -217,18 +217,18 @@ impl<'a> Channel<'a> {
                     }
                     *deliveries = self.consume(1).await?;
                 }
-                self.pace = Window::Cautious;
+                self.pace = SendWindow::Cautious;
                 self.release(deliveries).await
             }
-            Window::Open => {
+            SendWindow::Open => {
                 self.hand_on(delivery);
                 Ok(())
             }
-            Window::Probing => {
+            SendWindow::Probing => {
                 self.hand_on(delivery);
                 self.open_up(deliveries).await
             }
-            Window::Cautious => {
+            SendWindow::Cautious => {
                 self.held.push_back(delivery);
                 self.release(deliveries).await
             }
@@ -238,7 +238,7 @@ impl<'a> Channel<'a> {
     /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
     /// when no held message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        if self.pace != Window::Cautious || self.settling.outstanding() > self.held.len() {
+        if self.pace != SendWindow::Cautious || self.settling.outstanding() > self.held.len() {
             return Ok(());
         }
         let Some(next) = self.held.pop_front() else { return Ok(()) };
@@ -261,7 +261,7 @@ impl<'a> Channel<'a> {
     /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
     /// one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        self.pace = Window::Open;
+        self.pace = SendWindow::Open;
         if self.settings.prefetch <= 1 {
             return Ok(());
         }

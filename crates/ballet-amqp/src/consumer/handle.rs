@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 
 use crate::consumer::arrival::Sink;
 use crate::consumer::lengths::Lengths;
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::supervisor::Supervisor;
+use crate::consumer::supervisor::ConsumeSupervisor;
 use crate::consumer::wish::ConsumerWish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
@@ -39,8 +39,8 @@ impl Consumer {
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (cautious_tx, cautious) = watch::channel(false);
         let (lengths_tx, lengths) = watch::channel(Lengths::new());
-        let unsettled = Unsettled::default();
-        let task = Supervisor {
+        let unsettled = UnsettledTime::default();
+        let task = ConsumeSupervisor {
             broker,
             settings,
             sink,
@@ -62,7 +62,7 @@ pub struct ConsumerHandle {
     state: watch::Receiver<ConnectionState>,
     cautious: watch::Receiver<bool>,
     lengths: watch::Receiver<Lengths>,
-    unsettled: Unsettled,
+    unsettled: UnsettledTime,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
 

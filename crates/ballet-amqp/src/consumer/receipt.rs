@@ -199,7 +199,7 @@ impl Settling {
         });
     }
 
-    /// Moves the watermark. The note is told whether the tag stays above it.
+    /// Moves the watermark, and passes on to the note whether the tag stays above it.
     fn done(&self, tag: u64, note: impl FnOnce(&mut SettlingState, bool)) {
         let mut inner = self.lock();
         if inner.disabled {
@@ -222,9 +222,9 @@ impl Settling {
 
 /// Tells how long the oldest delivery is unsettled, over all connections.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unsettled(Arc<Mutex<Weak<Settling>>>);
+pub(super) struct UnsettledTime(Arc<Mutex<Weak<Settling>>>);
 
-impl Unsettled {
+impl UnsettledTime {
     /// Follows the deliveries of the next channel.
     pub(super) fn follow(&self, channel: &Arc<Settling>) {
         *self.lock() = Arc::downgrade(channel);

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::{Backoff, GOOD_AFTER};
 use crate::consumer::arrival::Sink;
-use crate::consumer::channel::{Channel, ConsumeEnd};
+use crate::consumer::channel::{ConsumeChannel, ConsumeEnd};
 use crate::consumer::lengths::{Lengths, look};
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
 use crate::session::error::BrokerError;
@@ -20,7 +20,7 @@ use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
 /// Connects and consumes, and reconnects after each loss, until stopped.
-pub(super) struct Supervisor {
+pub(super) struct ConsumeSupervisor {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: ConsumerSettings,
     pub(super) sink: Sink,
@@ -28,10 +28,10 @@ pub(super) struct Supervisor {
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) cautious: watch::Sender<bool>,
     pub(super) lengths: watch::Sender<Lengths>,
-    pub(super) unsettled: Unsettled,
+    pub(super) unsettled: UnsettledTime,
 }
 
-impl Supervisor {
+impl ConsumeSupervisor {
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
@@ -84,7 +84,7 @@ impl Supervisor {
             () = changed(&mut self.wish) => return Ok(ConsumeEnd::Interrupted),
         };
         let since = Instant::now();
-        let channel = Channel::new(
+        let channel = ConsumeChannel::new(
             &*session,
             &self.settings,
             &self.sink,

@@ -10,7 +10,7 @@ use crate::publisher::batch::{
 };
 use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
-use crate::session::message::{Publish, said};
+use crate::session::message::{Publish, text_of};
 
 /// One message on its way, and its waiter.
 #[derive(Debug)]
@@ -172,8 +172,8 @@ impl Batches {
                     unpublishable.push(Unpublishable {
                         position: entry.position,
                         routing_key,
-                        message_id: said(properties.message_id()).unwrap_or_default(),
-                        correlation_id: said(properties.correlation_id()),
+                        message_id: text_of(properties.message_id()).unwrap_or_default(),
+                        correlation_id: text_of(properties.correlation_id()),
                         reason,
                     });
                 }

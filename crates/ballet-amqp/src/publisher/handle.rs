@@ -13,7 +13,7 @@ use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::queue::{PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
-use crate::publisher::supervisor::Supervisor;
+use crate::publisher::supervisor::PublishSupervisor;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
@@ -90,8 +90,15 @@ impl Publisher {
         let (held_tx, held) = watch::channel(None);
         let batches = Batches::new(Arc::clone(&memory), on_published);
         let queue = PublishQueue::new(batches, settings.keys.clone());
-        let task =
-            Supervisor::new(broker, settings, queue, commands_rx, stop_rx, state_tx, held_tx);
+        let task = PublishSupervisor::new(
+            broker,
+            settings,
+            queue,
+            commands_rx,
+            stop_rx,
+            state_tx,
+            held_tx,
+        );
         let task = tokio::spawn(task.run());
         PublisherHandle(Arc::new(PublisherState {
             commands,

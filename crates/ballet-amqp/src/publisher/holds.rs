@@ -34,7 +34,7 @@ struct Hold {
     is_full: bool,
     attempts: u32,
     next: NextAttempt,
-    /// Whether people are told that messages wait: an exchange, or a right, is missing.
+    /// Whether the log says that messages wait: an exchange, or a right, is missing.
     is_told: bool,
 }
 
@@ -197,7 +197,7 @@ impl Holds {
 pub(super) struct HeldMessages {
     pub(super) matcher: Matcher,
     pub(super) reason: String,
-    /// Whether people are told: an exchange, or a right, is missing.
+    /// Whether the log says so: an exchange, or a right, is missing.
     pub(super) is_told: bool,
     pub(super) entries: Vec<InFlight>,
 }

@@ -14,9 +14,9 @@ use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::queue::{PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
-use crate::publisher::stop::{Stop, Stopping};
+use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;
-use crate::session::message::{MessageConfirm, Publish, PublishOutcome, said};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome, text_of};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -94,7 +94,7 @@ impl<'a> PublishLoop<'a> {
         mut self,
         session: &dyn Session,
         commands: &mut mpsc::UnboundedReceiver<PublishCommand>,
-        stop: &mut Stop,
+        stop: &mut StopRequest,
     ) -> PublishEnd {
         let mut confirms = match session.confirms().await {
             Ok(confirms) => confirms,
@@ -122,7 +122,7 @@ impl<'a> PublishLoop<'a> {
         session: &dyn Session,
         confirms: &mut Confirms,
         commands: &mut mpsc::UnboundedReceiver<PublishCommand>,
-        stop: &mut Stop,
+        stop: &mut StopRequest,
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
         let mut gone = pin!(lost(&mut closed));
@@ -339,8 +339,8 @@ impl Alarm {
         let Publish { routing_key, properties, .. } = message.to_publish();
         tracing::error!(
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             others = self.silent,
             "{problem}"
         );

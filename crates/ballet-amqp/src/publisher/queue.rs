@@ -15,7 +15,7 @@ use crate::publisher::holds::{HeldMessages, Holds};
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
-use crate::session::message::{Publish, said};
+use crate::session::message::{Publish, text_of};
 
 /// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
@@ -59,7 +59,7 @@ pub(super) struct PublishQueue {
 
 /// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Salvaged {
+pub(super) struct SalvageResult {
     /// The number of messages that will be published again.
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
@@ -242,7 +242,7 @@ impl PublishQueue {
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
     /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
     /// from now on, since a queue that confirms nothing would soon have all the window.
-    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> Salvaged {
+    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
         let blame = blame(cause, &unconfirmed, &self.keys);
@@ -283,7 +283,7 @@ impl PublishQueue {
             }
         }
         let explained = blame != BlamedMessages::Nobody;
-        let mut salvaged = Salvaged { again: again.len(), explained, is_news: false };
+        let mut salvaged = SalvageResult { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
             if self.holds.hold(held, &mut self.batches) {
@@ -340,8 +340,8 @@ impl PublishQueue {
         tracing::warn!(
             exchange,
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );

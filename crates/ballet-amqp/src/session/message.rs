@@ -12,7 +12,7 @@ use crate::headers::value::count_header;
 pub const PERSISTENT: u8 = 2;
 
 /// A property as text, for logs and reports.
-pub(crate) fn said(property: &Option<ShortString>) -> Option<String> {
+pub(crate) fn text_of(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)
 }
 

@@ -95,7 +95,7 @@ async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
     let mut consumer = TestConsumer::usual(broker.clone());
     let mut both = consumer.take(2).await;
     let (second, first) = (both.pop().unwrap(), both.pop().unwrap());
-    // At once, so that one ack and one give-back are told together. The ack covers both tags.
+    // At once, so that one ack and one give-back are sent together. The ack covers both tags.
     drop(first);
     second.1.settle();
     let (id, receipt) = consumer.next().await;
@@ -348,7 +348,7 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
         most = most.max(if expected < 40 { broker.unacked("orders") } else { 0 });
         receipt.settle();
     }
-    // Those on their way when the number changes, and 16 of 4 MiB.
+    // The messages on their way when the number changes, and 16 of 4 MiB.
     assert!(most <= 40, "{most} messages of 4 MiB were in hand");
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }

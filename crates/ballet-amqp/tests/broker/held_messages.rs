@@ -152,7 +152,7 @@ async fn what_waits_for_an_exchange_and_then_for_a_confirm_goes_on_with_the_firs
     broker.bind("events", "a.#", "all");
     tokio::time::sleep(Duration::from_secs(10 * 60)).await;
     broker.release_confirms();
-    // One of each cause was tried: these have no order.
+    // One message of each cause was tried: these have no order.
     for _ in 1..=3 {
         publisher.published().await;
     }

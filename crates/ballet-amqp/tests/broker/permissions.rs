@@ -37,7 +37,7 @@ async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_i
         held.as_ref().is_some_and(|reason| reason.contains("exchange 'events'"))
     })
     .await;
-    // What goes to another exchange does not wait.
+    // Messages to another exchange do not wait.
     let mut elsewhere = out(41, &["orders.x"]);
     redirect(&mut elsewhere, 0, "bare");
     publisher.handle.send(elsewhere);

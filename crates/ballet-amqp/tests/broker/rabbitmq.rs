@@ -232,7 +232,7 @@ async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
         tokio::select! {
             () = &mut trouble => over = true,
             _ = tick.tick() => {
-                // What is spilled would be read back from the outbox table.
+                // A spilled batch would be read back from the outbox table.
                 if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handover::Queued {
                     sent += 1;
                 }

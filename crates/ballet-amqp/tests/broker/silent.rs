@@ -32,10 +32,10 @@ async fn an_attempt_that_nobody_answers_leaves_no_connection_behind() {
 
 /// Counts the attempts.
 #[derive(Debug, Default)]
-struct Silent(AtomicUsize);
+struct SilentServer(AtomicUsize);
 
 #[derive(Debug)]
-struct CountedAttempts(Arc<Silent>);
+struct CountedAttempts(Arc<SilentServer>);
 
 impl Broker for CountedAttempts {
     fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
@@ -51,11 +51,9 @@ impl Broker for CountedAttempts {
 
 #[tokio::test(start_paused = true)]
 async fn a_consumer_whose_attempts_take_long_waits_longer_each_time() {
-    let silent = Arc::new(Silent::default());
-    let consumer = TestConsumer::start(
-        CountedAttempts(Arc::clone(&silent)),
-        ConsumerSettings::new("orders", "one"),
-    );
+    let silent = Arc::new(SilentServer::default());
+    let consumer =
+        TestConsumer::start(CountedAttempts(Arc::clone(&silent)), ConsumerSettings::new("orders", "one"));
     sleep(Duration::from_secs(120)).await;
     let attempts = silent.0.load(Ordering::SeqCst);
     // Without longer waits it would be 19.

@@ -78,7 +78,7 @@ async fn t51_a_message_that_always_ends_the_connection_is_found_and_the_others_g
     let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     publisher.handle.send(out(1, &["a.x", "a.poison", "a.y"]));
-    // That the broker takes others in between shows that the way to it is good.
+    // The broker takes others in between, which shows that the way to it is good.
     for number in 2.. {
         publisher.handle.send(out(number, &["a.x"]));
         let published = publisher.published().await;

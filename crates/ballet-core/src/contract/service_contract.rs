@@ -163,7 +163,7 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn part(&self) -> Result<Part, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let telemetry = KnownTelemetry::read(&self.telemetry)?;
         // Checked here, because later a contract with unreadable schemas would pass for one without schemas.
         self.schemas()?;
@@ -198,7 +198,7 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn schemas(&self) -> Result<Vec<(EventType, Schema)>, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let schema = |event: &EventLines| {
             let schema = Schema::try_from(event.schema.clone());
             let schema = schema.map_err(|_| ContractError::Schema(event.name.clone()))?;
@@ -213,7 +213,7 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn keys(&self) -> Result<Vec<(EventType, Key)>, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let mut keys = Vec::new();
         for event in &self.events {
             let of = known.event(&event.name)?;
@@ -222,7 +222,7 @@ impl ServiceContract {
         Ok(keys)
     }
 
-    fn known(&self) -> Result<ContractEvents<'_>, ContractError> {
+    fn contract_events(&self) -> Result<ContractEvents<'_>, ContractError> {
         if self.contract != VERSION {
             return Err(ContractError::Version(self.contract));
         }

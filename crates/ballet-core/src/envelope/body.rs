@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 
@@ -71,7 +71,7 @@ pub fn unpack<'a>(
         let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
     }
-    let encoding = given(content_encoding).unwrap_or_default();
+    let encoding = non_blank(content_encoding).unwrap_or_default();
     let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
     let body = if ["", "identity", "utf-8"].iter().any(is) {
         Cow::Borrowed(body)

@@ -84,7 +84,7 @@ impl<'a> Attributes<'a> {
 
 /// A CloudEvent in structured mode, with the fields that are understood.
 #[derive(Deserialize)]
-struct Structured<'a> {
+struct StructuredEvent<'a> {
     specversion: String,
     id: String,
     source: String,
@@ -119,7 +119,7 @@ fn split<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<(Attributes<'static>, Cow<'a, [u8]>), Unacceptable> {
-    let event: Structured<'_> = serde_json::from_slice(body).map_err(|error| {
+    let event: StructuredEvent<'_> = serde_json::from_slice(body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
     })?;
     let data = match (event.data, event.data_base64) {

@@ -29,7 +29,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::body::BodyForm;
 use crate::envelope::cloud_event::Attributes;
 use crate::events::event::EventType;
@@ -103,7 +103,7 @@ impl Envelope {
         ids::check_time(message_id, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
         let Attributes { causation_id, traceparent, tracestate, .. } = attributes;
-        let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
+        let causation_id = non_blank(message.causation_id).map(Cow::Borrowed).or(causation_id);
         let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
         let tracestate = message.tracestate.map(Cow::Borrowed).or(tracestate);
         let envelope = Self {
@@ -111,7 +111,7 @@ impl Envelope {
             event_type,
             saga_id,
             causation_id: causation_id.map(Cow::into_owned),
-            app_id: given(message.app_id).map(str::to_owned),
+            app_id: non_blank(message.app_id).map(str::to_owned),
             traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
             baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
@@ -123,19 +123,19 @@ impl Envelope {
     /// the id that [`read`](Self::read) returns, and depends on no clock.
     #[must_use]
     pub fn message_id_of(message: &Incoming<'_>, limits: &Limits) -> MessageId {
-        if given(message.message_id).is_some() {
+        if non_blank(message.message_id).is_some() {
             return ids::message_id(message, &message.attributes, "", &[]);
         }
         let (attributes, body) = open(message, limits)
             .unwrap_or_else(|_| (message.attributes.clone(), Cow::Borrowed(message.body)));
-        let name = event_name::named(message, &attributes);
+        let name = event_name::name_of(message, &attributes);
         ids::message_id(message, &attributes, name, &body)
     }
 
     /// The saga that a message names, whether or not it is acceptable: by its property, or else as a CloudEvent.
     #[must_use]
     pub fn correlation_id_of<'a>(message: &Incoming<'a>, limits: &Limits) -> Option<Cow<'a, str>> {
-        if let Some(named) = given(message.correlation_id) {
+        if let Some(named) = non_blank(message.correlation_id) {
             return Some(Cow::Borrowed(named));
         }
         match body::form(message.content_type) {
@@ -196,7 +196,7 @@ fn check_routing(message: &Incoming<'_>) -> Result<(), Unacceptable> {
 }
 
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
-    match given(message.app_id) {
+    match non_blank(message.app_id) {
         Some(app_id) if !event_type.may_be_published_by(app_id) => Err(Unacceptable::new(
             Reason::ForgedAppId,
             format!("`app_id` {app_id:?} may not publish {event_type}: {}", publishers(event_type)),

@@ -1,6 +1,6 @@
 //! Which foreign producer a message is from, so that it can get it back.
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::known_events::KnownEvents;
 use crate::topology::names::EVENTS;
 
@@ -19,7 +19,7 @@ pub fn foreign_producer(
     // The publishers of another exchange are not known.
     let event = known.get(routing_key).filter(|_| exchange == EVENTS)?;
     let producers = event.foreign_producers();
-    let named = given(app_id);
+    let named = non_blank(app_id);
     if named == Some(event.service()) {
         return None;
     }

@@ -134,7 +134,7 @@ pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The name in the form that is asked for, or this example if nothing of it can stay.
+/// The name in the required form, or this example if nothing of it can stay.
 fn in_form(name: &str, example: &str) -> String {
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let name = letters.collect::<String>().to_ascii_lowercase();

@@ -165,7 +165,7 @@ pub fn compare(definitions: &Value, found: &BrokerObjects) -> Vec<Difference> {
     differences
 }
 
-/// Queues under policies that are not declared. A declared policy that differs is told by itself.
+/// Queues under policies that are not declared. A declared policy that differs is listed by itself.
 fn policed(definitions: &Value, found: &[Value]) -> Vec<Difference> {
     let mut differences = Vec::new();
     for wanted in section(definitions, ObjectKind::Queue) {

@@ -45,7 +45,7 @@ pub(crate) fn compare<'a>(
         // It is not told.
         return in_force;
     }
-    let declared = declared(policies, wanted, found);
+    let declared = declared_definition(policies, wanted, found);
     let effective = table(&found["effective_policy_definition"]);
     let arguments = table(&wanted["arguments"]);
     for property in PROPERTIES {
@@ -144,7 +144,7 @@ fn changes(argument: &Value, policy: Option<&Value>) -> bool {
 }
 
 /// The definition of the declared policy for a queue.
-fn declared<'a>(
+fn declared_definition<'a>(
     policies: impl Iterator<Item = &'a Value>,
     wanted: &Value,
     found: &Value,

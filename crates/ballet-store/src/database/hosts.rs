@@ -71,11 +71,11 @@ impl Hosts {
     /// As with [`parse`](Self::parse). Nothing is changed then.
     pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
         let named = Arc::new(UrlServers::parse(url, tls)?);
-        let before = self.named();
+        let before = self.url_servers();
         let are_others = named.servers().ne(before.servers());
         *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
         if are_others {
-            *self.seen() = Primaries::default();
+            *self.primaries() = Primaries::default();
         }
         Ok(())
     }
@@ -91,11 +91,11 @@ impl Hosts {
         changed
     }
 
-    fn named(&self) -> Arc<UrlServers> {
+    fn url_servers(&self) -> Arc<UrlServers> {
         Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Primaries> {
+    fn primaries(&self) -> std::sync::MutexGuard<'_, Primaries> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,7 +105,7 @@ impl Hosts {
 
     /// The options for the server that took writes last.
     pub fn options(&self) -> PgConnectOptions {
-        let named = self.named();
+        let named = self.url_servers();
         self.changed(&named.all[self.current().min(named.all.len() - 1)])
     }
 
@@ -115,7 +115,7 @@ impl Hosts {
     }
 
     pub fn are_several(&self) -> bool {
-        self.named().all.len() > 1
+        self.url_servers().all.len() > 1
     }
 
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
@@ -125,14 +125,14 @@ impl Hosts {
     /// which one counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
-        let named = self.named();
+        let named = self.url_servers();
         let asked = named.all.iter().map(|options| self.changed(options)).zip(&named.asked);
         let asked = asked
             .map(|(options, kept)| async move { timeout(ANSWER, primary(&options, kept)).await });
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable: Vec<(usize, Primary)> =
             answers.enumerate().filter_map(|(at, primary)| Some((at, primary?))).collect();
-        let chosen = self.seen().choose(&writable, before, Instant::now());
+        let chosen = self.primaries().choose(&writable, before, Instant::now());
         for (at, why) in chosen.passed_over {
             let options = &named.all[at];
             // Connections go to the last one until another one counts.
@@ -150,7 +150,7 @@ impl Hosts {
 
 impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.named();
+        let named = self.url_servers();
         f.debug_list().entries(named.all.iter().map(PgConnectOptions::get_host)).finish()
     }
 }

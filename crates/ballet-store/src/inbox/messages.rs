@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::ledger::locks;
 use crate::ledger::rows::{Ledger, split};
 use crate::schema::partitions;
-use crate::schema::partitions::Partitioned;
+use crate::schema::partitions::PartitionedTable;
 
 /// A message that a transaction records.
 #[derive(Debug, Clone, Copy)]
@@ -209,7 +209,7 @@ pub async fn remembered(
 ) -> Result<Vec<MessageMemory>, sqlx::Error> {
     let times: Vec<Timestamp> =
         ids.iter().map(|it| id::time_of(it.0).unwrap_or_default()).collect();
-    let inbox = Partitioned::inbox(limits);
+    let inbox = PartitionedTable::inbox(limits);
     let memories = partitions::memories(db, &inbox, &times).await?;
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<(bool, bool, bool)> = sqlx::query_as(

@@ -55,7 +55,7 @@ const CHOSEN: &str = "using unnest($1::bigint[], $2::bigint[], $3::int[]) as cho
     where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position)";
 
 /// Notes who deals with the events that are `gone` from the table, with three parameters from `first` on.
-fn noted(first: u32) -> String {
+fn note_statement(first: u32) -> String {
     format!(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
          select ballet.now(), ${first}, message_id, saga_id, event_type, ${}, ${} from gone \
@@ -164,7 +164,7 @@ async fn retry_step(
              saga_id, causation_id, traceparent, body, created_at) \
          select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
              causation_id, traceparent, body, created_at from ordered",
-        noted(5)
+        note_statement(5)
     );
     let (owners, batches, positions) = columns(&chosen);
     let put = sqlx::query(AssertSqlSafe(statement))
@@ -255,7 +255,7 @@ pub async fn forget<E: From<sqlx::Error>>(
         "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
          noted as ({}) select message_id, event_type, saga_id, created_at, reason, body from gone \
          order by created_at, owner, batch, position",
-        noted(4)
+        note_statement(4)
     );
     let mut deleted = 0;
     for keys in keys.chunks(FORGOTTEN) {

@@ -26,13 +26,13 @@ pub const MAKING: i64 = 0x6261_6c6c_6574;
 
 /// A table with partitions.
 #[derive(Debug)]
-pub struct Partitioned {
+pub struct PartitionedTable {
     pub table: &'static str,
     days: i64,
     kept: SignedDuration,
 }
 
-impl Partitioned {
+impl PartitionedTable {
     pub const fn inbox(limits: &Limits) -> Self {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
@@ -161,7 +161,7 @@ async fn missing(
 ) -> Result<Vec<WantedPartition>, sqlx::Error> {
     let dropped = dropped(db).await?;
     let mut missing = Vec::new();
-    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+    for partitioned in [PartitionedTable::inbox(limits), PartitionedTable::ledger(limits)] {
         let present = present(db, partitioned.table).await?;
         let is_there = |name: &String| present.iter().any(|it| it.is_there() && it.name == *name);
         let wanted = partitioned.wanted(now).into_iter();
@@ -225,7 +225,7 @@ pub async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), 
 /// Returns true if there are partitions for ids of a time.
 pub async fn cover(pool: &PgPool, limits: &Limits, time: Timestamp) -> Result<bool, sqlx::Error> {
     let mut db = pool.acquire().await?;
-    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+    for partitioned in [PartitionedTable::inbox(limits), PartitionedTable::ledger(limits)] {
         let name = partitioned.at(time).name;
         let present = present(&mut db, partitioned.table).await?;
         if !present.iter().any(|found| found.attached && found.name == name) {
@@ -260,11 +260,11 @@ impl PartitionMemory {
 /// Returns what a table knows of each time.
 pub async fn memories(
     db: &mut PgConnection,
-    partitioned: &Partitioned,
+    partitioned: &PartitionedTable,
     times: &[Timestamp],
 ) -> Result<Vec<PartitionMemory>, sqlx::Error> {
     let present = present(db, partitioned.table).await?;
-    // Read second: what was dropped in between is told so.
+    // Read second, so a partition that was dropped in between is reported as dropped.
     let dropped = dropped(db).await?;
     let memory = |time: &Timestamp| {
         let name = partitioned.at(*time).name;
@@ -287,7 +287,7 @@ mod tests {
     fn the_bounds_of_a_partition_follow_from_its_name() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
         let limits = Limits::default();
-        for partitioned in [Partitioned::inbox(&limits), Partitioned::ledger(&limits)] {
+        for partitioned in [PartitionedTable::inbox(&limits), PartitionedTable::ledger(&limits)] {
             let WantedPartition { name, from, to, .. } = partitioned.at(now);
             assert_eq!(partitioned.bounds(&name), (bound(from), bound(to)));
         }
@@ -296,14 +296,14 @@ mod tests {
     #[test]
     fn more_is_kept_than_the_window() {
         let limits = Limits::default();
-        assert_eq!(Partitioned::inbox(&limits).newer(), 8);
-        assert_eq!(Partitioned::ledger(&limits).newer(), 14);
+        assert_eq!(PartitionedTable::inbox(&limits).newer(), 8);
+        assert_eq!(PartitionedTable::ledger(&limits).newer(), 14);
     }
 
     #[test]
     fn partitions_cover_the_window_and_the_days_ahead_without_a_gap() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
-        let inbox = Partitioned::inbox(&Limits::default());
+        let inbox = PartitionedTable::inbox(&Limits::default());
         let wanted = inbox.wanted(now);
         assert!(wanted.windows(2).all(|pair| pair[0].to == pair[1].from));
         assert!(wanted.windows(2).all(|pair| pair[0].name < pair[1].name));

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::database::connection::{begin, in_time};
 use crate::ledger::open_sagas;
 use crate::ledger::open_sagas::{OpenSagas, Stages};
-use crate::schema::partitions::{Partitioned, PresentPartition, attach, present};
+use crate::schema::partitions::{PartitionedTable, PresentPartition, attach, present};
 use crate::upkeep::chores::Chores;
 
 /// A partition that may go.
@@ -29,12 +29,12 @@ pub async fn drop_old(
     now: Timestamp,
     chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
-    let inbox = Partitioned::inbox(limits);
+    let inbox = PartitionedTable::inbox(limits);
     for old in old(db, &inbox, now).await? {
         let name = old.partition.name.clone();
         chores.took(&name, drop_from_inbox(db, &inbox, &old).await)?;
     }
-    let ledger = Partitioned::ledger(limits);
+    let ledger = PartitionedTable::ledger(limits);
     let open = OpenSagas::new(stages, now - limits.unsettled_window);
     let mut kept = Vec::new();
     for old in old(db, &ledger, now).await? {
@@ -56,7 +56,7 @@ pub async fn drop_old(
 
 async fn drop_from_inbox(
     db: &mut PgConnection,
-    inbox: &Partitioned,
+    inbox: &PartitionedTable,
     OldPartition { partition, with_rows }: &OldPartition,
 ) -> Result<(), sqlx::Error> {
     let name = &partition.name;
@@ -73,7 +73,7 @@ async fn drop_from_inbox(
 /// Returns false if the partition is kept.
 async fn drop_from_ledger(
     db: &mut PgConnection,
-    ledger: &Partitioned,
+    ledger: &PartitionedTable,
     OldPartition { partition, with_rows }: &OldPartition,
     open: &OpenSagas<'_>,
 ) -> Result<bool, sqlx::Error> {
@@ -99,7 +99,7 @@ async fn drop_from_ledger(
 /// them. One that is detached or half detached is among them in any case: it goes, or comes back.
 async fn old(
     db: &mut PgConnection,
-    partitioned: &Partitioned,
+    partitioned: &PartitionedTable,
     now: Timestamp,
 ) -> Result<Vec<OldPartition>, sqlx::Error> {
     let Some(oldest) = partitioned.wanted(now).into_iter().next() else { return Ok(Vec::new()) };
@@ -151,7 +151,7 @@ async fn forget_handled(db: &mut PgConnection, partition: &str) -> Result<(), sq
 /// Waits for readers of the table without blocking others. Cannot run in a transaction.
 async fn detach(
     db: &mut PgConnection,
-    Partitioned { table, .. }: &Partitioned,
+    PartitionedTable { table, .. }: &PartitionedTable,
     PresentPartition { name, half_detached, .. }: &PresentPartition,
 ) -> Result<(), sqlx::Error> {
     let how = if *half_detached { "finalize" } else { "concurrently" };

@@ -7,7 +7,7 @@
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
-use ballet_store::partitions::{PartitionMemory, Partitioned, memories};
+use ballet_store::partitions::{PartitionMemory, PartitionedTable, memories};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
@@ -84,7 +84,7 @@ pub(crate) async fn forgotten(
     now: Timestamp,
 ) -> Result<Option<SagaId>, sqlx::Error> {
     let times = sagas.clone().filter_map(|saga| id::time_of(saga.0)).collect::<Vec<_>>();
-    let memories = memories(db, &Partitioned::ledger(limits), &times).await?;
+    let memories = memories(db, &PartitionedTable::ledger(limits), &times).await?;
     let mut sagas = sagas.zip(memories);
     let is_forgotten = |(saga, memory): &(SagaId, PartitionMemory)| {
         memory.is_forgotten(is_old(limits, *saga, now))

@@ -26,13 +26,13 @@ const UNKNOWN: i64 = i64::MIN;
 
 /// The clocks of a process.
 #[derive(Clone)]
-pub(crate) struct Time {
+pub(crate) struct ProcessClocks {
     /// Tells the time that all processes of the service share, and draws this process's ids.
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<SharedClock>,
 }
 
-impl Time {
+impl ProcessClocks {
     pub(crate) fn new(own: Clock, bound: SignedDuration) -> Self {
         let shared = SharedClock::new(own, bound);
         Self { clock: shared.clock(), shared }
@@ -130,7 +130,7 @@ impl SharedClock {
         Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
     }
 
-    /// The time up to which deadlines pass: after a leap ahead that of before, for a while. `None` where
+    /// The time up to which deadlines pass: for a while after a leap ahead, the time before it. `None` where
     /// the database alone knows the time.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         self.settled_at(Instant::now())

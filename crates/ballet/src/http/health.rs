@@ -18,7 +18,7 @@ use crate::http::own_routes::OwnRoutes;
 use crate::telemetry::reading::state::ReaderStates;
 use crate::upkeep::broker::bindings::Bindings;
 use crate::upkeep::broker::declared_queues::DeclaredQueues;
-use crate::upkeep::progress::Progress;
+use crate::upkeep::progress::MessageProgress;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub(crate) struct HealthParts {
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
-    pub(crate) progress: Progress,
+    pub(crate) progress: MessageProgress,
     /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
     pub(crate) service: &'static str,

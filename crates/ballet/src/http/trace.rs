@@ -65,7 +65,7 @@ impl Tracer {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             (method.clone(), vec![("http.request.method", method), ("url.path", path)])
         });
-        let given = given(&request);
+        let given = incoming_context(&request);
         let served_now = CurrentRequest {
             given,
             carried: carried(&request, given),
@@ -98,7 +98,7 @@ impl Tracer {
 }
 
 /// The trace context that a request brings, if it is one.
-fn given(request: &Request) -> Option<TraceContext> {
+fn incoming_context(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }
 

@@ -13,7 +13,7 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::batch::batch::make_partitions;
 use crate::lane::batch::dispatch::entomb;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
 /// Puts messages off, or sets them aside, when the immediate attempts are used up.
@@ -53,7 +53,7 @@ pub(super) async fn later_or_never(
                             leave_tombstone(engine, &message).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
-                        left(engine, &message, Err(&why.detail));
+                        end_span(engine, &message, Err(&why.detail));
                         let original = original(*message);
                         dead_letter::set_aside(engine, original, why, failed.handler, attempts);
                     }
@@ -112,7 +112,7 @@ pub(super) async fn later(
 
 fn put_off(
     engine: &Arc<Engine>,
-    message: Message,
+    message: LaneMessage,
     failed: &BatchFailure,
     wait: RetryWait,
     attempts: u32,
@@ -120,7 +120,7 @@ fn put_off(
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
-    left(engine, &message, Err(&why.detail));
+    end_span(engine, &message, Err(&why.detail));
     // A conflict comes before any handler. It is noted all the same: a restored service is told again
     // since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
@@ -128,14 +128,14 @@ fn put_off(
     dead_letter::retry_later(engine, original(message), why, handler, wait, attempts);
 }
 
-fn original(message: Message) -> OriginalMessage {
+fn original(message: LaneMessage) -> OriginalMessage {
     let span = message.span();
-    let Message { delivery, receipt, .. } = message;
+    let LaneMessage { delivery, receipt, .. } = message;
     OriginalMessage { delivery, receipt, span }
 }
 
 /// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
-pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+pub(super) fn end_span(engine: &Engine, message: &LaneMessage, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;
     }
@@ -145,7 +145,7 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 }
 
 /// Until the compensation is done, the tombstone must keep later steps from taking effect.
-fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+fn needs_tombstone(message: &LaneMessage, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
     // Nor for a saga or message that is forgotten.
@@ -153,7 +153,7 @@ fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     message.known.aborts() && !locked && !forgotten
 }
 
-async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
+async fn leave_tombstone(engine: &Arc<Engine>, message: &LaneMessage) {
     let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
     while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
         if failure.is_missing_partition() {

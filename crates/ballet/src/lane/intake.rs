@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::engine::Engine;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage};
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::message::refusals::Refusals;
 
 /// Hands work to the lanes.
@@ -45,7 +45,8 @@ impl Lanes {
             return;
         }
         let (clock, latest) = (&engine.time.clock, engine.time.shared.latest());
-        match Message::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt) {
+        match LaneMessage::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt)
+        {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);

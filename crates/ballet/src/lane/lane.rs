@@ -17,7 +17,7 @@ use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
 use crate::lane::batch::batch::{LaneState, SharedLaneState};
-use crate::lane::fallback::{after_conflict, later, later_or_never, left};
+use crate::lane::fallback::{after_conflict, end_span, later, later_or_never};
 use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids;
 use crate::lane::part::{BatchPart, pause, split};
@@ -329,7 +329,7 @@ fn settle(engine: &Engine, works: Vec<LaneWork>) {
                 if message.reuses_id {
                     reused_ids::tell(&message);
                 }
-                left(engine, &message, Ok(outcome));
+                end_span(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
             LaneWork::Answer(answer) => drop(answer),

@@ -20,7 +20,7 @@ use crate::telemetry::reading::keeper::ReaderKeeper;
 use crate::telemetry::reading::state::{ReaderStates, all_are_followed, once_all_are_followed};
 use crate::upkeep::broker::bindings::{BindingComparer, Bindings};
 use crate::upkeep::broker::declared_queues::{DeclaredQueues, QueueComparer};
-use crate::upkeep::broker::queues::Queues;
+use crate::upkeep::broker::queues::ServiceQueues;
 use crate::upkeep::copies::keeper;
 use crate::upkeep::copies::republish;
 use crate::upkeep::database::clock;
@@ -32,7 +32,7 @@ use crate::upkeep::outbox::outbox::Outbox;
 use crate::upkeep::outbox::sweeper;
 use crate::upkeep::outbox::turns;
 use crate::upkeep::outbox::unsent_copies;
-use crate::upkeep::progress::Progress;
+use crate::upkeep::progress::MessageProgress;
 use crate::upkeep::sagas::by_hand;
 use crate::upkeep::sagas::calls;
 use crate::upkeep::sagas::deadlines;
@@ -67,7 +67,7 @@ pub(super) struct TaskStates {
     pub(super) queues: watch::Receiver<DeclaredQueues>,
     /// None if there are no copies.
     pub(super) copies: Option<watch::Receiver<String>>,
-    pub(super) progress: Progress,
+    pub(super) progress: MessageProgress,
     /// None if the service reads no telemetry.
     pub(super) readers: Option<Arc<ReaderStates>>,
 }
@@ -135,10 +135,11 @@ impl BackgroundParts {
         let compare = BindingComparer::new(&part, broker, bindings_told, declared);
         let compare = compare.run(engine.time.clock.clone(), stopping());
         work.spawn("the comparison with the broker", compare);
-        let queues = Queues::of(&engine, Arc::clone(&consumer));
+        let queues = ServiceQueues::of(&engine, Arc::clone(&consumer));
         work.spawn("the watch over the queues", queues.clone().watch(stopping()));
         let handlers = &engine.handlers;
-        let progress = Progress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
+        let progress =
+            MessageProgress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
         work.spawn("the watch over progress", progress.clone().watch(stopping()));
 
         if !shares.is_empty() {

@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::declare::handler::failure::server_is_away;
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::service::error::StartError;
 use crate::service::pool;
 use crate::upkeep::database::clock;
@@ -49,7 +49,7 @@ pub(super) struct PrepareInputs<'a> {
     pub(super) shares: &'a [ShareEntry],
     pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
-    pub(super) time: &'a Time,
+    pub(super) time: &'a ProcessClocks,
     /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }

@@ -23,7 +23,7 @@ use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::Door;
 use crate::http::health::HealthParts;
 use crate::http::json::MaxBody;
@@ -141,7 +141,7 @@ impl Service {
             frame.stopping.clone(),
         );
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
+        let time = ProcessClocks::new(self.clock.clone(), limits.clock_skew / 5);
         // Metrics that are counted before this are lost.
         recorder::install();
         metrics::begin(&self.participant.part());
@@ -241,7 +241,7 @@ impl Service {
         frame: &mut ServiceFrame,
         settings: &Settings,
         database: &Database,
-        time: &Time,
+        time: &ProcessClocks,
         spans: &Spans,
         gateway: Option<Secrets>,
     ) -> Result<HttpFront, StartError> {

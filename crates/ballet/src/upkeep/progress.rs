@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(25 * 60);
 
 /// Whether messages get on.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
+pub(crate) struct MessageProgress {
     consumer: Arc<ConsumerHandle>,
     last_work: Arc<LastWork>,
     /// How long a message may be unsettled while no work ends.
@@ -32,7 +32,7 @@ pub(crate) struct Progress {
     alone: Duration,
 }
 
-impl Progress {
+impl MessageProgress {
     pub(crate) fn new(
         consumer: Arc<ConsumerHandle>,
         last_work: Arc<LastWork>,
@@ -99,7 +99,7 @@ mod tests {
         broker: MemoryBroker,
         kept: Arc<Mutex<Vec<ballet_amqp::Receipt>>>,
         last_work: Arc<LastWork>,
-        progress: Progress,
+        progress: MessageProgress,
     }
 
     impl StuckService {
@@ -120,7 +120,7 @@ mod tests {
             });
             let settings = ConsumerSettings::new("hotel", "1");
             let consumer = Arc::new(Consumer::start(Arc::new(broker.clone()), settings, sink));
-            let progress = Progress::new(consumer, Arc::clone(&last_work), handler_time);
+            let progress = MessageProgress::new(consumer, Arc::clone(&last_work), handler_time);
             Self { broker, kept, last_work, progress }
         }
 

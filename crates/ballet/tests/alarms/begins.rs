@@ -145,7 +145,7 @@ async fn alarms_and_board_ask_only_for_what_is_there() {
         assert!(["critical", "warning"].contains(&rule.severity.as_str()), "{rule:?}");
         assert!(!rule.summary.is_empty() && !rule.description.is_empty(), "{rule:?}");
     }
-    // What somebody is woken for is drawn.
+    // The dashboard shows each metric that wakes somebody.
     let drawn: BTreeSet<String> = drawn.iter().flat_map(|expression| named(expression)).collect();
     let critical = rules.iter().filter(|rule| rule.severity == "critical");
     let rung: BTreeSet<String> = critical.flat_map(|rule| named(&rule.expression)).collect();

@@ -158,7 +158,7 @@ impl TelemetryFollower for Dial {
 /// A service by its name.
 pub(crate) fn participant(name: &str) -> Participant {
     match name {
-        // What fails there fails for good.
+        // A failure there never ends.
         "hotel" => hotel(Trouble::default().times(u32::MAX)),
         // No car is ever rented.
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),

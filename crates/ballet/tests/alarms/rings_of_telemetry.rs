@@ -29,7 +29,7 @@ async fn beat(meter: &WatchedWorld, partition: u16, number: i64, age_seconds: i6
 async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
     let meter = WatchedWorld::new("telemetry_behind", "meter").await;
     meter.until_only(&[]).await;
-    // What a release before has left in a type that nobody reads any more is nobody's lag.
+    // Messages that an older release left in a type that nobody reads any more are no lag.
     let left = "insert into ballet.telemetry_reader (reader, stream, next_offset, end_offset, published_at) \
                 select distinct reader, 'meter.beat.v0.0', 1, 9, now() - interval '1 hour' \
                 from ballet.telemetry_reader";

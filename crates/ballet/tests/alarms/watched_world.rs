@@ -58,7 +58,7 @@ impl WatchedWorld {
             _ => &[],
         };
         let parts = known.iter().map(|name| part(participant(name), tables(name))).collect();
-        // Those that run have processes of their own.
+        // The running services have processes of their own.
         let world = TripWorld::prepared(test, parts).await;
         let mut set = Some(set);
         let mut running = Vec::new();

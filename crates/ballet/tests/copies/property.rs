@@ -1,4 +1,4 @@
-//! Any order, duplicates and losses of an owner's events: what was not lost is copied, and a run
+//! Any order, duplicates and losses of an owner's events: those that were not lost are copied, and a run
 //! brings the rest.
 
 use ballet::core::Versioned;

@@ -1,4 +1,4 @@
-//! A car hire outside that remembers what it did under each key, and can be asked about it.
+//! A car hire outside that remembers each request by its key, and can be asked about it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

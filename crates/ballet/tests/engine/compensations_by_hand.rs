@@ -195,7 +195,7 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
     assert_eq!(world.count("huts", "ballet.call where closed_at is null").await, 0);
     assert_eq!(huts.letters.asked().len(), 1);
 
-    // What fails can be solved by hand, and what was done is not asked for.
+    // A failing compensation can be solved by hand, and one that was done is not called again.
     let guide = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is");
     assert!(guide.to_string().contains("the service has done it"), "{guide}");
     let hut = when_free(&world, &part_of, saga, "hold_hut", false).await.expect("solved");

@@ -44,7 +44,7 @@ async fn all_become_due(db: &mut PgConnection) -> u64 {
     db.execute(due).await.expect("an answer").rows_affected()
 }
 
-/// How often each saga was told something, and under how many message ids.
+/// The number of deadline events of each saga, and of their message ids.
 fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     let mut told: HashMap<String, Vec<&str>> = HashMap::new();
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
@@ -243,7 +243,7 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
 }
 
 /// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
-/// they are told by who is there.
+/// another one publishes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
     let mut world = desks("leader", 1, LONG).await;

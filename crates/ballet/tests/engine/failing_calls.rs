@@ -72,7 +72,7 @@ async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_wa
     assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, 1);
     assert_eq!(world.count("cars", "ballet.call where attempts >= 4").await, 1, "not at once");
 
-    // What was done by an attempt before is not refused.
+    // A request that an earlier attempt completed is not refused.
     let done_before = book(&world, "Nowhere").await;
     rental.rent_unheard(key_of(&world, done_before).await);
     world.event::<CarRented>(done_before).await;
@@ -110,7 +110,7 @@ async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_d
         attempts(&world, saga, 9).await;
     }
     world.until_count("cars", "ballet.call where closed_at is null", 0).await;
-    // What an attempt did whose answer was lost is compensated.
+    // An attempt whose answer was lost is compensated.
     world.event::<CarReturned>(unheard).await;
     assert_eq!(rental.returned.lock().expect("not poisoned").len(), 1);
     let refused = format!("ballet.ledger where saga_id = '{nothing}' and entry = 'refused'");
@@ -171,7 +171,7 @@ async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_b
     let rental = CarHire { kept: Some(A_DAY), ..CarHire::new(deals) };
     let world = TripWorld::new("lost_call", vec![part(rental.cars(), &[])]).await;
     let mut db = world.database("cars").await;
-    // What was done in the last 25 hours is lost.
+    // The work of the last 25 hours is lost.
     let backup = Clock::system().now() - SignedDuration::from_hours(25);
     hold_aborts(&mut db, backup, SignedDuration::from_hours(1)).await.expect("restored");
     let book_before = async || {
@@ -182,7 +182,7 @@ async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_b
     book_before().await;
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
     assert_eq!(rental.rented(), 0, "it may have been rented since, and the key be forgotten");
-    // What begins later was never asked for.
+    // The calls of later sagas were never made.
     let new = book(&world, "Rome").await;
     world.event::<CarRented>(new).await;
 

@@ -34,7 +34,7 @@ const TABLES: &[Migration] = &[Migration {
           create table part (saga_id uuid primary key)",
 }];
 
-/// Whom the garage asks for parts: what it was asked, and how it behaves.
+/// The supplier of the garage's parts: the requests to it, and its behaviour.
 #[derive(Debug, Clone)]
 pub(crate) struct Supplier(Arc<SupplierState>);
 

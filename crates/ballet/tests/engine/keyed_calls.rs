@@ -31,7 +31,7 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody who takes his time. What he was told is kept in order.
+/// Rents rooms from somebody who takes his time. His orders are kept in order.
 #[derive(Clone)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,

@@ -120,7 +120,7 @@ async fn what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_does() 
     let late = say(&world, &counter, saga, &answer_of("false")).await;
     assert!(matches!(late, Err(SolveError::NotCalling { .. })), "{late:?}");
 
-    // Who said it, and what the audit makes of that.
+    // Check who said it, and what the audit reports of it.
     let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
     assert_eq!(world.count("cars", noted).await, 2);
     let report = audited(&world, &counter).await;

@@ -1,4 +1,4 @@
-//! A service's start, what it keeps in order while it runs, and its stop.
+//! A service's start, its upkeep while it runs, and its stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -210,7 +210,7 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
 /// Leaves a partition of the inbox as a replica leaves it that dies while it detaches it: somebody reads the inbox, and
 /// is waited for in vain.
 pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
-    // That wait alone has an end. The command may take its time to get so far.
+    // Only this wait has a limit. The command may take its time to get here.
     execute(dying, "set lock_timeout = '100ms'".to_owned()).await;
     let detach =
         format!("alter table ballet.inbox detach partition ballet.{partition} concurrently");
@@ -253,7 +253,7 @@ pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     let mut world = TripWorld::hotel("partitions").await;
-    // It tidies up when it starts, and is not to do so in the midst of this.
+    // It tidies up when it starts, and must not do so in the middle of this.
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
     let all = names(&mut db, PARTITIONS).await;

@@ -122,7 +122,7 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
     assert_eq!((booked.room, attempts.load(Ordering::SeqCst)), (0, 2));
 }
 
-/// A restored service is told again since the oldest message that it had not handled.
+/// A restored service gets all messages again since the oldest one that it had not handled.
 #[tokio::test]
 async fn a_conflict_before_any_handler_is_noted() {
     let world = TripWorld::new("before", vec![part(hotel(), TABLES)]).await;

@@ -114,7 +114,7 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     assert_eq!(reason_and_detail(&letter).0, "permanent");
     world.services.pop().expect("the hotel").stop().await;
 
-    // In the autumn, only what is open is remembered.
+    // In the autumn, only open sagas are remembered.
     world.let_pass("hotel", 0).await;
     world.start(the_hotel()).await;
     world.services.pop().expect("the hotel").stop().await;
@@ -135,7 +135,7 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     world.publish(dead, &TripCancelled { reason: "the customer".into() }).await;
     world.event::<RoomFreed>(dead).await;
 
-    // What is forgotten takes no effect, and is told, with what to do. The lane goes on.
+    // An event of a forgotten saga takes no effect, and its dead letter says what to do. The lane goes on.
     let unknown = of_age(days(121));
     world.publish(ended, &TripCancelled { reason: "the customer".into() }).await;
     book(&world, SignedDuration::ZERO, unknown, "Rome").await;

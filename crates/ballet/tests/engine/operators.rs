@@ -35,7 +35,7 @@ async fn session(url: &str) -> PgConnection {
 #[tokio::test(flavor = "multi_thread")]
 async fn t206_a_command_that_freezes_holds_up_neither_a_take_over_nor_a_start() {
     let (mut world, _way, saga) = with_an_event_left("frozen_command").await;
-    // What `ballet outbox retry` and `ballet sagas solved` do, and then nothing more.
+    // Do the first part of `ballet outbox retry` and `ballet sagas solved`, and nothing more.
     let mut operator = session(world.env.database_url("desk")).await;
     operator.execute("begin").await.expect("begun");
     let take = "select ballet.take_outbox(nextval('ballet.process'))";

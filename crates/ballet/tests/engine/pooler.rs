@@ -38,7 +38,7 @@ async fn serve(
     lent: &Lent,
     server: &str,
 ) -> std::io::Result<()> {
-    // What goes to and fro must not wait for acknowledgements of 40 ms.
+    // Packets must not wait 40 ms for acknowledgements.
     client.set_nodelay(true)?;
     let hello = loop {
         let length = client.read_u32().await?;

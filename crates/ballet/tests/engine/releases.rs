@@ -73,10 +73,10 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     world.event::<TripCancelled>(saga(3)).await;
     let rented: CarRented = world.event(saga(4)).await;
     assert_eq!(rented.car, "a car in Rome");
-    // What a step left for its undo.
+    // The data that a step left for its undo.
     world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
     assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
-    // What failed, and a dead letter.
+    // A failure, and a dead letter.
     let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
     redrive_all(&world).await;

@@ -210,7 +210,7 @@ async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
     all_ended_once(&world, customers.leave().await).await;
 }
 
-/// The same in the midst of the upkeep, where nobody waits for an answer.
+/// The same in the middle of the upkeep, where nobody waits for an answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     let mut world = TripWorld::prepared("upkeep", vec![the_hotel()]).await;

@@ -101,7 +101,7 @@ async fn t204_a_restored_owner_refuses_nothing_and_takes_no_later_event_for_one_
     let now = ballet::Clock::system().now();
     hold_aborts(&mut db, now, SignedDuration::from_hours(1)).await.expect("held");
     world.start(part(desk(), DESK_TABLES)).await;
-    // What was accepted before is to be refused now: what it depends on may be still to come.
+    // An event that was accepted before would be refused now: the events that it depends on may be still to come.
     let refused = world.new_saga();
     world.publish(refused, &TripWanted { city: String::new() }).await;
     // Another process may have the beginning.
@@ -172,7 +172,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     for saga in [open, after] {
         world.event::<TripConfirmed>(saga).await;
     }
-    // The last of them is told: everything before it in the hotel's queue is handled.
+    // The last of them is published: everything before it in the hotel's queue is handled.
     world.until_empty("hotel").await;
     for saga in [ended, open, after] {
         let of_saga = format!("room where saga_id = '{saga}'");

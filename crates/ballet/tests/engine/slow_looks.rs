@@ -9,7 +9,7 @@ use crate::open_calls::Answers;
 use crate::trip::{CarRented, CarReturned, RoomBooked, Trip, TripBooked, Trouble};
 use crate::world::{TripWorld, part};
 
-/// More than are looked at at a time, so that there is always another one to look at.
+/// More steps than are looked at in parallel, so that there is always another one to look at.
 const OPEN: i64 = 24;
 /// How often the call fails before it is answered.
 const FAILURES: u32 = 4;

@@ -1,4 +1,4 @@
-//! Ids without a time: what is forgotten is told, never guessed at.
+//! Ids without a time: the service reports what it has forgotten, and never guesses.
 
 use ballet::SagaId;
 use serde_json::json;

@@ -188,7 +188,7 @@ impl Compensate for BookRoom {
     }
 }
 
-/// The car rental outside: what it was asked, and how it answers.
+/// The car rental outside: the requests to it, and its answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,

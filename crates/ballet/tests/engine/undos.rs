@@ -1,4 +1,4 @@
-//! Compensations: in reverse order, once, of what was done and of nothing else.
+//! Compensations: in reverse order, once each, and only of steps that were done.
 
 use ballet::{Failure, Projection, SagaId, Tx};
 use ballet_stage::wait_until;

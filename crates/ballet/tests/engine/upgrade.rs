@@ -24,7 +24,7 @@ pub(crate) const TRIPS: usize = 15;
 /// The agency's pause between two of them.
 const PAUSE: Duration = Duration::from_millis(20);
 
-// What a process of its own finds in its environment.
+// The variables in the environment of a separate process.
 const SERVICE: &str = "UPGRADE_SERVICE";
 const RELEASE: &str = "UPGRADE_RELEASE";
 const AMQP: &str = "UPGRADE_AMQP_URL";
@@ -64,7 +64,7 @@ impl Upgrade {
     /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
     pub(crate) async fn begin(name: &str, end: ProcessEnd) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        // What only the release before has stays, as the topology of a roll-out does.
+        // The objects of the old release stay, as the topology of a roll-out does.
         let mut parts = system(1).parts;
         parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
         let world = TripWorld::asleep(servers, name, parts).await;

@@ -91,7 +91,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
         |city: &str, of: &BTreeSet<Uuid>| of.iter().filter(|saga| wanted[*saga] == city).count();
     let asked = upgrade.rental.booked("rent in Nowhere").await;
     assert_eq!(asked, number("Nowhere", &first), "the rental was asked for no other");
-    // What was held for a trip that is refused is given back.
+    // The reservations for a refused trip are given back.
     let refused_late =
         number("Carless", &first) + number("Carless", &second) + number("Nowhere", &second);
     let freed = upgrade.world.count("hotel", "room where freed").await;
@@ -100,7 +100,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
     assert_eq!(returned, i64::try_from(number("Carless", &second)).expect("few"));
     let (dead, seen): (Vec<Value>, Vec<Value>) =
         upgrade.world.seen().await.into_iter().partition(|m| m["exchange"] == "dead");
-    // What a process that was killed had published comes again as a copy, maybe to an older release.
+    // The events of a killed process come again as copies, perhaps to an older release.
     let is_copy = |letter: &&Value| {
         let id = &letter["properties"]["message_id"];
         seen.iter().filter(|m| m["properties"]["message_id"] == *id).count() > 1

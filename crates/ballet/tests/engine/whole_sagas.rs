@@ -1,4 +1,4 @@
-//! Whole sagas: what does not belong to one, and what comes after its end.
+//! Whole sagas: events that do not belong to one, and events after its end.
 
 use crate::trip::{
     CarRented, DESK_TABLES, Rental, RoomBooked, RoomRefused, TripBooked, TripCancelled,

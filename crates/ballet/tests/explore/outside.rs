@@ -1,4 +1,4 @@
-//! The provider outside: what it did for each saga, and when it answers.
+//! The provider outside: its work for each saga, and the time of its answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,7 +32,7 @@ pub(crate) struct ProviderAccount {
     no: RefusedRequest,
     /// The requests that are answered only later.
     held: BTreeSet<ProviderRequest>,
-    /// The requests by their keys, with the answers: the same however often one is asked.
+    /// The requests by their keys, with the answers: a repeated request gets the same answer.
     pub(crate) answers: BTreeMap<CallKey, (ProviderRequest, bool)>,
     /// How often it was asked anything, also the same again.
     pub(crate) asked: u32,

@@ -75,7 +75,7 @@ impl ExploreStage {
         let mut settings = Settings::new("amqp://in.memory", &self.url);
         settings.lanes = lanes;
         settings.database_connections = Some(7 + u32::from(lanes));
-        // Who loses its acknowledgements gets no further than this.
+        // A process that loses its acknowledgements gets no further than this.
         settings.prefetch = Some(u16::MAX);
         // As many as may be held at a time.
         settings.calls = u16::MAX;
@@ -207,7 +207,7 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// One of the replicas dies in the midst of its work.
+    /// One of the replicas dies in the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         wait_until("some work done", LONG, || async {
             let done =

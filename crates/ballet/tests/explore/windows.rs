@@ -120,7 +120,7 @@ async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until("select count(*) from hold", 1).await;
     assert_eq!(stage.broker.memory.ready("pay.dead").len(), 1);
-    // What comes after it is done with, so it holds up the watermark.
+    // Later deliveries are settled, so it holds up the watermark.
     assert_eq!(stage.broker.memory.unacked("pay"), 2, "the copy is not confirmed yet");
     stage.broker.memory.release_confirms();
     stage.settle().await;

@@ -212,9 +212,9 @@ async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
         stage.execute("desk", &left(1, 1).replace("99999", &(99_990 + sweep).to_string())).await;
         stage.until_taken::<TripBooked>(sweep).await;
     }
-    // What a session has counted is seen after a second.
+    // The counts of a session are visible after a second.
     let (after,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
-    // With one for each table the four sweeps would have 1,200. What else a service does goes by the clock.
+    // With one for each table the four sweeps would have 1,200. The service's other transactions go by the clock.
     assert!(after - before < 600, "{} transactions", after - before);
 }
 

@@ -75,7 +75,7 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
     stage.broker.refuse_no_key();
     let counted = stage.until_taken::<LotCounted>(one_more).await;
     assert_once_and_in_order(&counted, BATCHES + 1, LOTS);
-    // What was published meanwhile did not come again.
+    // The events that were published meanwhile did not come again.
     stage.until_count("cars", "ballet.outbox()", 0).await;
     until("each once", || stage.broker.taken().len(), 2 * one_more).await;
     assert_eq!(stage.count("cars", "ballet.outbox_dead").await, 0);
@@ -99,7 +99,7 @@ async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after
 const SMALL_BATCHES: i64 = 1_500;
 const FEW_LOTS: i64 = 4;
 const EVENTS_OF_SMALL: usize = 6_000;
-/// Of those that the publisher holds, that are kept one by one, and that are gathered.
+/// The most unmarked batches: those that the publisher holds, those kept one by one, and gathered ones.
 const MOST_UNMARKED: i64 = 900;
 
 /// Commits small batches while a key is refused, and waits until most of what waits for it is gathered.

@@ -1,4 +1,4 @@
-//! Publishing what is committed: by whom, when, and how it is remembered.
+//! Publishing committed events: by whom, when, and how it is remembered.
 
 use std::time::{Duration, Instant};
 

@@ -22,7 +22,7 @@ async fn t160_bodies_and_header_values_are_not_logged() {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: SECRET.into() }).await;
     world.event::<RoomBooked>(saga).await;
-    // What is refused, and what fails again and again, is told at length.
+    // A refusal, and a failure that repeats, are logged at length.
     let wrong = [
         // A text where a number belongs: serde quotes it.
         (RoomBooked::TYPE.name(), json!({ "room": SECRET }).to_string(), "application/json"),

@@ -28,7 +28,7 @@ async fn are_stuck(world: &TripWorld, tried_again: u32, for_good: u32) {
 
 #[tokio::test]
 async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again() {
-    // One after the other: what a process counts, it counts for all services in it.
+    // One after the other, because a process counts for all services in it.
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
     let cars = || part(cars(rental.clone()), &[]);
     let mut world = TripWorld::new("stuck", vec![the_hotel(), cars()]).await;

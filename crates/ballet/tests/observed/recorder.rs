@@ -99,7 +99,7 @@ async fn all_goes_on(name: &str, recorder: &Panics) {
         unit.originate(TripBooked { city: "Full".into() }).await.expect("originated");
         unit.commit().await.expect("committed");
         world.event::<TripCancelled>(overdue).await;
-        // What is registered with a connection is registered again.
+        // A metric that is registered with a connection is registered again.
         let management = world.env.management();
         // The list lags.
         let names = wait_until("the hotel's connections", SOON, || async {

@@ -97,7 +97,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         packed["headers"] = json!({ "traceparent": "another" });
         world.publish_raw(name, &packed, gzip(ROME.as_bytes())).await;
     }
-    // Of a row without a hash nobody knows what came under its id.
+    // A row without a hash does not tell what came under its id.
     let old = world.new_id();
     let mut db = world.database("hotel").await;
     let rows = format!(
@@ -108,7 +108,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
     db.execute(sqlx::raw_sql(AssertSqlSafe(rows))).await.expect("rows");
     reuse.publish(&old, OSLO).await;
     reuse.publish("old", OSLO).await;
-    // What failed for good did not take effect: an operator mends it under its id.
+    // A message that failed for good did not take effect: an operator mends it under its id.
     let mended = world.new_id();
     let other = world.new_saga();
     world.publish_as(&mended, other, &TripBooked { city: "Broken".into() }).await;

@@ -146,7 +146,7 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
         assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
     })
     .expect("refused");
-    // What the service says about itself is not of them.
+    // The service's own pages do not count as requests.
     let alive = client.get(url("/healthz")).send().await.expect("an answer");
     assert_eq!(alive.status(), StatusCode::OK);
     lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");

@@ -1,4 +1,4 @@
-//! Processes that read, killed (SIGKILL) in the midst of a batch, and frozen while another one takes over.
+//! Processes that read, killed (SIGKILL) in the middle of a batch, and frozen while another one takes over.
 
 use std::time::Duration;
 

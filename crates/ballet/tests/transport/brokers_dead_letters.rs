@@ -83,7 +83,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
     for world in [&other, &hit] {
         retries_come_back(world).await;
     }
-    // What did not expire is there: the decimals as dead letters, the others handled.
+    // The messages that did not expire are there: the decimals as dead letters, the others handled.
     hit.until_count("hotel", "room", 5).await;
     let dead = in_queue(&hit, "hotel.dead", 2).await;
     for dead in dead {

@@ -172,8 +172,8 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
     }
     in_queue(&world, "clerk.dead", 4).await;
 
-    // Of two producers the name tells which one, and nothing comes back without it. The event's own
-    // service and an operator are no producers.
+    // The name tells two producers apart, and nothing comes back without it. The event's own service
+    // and an operator are no producers.
     let fair = Producer::new(&world, "fair").await;
     let opened = FairOpened::TYPE;
     agency.publish(opened, None, "{}").await;

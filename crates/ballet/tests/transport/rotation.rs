@@ -19,7 +19,7 @@ use crate::world::{LONG, TripWorld, the_hotel};
 
 const HOTEL: &str = "hotel";
 
-/// A hotel whose URLs are in files, and what it was asked for.
+/// A hotel whose URLs are in files, and its bookings.
 struct RotatedHotel {
     world: TripWorld,
     files: Files,

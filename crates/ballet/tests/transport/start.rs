@@ -90,7 +90,7 @@ const HELD: &[Migration] = &[
 /// The words of readiness about migrations that somebody holds up.
 const WAITS: &str = "the migrations wait for others to end: server process ";
 
-/// A hotel that is in the midst of a migration, and cannot go on before it is let go.
+/// A hotel in the middle of a migration, which cannot go on before the test lets it.
 struct MigratingHotel {
     world: TripWorld,
     way: Proxy,
@@ -129,7 +129,7 @@ async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&MigratingHote
     let mut holder = world.database("hotel").await;
     holder.execute("select pg_advisory_lock(4711)").await.unwrap();
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
-    // Of a service that has not started nobody else can say where it listens.
+    // Only the service itself knows its address before it has started.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = settings(&world, "hotel");
     settings.database_url = Some(way.url().to_owned());
@@ -165,7 +165,7 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     Box::pin(starts_in_spite_of("silent", async |held| {
         held.way.set(Link::Silent);
         held.database_is("away").await;
-        // What was connected hangs for ever, what is connected now does not.
+        // Old connections hang for ever, new ones do not.
         held.way.set(Link::Open);
     }))
     .await;
@@ -209,7 +209,7 @@ async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for
     let next = async {
         waiting(&world, 1).await;
         way.set(Link::Held);
-        // What the server answers does not arrive.
+        // The server's answers do not arrive.
         holder.close().await.unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut settings = settings(&world, "hotel");

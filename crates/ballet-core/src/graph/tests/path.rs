@@ -108,7 +108,7 @@ fn a_join_that_is_never_complete_is_found() {
     };
     assert_eq!(broken(with(&[PAID, UNPAID])), [rule]);
     assert_eq!(broken(with(&[RESERVED, UNPAID])), [""; 0]);
-    // What is paid was reserved before.
+    // A paid order was reserved before.
     assert_eq!(broken(with(&[PAID, SHORT])), [rule]);
     let graph = Graph::new(System { name: "shop", parts: with(&[PAID, SHORT]) });
     assert_eq!(

@@ -8,7 +8,7 @@ use ballet_store::calls::claims::{CallRoom, LineReach};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::engine::calls::provider::Provider;
+use crate::engine::calls::provider::ProviderState;
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ struct LineState {
     /// The number of calls that are made, wait for their turn, or have an answer that is not
     /// committed.
     held: usize,
-    provider: Provider,
+    provider: ProviderState,
     /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
     /// Whether calls may wait in the table for room. New calls then queue behind them.

@@ -34,7 +34,7 @@ use crate::lane::batch::named_rows::lock_named;
 use crate::lane::batch::old_messages::{self, forget_failures, new_message, new_messages};
 use crate::lane::batch::outcome_counts::OutcomeCounts;
 use crate::lane::batch::pace::{Pace, TURN};
-use crate::lane::batch::plan::{Slot, plan};
+use crate::lane::batch::plan::{BatchSlot, plan};
 use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids::is_reused;
 
@@ -282,7 +282,7 @@ async fn run_a_turn(
     counted: &mut OutcomeCounts,
 ) -> Result<Vec<usize>, NotCommitted> {
     let begun = Instant::now();
-    let mut runs = plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
+    let mut runs = plan(live.iter().map(|at| BatchSlot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
         bulk_runs::handle(transaction, works, &run, counted).await?;
         if begun.elapsed() >= TURN {

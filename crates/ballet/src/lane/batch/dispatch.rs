@@ -17,14 +17,14 @@ use crate::engine::effect::Effect;
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
-use crate::lane::message::message::Message;
+use crate::lane::message::message::LaneMessage;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     handler: &Handler,
     at: usize,
-    message: &mut Message,
+    message: &mut LaneMessage,
 ) -> Result<Effect, Failure> {
     let event = message.event(at)?;
     let saga_id = || {
@@ -84,10 +84,10 @@ pub(crate) async fn handle(
 /// Commits the tombstones that an abort leaves, and nothing else of it.
 pub(crate) async fn entomb(
     engine: &Arc<Engine>,
-    message: &Message,
+    message: &LaneMessage,
     may_be_forgotten: bool,
 ) -> Result<(), Failure> {
-    let Message { envelope, known, .. } = message;
+    let LaneMessage { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     match check_held(&mut transaction).await {

@@ -16,7 +16,7 @@ use crate::engine::age::{forgotten, why_forgotten, why_repeated, why_too_old};
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::engine::transaction::Transaction;
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 
 /// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
 pub(crate) async fn check_messages(
@@ -101,7 +101,7 @@ pub(crate) async fn check_sagas(
         LaneWork::Message(message) => Some((*at, &**message, message.saga()?)),
         LaneWork::Answer(_) => None,
     };
-    let fail = |(at, message, _): (usize, &Message, SagaId), reason, why| BatchFailure {
+    let fail = |(at, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {
         poison: Some(at),
         handler: message.known.handlers.first().map(Handler::name),
         reason: Some(reason),
@@ -144,7 +144,7 @@ pub(crate) async fn check_sagas(
 
 /// Whether a message that gives its saga its own id has run here before, so that the inbox has
 /// forgotten it, and the ledger has not.
-fn began_before(transaction: &Transaction<'_>, message: &Message, saga: SagaId) -> bool {
+fn began_before(transaction: &Transaction<'_>, message: &LaneMessage, saga: SagaId) -> bool {
     saga.0 == message.envelope.message_id.0
         && message.known.handlers.iter().any(|handler| match handler {
             Handler::Step { step, .. } => {
@@ -154,7 +154,7 @@ fn began_before(transaction: &Transaction<'_>, message: &Message, saga: SagaId) 
         })
 }
 
-fn messages(works: &[LaneWork]) -> impl Iterator<Item = (usize, &Message)> {
+fn messages(works: &[LaneWork]) -> impl Iterator<Item = (usize, &LaneMessage)> {
     works.iter().enumerate().filter_map(|(at, work)| match work {
         LaneWork::Message(message) => Some((at, &**message)),
         LaneWork::Answer(_) => None,

@@ -9,10 +9,10 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::{Item, Lineage};
 use crate::engine::rollback::RunFailure;
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 
 /// The message at this place of a batch.
-pub(crate) fn message(works: &mut [LaneWork], at: usize) -> Option<&mut Message> {
+pub(crate) fn message(works: &mut [LaneWork], at: usize) -> Option<&mut LaneMessage> {
     match works.get_mut(at) {
         Some(LaneWork::Message(message)) => Some(message),
         Some(LaneWork::Answer(_)) | None => None,
@@ -54,12 +54,12 @@ pub(crate) fn abort_events(
 }
 
 /// Begins the run of a handler for a message; what follows is related to both.
-pub(crate) fn begin_step(message: &mut Message, clock: &Clock, now: Timestamp) -> Lineage {
+pub(crate) fn begin_step(message: &mut LaneMessage, clock: &Clock, now: Timestamp) -> Lineage {
     let cause = Some(message.envelope.message_id);
     Lineage { cause, trace: Some(message.traced.begin_step(clock, now)) }
 }
 
-fn item<E>(message: &Message, lineage: Lineage, event: E) -> Result<Item<E>, Failure> {
+fn item<E>(message: &LaneMessage, lineage: Lineage, event: E) -> Result<Item<E>, Failure> {
     let envelope = &message.envelope;
     let saga_id = envelope.saga_id.ok_or_else(|| {
         Failure::permanent(format!("{} came without a saga", envelope.event_type))

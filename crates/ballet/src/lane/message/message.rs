@@ -21,7 +21,7 @@ use crate::lane::message::spans::MessageTrace;
 
 /// A piece of work for a lane.
 pub(crate) enum LaneWork {
-    Message(Box<Message>),
+    Message(Box<LaneMessage>),
     Answer(Box<CallAnswer>),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct MessageAge {
 }
 
 /// A message that could be read.
-pub(crate) struct Message {
+pub(crate) struct LaneMessage {
     pub(crate) envelope: Envelope,
     pub(crate) known: Arc<HandledEvent>,
     pub(crate) delivery: Delivery,
@@ -59,7 +59,7 @@ pub(crate) struct Message {
     events: Vec<Option<AnyEvent>>,
 }
 
-impl Message {
+impl LaneMessage {
     /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead is
     /// judged by the latest time of any clock.
     pub(crate) fn read(

@@ -87,7 +87,7 @@ impl CopyAllowance {
         takes
     }
 
-    /// How many were left out since that was told, if it is time to tell it.
+    /// How many were left out since the last log line, if the next one is due.
     fn untold_by(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {

@@ -4,7 +4,7 @@
 use ballet_core::MessageId;
 use ballet_store::inbox::messages::ReceiveResult;
 
-use crate::lane::message::message::{LaneWork, Message};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 
 /// Whether a message that is not new brings another content than the one that counts: the one that the
 /// inbox knows, or else that of an earlier message of the batch.
@@ -27,7 +27,7 @@ fn in_batch(works: &[LaneWork], id: MessageId) -> Option<i64> {
 }
 
 /// Tells of such a message.
-pub(crate) fn tell(message: &Message) {
+pub(crate) fn tell(message: &LaneMessage) {
     ballet_amqp::counter!("ballet_reused_ids_total").increment(1);
     let publisher = message.envelope.app_id.as_deref().unwrap_or("unknown: there is no `app_id`");
     message.span().in_scope(|| {

@@ -27,7 +27,7 @@ pub(super) struct SeenMessage {
 }
 
 /// Messages of one stream, in order.
-pub(super) struct Batch {
+pub(super) struct ReadingBatch {
     pub(super) readings: AnyReadings,
     /// Every message, also those that could not be decoded.
     pub(super) seen: Vec<SeenMessage>,
@@ -49,7 +49,7 @@ pub(super) fn fingerprint_of(delivery: &Delivery) -> i64 {
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 
-impl Batch {
+impl ReadingBatch {
     pub(super) fn new(codec: Codec) -> Self {
         let (seen, bodies, aside) = (Vec::new(), Vec::new(), Vec::new());
         Self { readings: (codec.none)(), seen, bodies, aside, missed: Vec::new() }

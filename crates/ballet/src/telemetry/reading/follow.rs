@@ -16,7 +16,7 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
-use crate::telemetry::reading::batch::Batch;
+use crate::telemetry::reading::batch::ReadingBatch;
 use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
 use crate::telemetry::reading::start::MessagesSince;
@@ -176,7 +176,7 @@ impl StreamFollower {
     }
 
     /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
-    async fn take(&self, batch: &mut Batch) -> usize {
+    async fn take(&self, batch: &mut ReadingBatch) -> usize {
         let all = batch.seen.last().map_or(0, |last| last.readings);
         if self.take_some(batch, 0..all).await.is_ok() {
             return all;
@@ -191,7 +191,7 @@ impl StreamFollower {
         taken
     }
 
-    async fn take_some(&self, batch: &Batch, range: Range<usize>) -> Result<(), Failure> {
+    async fn take_some(&self, batch: &ReadingBatch, range: Range<usize>) -> Result<(), Failure> {
         let (service, name) = (self.engine.registry.service, self.follower.codec().name);
         let now = self.engine.time.clock.now();
         let take =

@@ -87,7 +87,7 @@ impl ReaderKeeper {
                     self.look_at_ends(&mut keeping).await;
                     self.show_lags(&keeping.streams).await;
                 }
-                Some(left) = keeping.tasks.join_next() => Self::left(&mut keeping, left),
+                Some(left) = keeping.tasks.join_next() => Self::stream_ended(&mut keeping, left),
                 () = stopped(&mut stopping) => break,
             }
         }
@@ -102,7 +102,10 @@ impl ReaderKeeper {
         }
     }
 
-    fn left(keeping: &mut KeeperState, left: Result<(String, ReadingEnd), tokio::task::JoinError>) {
+    fn stream_ended(
+        keeping: &mut KeeperState,
+        left: Result<(String, ReadingEnd), tokio::task::JoinError>,
+    ) {
         match left {
             Ok((stream, left)) => {
                 keeping.kept.remove(&stream);

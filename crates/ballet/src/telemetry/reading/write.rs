@@ -18,7 +18,7 @@ use crate::declare::telemetry::AnyReader;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::telemetry::reading::batch::{Batch, SeenMessage, aside};
+use crate::telemetry::reading::batch::{ReadingBatch, SeenMessage, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::series;
@@ -58,7 +58,7 @@ struct Piece {
 
 impl Writer {
     /// Writes the batches as they come.
-    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<Batch>) -> LeaseEnd {
+    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<ReadingBatch>) -> LeaseEnd {
         while let Some(batch) = received.recv().await {
             if let Err(ended) = self.write(&batch).await {
                 return ended;
@@ -69,7 +69,7 @@ impl Writer {
     }
 
     /// Writes a batch, in pieces if it fails as a whole.
-    async fn write(&self, batch: &Batch) -> Result<(), LeaseEnd> {
+    async fn write(&self, batch: &ReadingBatch) -> Result<(), LeaseEnd> {
         let mut left = vec![Piece { messages: 0..batch.seen.len(), without: None }];
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
@@ -130,7 +130,12 @@ impl Writer {
     }
 
     /// The first message of the piece, if one of these may crash the database. The rest stays for later.
-    async fn one_if_suspect(&self, batch: &Batch, piece: Piece, left: &mut Vec<Piece>) -> Piece {
+    async fn one_if_suspect(
+        &self,
+        batch: &ReadingBatch,
+        piece: Piece,
+        left: &mut Vec<Piece>,
+    ) -> Piece {
         let Some((first, _)) = offsets(batch, &piece.messages) else { return piece };
         if piece.without.is_some() || !self.suspects.are_from(first).await {
             return piece;
@@ -150,7 +155,7 @@ impl Writer {
         name_of(self.reader.name(), &self.stream)
     }
 
-    async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), PieceFailure> {
+    async fn piece(&self, batch: &ReadingBatch, piece: &Piece) -> Result<(), PieceFailure> {
         let Some(part) = PieceContent::of(batch, piece) else { return Ok(()) };
         let (engine, reader) = (&self.engine, &self.reader);
         let name = reader.name();
@@ -189,12 +194,12 @@ impl Writer {
         }
         commit(transaction, &[]).await?;
         self.suspects.are_written(part.last.offset).await;
-        self.told(&part);
+        self.report(&part);
         Ok(())
     }
 
     /// Logs and counts a committed part.
-    fn told(&self, part: &PieceContent) {
+    fn report(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -256,7 +261,7 @@ struct PieceContent {
 }
 
 impl PieceContent {
-    fn of(batch: &Batch, piece: &Piece) -> Option<Self> {
+    fn of(batch: &ReadingBatch, piece: &Piece) -> Option<Self> {
         let Range { start, end } = piece.messages;
         let last = *batch.seen.get(end.checked_sub(1)?)?;
         let first = batch.seen.get(start)?.offset;
@@ -272,13 +277,13 @@ impl PieceContent {
 }
 
 /// The offsets of the first and the last of these messages.
-fn offsets(batch: &Batch, messages: &Range<usize>) -> Option<(i64, i64)> {
+fn offsets(batch: &ReadingBatch, messages: &Range<usize>) -> Option<(i64, i64)> {
     let last = batch.seen.get(messages.end.checked_sub(1)?)?;
     Some((batch.seen.get(messages.start)?.offset, last.offset))
 }
 
 /// The piece of one message whose reading goes aside.
-fn without_reading(batch: &Batch, messages: Range<usize>, why: &str) -> Piece {
+fn without_reading(batch: &ReadingBatch, messages: Range<usize>, why: &str) -> Piece {
     let seen = batch.seen.get(messages.start);
     let body = seen.and_then(|seen| batch.bodies.get(seen.readings.checked_sub(1)?));
     let offset = seen.map_or(0, |seen| seen.offset);

@@ -19,7 +19,7 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::broker::queues::{Backlog, Queues};
+use crate::upkeep::broker::queues::{Backlog, ServiceQueues};
 use crate::upkeep::failure_log;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Looks after copies.
 pub(crate) struct CopyKeeper {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) queues: Queues,
+    pub(crate) queues: ServiceQueues,
     pub(crate) copies: Vec<CopyPart>,
     /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,

@@ -130,7 +130,7 @@ async fn publish_portion(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
     let Some(taken) = taken else { return Ok(false) };
-    let mut run = begun(taken, || engine.time.clock.draw(transaction.scope.now));
+    let mut run = begin_run(taken, || engine.time.clock.draw(transaction.scope.now));
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();
@@ -178,7 +178,7 @@ async fn publish_portion(
 
 /// The run that goes on, or a new one. One that has published nothing yet serves also those who
 /// asked since it began.
-fn begun(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> RepublicationRun {
+fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> RepublicationRun {
     let goes_on = taken.begun > taken.done && taken.run.is_some();
     match (goes_on, &taken.position) {
         (true, Some(_)) => taken,
@@ -235,7 +235,7 @@ mod tests {
                 entities: 9,
                 left_out: None,
             };
-            begun(ended, || drawn).run
+            begin_run(ended, || drawn).run
         };
         assert_eq!(begun_after(None, id(3)), Some(id(3)));
         assert_eq!(begun_after(Some(id(7)), id(9)), Some(id(9)));
