@@ -52,8 +52,10 @@ impl Broker for CountedAttempts {
 #[tokio::test(start_paused = true)]
 async fn a_consumer_whose_attempts_take_long_waits_longer_each_time() {
     let silent = Arc::new(SilentServer::default());
-    let consumer =
-        TestConsumer::start(CountedAttempts(Arc::clone(&silent)), ConsumerSettings::new("orders", "one"));
+    let consumer = TestConsumer::start(
+        CountedAttempts(Arc::clone(&silent)),
+        ConsumerSettings::new("orders", "one"),
+    );
     sleep(Duration::from_secs(120)).await;
     let attempts = silent.0.load(Ordering::SeqCst);
     // Without longer waits it would be 19.
