@@ -51,8 +51,9 @@ pub struct PathStep {
 #[must_use]
 pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
-    // The steps of the version under which sagas begin, and all steps that have run.
-    let version = graph.begun_version(saga);
+    // The steps of the version under which it runs, and all steps that have run.
+    let own = seen.versions.iter().find(|(name, _)| *name == saga);
+    let version = own.map_or_else(|| graph.begun_version(saga), |(_, version)| *version);
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
     let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;
@@ -108,5 +109,50 @@ fn step(seen: &JournalSaga<'_>, node: &Node<'_>) -> PathStep {
         at: row.map(|row| row.recorded_at).or_else(|| wait.map(|one| one.since)),
         event: row.and_then(|row| row.event_type.clone()),
         times,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::{EventType, Graph, Part, SagaPart, StepPart, System, Versions};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sagas::journal::{JournalEntry, MessageFate};
+
+    const PLACED: EventType = EventType::in_saga("orders.placed.v1");
+    const TAKEN: EventType = EventType::in_saga("orders.taken.v1");
+    const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
+    const APPROVED: EventType = EventType::in_saga("orders.approved.v1");
+
+    #[test]
+    fn a_saga_of_an_older_version_has_the_steps_of_its_own_version() {
+        let step = |name, kind, on: &[EventType], done, versions| StepPart {
+            versions,
+            ..StepPart::new(name, kind, on.to_vec(), done)
+        };
+        let (old, new) = (Versions::ALL.until(1), Versions::ALL.since(2));
+        let steps = vec![
+            step("place", StepKind::Origin, &[], PLACED, old),
+            step("confirm", StepKind::Decision, &[PLACED], CONFIRMED, old),
+            step("take", StepKind::Origin, &[], TAKEN, new),
+            step("approve", StepKind::Decision, &[TAKEN], APPROVED, new),
+        ];
+        let saga = SagaPart { begins: 2, ..SagaPart::new("order", "orders", steps) };
+        let part = Part { service: "orders", sagas: vec![saga], ..Part::default() };
+        let graph = Graph::new(System { name: "shop", parts: vec![part] });
+
+        for (event, expected) in [(PLACED, ["place", "confirm"]), (TAKEN, ["take", "approve"])] {
+            let entries = [JournalEntry {
+                at: "2026-11-28T00:00:00Z".parse().expect("a time"),
+                service: "orders".to_owned(),
+                event_type: event.name().to_owned(),
+                message_id: "1".to_owned(),
+                what: MessageFate::Published,
+            }];
+            let seen = JournalSaga::judge(&graph, Uuid::from_u128(1), &entries);
+            let steps: Vec<&str> = path(&seen, "order").iter().map(|step| step.step).collect();
+            assert_eq!(steps, expected, "{event:?}");
+        }
     }
 }
